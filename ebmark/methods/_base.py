@@ -1,0 +1,60 @@
+"""What a training method is, and what a recipe adds to it."""
+
+import abc
+import dataclasses
+
+import equinox as eqx
+import numpy as np
+from jaxtyping import Array, Float, PyTree, Scalar
+
+from ebmark._types import Energy, Key, State
+
+
+class AbstractMethod(eqx.Module):
+    """A way to fit an energy to data: a loss, and what it remembers between steps.
+
+    All data are in standardised units. A method whose trainable thing is not the energy alone
+    (an offset, a noise level as input, a temperature) says so in `wrap` and `density`.
+    """
+
+    def init(self, data: Float[Array, "n dim"], key: Key) -> State:
+        """What the loss carries from step to step. Nothing, by default."""
+        del data, key
+        return None
+
+    def wrap(self, energy: Energy, data: Float[Array, "n dim"], key: Key) -> PyTree:
+        """What is trained: the energy itself, by default."""
+        del data, key
+        return energy
+
+    @abc.abstractmethod
+    def loss(
+        self, energy: PyTree, batch: Float[Array, "batch dim"], state: State, key: Key
+    ) -> tuple[Scalar, State]:
+        """A scalar whose gradient in `energy` is the update direction, and the next state."""
+
+    def density(self, trainable: PyTree, state: State) -> Energy:
+        """The energy whose exp(-E) is the learned density: what was trained, by default."""
+        del state
+        return trainable
+
+    @abc.abstractmethod
+    def evaluations(self, batch: int, dim: int) -> float:
+        """Network evaluations an update, in forward passes of one point (a backward is two)."""
+
+    def trouble(self, losses: Float[np.ndarray, " steps"], state: State) -> str | None:
+        """Why the last steps say that this run is diverging, and what to change; or None."""
+        del losses, state
+        return None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """A method and how it is trained: what a name in the registry stands for."""
+
+    method: AbstractMethod
+    updates: int = 5_000
+    batch: int = 256
+    learning_rate: float = 3e-3  # Adam, decayed to 0 by a cosine
+    clip: float = 1.0  # of the gradient's global norm
+    ema: float = 0.99  # of the parameters; the average is what is reported

@@ -1,0 +1,51 @@
+"""Contrastive divergence."""
+
+from typing import NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Scalar
+
+from ebmark.energies import frozen
+from ebmark.local_scale import local_scale, safe_step
+from ebmark.methods._base import AbstractMethod
+from ebmark.methods._gap import energy_gap_trouble
+from ebmark.samplers import Langevin, run_chains
+
+
+class CDState(NamedTuple):
+    step_size: Scalar
+
+
+class ContrastiveDivergence(AbstractMethod):
+    r"""Lower the energy of the data, raise it where short chains from the data arrive.
+
+    $$ \nabla_\theta \mathcal{L} = \mathbb{E}_{x \sim data}[\nabla_\theta E(x)]
+       - \mathbb{E}_{x^-}[\nabla_\theta E(x^-)], \quad
+       x^- = k \text{ Langevin steps from } x $$
+
+    No gradient flows through the chain; the loss is no objective and its value says nothing of
+    progress. `step_size` None is $h = s_{min}^2 / 10$, from the data's smallest local scale: near
+    $s_{min}^2$ the chain's own bias is learned into the energy and feeds itself.
+
+    Hinton (2002), Training products of experts by minimizing contrastive divergence.
+    """
+
+    num_steps: int = eqx.field(static=True, default=10)
+    step_size: float | None = eqx.field(static=True, default=None)
+
+    def init(self, data, key):
+        return CDState(safe_step(local_scale(data, key), self.step_size))
+
+    def loss(self, energy, batch, state, key):
+        chains = run_chains(Langevin(state.step_size), frozen(energy), batch, self.num_steps, key)
+        energies = jax.vmap(energy)
+        return jnp.mean(energies(batch)) - jnp.mean(energies(chains.x)), state
+
+    def evaluations(self, batch, dim):
+        del dim
+        return batch * (3 * self.num_steps + 6)
+
+    def trouble(self, losses, state):
+        return energy_gap_trouble(losses, float(state.step_size))

@@ -1,0 +1,65 @@
+"""Persistent contrastive divergence."""
+
+from typing import NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+from jaxtyping import Array, Float, Scalar
+
+from ebmark.energies import frozen
+from ebmark.local_scale import local_scale, safe_step
+from ebmark.methods._base import AbstractMethod
+from ebmark.methods._gap import energy_gap_trouble
+from ebmark.samplers import Langevin, run_chains
+
+
+class PCDState(NamedTuple):
+    chains: Float[Array, "chains dim"]
+    step_size: Scalar
+
+
+class PersistentContrastiveDivergence(AbstractMethod):
+    r"""Contrastive divergence whose chains go on where they were.
+
+    $$ \nabla_\theta \mathcal{L} = \mathbb{E}_{data}[\nabla_\theta E(x)]
+       - \mathbb{E}_{buffer}[\nabla_\theta E(x^-)] $$
+
+    `num_chains` are kept; a batch of them is drawn without replacement, moved `num_steps` Langevin
+    steps and put back; a share `reinjection` of those drawn restarts from the data, which holds the
+    masses of modes that chains do not cross between. `step_size` as in contrastive divergence.
+
+    Tieleman (2008), Training restricted Boltzmann machines using approximations to the likelihood
+    gradient; Du & Mordatch (2019), Implicit generation and modeling with energy-based models.
+    """
+
+    num_steps: int = eqx.field(static=True, default=10)
+    num_chains: int = eqx.field(static=True, default=1024)
+    reinjection: float = eqx.field(static=True, default=0.05)
+    step_size: float | None = eqx.field(static=True, default=None)
+
+    def init(self, data, key):
+        scale_key, chain_key = jr.split(key)
+        start = data[jr.randint(chain_key, (self.num_chains,), 0, data.shape[0])]
+        return PCDState(start, safe_step(local_scale(data, scale_key), self.step_size))
+
+    def loss(self, energy, batch, state, key):
+        pick_key, fresh_key, chain_key = jr.split(key, 3)
+        num = min(self.num_chains, batch.shape[0])
+        picked = jr.permutation(pick_key, self.num_chains)[:num]
+        fresh = jr.bernoulli(fresh_key, self.reinjection, (num, 1))
+        start = jnp.where(fresh, batch[:num], state.chains[picked])
+        moved = run_chains(
+            Langevin(state.step_size), frozen(energy), start, self.num_steps, chain_key
+        ).x
+        energies = jax.vmap(energy)
+        loss = jnp.mean(energies(batch)) - jnp.mean(energies(moved))
+        return loss, state._replace(chains=state.chains.at[picked].set(moved))
+
+    def evaluations(self, batch, dim):
+        del dim
+        return batch * (3 * self.num_steps + 6)
+
+    def trouble(self, losses, state):
+        return energy_gap_trouble(losses, float(state.step_size))

@@ -1,0 +1,44 @@
+"""What a sampler is: `init` and `step` for one chain; a scan of steps for many."""
+
+import abc
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.random as jr
+from jaxtyping import Array, Float
+
+from ebmark._types import Energy, Key, Point
+
+
+class AbstractSampler(eqx.Module):
+    """A Markov kernel whose target is p(x) proportional to exp(-E(x)).
+
+    A state is a NamedTuple whose first field is the point `x`; what is costly to recompute, and
+    what tells how the chain fares, are its other fields.
+    """
+
+    @abc.abstractmethod
+    def init(self, energy: Energy, x: Point) -> Any:
+        """The state of a chain that starts at `x`."""
+
+    @abc.abstractmethod
+    def step(self, energy: Energy, state: Any, key: Key) -> Any:
+        """One transition."""
+
+
+def run_chains(
+    sampler: AbstractSampler,
+    energy: Energy,
+    x: Float[Array, "chains dim"],
+    num_steps: int,
+    key: Key,
+) -> Any:
+    """`num_steps` transitions of independent chains from the rows of `x`; their last states."""
+
+    def body(states, step_key):
+        keys = jr.split(step_key, x.shape[0])
+        return jax.vmap(sampler.step, in_axes=(None, 0, 0))(energy, states, keys), None
+
+    start = jax.vmap(sampler.init, in_axes=(None, 0))(energy, x)
+    return jax.lax.scan(body, start, jr.split(key, num_steps))[0]

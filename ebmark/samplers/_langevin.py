@@ -1,0 +1,39 @@
+"""Unadjusted Langevin."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+from jaxtyping import Array, Float
+
+from ebmark._types import Point
+from ebmark.samplers._base import AbstractSampler
+
+
+class LangevinState(NamedTuple):
+    x: Point
+
+
+class Langevin(AbstractSampler):
+    r"""Unadjusted Langevin: one gradient step and one noise, no correction.
+
+    $$ x' = x - h \nabla E(x) + \sqrt{2 h}\, \xi, \quad \xi \sim N(0, I) $$
+
+    `step` is $h$ of this equation (others write $\alpha = 2h$). It is biased: on a Gaussian of
+    variance $s^2$ its stationary variance is $s^2 / (1 - h / 2 s^2)$, and it explodes for
+    $h \ge 2 s^2$. With $h = s^2 / 10$ the variance is 5.3 % too large.
+
+    Roberts & Tweedie (1996), Exponential convergence of Langevin distributions.
+    """
+
+    step_size: float | Float[Array, ""]
+
+    def init(self, energy, x):
+        del energy
+        return LangevinState(x)
+
+    def step(self, energy, state, key):
+        drift = -self.step_size * jax.grad(energy)(state.x)
+        noise = jnp.sqrt(2 * self.step_size) * jr.normal(key, state.x.shape)
+        return LangevinState(state.x + drift + noise)

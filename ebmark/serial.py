@@ -1,0 +1,85 @@
+"""Trees of arrays on disk: a JSON header and raw bytes; loading executes nothing.
+
+    EBMARK1\\n | header's length, 8 bytes | header, JSON | the leaves, little endian, in order
+
+The header lists each leaf's shape and type and the sha256 of their bytes; all are checked against
+the tree that the reader expects before anything is allocated.
+"""
+
+import hashlib
+import json
+import struct
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import PyTree
+
+from ebmark.errors import UserError
+from ebmark.files import write_whole
+
+_MAGIC = b"EBMARK1\n"
+_LONGEST_HEADER = 1 << 20
+
+
+def save_tree(path: Path, header: dict[str, Any], tree: PyTree) -> None:
+    """Write the array leaves of `tree` behind `header`, whole or not at all."""
+    leaves = [np.asarray(leaf) for leaf in jax.tree.leaves(tree)]
+    body = b"".join(np.ascontiguousarray(leaf).tobytes() for leaf in leaves)
+    described = header | {
+        "leaves": [[list(leaf.shape), leaf.dtype.str] for leaf in leaves],
+        "sha256": hashlib.sha256(body).hexdigest(),
+    }
+    text = json.dumps(described).encode()
+    write_whole(path, _MAGIC + struct.pack("<Q", len(text)) + text + body)
+
+
+def read_header(path: Path) -> dict[str, Any]:
+    """The header alone. Raises UserError if the file is not one of ours."""
+    return _read(path)[0]
+
+
+def load_tree(path: Path, like: PyTree) -> PyTree:
+    """The tree of the file, shaped as `like`. Raises UserError for a damaged or foreign file."""
+    header, body = _read(path)
+    old, structure = jax.tree.flatten(like)
+    wanted = [[list(np.shape(leaf)), np.asarray(leaf).dtype.str] for leaf in old]
+    if header.get("leaves") != wanted:
+        raise UserError(f"{path}: holds other arrays than this ebmark expects; make it again")
+    sizes = [np.asarray(leaf).nbytes for leaf in old]
+    if len(body) != sum(sizes):
+        raise UserError(f"{path}: truncated ({len(body)} bytes of {sum(sizes)}); make it again")
+    if hashlib.sha256(body).hexdigest() != header.get("sha256"):
+        raise UserError(f"{path}: damaged (its checksum is wrong); make it again")
+    leaves, offset = [], 0
+    for leaf, size in zip(old, sizes, strict=True):
+        array = np.frombuffer(body[offset : offset + size], np.asarray(leaf).dtype)
+        array = array.reshape(np.shape(leaf))
+        leaves.append(array.copy() if isinstance(leaf, np.ndarray) else jnp.asarray(array))
+        offset += size
+    return jax.tree.unflatten(structure, leaves)
+
+
+def _read(path: Path) -> tuple[dict[str, Any], bytes]:
+    try:
+        content = Path(path).read_bytes()
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file") from None
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})") from None
+    foreign = UserError(f"{path}: not a file of ebmark's; `ebmark fit` makes model files")
+    start = len(_MAGIC) + 8
+    if not content.startswith(_MAGIC) or len(content) < start:
+        raise foreign
+    (length,) = struct.unpack("<Q", content[len(_MAGIC) : start])
+    if length > _LONGEST_HEADER or start + length > len(content):
+        raise UserError(f"{path}: truncated or damaged; make it again")
+    try:
+        header = json.loads(content[start : start + length])
+    except (ValueError, RecursionError):
+        raise foreign from None
+    if not isinstance(header, dict):
+        raise foreign
+    return header, content[start + length :]

@@ -1,0 +1,202 @@
+"""Training: one compiled chunk of updates, in a host loop that watches it."""
+
+import dataclasses
+import functools
+import hashlib
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+import optax
+from jaxtyping import Array, Float, Int, PyTree
+
+from ebmark._types import Energy, Key, State
+from ebmark.methods import Recipe
+from ebmark.serial import load_tree, read_header, save_tree
+
+_CHUNK = 250  # updates between two looks of the host
+
+
+class Carry(NamedTuple):
+    """All that changes from update to update."""
+
+    params: PyTree
+    average: PyTree  # exponential moving average of the parameters
+    opt_state: PyTree
+    method_state: State
+    step: Int[Array, ""]
+
+
+class Record(NamedTuple):
+    """What a run has left behind so far; with the carry, this is a checkpoint."""
+
+    losses: Float[np.ndarray, " updates"]
+    seconds: Float[np.ndarray, "2"]  # wall and CPU
+    averages: list[PyTree]  # the parameters at each snapshot
+    clocks: Float[np.ndarray, "snapshots 2"]
+
+
+class Snapshot(NamedTuple):
+    """The energy after `step` updates, and what it took: training alone, nothing compiled."""
+
+    step: int
+    energy: Energy
+    seconds: float
+    cpu_seconds: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Fit:
+    """What a training run leaves: snapshots of the energy, the losses, and how it ended."""
+
+    snapshots: list[Snapshot]
+    losses: Float[np.ndarray, " steps"]
+    state: State
+    trouble: str | None  # why the run was stopped; None if it was not
+    compile_seconds: float
+
+    @property
+    def energy(self) -> Energy:
+        """The last energy."""
+        return self.snapshots[-1].energy
+
+
+def _optimizer(recipe: Recipe) -> optax.GradientTransformation:
+    schedule = optax.cosine_decay_schedule(recipe.learning_rate, recipe.updates)
+    return optax.chain(optax.clip_by_global_norm(recipe.clip), optax.adam(schedule))
+
+
+@eqx.filter_jit
+def _advance(
+    carry: Carry,
+    static: PyTree,
+    recipe: Recipe,
+    data: Float[Array, "n dim"],
+    key: Key,
+    stop: Int[Array, ""],
+) -> tuple[Carry, Float[Array, " chunk"]]:
+    """Updates from `carry.step` to `stop`, at most a chunk, in one compiled loop.
+
+    Each update's randomness is a function of its number alone, so where chunks begin and end
+    changes nothing; `stop` is an argument, so one program serves every chunk.
+    """
+    optimizer, start = _optimizer(recipe), carry.step
+
+    def objective(params, batch, state, key):
+        return recipe.method.loss(eqx.combine(params, static), batch, state, key)
+
+    def update(step, loop):
+        (params, average, opt_state, state, _), losses = loop
+        batch_key, loss_key = jr.split(jr.fold_in(key, step))
+        batch = data[jr.randint(batch_key, (recipe.batch,), 0, data.shape[0])]
+        (loss, state), gradient = jax.value_and_grad(objective, has_aux=True)(
+            params, batch, state, loss_key
+        )
+        updates, opt_state = optimizer.update(gradient, opt_state, params)
+        params = optax.apply_updates(params, updates)
+        decay = jnp.minimum(recipe.ema, (1 + step) / (10 + step))
+        average = optax.incremental_update(params, average, 1 - decay)
+        return Carry(params, average, opt_state, state, step + 1), losses.at[step - start].set(loss)
+
+    return jax.lax.fori_loop(start, stop, update, (carry, jnp.full((_CHUNK,), jnp.nan)))
+
+
+@eqx.filter_jit
+def _start(params: PyTree, recipe: Recipe, data: Float[Array, "n dim"], key: Key) -> Carry:
+    state = recipe.method.init(data, key)
+    return Carry(params, params, _optimizer(recipe).init(params), state, jnp.array(0))
+
+
+def train(
+    recipe: Recipe,
+    energy: Energy,
+    data: Float[Array, "n dim"],
+    *,
+    key: Key,
+    num_snapshots: int = 1,
+    saved: Path | None = None,
+    save_every: float = 30.0,
+    progress: Callable[[int, int], None] = lambda step, updates: None,
+) -> Fit:
+    """Fit `energy` to `data`, which are in standardised units.
+
+    A run that diverges is stopped within a chunk of updates, and `trouble` says why; its snapshots
+    up to there are kept. With `saved`, the run is written to that file every `save_every` seconds
+    and taken up from there, with the same result, bit for bit, as if it had never stopped.
+    """
+    wrap_key, init_key, loop_key = jr.split(key, 3)
+    params, static = eqx.partition(recipe.method.wrap(energy, data, wrap_key), eqx.is_inexact_array)
+    advance = functools.partial(_advance, static=static, recipe=recipe, data=data, key=loop_key)
+
+    started = time.perf_counter()
+    carry = _start(params, recipe, data, init_key)
+    jax.block_until_ready(advance(carry, stop=jnp.array(0)))  # no update: compiles, no more
+    compile_seconds = time.perf_counter() - started
+
+    marks = sorted({round(recipe.updates * (i + 1) / num_snapshots) for i in range(num_snapshots)})
+    marks = [mark for mark in marks if mark > 0]
+    losses = np.full(recipe.updates, np.nan, np.float32)
+    record = Record(losses, np.zeros(2), [params] * len(marks), np.zeros((len(marks), 2)))
+    fingerprint = None if saved is None else _fingerprint(recipe, data, key, marks)
+    if saved is not None and saved.exists():
+        if read_header(saved).get("run") == fingerprint:
+            carry, record = load_tree(saved, (carry, record))
+
+    trouble, last_saved = None, time.monotonic()
+    while (step := int(carry.step)) < recipe.updates and trouble is None:
+        index = next(i for i, mark in enumerate(marks) if mark > step)
+        stop = min(step + _CHUNK, marks[index])
+        clock = np.array([time.perf_counter(), time.process_time()])
+        carry, new = jax.block_until_ready(advance(carry, stop=jnp.array(stop)))
+        record.seconds[:] += np.array([time.perf_counter(), time.process_time()]) - clock
+        record.losses[step:stop] = np.asarray(new)[: stop - step]
+        trouble = _trouble(recipe, carry, record.losses, step, stop)
+        if trouble is None and stop == marks[index]:
+            record.averages[index] = carry.average
+            record.clocks[index] = record.seconds
+        if saved is not None and time.monotonic() - last_saved > save_every:
+            save_tree(saved, {"run": fingerprint}, (carry, record))
+            last_saved = time.monotonic()
+        progress(stop, recipe.updates)
+
+    reached = int(carry.step) if trouble is None else step
+    snapshots = [
+        Snapshot(
+            mark,
+            recipe.method.density(eqx.combine(average, static), carry.method_state),
+            *(float(second) for second in clock),
+        )
+        for mark, average, clock in zip(marks, record.averages, record.clocks, strict=True)
+        if mark <= reached
+    ]
+    done = record.losses[: int(carry.step)]
+    return Fit(snapshots, done, carry.method_state, trouble, compile_seconds)
+
+
+def _trouble(recipe: Recipe, carry: Carry, losses: np.ndarray, step: int, stop: int) -> str | None:
+    """Why a run must stop: a number that is not one, or what the method itself says."""
+    chunk = losses[step:stop]
+    if not np.isfinite(chunk).all():
+        where = step + int(np.argmin(np.isfinite(chunk))) + 1
+        return (
+            f"the loss was not finite at update {where}; make learning_rate smaller "
+            f"(it was {recipe.learning_rate:.3g})"
+        )
+    if not all(bool(jnp.isfinite(leaf).all()) for leaf in jax.tree.leaves(carry.params)):
+        return f"the parameters were not finite at update {stop}; make learning_rate smaller"
+    said = recipe.method.trouble(chunk, carry.method_state)
+    return None if said is None else f"by update {stop}, {said}"
+
+
+def _fingerprint(recipe: Recipe, data: Array, key: Key, marks: list[int]) -> str:
+    """What a checkpoint belongs to: it is taken up by the same run only."""
+    digest = hashlib.sha256(repr((recipe, marks, data.shape)).encode())
+    digest.update(np.asarray(data).tobytes())
+    digest.update(np.asarray(jr.key_data(key)).tobytes())
+    return digest.hexdigest()

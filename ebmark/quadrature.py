@@ -1,5 +1,6 @@
 """Densities on a grid in one or two dimensions: Z, expectations and exact samples are then sums."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import equinox as eqx
@@ -13,36 +14,61 @@ from ebmark._types import Energy, Key
 
 
 class Grid(NamedTuple):
-    """Midpoints of equal cells of a box; on smooth functions the sum converges exponentially."""
+    """Midpoints of equal cells of a box; on smooth functions their sum converges very fast."""
 
     lower: tuple[float, ...]
     upper: tuple[float, ...]
     nodes: int  # a side
 
     @property
-    def axes(self) -> list[np.ndarray]:
+    def axes(self) -> list[Float[np.ndarray, " nodes"]]:
+        """The coordinates of the nodes, an array a dimension."""
         cells = (np.arange(self.nodes) + 0.5) / self.nodes
         return [lo + (hi - lo) * cells for lo, hi in zip(self.lower, self.upper, strict=True)]
 
     @property
-    def spacing(self) -> np.ndarray:
+    def spacing(self) -> Float[np.ndarray, " dim"]:
+        """The sides of a cell."""
         return (np.array(self.upper) - np.array(self.lower)) / self.nodes
 
     @property
     def cell(self) -> float:
+        """The volume of a cell."""
         return float(np.prod(self.spacing))
 
     def points(self) -> Float[np.ndarray, "points dim"]:
+        """All nodes, the last coordinate running fastest."""
         mesh = np.meshgrid(*self.axes, indexing="ij")
         return np.stack([axis.ravel() for axis in mesh], axis=-1)
 
-    def scaled(self, factor: float, *, refine: float = 1) -> "Grid":
-        """The box `factor` times as wide, with `refine` times as many nodes."""
-        middle = [(lo + hi) / 2 for lo, hi in zip(self.lower, self.upper, strict=True)]
-        half = [factor * (hi - lo) / 2 for lo, hi in zip(self.lower, self.upper, strict=True)]
-        pairs = list(zip(middle, half, strict=True))
-        lower, upper = tuple(m - h for m, h in pairs), tuple(m + h for m, h in pairs)
-        return Grid(lower, upper, round(self.nodes * refine))
+    def resized(self, *, width: float = 1.0, nodes: float = 1.0) -> "Grid":
+        """The box `width` times as wide about its middle, with `nodes` times as many nodes."""
+        ends = [
+            ((lo + hi) / 2, width * (hi - lo) / 2)
+            for lo, hi in zip(self.lower, self.upper, strict=True)
+        ]
+        lower, upper = tuple(m - h for m, h in ends), tuple(m + h for m, h in ends)
+        return Grid(lower, upper, round(self.nodes * nodes))
+
+
+class Units(NamedTuple):
+    """The map z = (x - mean) / scale from the user's units to standardised ones, in float64."""
+
+    mean: Float[np.ndarray, " dim"]
+    scale: Float[np.ndarray, " dim"]
+
+    @property
+    def log_jacobian(self) -> float:
+        """The sum of log scale: what an energy gains on its way to the user's units."""
+        return float(np.sum(np.log(self.scale)))
+
+    def standardise(self, x: Float[np.ndarray, "n dim"]) -> Float[np.ndarray, "n dim"]:
+        """x -> z."""
+        return (np.asarray(x, np.float64) - self.mean) / self.scale
+
+    def restore(self, z: Float[np.ndarray, "n dim"]) -> Float[np.ndarray, "n dim"]:
+        """z -> x."""
+        return np.asarray(z, np.float64) * self.scale + self.mean
 
 
 @eqx.filter_jit
@@ -50,55 +76,60 @@ def _evaluate(function, points):
     return jax.lax.map(function, points, batch_size=4096)
 
 
-def evaluate(function, grid: Grid) -> Float[np.ndarray, "*axes"]:
-    """A scalar function at the nodes: an array of one axis a dimension, `[i, j]` at (x_i, y_j)."""
-    values = _evaluate(function, jnp.asarray(grid.points(), jnp.float32))
-    return np.asarray(values, np.float64).reshape((grid.nodes,) * len(grid.lower))
+def evaluate(
+    function: Callable, points: Float[np.ndarray, "points dim"]
+) -> Float[np.ndarray, "points *out"]:
+    """A function of one point at many, in blocks; float64 out."""
+    return np.asarray(_evaluate(function, jnp.asarray(points, jnp.float32)), np.float64)
 
 
 class Normalised(NamedTuple):
-    """A density on a grid, its log Z, and how far doubling box and nodes moved that."""
+    """A density on a grid, its log Z, and by how much that moved with the box and the nodes."""
 
     grid: Grid
-    log_density: Float[np.ndarray, "*axes"]
+    log_density: Float[np.ndarray, "*axes"]  # [i, j] at (axes[0][i], axes[1][j])
     log_z: float
     log_z_error: float
 
 
-def log_normaliser(energies: Float[np.ndarray, "*axes"], grid: Grid) -> float:
-    r"""$\log Z = \log \sum_g \Delta\, e^{-E(x_g)}$."""
-    smallest = energies.min()
-    return float(np.log(np.sum(np.exp(smallest - energies)) * grid.cell) - smallest)
-
-
 def normalise(
-    energy: Energy, grid: Grid, *, tolerance: float = 1e-4, attempts: int = 5
+    energy: Energy, grid: Grid, units: Units, *, tolerance: float = 1e-4, attempts: int = 5
 ) -> Normalised:
-    """The density exp(-E)/Z on the grid, made wider or finer until log Z stands still.
+    r"""The density of a standardised energy on a grid of the user's units.
 
-    `log_z_error` is the larger of what a box twice as wide and half the nodes change in log Z.
-    Energies that are nowhere finite give NaN.
+    $$ \log Z = \log \sum_g \Delta\, e^{-E(x_g)}, \quad E(x) = E_{std}(z) + \sum_i \log s_i $$
+
+    The grid is made wider or finer until neither a box twice as wide nor half the nodes moves
+    log Z by more than `tolerance`; what they still move it is `log_z_error`. Energies that are
+    nowhere finite give NaN.
     """
+
+    def on(grid: Grid) -> tuple[np.ndarray, float]:
+        energies = evaluate(energy, units.standardise(grid.points())) + units.log_jacobian
+        lowest = np.min(energies)
+        log_z = float(np.log(np.sum(np.exp(lowest - energies)) * grid.cell) - lowest)
+        return energies, log_z
+
     for attempt in range(attempts):
-        energies = evaluate(energy, grid)
-        log_z = log_normaliser(energies, grid)
-        coarse, wide = grid.scaled(1, refine=0.5), grid.scaled(2)
-        fine_error = abs(log_z - log_normaliser(evaluate(energy, coarse), coarse))
-        box_error = abs(log_z - log_normaliser(evaluate(energy, wide), wide))
-        if not max(fine_error, box_error) > tolerance or attempt == attempts - 1:
+        energies, log_z = on(grid)
+        fine_error = abs(log_z - on(grid.resized(nodes=0.5))[1])
+        box_error = abs(log_z - on(grid.resized(width=2))[1])
+        error = max(fine_error, box_error)
+        if not error > tolerance or attempt == attempts - 1:
             break
-        grid = grid.scaled(1.5 if box_error > tolerance else 1, refine=1.5)
-    return Normalised(grid, -energies - log_z, log_z, max(fine_error, box_error))
+        grid = grid.resized(width=1.5 if box_error > tolerance else 1.0, nodes=1.5)
+    log_density = -(energies + log_z).reshape((grid.nodes,) * len(grid.lower))
+    return Normalised(grid, log_density, log_z, error)
 
 
 def exact_samples(
-    log_density: Float[Array, "*axes"], grid: Grid, num: int, key: Key
+    density: Normalised, num: int, key: Key
 ) -> Float[np.ndarray, "n dim"]:
     """Independent samples of a density on a grid: a cell by inverse CDF, then uniform within it."""
-    density = np.exp(np.asarray(log_density, np.float64)).ravel()
-    cumulative = np.cumsum(density)
+    cumulative = np.cumsum(np.exp(density.log_density).ravel())
     cell_key, jitter_key = jr.split(key)
     uniform = np.asarray(jr.uniform(cell_key, (num,)), np.float64) * cumulative[-1]
-    cells = np.minimum(np.searchsorted(cumulative, uniform, side="right"), density.size - 1)
-    jitter = np.asarray(jr.uniform(jitter_key, (num, len(grid.lower)), minval=-0.5, maxval=0.5))
-    return grid.points()[cells] + jitter * grid.spacing
+    cells = np.minimum(np.searchsorted(cumulative, uniform, side="right"), cumulative.size - 1)
+    shape = (num, len(density.grid.lower))
+    jitter = np.asarray(jr.uniform(jitter_key, shape, minval=-0.5, maxval=0.5))
+    return density.grid.points()[cells] + jitter * density.grid.spacing

@@ -8,6 +8,7 @@ the tree that the reader expects before anything is allocated.
 
 import hashlib
 import json
+import math
 import struct
 from pathlib import Path
 from typing import Any
@@ -42,21 +43,20 @@ def read_header(path: Path) -> dict[str, Any]:
 
 
 def load_tree(path: Path, like: PyTree) -> PyTree:
-    """The tree of the file, shaped as `like`. Raises UserError for a damaged or foreign file."""
+    """The tree of the file, shaped as `like` (arrays or their shapes). Raises UserError for a damaged or foreign file."""
     header, body = _read(path)
     old, structure = jax.tree.flatten(like)
-    wanted = [[list(np.shape(leaf)), np.asarray(leaf).dtype.str] for leaf in old]
+    wanted = [[list(leaf.shape), np.dtype(leaf.dtype).str] for leaf in old]
     if header.get("leaves") != wanted:
         raise UserError(f"{path}: holds other arrays than this ebmark expects; make it again")
-    sizes = [np.asarray(leaf).nbytes for leaf in old]
+    sizes = [math.prod(leaf.shape) * np.dtype(leaf.dtype).itemsize for leaf in old]
     if len(body) != sum(sizes):
         raise UserError(f"{path}: truncated ({len(body)} bytes of {sum(sizes)}); make it again")
     if hashlib.sha256(body).hexdigest() != header.get("sha256"):
         raise UserError(f"{path}: damaged (its checksum is wrong); make it again")
     leaves, offset = [], 0
     for leaf, size in zip(old, sizes, strict=True):
-        array = np.frombuffer(body[offset : offset + size], np.asarray(leaf).dtype)
-        array = array.reshape(np.shape(leaf))
+        array = np.frombuffer(body[offset : offset + size], leaf.dtype).reshape(leaf.shape)
         leaves.append(array.copy() if isinstance(leaf, np.ndarray) else jnp.asarray(array))
         offset += size
     return jax.tree.unflatten(structure, leaves)

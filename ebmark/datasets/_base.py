@@ -21,6 +21,7 @@ class AbstractDataset(eqx.Module):
     entropy: eqx.AbstractVar[float]  # nats: the NLL that no model can beat
     local_scale: eqx.AbstractVar[float]  # the smallest local standard deviation
     modes: eqx.AbstractVar[int]
+    words: eqx.AbstractVar[str]  # what it is, in a line
 
     @abc.abstractmethod
     def sample(self, key: Key) -> Point:

@@ -25,6 +25,11 @@ class GaussianRing(AbstractDataset):
     dim: int = eqx.field(static=True, default=2)
 
     @property
+    def words(self):
+        sizes = "equal" if len(set(self.weights)) == 1 else "unequal"
+        return f"{sizes} Gaussians of sd {self.scale:.3g} on a circle of radius {self.radius:.3g}"
+
+    @property
     def modes(self):
         return len(self.weights)
 

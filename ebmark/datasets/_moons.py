@@ -29,6 +29,10 @@ class HalfMoons(AbstractDataset):
     modes: int = eqx.field(static=True, default=2)
 
     @property
+    def words(self):
+        return f"two interleaved half circles of radius 1, blurred by noise of sd {self.noise:g}"
+
+    @property
     def local_scale(self):
         return self.noise
 

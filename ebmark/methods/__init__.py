@@ -10,7 +10,7 @@ from ebmark.methods._pcd import PersistentContrastiveDivergence as PersistentCon
 
 METHODS: dict[str, Recipe] = {
     "cd": Recipe(method=ContrastiveDivergence(), updates=3_000),
-    "pcd": Recipe(method=PersistentContrastiveDivergence(), updates=3_000),
+    "pcd": Recipe(method=PersistentContrastiveDivergence(), updates=3_000, ema=0.999),
     "dsm": Recipe(method=DenoisingScoreMatching()),
     "nce": Recipe(method=NoiseContrastiveEstimation()),
     "mle": Recipe(method=MaximumLikelihood(), updates=1_500),

@@ -16,6 +16,7 @@ from ebmark.samplers import Langevin, run_chains
 
 
 class PCDState(NamedTuple):
+    births: Float[Array, "chains dim"]
     chains: Float[Array, "chains dim"]
     step_size: Scalar
 
@@ -23,12 +24,13 @@ class PCDState(NamedTuple):
 class PersistentContrastiveDivergence(AbstractMethod):
     r"""Contrastive divergence whose chains go on where they were.
 
-    $$ \nabla_\theta \mathcal{L} = \mathbb{E}_{data}[\nabla_\theta E(x)]
+    $$ \nabla_\theta \mathcal{L} = \mathbb{E}_{births}[\nabla_\theta E(x)]
        - \mathbb{E}_{buffer}[\nabla_\theta E(x^-)] $$
 
-    `num_chains` are kept; a batch of them is drawn without replacement, moved `num_steps` Langevin
-    steps and put back; a share `reinjection` of those drawn restarts from the data, which holds the
-    masses of modes that chains do not cross between. `step_size` as in contrastive divergence.
+    `num_chains` are kept, each with the data point that it was born at; a batch of them is drawn,
+    moved `num_steps` Langevin steps and put back; a share `reinjection` is born anew from the data
+    first. Chains are compared with their own births, not with a fresh batch: where chains do not
+    cross between modes, a fresh batch's random masses tilt the energy and nothing tilts it back.
 
     Tieleman (2008), Training restricted Boltzmann machines using approximations to the likelihood
     gradient; Du & Mordatch (2019), Implicit generation and modeling with energy-based models.
@@ -36,26 +38,28 @@ class PersistentContrastiveDivergence(AbstractMethod):
 
     num_steps: int = eqx.field(static=True, default=10)
     num_chains: int = eqx.field(static=True, default=1024)
-    reinjection: float = eqx.field(static=True, default=0.05)
+    reinjection: float = eqx.field(static=True, default=0.2)
     step_size: float | None = eqx.field(static=True, default=None)
 
     def init(self, data, key):
         scale_key, chain_key = jr.split(key)
         start = data[jr.randint(chain_key, (self.num_chains,), 0, data.shape[0])]
-        return PCDState(start, safe_step(local_scale(data, scale_key), self.step_size))
+        return PCDState(start, start, safe_step(local_scale(data, scale_key), self.step_size))
 
     def loss(self, energy, batch, state, key):
         pick_key, fresh_key, chain_key = jr.split(key, 3)
         num = min(self.num_chains, batch.shape[0])
         picked = jr.permutation(pick_key, self.num_chains)[:num]
         fresh = jr.bernoulli(fresh_key, self.reinjection, (num, 1))
+        births = jnp.where(fresh, batch[:num], state.births[picked])
         start = jnp.where(fresh, batch[:num], state.chains[picked])
-        moved = run_chains(
-            Langevin(state.step_size), frozen(energy), start, self.num_steps, chain_key
-        ).x
+        kernel = Langevin(state.step_size)
+        moved = run_chains(kernel, frozen(energy), start, self.num_steps, chain_key).x
         energies = jax.vmap(energy)
-        loss = jnp.mean(energies(batch)) - jnp.mean(energies(moved))
-        return loss, state._replace(chains=state.chains.at[picked].set(moved))
+        loss = jnp.mean(energies(births)) - jnp.mean(energies(moved))
+        all_births = state.births.at[picked].set(births)
+        all_chains = state.chains.at[picked].set(moved)
+        return loss, state._replace(births=all_births, chains=all_chains)
 
     def evaluations(self, batch, dim):
         del dim

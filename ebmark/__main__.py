@@ -1,0 +1,7 @@
+"""`python -m ebmark` is `ebmark`."""
+
+import sys
+
+from ebmark.cli import main
+
+sys.exit(main())

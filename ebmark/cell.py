@@ -1,0 +1,218 @@
+"""One cell, run and written whole: the unit of work of every engine."""
+
+import json
+import math
+import os
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+
+import ebmark
+from ebmark import recipes
+from ebmark._types import Energy, Key
+from ebmark.files import write_whole
+from ebmark.metrics import SAMPLE_METRICS, density_metrics
+from ebmark.model import Model, new_energy, save_model
+from ebmark.provenance import device, source_hash, versions
+from ebmark.quadrature import Normalised, Units, exact_samples, normalise
+from ebmark.samplers import Langevin, run_chains
+from ebmark.sources import Law, Source, load_source, standardised
+from ebmark.train import Fit, Snapshot, train
+
+_SHOWN = 16  # chains whose trajectories are kept
+_FRAMES = 100  # points of a trajectory
+_TOO_FAR = 1e3  # standard deviations: a chain this far from the data has escaped
+
+Rows = list[tuple[int, str, float]]  # step, metric, value
+Progress = Callable[[str, float], None]
+
+
+def run_cell(folder: Path, name: str, spec: dict, progress: Progress = lambda what, share: None):
+    """Train, sample and score one cell; its folder appears under `folder`/cells whole.
+
+    All methods of a (dataset, seed) get the same points, initial energy, chains' starts and noise.
+    """
+    keys = _keys(spec["seed"])
+    source = load_source(spec, folder)
+    train_x, test_x = source.split(spec["num_train"], spec["num_samples"], keys["data"])
+    units = standardised(train_x)
+    energy = new_energy(spec["energy"], source.dim, keys["energy"])
+    recipe = recipes.with_changes(spec["method"], spec["training"])
+    fit = train(
+        recipe,
+        energy,
+        jnp.asarray(units.standardise(train_x), jnp.float32),
+        key=keys["training"],
+        num_snapshots=spec["snapshots"],
+        progress=lambda step, updates: progress("training", step / updates),
+    )
+    arrays = {"train": train_x, "reference": test_x}
+    rows, trouble = _training_rows(fit, recipe, source.dim), fit.trouble
+    densities: list[Normalised] = []
+    if source.dim <= 2:
+        for snapshot in fit.snapshots:
+            progress("quadrature", snapshot.step / recipe.updates)
+            densities.append(normalise(snapshot.energy, source.grid(), units))
+            rows += _density_rows(source, units, snapshot, densities[-1], test_x)
+    if densities and trouble is None and not math.isfinite(densities[-1].log_z):
+        trouble = "log Z is not finite: the energy does not hold its mass together"
+    if fit.snapshots and densities:
+        arrays |= _grid_arrays(source, densities[-1])
+    if trouble is None:
+        more, found, trouble = _samples(spec, source, units, fit, densities, test_x, keys, progress)
+        rows, arrays = rows + more, arrays | found
+    if trouble is not None:
+        rows = [row for row in rows if row[0] < recipe.updates]
+        rows += [(recipe.updates, metric, math.nan) for metric in _final_metrics(source)]
+    model = None
+    if fit.snapshots:
+        model = Model(fit.energy, units, spec, None)
+    _write(folder, name, spec, rows, trouble, arrays, model)
+
+
+def _keys(seed: int) -> dict[str, Key]:
+    """The streams of a seed, by name; that of training is each method's own to spend."""
+    names = ("data", "energy", "training", "start", "chains", "exact")
+    return dict(zip(names, jr.split(jr.key(seed), len(names)), strict=True))
+
+
+def _training_rows(fit: Fit, recipe, dim: int) -> Rows:
+    rows: Rows = []
+    for snapshot in fit.snapshots:
+        evaluations = recipe.method.evaluations(recipe.batch, dim) * snapshot.step
+        rows += [
+            (snapshot.step, "train_seconds", snapshot.seconds),
+            (snapshot.step, "train_cpu_seconds", snapshot.cpu_seconds),
+            (snapshot.step, "evaluations", evaluations),
+        ]
+    return rows + [(recipe.updates, "compile_seconds", fit.compile_seconds)]
+
+
+def _density_rows(
+    source: Source, units: Units, snapshot: Snapshot, density: Normalised, test_x: np.ndarray
+) -> Rows:
+    values = {"log_z": density.log_z, "log_z_error": density.log_z_error}
+    truth = source.truth(density.grid)
+    if truth is not None:
+        values |= density_metrics(truth, density.log_density, density.grid)
+    else:
+        z = jnp.asarray(units.standardise(test_x), jnp.float32)
+        energies = np.asarray(jax.vmap(snapshot.energy)(z), np.float64) + units.log_jacobian
+        values["nll"] = float(energies.mean()) + density.log_z
+    return [(snapshot.step, metric, value) for metric, value in values.items()]
+
+
+def _grid_arrays(source: Source, density: Normalised) -> dict[str, np.ndarray]:
+    truth = source.truth(density.grid)
+    axes = zip(("grid_x", "grid_y"), density.grid.axes, strict=False)
+    arrays = dict(axes) | {"log_density": density.log_density.astype(np.float32)}
+    if truth is not None:
+        arrays["truth_log_density"] = truth.log_density.astype(np.float32)
+    return arrays
+
+
+@eqx.filter_jit
+def _langevin(energy: Energy, x, step_size, key, start, stop):
+    """Langevin steps `start` to `stop` of all chains; one program for every stretch."""
+    kernel = Langevin(step_size)
+
+    def step(i, x):
+        return run_chains(kernel, energy, x, 1, jr.fold_in(key, i)).x
+
+    return jax.lax.fori_loop(start, stop, step, x)
+
+
+def _samples(spec, source, units, fit, densities, test_x, keys, progress):
+    """The prescribed Langevin samples and the exact ones, and what they score."""
+    steps, h = spec["langevin"]["steps"], spec["langevin"]["step_size"]
+    # early looks, named by their step where the study's own 2,000 are run
+    looks = {steps // 4: f"_{steps // 4}", steps // 2: f"_{steps // 2}", steps: ""}
+    frames = sorted({round(steps * i / _FRAMES) for i in range(1, _FRAMES + 1)} | set(looks))
+    x = jr.normal(keys["start"], (spec["num_samples"], source.dim))
+    seen, paths, rows = {}, [np.asarray(x[:_SHOWN])], []
+    arguments = (jnp.asarray(h, jnp.float32), keys["chains"])
+    _langevin(fit.energy, x, *arguments, jnp.array(0), jnp.array(0))  # compiles, no more
+    began = time.perf_counter()
+    for start, stop in zip([0, *frames], frames, strict=False):
+        x = _langevin(fit.energy, x, *arguments, jnp.array(start), jnp.array(stop))
+        paths.append(np.asarray(x[:_SHOWN]))
+        if stop in looks:
+            seen[stop] = np.asarray(x, np.float64)
+            progress("sampling", stop / steps)
+    rows.append((fit.snapshots[-1].step, "sample_seconds", time.perf_counter() - began))
+    arrays = {
+        "langevin": units.restore(seen[steps]),
+        "trajectories": units.restore(np.stack(paths)),
+        "trajectory_steps": np.array([0, *frames]),
+    }
+    escaped = int(np.sum(~(np.abs(seen[steps]).max(axis=1) < _TOO_FAR)))
+    if escaped:
+        why = f"{escaped} of {len(x)} Langevin chains escaped: the step {h:.3g} is too long for this"
+        return rows, {}, f"{why} energy, or its Z is not finite; take a smaller step"
+    num, step = spec["transport_points"], fit.snapshots[-1].step
+    metrics = _sample_metrics(source)
+    for look, suffix in looks.items():
+        for metric in metrics if not suffix else ("w1",):
+            value = metrics[metric](units.restore(seen[look])[:num], test_x[:num])
+            rows.append((step, f"{metric}_langevin{suffix}", value))
+    if densities:
+        arrays["exact"] = exact_samples(densities[-1], spec["num_samples"], keys["exact"])
+        for metric, function in metrics.items():
+            rows.append((step, f"{metric}_exact", function(arrays["exact"][:num], test_x[:num])))
+        progress("transport", 1.0)
+    return rows, arrays, None
+
+
+def _final_metrics(source: Source) -> list[str]:
+    """What a diverged run has no number for: NaN, and never averaged."""
+    known = isinstance(source, Law)
+    density = ["kl", "tv", "leak", "masses", "shapes", "mode_tv"] if known else []
+    density += ["nll"] if source.dim <= 2 else []
+    ways = ("langevin", "exact") if source.dim <= 2 else ("langevin",)
+    return density + [f"{metric}_{way}" for metric in _sample_metrics(source) for way in ways]
+
+
+def _sample_metrics(source: Source) -> dict[str, Callable[..., float]]:
+    """MMD only where no density is known: elsewhere KL says more."""
+    return {m: f for m, f in SAMPLE_METRICS.items() if m != "mmd" or not isinstance(source, Law)}
+
+
+def _write(folder: Path, name: str, spec: dict, rows: Rows, trouble: str | None, arrays, model):
+    """The cell's folder, made beside its place and renamed into it."""
+    cells = folder / "cells"
+    place, making = cells / name, cells / f".making-{name}-{os.getpid()}"
+    making.mkdir(parents=True, exist_ok=True)
+    result: dict[str, Any] = {
+        "status": "done" if trouble is None else "diverged",
+        "reason": trouble or "",
+        "rows": [[step, metric, _plain(value)] for step, metric, value in rows],
+        "ebmark": ebmark.__version__,
+        "versions": versions(),
+        "source": source_hash(),
+        "device": device(),
+    }
+    if model is not None:
+        save_model(making / "energy.ebm", model)
+    with open(making / "samples.npz", "wb") as file:
+        np.savez_compressed(file, **arrays)
+    write_whole(making / "spec.json", json.dumps(spec, indent=1, sort_keys=True))
+    write_whole(making / "result.json", json.dumps(result, indent=1))
+    if place.exists():
+        shutil.rmtree(making)
+    else:
+        os.replace(making, place)
+
+
+def _plain(value: float) -> float | str | None:
+    """A number as JSON can say it: NaN is null, infinities are words."""
+    if math.isnan(value):
+        return None
+    return float(value) if math.isfinite(value) else ("inf" if value > 0 else "-inf")

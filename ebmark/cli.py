@@ -1,0 +1,218 @@
+"""The command line. What a command needs is imported inside it, so that --help is quick."""
+
+import dataclasses
+import os
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+
+from ebmark.errors import UserError
+
+Positional = tyro.conf.Positional
+
+
+def run(
+    study: Positional[str] = "toy",
+    /,
+    methods: tuple[str, ...] | None = None,
+    datasets: tuple[str, ...] | None = None,
+    seeds: int | None = None,
+    steps: int | None = None,
+    data: Path | None = None,
+    out: Path | None = None,
+    quick: bool = False,
+    jobs: int | None = None,
+    plain: bool = False,
+) -> int:
+    """Run a study: train, sample, score, report. What was run before is not run again.
+
+    Args:
+        study: a built-in study (`ebmark list`), or a TOML file with the fields of one.
+        methods: train these methods only.
+        datasets: use these datasets.
+        seeds: how many seeds; each draws its own data and initial energy, shared by all methods.
+        steps: updates of every method, in place of each recipe's own.
+        data: your own points (CSV, TSV, text, NPY, NPZ, Parquet) in place of the datasets.
+        out: the folder of the results; runs/STUDY if not given.
+        quick: 2 seeds, 1,000 updates, 500 points in the exact transport.
+        jobs: cells at a time, each in a process of one thread; the number of cores if not given.
+        plain: plain lines in place of the live bar.
+    """
+    from ebmark.study import QUICK, STUDIES, read_study
+
+    if Path(study).suffix == ".toml":
+        chosen = read_study(Path(study))
+    elif study in STUDIES:
+        chosen = STUDIES[study]
+    else:
+        from ebmark.errors import unknown
+
+        raise unknown("study", study, [*STUDIES, "a .toml file"])
+    given = {"methods": methods, "datasets": datasets, "seeds": seeds, "steps": steps}
+    changes = (QUICK if quick else {}) | {k: v for k, v in given.items() if v is not None}
+    chosen = dataclasses.replace(chosen, **changes)
+    if jobs is not None and jobs < 1:
+        raise UserError(f"--jobs must be at least 1, not {jobs}")
+    name, points = "", None
+    if data is not None:
+        if datasets is not None:
+            raise UserError("--data and --datasets exclude each other: give one of them")
+        points, name = _read(data), _dataset_name(data)
+        chosen = dataclasses.replace(chosen, name=f"{chosen.name}-{name}", title=f"{name}: your points")
+    folder = out if out is not None else Path("runs") / chosen.name
+    return _run(chosen, folder, points, name, jobs or os.cpu_count() or 1, plain)
+
+
+def _run(study: Any, folder: Path, points: Any, name: str, jobs: int, plain: bool) -> int:
+    from ebmark.driver import finish, prepare, run_plan
+    from ebmark.summary import print_summary
+
+    command = shlex.join(["ebmark", *sys.argv[1:]])
+    plan = prepare(study, folder, points, name, command)
+    try:
+        ended = run_plan(folder, plan, jobs, plain=plain)
+    except KeyboardInterrupt:
+        print("\nstopped; the same command goes on from here", file=sys.stderr)
+        return 130
+    if ended.done:
+        finish(folder, plan)
+        print_summary(folder)
+        print(f"\nThe report: {folder / 'report.html'}")
+    for cell, reason in ended.failed.items():
+        error = folder / "cells" / f"{cell}.error"
+        print(f"ebmark: cell {cell} failed: {reason} (see {error})", file=sys.stderr)
+    return 1 if ended.failed else 0
+
+
+def report(folder: Positional[Path], /) -> int:
+    """Make the report of a study again, from its saved results; nothing is trained.
+
+    Args:
+        folder: the folder that `ebmark run` wrote.
+    """
+    from ebmark.report import write_report
+
+    print(f"The report: {write_report(folder)}")
+    return 0
+
+
+def list_all() -> int:
+    """Name the studies, datasets, methods, samplers and metrics, with a line each."""
+    from ebmark.catalogue import catalogue
+    from ebmark.summary import print_catalogue
+
+    print_catalogue(catalogue())
+    return 0
+
+
+def fit(
+    points: Positional[Path],
+    /,
+    out: Path,
+    method: str = "nce",
+    steps: int | None = None,
+    seed: int = 0,
+) -> int:
+    """Train one energy on your points; a fifth of them is held out to score it.
+
+    Args:
+        points: CSV, TSV, text, NPY, NPZ or Parquet, a point a row.
+        out: the model file to write, such as model.ebm.
+        method: one of `ebmark list`.
+        steps: updates, in place of the recipe's own.
+        seed: of the split, the initial energy and the training.
+    """
+    from ebmark.single import fit_points
+
+    return fit_points(points, out, method=method, steps=steps, seed=seed)
+
+
+def sample(
+    model: Positional[Path],
+    /,
+    out: Path,
+    n: Annotated[int, tyro.conf.arg(aliases=["-n"])] = 1_000,
+    sampler: str | None = None,
+    steps: int = 2_000,
+    seed: int = 0,
+) -> int:
+    """Draw new points from a model file.
+
+    Args:
+        model: a file that `ebmark fit` wrote, or a cell's energy.ebm.
+        out: the file to write: .csv, .tsv, .npy, .npz or .parquet.
+        n: how many points.
+        sampler: exact (1 or 2 columns; its default there), langevin or mala.
+        steps: of langevin and mala.
+        seed: the same seed gives the same points.
+    """
+    from ebmark.single import sample_model
+
+    return sample_model(model, out, n=n, sampler=sampler, steps=steps, seed=seed)
+
+
+def evaluate(
+    samples: Positional[Path],
+    /,
+    against: Path | None = None,
+    dataset: str | None = None,
+    seed: int = 0,
+) -> int:
+    """Score anybody's samples against points or a built-in dataset, beside each metric's floor.
+
+    Args:
+        samples: the points to judge, made by whatever program.
+        against: a file of points of the truth.
+        dataset: a built-in dataset in place of --against.
+        seed: of the subsets that are compared.
+    """
+    from ebmark.single import evaluate_samples
+
+    return evaluate_samples(samples, against=against, dataset=dataset, seed=seed)
+
+
+COMMANDS = {
+    "run": run,
+    "report": report,
+    "list": list_all,
+    "fit": fit,
+    "sample": sample,
+    "evaluate": evaluate,
+}
+
+
+def main() -> int:
+    """The command `ebmark`: a user's mistake is one line and exit status 2."""
+    try:
+        return tyro.extras.subcommand_cli_from_dict(
+            COMMANDS,
+            prog="ebmark",
+            description="How good are the training methods of energy-based models, really?",
+            config=(tyro.conf.FlagCreatePairsOff, tyro.conf.OmitArgPrefixes),
+        )
+    except UserError as error:
+        print(f"ebmark: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # the reader of our output has gone, as `| head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _read(path: Path) -> Any:
+    from ebmark.points import read_points
+
+    points = read_points(path)
+    for note in points.notes:
+        print(f"note: {note}", file=sys.stderr)
+    return points
+
+
+def _dataset_name(path: Path) -> str:
+    """A name for the points, out of the file's: letters, digits, - and _ only."""
+    stem = path.name.split(".")[0]
+    return "".join(c if c.isascii() and (c.isalnum() or c in "-_") else "_" for c in stem) or "points"

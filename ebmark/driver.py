@@ -1,0 +1,251 @@
+"""Running a study: the plan, the workers, and what is made of their cells."""
+
+import dataclasses
+import datetime
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import ebmark
+from ebmark import table
+from ebmark.catalogue import about
+from ebmark.claims import is_done
+from ebmark.errors import UserError
+from ebmark.files import atomic_path, write_whole
+from ebmark.floors import floors
+from ebmark.methods import METHODS
+from ebmark.points import Points
+from ebmark.progress import Progress
+from ebmark.provenance import device, source_hash, versions
+from ebmark.sources import Law, Own, Source
+from ebmark.study import Study, cell_name, cell_specs, validated
+from ebmark.threads import single
+
+_DEATHS = 3  # a worker that dies this often without finishing a cell is not started again
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """How a run ended: the cells that were wanted, and what became of them."""
+
+    planned: int
+    done: int
+    diverged: int
+    failed: dict[str, str]  # cell -> the last line of its error
+
+
+def prepare(study: Study, folder: Path, points: Points | None, name: str, command: str) -> dict:
+    """Write the plan and the description of a study into its folder; the plan, name -> spec.
+
+    With `points`, a person's own, they are the study's only dataset, called `name`. Raises
+    UserError if the folder cannot be written, or holds something else.
+    """
+    study = validated(study)
+    sources: list[Source] = [Law(dataset) for dataset in study.datasets]
+    points_file = None
+    if points is not None:
+        own = Own(name, np.asarray(points.x, np.float64))
+        sources, points_file = [own], f"points-{own.fingerprint[:16]}.npy"
+    plan = {cell_name(spec): spec for spec in cell_specs(study, sources, points_file)}
+    if not plan:
+        raise UserError("no cells to run: mle needs data of 1 or 2 columns; add a method")
+    _take_folder(folder, study, sources)
+    if points_file is not None and not (folder / points_file).exists():
+        with atomic_path(folder / points_file) as path, open(path, "wb") as file:
+            np.save(file, sources[0].points)
+    write_whole(folder / "plan.json", json.dumps(plan))
+    described = _described(study, sources, plan, points, command)
+    write_whole(folder / "study.json", json.dumps(described, indent=1))
+    return plan
+
+
+def run_plan(folder: Path, plan: dict[str, dict], jobs: int, *, plain: bool = False) -> Outcome:
+    """Run the cells that are not done, `jobs` at a time, each in a process of one thread.
+
+    A worker that is killed is replaced; the cell that it held is begun again.
+    """
+    for name in plan:
+        (folder / "cells" / f"{name}.error").unlink(missing_ok=True)
+    todo = [name for name in plan if not is_done(folder, name)]
+    workers = [_Worker(folder, index) for index in range(min(jobs, len(todo)))]
+    progress = Progress(folder, plan, plain=plain)
+    try:
+        while any([worker.alive() for worker in workers]):
+            progress.show()
+            time.sleep(0.2)
+        progress.show()
+    finally:
+        progress.close()
+        for worker in workers:
+            worker.stop()
+    return outcome(folder, plan)
+
+
+def finish(folder: Path, plan: dict[str, dict]) -> None:
+    """Make the table and the report of what is done."""
+    from ebmark.report import write_report
+
+    described = table.load_study(folder)
+    described["floors"] = {
+        source.name: floors(source, number, metrics)
+        for source, number, metrics in _floors_wanted(folder, plan)
+    }
+    write_whole(folder / "study.json", json.dumps(described, indent=1))
+    table.write(folder, table.collect(folder, plan))
+    write_report(folder)
+
+
+def outcome(folder: Path, plan: dict[str, dict]) -> Outcome:
+    """What became of the planned cells."""
+    failed, diverged, done = {}, 0, 0
+    for name in plan:
+        if is_done(folder, name):
+            done += 1
+            result = json.loads((folder / "cells" / name / "result.json").read_text())
+            diverged += result["status"] == "diverged"
+        else:
+            error = folder / "cells" / f"{name}.error"
+            lines = error.read_text().strip().splitlines() if error.exists() else []
+            failed[name] = lines[-1] if lines else "its worker ended before it did"
+    return Outcome(len(plan), done, diverged, failed)
+
+
+class _Worker:
+    """A process that takes cells; started again when it dies, a few times."""
+
+    def __init__(self, folder: Path, index: int):
+        self._command = [sys.executable, "-m", "ebmark.worker", str(folder.resolve()), str(index)]
+        self._deaths = 0
+        self._start()
+
+    def _start(self):
+        # not the terminal's group: Ctrl-C reaches the driver, which then stops its workers
+        self._process = subprocess.Popen(
+            self._command, env=single(dict(os.environ)), start_new_session=True
+        )
+
+    def alive(self) -> bool:
+        status = self._process.poll()
+        if status is None:
+            return True
+        if status == 0 or self._deaths >= _DEATHS:
+            return False
+        self._deaths += 1
+        self._start()
+        return True
+
+    def stop(self):
+        self._process.terminate()
+        self._process.wait()
+
+
+def _take_folder(folder: Path, study: Study, sources: list[Source]) -> None:
+    """Make the folder ours. Raises UserError if it is another study's, or nobody's we know."""
+    try:
+        (folder / "cells").mkdir(parents=True, exist_ok=True)
+        content = {path.name for path in folder.iterdir()} - {"cells"}
+    except OSError as error:
+        why = error.strerror or "it cannot be made"
+        raise UserError(f"{folder}: cannot be used ({why}); choose another with --out") from None
+    if not os.access(folder, os.W_OK):
+        raise UserError(f"{folder}: you may not write there; choose another folder with --out")
+    if "study.json" not in content:
+        if content:
+            raise UserError(
+                f"{folder}: holds other files (such as {min(content)}) and no study; "
+                "choose another folder with --out"
+            )
+        return
+    other = table.load_study(folder)
+    ours = {source.name: source.fingerprint for source in sources if isinstance(source, Own)}
+    theirs = {name: law for name, law in other.get("laws", {}).items() if name in ours}
+    if other.get("name") != study.name or any(ours[name] != law for name, law in theirs.items()):
+        raise UserError(
+            f'{folder}: holds another study ("{other.get("name")}"); choose another folder with --out'
+        )
+
+
+def _described(study: Study, sources, plan, points: Points | None, command: str) -> dict[str, Any]:
+    """`study.json`: all that the report says of a study beside its numbers."""
+    network = study.energy
+    kind = f"{network.num_features} random Fourier features (bandwidth {network.bandwidth:g})"
+    energy = (
+        f"perceptron on {kind if network.num_features else 'the coordinates'}, {network.depth} hidden "
+        f"layers of {network.width}, silu, inside a Gaussian of {network.tau:g} standard deviations"
+    )
+    first = {spec["method"]: spec for spec in plan.values()}
+    notes = list(points.notes) if points is not None else []
+    if any(source.dim > 2 for source in sources):
+        notes.append(
+            "The data have more than 2 columns: there is no oracle mle, no exact sampler and no NLL, "
+            "which integrate on a grid."
+        )
+    return {
+        "name": study.name,
+        "title": study.title,
+        "datasets": [source.name for source in sources],
+        "laws": {source.name: source.fingerprint for source in sources},
+        "methods": [method for method in study.methods if method in first],
+        "seeds": study.seeds,
+        "command": command,
+        "ebmark": ebmark.__version__,
+        "source": source_hash(),
+        "versions": versions(),
+        "device": device(),
+        "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "settings": {
+            "num_train": study.num_train,
+            "num_samples": study.num_samples,
+            "chains": study.num_samples,
+            "transport_points": min(study.transport_points, study.num_samples),
+            "langevin_steps": study.langevin_steps,
+            "snapshots": study.snapshots,
+        },
+        "energy": energy,
+        "recipes": {method: first[method]["training"] for method in first},
+        "methods_about": {method: about(type(METHODS[method].method)) for method in first},
+        "datasets_about": {source.name: _dataset_about(source, plan) for source in sources},
+        "floors": {},
+        "cells": {
+            name: {key: spec[key] for key in ("dataset", "method", "recipe", "seed")}
+            for name, spec in plan.items()
+        },
+        "notes": notes,
+    }
+
+
+def _dataset_about(source: Source, plan: dict[str, dict]) -> dict[str, Any]:
+    spec = next(spec for spec in plan.values() if spec["dataset"] == source.name)
+    known = isinstance(source, Law)
+    return {
+        "title": source.dataset.words if known else f"own points, {len(source.points)} rows",
+        "dim": source.dim,
+        "entropy": source.dataset.entropy if known else None,
+        "langevin_step": spec["langevin"]["step_size"],
+    }
+
+
+def _floors_wanted(folder: Path, plan: dict[str, dict]):
+    """For each dataset of the plan: its source, the points compared, and the metrics."""
+    from ebmark.sources import load_source
+
+    seen: dict[str, dict] = {spec["dataset"]: spec for spec in plan.values()}
+    for spec in seen.values():
+        source, number = load_source(spec, folder), spec["transport_points"]
+        metrics = ["w1", "w2", "sliced_w2"]
+        if isinstance(source, Own):
+            number = min(number, len(source.split(1, number, _any_key())[1]))
+            metrics.append("mmd")
+        yield source, number, metrics
+
+
+def _any_key():
+    import jax
+
+    return jax.random.key(0)

@@ -1,0 +1,79 @@
+"""The floor of a sample metric: what it says of two samples of the truth.
+
+    python -m ebmark.floors        makes the floors that are shipped (about 15 minutes)
+"""
+
+import json
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jax.random as jr
+import numpy as np
+
+from ebmark.files import write_whole
+from ebmark.metrics import SAMPLE_METRICS
+from ebmark.sources import Law, Own, Source
+
+_SHIPPED = Path(__file__).parent / "floors.json"
+_DRAWS, _FEW_DRAWS = 100, 20
+_POINTS = (500, 2_000)
+
+
+def floors(source: Source, num: int, metrics: list[str]) -> dict[str, dict[str, Any]]:
+    """Each metric between two fresh samples of `num` points: mean and 95 % range over draws.
+
+    Those of the built-in laws are shipped; of a person's points, disjoint subsets of equal size
+    are compared, at most half of the points each.
+    """
+    if isinstance(source, Own):
+        num = min(num, len(source.points) // 2)
+    shipped = _shipped().get(source.name, {}) if isinstance(source, Law) else {}
+    found = shipped.get(str(num), {})
+    if all(metric in found for metric in metrics):
+        return {metric: found[metric] for metric in metrics}
+    return measured(source, num, metrics, _FEW_DRAWS)
+
+
+def measured(source: Source, num: int, metrics: list[str], draws: int) -> dict[str, dict[str, Any]]:
+    """The floors, measured now; the same each time."""
+    values: dict[str, list[float]] = {metric: [] for metric in metrics}
+    for draw in range(draws):
+        x = source.draw(2 * num, jr.fold_in(jr.key(20_261_123), draw))
+        for metric in metrics:
+            values[metric].append(SAMPLE_METRICS[metric](x[:num], x[num:]))
+    return {metric: _summary(found, num) for metric, found in values.items()}
+
+
+def _summary(values: list[float], num: int) -> dict[str, Any]:
+    low, high = (float(np.quantile(values, level)) for level in (0.025, 0.975))
+    mean = float(np.mean(values))
+    return {"n": num, "mean": mean, "low": low, "high": high, "draws": len(values)}
+
+
+@cache
+def _shipped() -> dict[str, Any]:
+    return json.loads(_SHIPPED.read_text())["floors"] if _SHIPPED.exists() else {}
+
+
+def main() -> int:
+    from ebmark.datasets import DATASETS
+
+    made: dict[str, Any] = {}
+    for name in DATASETS:
+        for num in _POINTS:
+            found = measured(Law(name), num, list(SAMPLE_METRICS), _DRAWS)
+            rounded = {
+                metric: {k: float(f"{v:.5g}") if isinstance(v, float) else v for k, v in f.items()}
+                for metric, f in found.items()
+            }
+            made.setdefault(name, {})[str(num)] = rounded
+            print(name, num, found, file=sys.stderr, flush=True)
+    content = {"command": "python -m ebmark.floors", "floors": made}
+    write_whole(_SHIPPED, json.dumps(content, indent=1) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,54 @@
+"""Recipes as plain data: what a study file may change, and what a cell's spec says."""
+
+import dataclasses
+from typing import Any
+
+from ebmark.errors import UserError, unknown
+from ebmark.methods import METHODS, Recipe
+
+
+def as_dict(recipe: Recipe) -> dict[str, Any]:
+    """A recipe as plain values: its own fields, and those of its method."""
+    fields = {f.name: getattr(recipe, f.name) for f in dataclasses.fields(recipe)}
+    method = fields.pop("method")
+    inside = {f.name: getattr(method, f.name) for f in dataclasses.fields(method)}
+    return fields | {"method": {"class": type(method).__name__} | inside}
+
+
+def with_changes(name: str, changes: dict[str, Any]) -> Recipe:
+    """The registered recipe with some fields changed, `method` holding the method's own.
+
+    Raises UserError for an unknown method or field (the nearest is named) and a wrong value.
+    """
+    if name not in METHODS:
+        raise unknown("method", name, METHODS)
+    recipe, changes = METHODS[name], dict(changes)
+    inside = changes.pop("method", {})
+    if not isinstance(inside, dict):
+        raise UserError(f'recipe of "{name}": method must be a table of its fields, not {inside!r}')
+    inside = {key: value for key, value in inside.items() if key != "class"}
+    method = _changed(recipe.method, inside, f"field of {name}'s method")
+    return _changed(dataclasses.replace(recipe, method=method), changes, f"field of {name}'s recipe")
+
+
+def _changed(thing: Any, changes: dict[str, Any], what: str) -> Any:
+    fields = {f.name: getattr(thing, f.name) for f in dataclasses.fields(thing)}
+    fields.pop("method", None)
+    for key, value in changes.items():
+        if key not in fields:
+            raise unknown(what, key, fields)
+        _check(what.replace("field", key, 1), value, fields[key])
+    return dataclasses.replace(thing, **changes) if changes else thing
+
+
+def _check(what: str, value: Any, default: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float | None):
+        raise UserError(f"{what} must be a number, not {value!r}")
+    if isinstance(default, int) and not isinstance(value, int):
+        raise UserError(f"{what} must be a whole number, not {value!r}")
+    if value is None and default is not None:
+        raise UserError(f"{what} must be a number")
+    if value is not None and (not value >= 0 or value == float("inf")):
+        raise UserError(f"{what} must be a finite number of 0 or more, not {value!r}")
+    if isinstance(default, int) and value == 0:
+        raise UserError(f"{what} must be at least 1, not 0")

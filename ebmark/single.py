@@ -1,0 +1,173 @@
+"""One model at a time: fit it, sample it, and score anybody's samples."""
+
+import dataclasses
+import sys
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+
+from ebmark import recipes
+from ebmark.datasets import DATASETS
+from ebmark.errors import UserError, unknown
+from ebmark.floors import floors
+from ebmark.metrics import SAMPLE_METRICS
+from ebmark.model import Model, load_model, new_energy, save_model
+from ebmark.points import check_output, read_points, write_points
+from ebmark.quadrature import Grid, Normalised, exact_samples, normalise
+from ebmark.samplers import MALA, Langevin, run_chains
+from ebmark.sources import Law, Own, Source, standardised
+from ebmark.study import Network
+from ebmark.summary import print_scores
+from ebmark.threads import keep_compiled_programs
+from ebmark.train import train
+
+_MOST_COMPARED = 2_000  # points in the exact transport
+_SAMPLERS = ("exact", "langevin", "mala")
+_NODES = 256
+
+
+def fit_points(path: Path, out: Path, *, method: str, steps: int | None, seed: int) -> int:
+    """`ebmark fit`."""
+    if steps is not None and steps < 1:
+        raise UserError(f"--steps must be at least 1, not {steps}")
+    recipe = recipes.with_changes(method, {} if steps is None else {"updates": steps})
+    points = read_points(path)
+    _say(points.notes)
+    source = Own(path.stem, points.x)
+    if method == "mle" and source.dim > 2:
+        raise UserError(f"mle integrates on a grid: 1 or 2 columns, not {source.dim}; try nce or dsm")
+    if not out.parent.is_dir():
+        raise UserError(f"{out}: its folder {out.parent} does not exist; make it first")
+    keep_compiled_programs()
+    split_key, energy_key, train_key, sample_key = jr.split(jr.key(_seed(seed)), 4)
+    train_x, test_x = source.split(len(points.x), _MOST_COMPARED, split_key)
+    units, settings = standardised(train_x), dataclasses.asdict(Network())
+    fitted = train(
+        recipe,
+        new_energy(settings, source.dim, energy_key),
+        jnp.asarray(units.standardise(train_x), jnp.float32),
+        key=train_key,
+        progress=_progress,
+    )
+    print(file=sys.stderr)
+    if fitted.trouble is not None:
+        print(f"ebmark: the training diverged: {fitted.trouble}", file=sys.stderr)
+        return 1
+    spec = {
+        "method": method,
+        "energy": settings,
+        "training": recipes.as_dict(recipe),
+        "langevin": {"steps": 2_000, "step_size": float(f"{source.local_scale() ** 2 / 10:.3g}")},
+    }
+    model = Model(fitted.energy, units, spec, points.columns)
+    save_model(out, model)
+    if source.dim <= 2:
+        density = normalise(model.energy, source.grid(), units)
+        drawn = exact_samples(density, len(test_x), sample_key)
+    else:
+        drawn = _chains(model, "langevin", len(test_x), 2_000, sample_key)
+    scores = _scores(drawn, test_x, source)
+    if source.dim <= 2:
+        energies = np.asarray(jax.vmap(model.in_user_units)(jnp.asarray(test_x, jnp.float32)))
+        scores.insert(0, ("nll", float(energies.mean(dtype=np.float64)) + density.log_z, None))
+    print_scores(scores, f"{method} on {path.name}, against {len(test_x)} held-out points")
+    print(f"The model: {out}")
+    return 0
+
+
+def sample_model(
+    path: Path, out: Path, *, n: int, sampler: str | None, steps: int, seed: int
+) -> int:
+    """`ebmark sample`."""
+    for flag, value in (("-n", n), ("--steps", steps)):
+        if value < 1:
+            raise UserError(f"{flag} must be at least 1, not {value}")
+    check_output(out)
+    model = load_model(path)
+    sampler = sampler or ("exact" if model.dim <= 2 else "langevin")
+    if sampler not in _SAMPLERS:
+        raise unknown("sampler", sampler, _SAMPLERS)
+    if sampler == "exact" and model.dim > 2:
+        raise UserError(f"exact samples need 1 or 2 columns, and the model has {model.dim}: use mala")
+    keep_compiled_programs()
+    key = jr.key(_seed(seed))
+    if sampler == "exact":
+        drawn = exact_samples(_normalised(model), n, key)
+    else:
+        drawn = _chains(model, sampler, n, steps, key)
+    write_points(out, drawn, model.columns or tuple(f"x{i}" for i in range(model.dim)))
+    print(f"{n} points by {sampler}: {out}")
+    return 0
+
+
+def evaluate_samples(path: Path, *, against: Path | None, dataset: str | None, seed: int) -> int:
+    """`ebmark evaluate`."""
+    if (against is None) == (dataset is None):
+        raise UserError("give one of --against FILE and --dataset NAME: what the samples should be")
+    if dataset is not None and dataset not in DATASETS:
+        raise unknown("dataset", dataset, DATASETS)
+    samples = read_points(path)
+    _say(samples.notes)
+    key = jr.key(_seed(seed))
+    truth_key, sample_key = jr.split(key)
+    source: Source
+    if dataset is not None:
+        source = Law(dataset)
+        limit = _MOST_COMPARED
+    else:
+        points = read_points(against)
+        _say(points.notes)
+        source = Own(against.stem, points.x)
+        limit = min(_MOST_COMPARED, len(points.x) // 2)
+    if samples.x.shape[1] != source.dim:
+        raise UserError(f"{path}: has {samples.x.shape[1]} columns, and the truth has {source.dim}")
+    num = min(limit, len(samples.x))
+    drawn = Own("samples", samples.x).draw(num, sample_key)
+    scores = _scores(drawn, source.draw(num, truth_key), source)
+    print_scores(scores, f"{path.name} against {source.name}, {num} points of each")
+    return 0
+
+
+def _scores(x: np.ndarray, y: np.ndarray, source: Source) -> list:
+    floor = floors(source, min(len(x), len(y)), list(SAMPLE_METRICS))
+    return [(name, metric(x, y), floor[name]) for name, metric in SAMPLE_METRICS.items()]
+
+
+def _normalised(model: Model) -> Normalised:
+    mean, scale = model.units
+    return normalise(
+        model.energy, Grid(tuple(mean - 4 * scale), tuple(mean + 4 * scale), _NODES), model.units
+    )
+
+
+def _chains(model: Model, sampler: str, num: int, steps: int, key) -> np.ndarray:
+    """The last points of chains from N(0, I) in standardised units."""
+    kinds = {"langevin": Langevin, "mala": MALA}
+    start_key, chain_key = jr.split(key)
+    kernel = kinds[sampler](jnp.asarray(model.spec["langevin"]["step_size"], jnp.float32))
+    start = jr.normal(start_key, (num, model.dim))
+    run = jax.jit(lambda energy: run_chains(kernel, energy, start, steps, chain_key).x)
+    drawn = np.asarray(run(model.energy), np.float64)
+    escaped = int((~np.isfinite(drawn).all(axis=1)).sum())
+    if escaped:
+        raise UserError(f"{escaped} of {num} chains escaped to infinity: use the exact sampler or mala")
+    return model.units.restore(drawn)
+
+
+def _seed(seed: int) -> int:
+    if not 0 <= seed < 2**32:
+        raise UserError(f"--seed must be from 0 to {2**32 - 1}, not {seed}")
+    return seed
+
+
+def _say(notes) -> None:
+    for note in notes:
+        print(f"note: {note}", file=sys.stderr)
+
+
+def _progress(step: int, updates: int) -> None:
+    if sys.stderr.isatty() or step == updates:
+        print(f"\r{step} of {updates} updates", end="", file=sys.stderr, flush=True)

@@ -1,0 +1,130 @@
+"""Where a study's points come from: a law with a known density, or a person's own points."""
+
+import dataclasses
+import functools
+import hashlib
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+from jaxtyping import Float
+
+from ebmark._types import Key
+from ebmark.datasets import DATASETS, AbstractDataset
+from ebmark.local_scale import local_scale
+from ebmark.metrics import Truth, truth_on
+from ebmark.quadrature import Grid, Units, evaluate
+
+HELD_OUT = 0.2  # of a person's own points
+_NODES = 256  # of the first grid; quadrature refines it where it must
+
+
+@jax.jit
+def _draw(dataset: AbstractDataset, keys):
+    return jax.vmap(dataset.sample)(keys)
+
+
+@dataclasses.dataclass(frozen=True)
+class Law:
+    """A dataset whose density is known."""
+
+    name: str
+
+    @property
+    def dataset(self) -> AbstractDataset:
+        return DATASETS[self.name]
+
+    @property
+    def dim(self) -> int:
+        return self.dataset.dim
+
+    @property
+    def fingerprint(self) -> str:
+        return repr(self.dataset)
+
+    def draw(self, num: int, key: Key) -> Float[np.ndarray, "n dim"]:
+        """Fresh points."""
+        return np.asarray(_draw(self.dataset, jr.split(key, num)), np.float64)
+
+    def split(self, num_train: int, num_test: int, key: Key):
+        """Training and test points, independent."""
+        train_key, test_key = jr.split(key)
+        return self.draw(num_train, train_key), self.draw(num_test, test_key)
+
+    def local_scale(self) -> float:
+        """s_min in standardised units, from the law itself."""
+        _, scale = self.dataset.moments()
+        return self.dataset.local_scale / max(scale)
+
+    def grid(self) -> Grid:
+        """A box of four standard deviations about the mean."""
+        mean, scale = (np.array(moment) for moment in self.dataset.moments())
+        return Grid(tuple(mean - 4 * scale), tuple(mean + 4 * scale), _NODES)
+
+    def truth(self, grid: Grid) -> Truth | None:
+        """The law on a grid."""
+        return _truth(self.name, grid)
+
+
+@functools.lru_cache(maxsize=8)
+def _truth(name: str, grid: Grid) -> Truth:
+    return truth_on(evaluate(DATASETS[name].log_components, grid.points()), grid)
+
+
+@dataclasses.dataclass(frozen=True)
+class Own:
+    """A person's own points: samples, a held-out fifth, no density."""
+
+    name: str
+    points: Float[np.ndarray, "n dim"]
+
+    @property
+    def dim(self) -> int:
+        return self.points.shape[1]
+
+    @property
+    def fingerprint(self) -> str:
+        return hashlib.sha256(np.ascontiguousarray(self.points).tobytes()).hexdigest()
+
+    def draw(self, num: int, key: Key) -> Float[np.ndarray, "n dim"]:
+        """Points without replacement; at most as many as there are."""
+        order = np.asarray(jr.permutation(key, len(self.points)))
+        return self.points[order[:num]]
+
+    def split(self, num_train: int, num_test: int, key: Key):
+        """Training points and held-out ones: disjoint, a fifth held out, capped at the numbers."""
+        shuffled = self.draw(len(self.points), key)
+        held_out = max(1, round(HELD_OUT * len(shuffled)))
+        return shuffled[held_out:][:num_train], shuffled[:held_out][:num_test]
+
+    def local_scale(self) -> float:
+        """s_min in standardised units, estimated from the points."""
+        z = (self.points - self.points.mean(axis=0)) / self.points.std(axis=0)
+        return float(jax.jit(local_scale)(jnp.asarray(z, jnp.float32), jr.key(0)))
+
+    def grid(self) -> Grid:
+        """The points' box and two standard deviations around it."""
+        margin = 2 * self.points.std(axis=0)
+        lower, upper = self.points.min(axis=0) - margin, self.points.max(axis=0) + margin
+        return Grid(tuple(lower), tuple(upper), _NODES)
+
+    def truth(self, grid: Grid) -> None:
+        """Nobody knows."""
+        del grid
+
+
+Source = Law | Own
+
+
+def standardised(train: Float[np.ndarray, "n dim"]) -> Units:
+    """The units in which these points have mean 0 and standard deviation 1."""
+    return Units(train.mean(axis=0), train.std(axis=0))
+
+
+def load_source(spec: dict, folder: Path) -> Source:
+    """The source that a cell's spec names; a person's points lie in the study's folder."""
+    if spec["points"] is None:
+        return Law(spec["dataset"])
+    return Own(spec["dataset"], np.load(folder / spec["points"], allow_pickle=False))

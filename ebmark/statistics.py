@@ -1,0 +1,155 @@
+"""What the seeds say: intervals, paired tests and ranks, as pure functions of numbers and of the table."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+LEVEL = 0.95
+SIGNIFICANT = 0.05
+ORACLES = frozenset({"mle"})  # they see what no method may see: shown apart, never ranked
+
+
+class Summary(NamedTuple):
+    """One metric over seeds. A bound that the seeds are too few for is NaN."""
+
+    n: int
+    diverged: int
+    median: float
+    median_low: float
+    median_high: float
+    mean: float
+    low: float
+    high: float
+    worst: float
+
+
+class Paired(NamedTuple):
+    """Two methods on the same seeds: p of no difference, and the median of a - b."""
+
+    n: int
+    p: float
+    difference: float
+
+    @property
+    def enough(self) -> bool:
+        """Whether there are seeds enough for p to be able to reach .05."""
+        return 2.0 ** (1 - self.n) < SIGNIFICANT
+
+
+class Best(NamedTuple):
+    """The method with the lowest median, the next one, and their paired comparison."""
+
+    method: str
+    runner_up: str | None
+    paired: Paired | None
+
+    @property
+    def significant(self) -> bool:
+        """Whether the best is told apart from the next: p < .05, and lower."""
+        return self.paired is not None and self.paired.p < SIGNIFICANT and self.paired.difference < 0
+
+
+def worst_if_diverged(values: Sequence[float] | np.ndarray | pd.Series) -> np.ndarray:
+    """A run that diverged counts as the worst: every number that is not finite becomes +inf. The only such rule."""
+    values = np.asarray(values, float)
+    return np.where(np.isfinite(values), values, np.inf)
+
+
+def summary(values: Sequence[float] | np.ndarray | pd.Series) -> Summary:
+    r"""Median, mean and worst of a metric over seeds, with 95 % intervals.
+
+    $$ [x_{(k)},\, x_{(n+1-k)}], \quad k = \max\{k : 2 P(\mathrm{Bin}(n, 1/2) < k) \le .05\};
+       \qquad \exp(\bar y \pm t_{.975, m-1}\, s_y / \sqrt m), \; y = \log x $$
+
+    The median is that of all n runs, the mean that of the m which did not diverge. Where all of these are positive the
+    mean is the geometric one (else y = x, and no exp).
+
+    Thompson (1936), On confidence ranges for the median; Student (1908), The probable error of a mean.
+    """
+    ordered = np.sort(worst_if_diverged(values))
+    n, nan = len(ordered), math.nan
+    if n == 0:
+        return Summary(0, 0, nan, nan, nan, nan, nan, nan, nan)
+    k = int(stats.binom.ppf((1 - LEVEL) / 2, n, 0.5))
+    bounds = (ordered[k - 1], ordered[n - k]) if k >= 1 else (nan, nan)
+    finite = ordered[np.isfinite(ordered)]
+    mean, low, high = _mean(finite)
+    middle = ordered[(n - 1) // 2], ordered[n // 2]
+    median = middle[0] if middle[0] == middle[1] else sum(middle) / 2
+    return Summary(n, n - len(finite), float(median), *map(float, bounds), mean, low, high, float(ordered[-1]))
+
+
+def _mean(x: np.ndarray) -> tuple[float, float, float]:
+    if len(x) == 0:
+        return math.nan, math.nan, math.nan
+    positive = bool(np.all(x > 0))
+    y = np.log(x) if positive else x
+    half = stats.t.ppf((1 + LEVEL) / 2, len(y) - 1) * y.std(ddof=1) / math.sqrt(len(y)) if len(y) > 1 else math.nan
+    three = np.array([y.mean(), y.mean() - half, y.mean() + half])
+    mean, low, high = np.exp(three) if positive else three
+    return float(mean), float(low), float(high)
+
+
+def paired(a: Sequence[float] | np.ndarray | pd.Series, b: Sequence[float] | np.ndarray | pd.Series) -> Paired:
+    r"""Two-sided signed-rank test of a - b over the same seeds.
+
+    $$ W = \sum_{i : d_i > 0} \mathrm{rank}(|d_i|), \quad d = a - b $$
+
+    A seed where one of the two diverged is the largest of differences, one where both did is no difference (such are
+    left out). Below 6 seeds no outcome reaches .05 (2 / 2^5 = .0625): p is then NaN.
+
+    Wilcoxon (1945), Individual comparisons by ranking methods.
+    """
+    a, b = worst_if_diverged(a), worst_if_diverged(b)
+    some = np.isfinite(a) | np.isfinite(b)
+    d = a[some] - b[some]
+    if len(d) == 0:
+        return Paired(0, math.nan, math.nan)
+    ordered = np.sort(d)
+    middle = ordered[(len(d) - 1) // 2], ordered[len(d) // 2]
+    centre = middle[0] if middle[0] == middle[1] else sum(middle) / 2
+    result = Paired(len(d), math.nan, float(centre))
+    if not result.enough:
+        return result
+    d = d[d != 0]
+    return result._replace(p=float(stats.wilcoxon(d).pvalue) if len(d) else 1.0)
+
+
+def final(table: pd.DataFrame, dataset: str, metric: str) -> dict[str, pd.Series]:
+    """A metric at the end of training: method -> value by seed, NaN where the run diverged. Empty if never measured."""
+    rows = table[table["dataset"] == dataset]
+    values = rows[rows["metric"] == metric].sort_values("step", kind="stable")
+    if not np.isfinite(values["value"].to_numpy(float)).any():
+        return {}
+    last = values.drop_duplicates(["method", "seed"], keep="last").set_index(["method", "seed"])
+    diverged = rows[rows["status"] == "diverged"].drop_duplicates(["method", "seed"]).set_index(["method", "seed"]).index
+    value = last["value"].astype(float).reindex(last.index.union(diverged))
+    value[value.index.isin(diverged)] = np.nan
+    return {str(method): one.droplevel(0).sort_index() for method, one in value.groupby(level=0, sort=True)}
+
+
+def best(table: pd.DataFrame, dataset: str, metric: str) -> Best | None:
+    """The lowest median of a metric, oracles aside, and how it compares to the next. None if no method has one."""
+    runs = {method: one for method, one in final(table, dataset, metric).items() if method not in ORACLES}
+    medians = {method: summary(one).median for method, one in runs.items()}
+    order = sorted(medians, key=lambda method: (medians[method], summary(runs[method]).mean, method))
+    if not order or not np.isfinite(medians[order[0]]):
+        return None
+    if len(order) == 1:
+        return Best(order[0], None, None)
+    a, b = runs[order[0]].align(runs[order[1]], join="inner")
+    return Best(order[0], order[1], paired(a, b))
+
+
+def median_run(table: pd.DataFrame, dataset: str, method: str, metric: str) -> int | None:
+    """The seed whose run stands in the middle of those that did not diverge (the lower of two): the one to show."""
+    values = final(table, dataset, metric).get(method, pd.Series(dtype=float)).dropna()
+    if values.empty:
+        return None
+    return int(values.sort_values(kind="stable").index[(len(values) - 1) // 2])

@@ -1,0 +1,66 @@
+"""What a command prints: tables in the terminal."""
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from ebmark import table
+from ebmark.statistics import summary
+
+_SHOWN = ("kl", "nll", "w1_exact", "w1_langevin", "w2_langevin", "train_cpu_seconds")
+
+
+def print_summary(folder: Path) -> None:
+    """The medians over seeds, a table per dataset, with the floors and the runs that diverged."""
+    study, results = table.load_study(folder), table.read(folder)
+    console = Console()
+    last = results[results["step"] == results.groupby("cell")["step"].transform("max")]
+    for dataset in study["datasets"]:
+        rows = last[last["dataset"] == dataset]
+        shown = [metric for metric in _SHOWN if metric in set(rows["metric"])]
+        shown = ["kl"] * ("kl" in shown) + [m for m in shown if m != "kl" and not _redundant(m, shown)]
+        printed = Table(title=f"{dataset}: medians over seeds", title_justify="left")
+        for column in ("method", *shown, "seeds", "diverged"):
+            printed.add_column(column, justify="left" if column == "method" else "right")
+        for method in study["methods"]:
+            values = rows[rows["method"] == method]
+            if values.empty:
+                continue
+            medians = [
+                f"{summary(values.loc[values['metric'] == metric, 'value'].to_numpy()).median:.3g}"
+                for metric in shown
+            ]
+            cells = values.drop_duplicates("cell")
+            diverged = int((cells["status"] == "diverged").sum())
+            printed.add_row(method, *medians, str(len(cells)), str(diverged or "-"))
+        floor = [study["floors"].get(dataset, {}).get(m.rsplit("_", 1)[0]) for m in shown]
+        ends = [f"{f['low']:.3g} to {f['high']:.3g}" if f else "" for f in floor]
+        printed.add_section()
+        printed.add_row("floor (truth)", *ends, "", "")
+        console.print(printed)
+
+
+def _redundant(metric: str, shown: list[str]) -> bool:
+    return metric == "nll" and "kl" in shown
+
+
+def print_catalogue(catalogue: dict[str, dict[str, str]]) -> None:
+    """Every name with its line."""
+    console = Console(soft_wrap=True)
+    for kind, lines in catalogue.items():
+        console.print(f"[bold]{kind}[/bold]")
+        width = max(map(len, lines))
+        for name, line in lines.items():
+            console.print(f"  {name:{width}}  {line}", highlight=False, markup=False)
+
+
+def print_scores(rows: list[tuple[str, float, dict | None]], title: str) -> None:
+    """Metrics with their floors."""
+    printed = Table(title=title, title_justify="left")
+    for column in ("metric", "value", "floor, 95 % range"):
+        printed.add_column(column, justify="left" if column == "metric" else "right")
+    for metric, value, floor in rows:
+        ends = f"{floor['low']:.3g} to {floor['high']:.3g}" if floor else ""
+        printed.add_row(metric, f"{value:.4g}", ends)
+    Console().print(printed)

@@ -180,12 +180,6 @@ def _described(study: Study, sources, plan, points: Points | None, command: str)
         f"layers of {network.width}, silu, inside a Gaussian of {network.tau:g} standard deviations"
     )
     first = {spec["method"]: spec for spec in plan.values()}
-    notes = list(points.notes) if points is not None else []
-    if any(source.dim > 2 for source in sources):
-        notes.append(
-            "The data have more than 2 columns: there is no oracle mle, no exact sampler and no NLL, "
-            "which integrate on a grid."
-        )
     return {
         "name": study.name,
         "title": study.title,
@@ -216,7 +210,7 @@ def _described(study: Study, sources, plan, points: Points | None, command: str)
             name: {key: spec[key] for key in ("dataset", "method", "recipe", "seed")}
             for name, spec in plan.items()
         },
-        "notes": notes,
+        "notes": list(points.notes) if points is not None else [],
     }
 
 

@@ -4,6 +4,7 @@ import dataclasses
 import sys
 from pathlib import Path
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.random as jr
@@ -12,6 +13,7 @@ import numpy as np
 from ebmark import recipes
 from ebmark.datasets import DATASETS
 from ebmark.errors import UserError, unknown
+from ebmark.files import check_writable
 from ebmark.floors import floors
 from ebmark.metrics import SAMPLE_METRICS
 from ebmark.model import Model, load_model, new_energy, save_model
@@ -39,8 +41,7 @@ def fit_points(path: Path, out: Path, *, method: str, steps: int | None, seed: i
     source = Own(path.stem, points.x)
     if method == "mle" and source.dim > 2:
         raise UserError(f"mle integrates on a grid: 1 or 2 columns, not {source.dim}; try nce or dsm")
-    if not out.parent.is_dir():
-        raise UserError(f"{out}: its folder {out.parent} does not exist; make it first")
+    check_writable(out)
     keep_compiled_programs()
     split_key, energy_key, train_key, sample_key = jr.split(jr.key(_seed(seed)), 4)
     train_x, test_x = source.split(len(points.x), _MOST_COMPARED, split_key)
@@ -98,7 +99,7 @@ def sample_model(
         drawn = exact_samples(_normalised(model), n, key)
     else:
         drawn = _chains(model, sampler, n, steps, key)
-    write_points(out, drawn, model.columns or tuple(f"x{i}" for i in range(model.dim)))
+    write_points(out, drawn, model.columns or ())
     print(f"{n} points by {sampler}: {out}")
     return 0
 
@@ -149,8 +150,8 @@ def _chains(model: Model, sampler: str, num: int, steps: int, key) -> np.ndarray
     start_key, chain_key = jr.split(key)
     kernel = kinds[sampler](jnp.asarray(model.spec["langevin"]["step_size"], jnp.float32))
     start = jr.normal(start_key, (num, model.dim))
-    run = jax.jit(lambda energy: run_chains(kernel, energy, start, steps, chain_key).x)
-    drawn = np.asarray(run(model.energy), np.float64)
+    run = eqx.filter_jit(run_chains)
+    drawn = np.asarray(run(kernel, model.energy, start, steps, chain_key).x, np.float64)
     escaped = int((~np.isfinite(drawn).all(axis=1)).sum())
     if escaped:
         raise UserError(f"{escaped} of {num} chains escaped to infinity: use the exact sampler or mala")

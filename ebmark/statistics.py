@@ -123,15 +123,17 @@ def paired(a: Sequence[float] | np.ndarray | pd.Series, b: Sequence[float] | np.
 
 def final(table: pd.DataFrame, dataset: str, metric: str) -> dict[str, pd.Series]:
     """A metric at the end of training: method -> value by seed, NaN where the run diverged. Empty if never measured."""
-    rows = table[table["dataset"] == dataset]
-    values = rows[rows["metric"] == metric].sort_values("step", kind="stable")
-    if not np.isfinite(values["value"].to_numpy(float)).any():
+    here = table[table["dataset"] == dataset]
+    rows = here[here["metric"] == metric].sort_values("step", kind="stable")
+    values = dict(zip(zip(rows["method"], rows["seed"], strict=True), rows["value"].astype(float), strict=True))  # the last
+    if not np.isfinite(list(values.values())).any():
         return {}
-    last = values.drop_duplicates(["method", "seed"], keep="last").set_index(["method", "seed"])
-    diverged = rows[rows["status"] == "diverged"].drop_duplicates(["method", "seed"]).set_index(["method", "seed"]).index
-    value = last["value"].astype(float).reindex(last.index.union(diverged))
-    value[value.index.isin(diverged)] = np.nan
-    return {str(method): one.droplevel(0).sort_index() for method, one in value.groupby(level=0, sort=True)}
+    lost = here[here["status"] == "diverged"]
+    values |= dict.fromkeys(zip(lost["method"], lost["seed"], strict=True), math.nan)
+    runs: dict[str, dict[int, float]] = {}
+    for (method, seed), value in sorted(values.items()):
+        runs.setdefault(method, {})[seed] = value
+    return {method: pd.Series(one, dtype=float) for method, one in runs.items()}
 
 
 def best(table: pd.DataFrame, dataset: str, metric: str) -> Best | None:

@@ -84,14 +84,14 @@ def _sized(view: Window, num: int, rows: int) -> Figure:
 def _shade(axes: Axes, view: Window, log_density: np.ndarray | None, top: float) -> matplotlib.image.AxesImage | None:
     if log_density is None:
         return None
-    density = np.exp(np.nan_to_num(log_density, nan=-np.inf)).T
-    norm = PowerNorm(0.5, vmin=0, vmax=top, clip=True)
+    density = np.exp(np.nan_to_num(log_density, nan=-np.inf)).T / top
+    norm = PowerNorm(0.5, vmin=0, vmax=1, clip=True)
     return axes.imshow(density, extent=view.extent, origin="lower", cmap=DENSITY, norm=norm, interpolation="bilinear")
 
 
 def _dots(axes: Axes, view: Window, points: np.ndarray, colour: str = DOTS) -> None:
     n = max(len(points), 1)
-    size, alpha = np.clip(2400 / n, 0.5, 4.0), np.clip(1000 / n, 0.3, 0.8)
+    size, alpha = np.clip(3400 / n, 0.6, 5.0), np.clip(1100 / n, 0.3, 0.8)
     axes.scatter(*points[:, :2].T, s=size, c=colour, alpha=alpha, linewidths=0, rasterized=True)
     outside = np.count_nonzero(~_inside(view, points))
     if outside:
@@ -121,6 +121,9 @@ def _bar(figure: Figure, image: matplotlib.cm.ScalarMappable, axes: np.ndarray, 
     bar.outline.set_visible(False)
     bar.set_label(label, fontsize=8.5, color=GREY)
     bar.ax.tick_params(length=2, labelsize=7.5)
+    bar.ax.minorticks_off()
+    if ticks is not None:
+        bar.set_ticks(ticks, labels=[f"{tick:g}" for tick in ticks])
 
 
 @styled
@@ -156,7 +159,7 @@ def samples(truth: Panel, models: Sequence[Panel]) -> Figure:
             else:
                 _absent(axes[row, column], "no samples" if model.arrays else "no finished run")
     if image is not None:
-        _bar(figure, image, axes, "density (square-root scale)")
+        _bar(figure, image, axes, "density, of the truth's highest" if density is not None else "density, of the highest", (0, 0.01, 0.1, 0.25, 0.5, 1))
     return figure
 
 

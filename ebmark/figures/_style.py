@@ -66,7 +66,7 @@ _SPARE = [("#CC79A7", "v"), ("#E69F00", "P"), ("#7A5195", "<"), ("#8C6D31", ">")
 PARTS = {"leak": "#9c3d2e", "masses": "#e9b872", "shapes": "#7d98b3"}
 DOTS = "#d9480f"
 DENSITY = LinearSegmentedColormap.from_list(
-    "ebmark", ["#ffffff", "#e3edf4", "#bcd4e4", "#8fb6d0", "#6194b8", "#39719b", "#1f4f78", "#123252"]
+    "ebmark", ["#ffffff", "#e6eff5", "#c3d8e7", "#9abdd6", "#719fc4", "#4c80ad", "#2f6292", "#1d4670"]
 )
 
 
@@ -103,7 +103,7 @@ def png(figure: Figure, dpi: int = 170) -> bytes:
 
 def svg(figure: Figure) -> bytes:
     """The figure as an SVG file, the same bytes each time; dense layers are pictures inside it."""
-    return _bytes(figure, format="svg", dpi=200, metadata={"Date": None, "Creator": None})
+    return _bytes(figure, format="svg", dpi=150, metadata={"Date": None, "Creator": None})
 
 
 def _bytes(figure: Figure, **options: object) -> bytes:
@@ -112,5 +112,9 @@ def _bytes(figure: Figure, **options: object) -> bytes:
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(STYLE)
         warnings.filterwarnings("ignore", message=".*[Gg]lyph")  # a name may be in any script
-        figure.savefig(file, bbox_inches="tight", pad_inches=0.03, **options)
+        if figure.get_layout_engine() is not None:  # laid out once, for both kinds of file
+            figure.draw_without_rendering()
+            figure.set_layout_engine("none")
+        crop = figure.get_tightbbox(figure.canvas.get_renderer()).padded(0.03)
+        figure.savefig(file, bbox_inches=crop, **options)
     return file.getvalue()

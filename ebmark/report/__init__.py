@@ -68,7 +68,7 @@ def _contents(folder: Path, study: dict[str, Any], table: pd.DataFrame) -> dict[
     known = dict.fromkeys([*study["methods"], *(c["method"] for c in planned)])
     methods = sorted((m for m in known if any(c["method"] == m for c in planned)), key=lambda m: m in ORACLES)
     about = {d: {"title": d, "dim": None, "langevin_step": None} | study["datasets_about"].get(d, {}) for d in datasets}
-    titles = {d: about[d]["title"] for d in datasets}
+    titles = {d: d for d in datasets}
     books = _Book(folder, dpi=round(150 * min(1.0, (4 / max(len(datasets), 1)) ** 0.5)))
     sections = []
     for dataset in datasets:
@@ -78,7 +78,7 @@ def _contents(folder: Path, study: dict[str, Any], table: pd.DataFrame) -> dict[
         sections.append(
             {
                 "name": dataset,
-                "title": titles[dataset],
+                "title": about[dataset]["title"].rstrip("."),
                 "dim": about[dataset]["dim"],
                 "answer": _words.answer(table, dataset, here, floors.get("w1")),
                 "table": _tables.main(table, dataset, here, study["methods_about"], floors, seeds),
@@ -143,11 +143,11 @@ def _planes(
     truth = next((p.arrays for p in panels if "reference" in p.arrays), None)
     if truth is None:
         return {"samples": None, "landscapes": None, "trajectories": None}
-    known = figures.Panel("truth" if "truth_log_density" in truth else "data", "", truth)
+    known = figures.Panel("truth" if "truth_log_density" in truth else "data", " ", truth)
     has_exact = any("exact" in p.arrays for p in panels)
     seeds = ", ".join(f"{method} {seed}" for method, seed in chosen.items())
     median = f"Each method by its run with the median {dict(kl='KL', nll='NLL').get(by, 'W1')} (seed: {seeds})."
-    settings, title = study["settings"], about["title"]
+    settings, title = study["settings"], dataset
     h = f", h = {about['langevin_step']:.3g}" if about["langevin_step"] else ""
     steps, chains = settings.get("langevin_steps"), settings.get("chains")
     langevin = (
@@ -168,7 +168,7 @@ def _planes(
     paths = f"The first chains from their start (rings) to their end (dots), {langevin}. " + median
     slug = book.slug(dataset)
     return {
-        "samples": book.add(figures.samples(known._replace(note="two draws" if has_exact and two else ""), panels), f"samples_{slug}", f"Samples of each method, {title}", caption),
+        "samples": book.add(figures.samples(known._replace(note="two draws" if has_exact and two else " "), panels), f"samples_{slug}", f"Samples of each method, {title}", caption),
         "landscapes": book.add(figures.landscapes(known, panels), f"landscapes_{slug}", f"Energy landscapes, {title}", f"{title}. {lower}{median}"),
         "trajectories": book.add(figures.trajectories(known, panels), f"trajectories_{slug}", f"Langevin trajectories, {title}", f"{title}. {paths}"),
     }  # fmt: skip

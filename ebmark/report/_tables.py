@@ -27,6 +27,7 @@ _MAIN = [
     ("train_cpu_seconds", ("median",)),
     ("evaluations", ("median",)),
 ]
+_PARTS = ("leak", "masses", "shapes")
 _DENSITY_SHOWS = {"nll", "w2_langevin", "sliced_w2_langevin", "mmd_langevin"}  # left to the full table where there is KL
 _ORDER = [m for m, _ in _MAIN] + ["w2_exact", "sliced_w2_exact", "mode_tv", "log_z", "log_z_error"]
 
@@ -71,12 +72,16 @@ def main(table: pd.DataFrame, dataset: str, methods: Sequence[str], about: Mappi
     floor_cells: list[Cell] = []
     for metric, which in columns:
         says, sums = meaning(metric), {m: summarised(metric, runs[metric].get(m)) for m in methods}
-        places = 1 if metric.endswith("seconds") else decimals([abs(s.median) for s in sums.values()])
+        places = decimals([abs(s.median) for s in sums.values()], 3 if metric.startswith("w") else 2)
+        places = 1 if metric in COSTS else places
         leader = None if metric in UNRANKED else best(table, dataset, metric)
         floor = floors.get(metric.rpartition("_")[0])
         group = says.name + (f", {says.unit}" if says.unit and says.unit != "data units" else "")
         labels = {"median": "median", "mean": "mean [95 %]", "worst": "worst"}
-        heads += [Head(group, labels[one], says.says, 0 if i else len(which)) for i, one in enumerate(which)]
+        if metric in _PARTS:
+            heads.append(Head("made of (medians)", says.name, says.says, len(_PARTS) if metric == _PARTS[0] else 0))
+        else:
+            heads += [Head(group, labels[one], says.says, 0 if i else len(which)) for i, one in enumerate(which)]
         for method in methods:
             for one in which:
                 marked = leader is not None and leader.significant and leader.method == method and one == "median"

@@ -94,7 +94,7 @@ def interval(low: float, high: float, places: int) -> str:
 
 def probability(p: float) -> str:
     """p = 0.004, or p < 0.001."""
-    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}" if p < 0.1 else f"p = {p:.2f}"
+    return "p\u00a0<\u00a00.001" if p < 0.001 else f"p\u00a0=\u00a0{p:.3f}" if p < 0.1 else f"p\u00a0=\u00a0{p:.2f}"
 
 
 def brief(value: float) -> str:
@@ -177,13 +177,14 @@ def _by_samples(table: pd.DataFrame, dataset: str, metric: str) -> list[str]:
         return []
     if first.method == other.method:
         told = other.paired is not None and other.significant
-        return [Markup("It also has the lowest W1 of Langevin samples{}.").format("" if told else ", though not told apart from the next there")]
+        return [Markup("{} also has the lowest W1 of Langevin samples{}.").format(first.method, "" if told else ", though not told apart from the next there")]
     runs = final(table, dataset, "w1_langevin")
     a, b = runs[other.method].align(runs.get(first.method, pd.Series(dtype=float)), join="inner")
     test = paired(a, b)
+    medians = [brief(summary(one).median) for one in (a, b)]
     return [
-        Markup("W1 of Langevin samples disagrees: it puts <b>{}</b> first, {} against {}, and by it ").format(
-            other.method, *(brief(summary(one).median) for one in (a, b))
+        Markup("W1 of Langevin samples puts <b>{}</b> first, at {} against {}, {} ").format(
+            other.method, *medians, "and by it" if test.p < 0.05 else "but by it"
         )
         + _verdict(test, "the two")
         + Markup(".")
@@ -199,22 +200,22 @@ def _shares(table: pd.DataFrame, dataset: str, metric: str, floor: Mapping[str, 
     )
     if floor is None or not math.isfinite(langevin):
         return []
-    places = decimals([floor["mean"]])
+    places = decimals([floor["mean"]], 3)
     low, high, mean, langevin_, exact_ = (number(v, places) for v in (floor["low"], floor["high"], floor["mean"], langevin, exact))
     span = f"{low}\u2013{high}"
     if not math.isfinite(exact):
         where = "inside" if langevin <= floor["high"] else "above"
-        return [Markup("Its Langevin samples have W1 {}, {} the range {} of two samples of the data themselves.").format(langevin_, where, span)]
+        return [Markup("The Langevin samples of {} have W1 {}, {} the range {} of two samples of the data themselves.").format(first.method, langevin_, where, span)]
     seen = "inside" if exact <= floor["high"] else "above"
-    said = Markup("Samples drawn exactly from its energy have W1 {}, {} the floor (truth against truth: {}, 95 % {})").format(
-        exact_, seen, mean, span
+    said = Markup("Exact samples of {}\u2019s energy have W1 {}, {} the floor\u2019s range (truth against truth: {}, 95\u202f% {})").format(
+        first.method, exact_, seen, mean, span
     )
     if seen == "inside":
         said += Markup(": at {:,} points W1 cannot tell them from the truth").format(int(floor["n"]))
     rest = langevin - exact
     if rest > 0.1 * floor["mean"]:
-        said += Markup(". Its Langevin samples have {}: the other {} is the sampler\u2019s, not the method\u2019s.").format(
-            langevin_, number(rest, places)
+        said += Markup(". Its Langevin samples have {}: the other {} is the sampler\u2019s, not the method\u2019s{}.").format(
+            langevin_, number(rest, places), ", and still inside that range" if langevin <= floor["high"] else ""
         )
     else:
         said += Markup(". Its Langevin samples have {}, so the sampler adds next to nothing.").format(langevin_)

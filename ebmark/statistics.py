@@ -1,4 +1,4 @@
-"""What the seeds say: intervals, paired tests and ranks, as pure functions of numbers and of the table."""
+"""What the seeds say: intervals, paired tests and ranks, of numbers and of the table."""
 
 from __future__ import annotations
 
@@ -52,11 +52,13 @@ class Best(NamedTuple):
     @property
     def significant(self) -> bool:
         """Whether the best is told apart from the next: p < .05, and lower."""
-        return self.paired is not None and self.paired.p < SIGNIFICANT and self.paired.difference < 0
+        return (
+            self.paired is not None and self.paired.p < SIGNIFICANT and self.paired.difference < 0
+        )
 
 
 def worst_if_diverged(values: Sequence[float] | np.ndarray | pd.Series) -> np.ndarray:
-    """A run that diverged counts as the worst: every number that is not finite becomes +inf. The only such rule."""
+    """A run that diverged counts as the worst: what is not finite becomes +inf. The one rule."""
     values = np.asarray(values, float)
     return np.where(np.isfinite(values), values, np.inf)
 
@@ -67,10 +69,11 @@ def summary(values: Sequence[float] | np.ndarray | pd.Series) -> Summary:
     $$ [x_{(k)},\, x_{(n+1-k)}], \quad k = \max\{k : 2 P(\mathrm{Bin}(n, 1/2) < k) \le .05\};
        \qquad \exp(\bar y \pm t_{.975, m-1}\, s_y / \sqrt m), \; y = \log x $$
 
-    The median is that of all n runs, the mean that of the m which did not diverge. Where all of these are positive the
-    mean is the geometric one (else y = x, and no exp).
+    The median is that of all n runs, the mean that of the m which did not diverge. Where all of
+    these are positive the mean is the geometric one (else y = x, and no exp).
 
-    Thompson (1936), On confidence ranges for the median; Student (1908), The probable error of a mean.
+    Thompson (1936), On confidence ranges for the median; Student (1908), The probable error of a
+    mean.
     """
     ordered = np.sort(worst_if_diverged(values))
     n, nan = len(ordered), math.nan
@@ -82,7 +85,9 @@ def summary(values: Sequence[float] | np.ndarray | pd.Series) -> Summary:
     mean, low, high = _mean(finite)
     middle = ordered[(n - 1) // 2], ordered[n // 2]
     median = middle[0] if middle[0] == middle[1] else sum(middle) / 2
-    return Summary(n, n - len(finite), float(median), *map(float, bounds), mean, low, high, float(ordered[-1]))
+    return Summary(
+        n, n - len(finite), float(median), *map(float, bounds), mean, low, high, float(ordered[-1])
+    )
 
 
 def _mean(x: np.ndarray) -> tuple[float, float, float]:
@@ -90,19 +95,25 @@ def _mean(x: np.ndarray) -> tuple[float, float, float]:
         return math.nan, math.nan, math.nan
     positive = bool(np.all(x > 0))
     y = np.log(x) if positive else x
-    half = stats.t.ppf((1 + LEVEL) / 2, len(y) - 1) * y.std(ddof=1) / math.sqrt(len(y)) if len(y) > 1 else math.nan
+    half = (
+        stats.t.ppf((1 + LEVEL) / 2, len(y) - 1) * y.std(ddof=1) / math.sqrt(len(y))
+        if len(y) > 1
+        else math.nan
+    )
     three = np.array([y.mean(), y.mean() - half, y.mean() + half])
     mean, low, high = np.exp(three) if positive else three
     return float(mean), float(low), float(high)
 
 
-def paired(a: Sequence[float] | np.ndarray | pd.Series, b: Sequence[float] | np.ndarray | pd.Series) -> Paired:
+def paired(
+    a: Sequence[float] | np.ndarray | pd.Series, b: Sequence[float] | np.ndarray | pd.Series
+) -> Paired:
     r"""Two-sided signed-rank test of a - b over the same seeds.
 
     $$ W = \sum_{i : d_i > 0} \mathrm{rank}(|d_i|), \quad d = a - b $$
 
-    A seed where one of the two diverged is the largest of differences, one where both did is no difference (such are
-    left out). Below 6 seeds no outcome reaches .05 (2 / 2^5 = .0625): p is then NaN.
+    A seed where one of the two diverged is the largest of differences, one where both did is left
+    out. Below 6 seeds no outcome reaches .05 (2 / 2^5 = .0625): p is then NaN.
 
     Wilcoxon (1945), Individual comparisons by ranking methods.
     """
@@ -122,10 +133,17 @@ def paired(a: Sequence[float] | np.ndarray | pd.Series, b: Sequence[float] | np.
 
 
 def final(table: pd.DataFrame, dataset: str, metric: str) -> dict[str, pd.Series]:
-    """A metric at the end of training: method -> value by seed, NaN where the run diverged. Empty if never measured."""
+    """A metric at the end of training: method -> value by seed, NaN where the run diverged.
+
+    Empty where it was never measured.
+    """
     here = table[table["dataset"] == dataset]
     rows = here[here["metric"] == metric].sort_values("step", kind="stable")
-    values = dict(zip(zip(rows["method"], rows["seed"], strict=True), rows["value"].astype(float), strict=True))  # the last
+    values = dict(
+        zip(
+            zip(rows["method"], rows["seed"], strict=True), rows["value"].astype(float), strict=True
+        )
+    )  # the last
     if not np.isfinite(list(values.values())).any():
         return {}
     lost = here[here["status"] == "diverged"]
@@ -137,10 +155,16 @@ def final(table: pd.DataFrame, dataset: str, metric: str) -> dict[str, pd.Series
 
 
 def best(table: pd.DataFrame, dataset: str, metric: str) -> Best | None:
-    """The lowest median of a metric, oracles aside, and how it compares to the next. None if no method has one."""
-    runs = {method: one for method, one in final(table, dataset, metric).items() if method not in ORACLES}
+    """The lowest median, oracles aside, and how it compares to the next. None if there is none."""
+    runs = {
+        method: one
+        for method, one in final(table, dataset, metric).items()
+        if method not in ORACLES
+    }
     medians = {method: summary(one).median for method, one in runs.items()}
-    order = sorted(medians, key=lambda method: (medians[method], summary(runs[method]).mean, method))
+    order = sorted(
+        medians, key=lambda method: (medians[method], summary(runs[method]).mean, method)
+    )
     if not order or not np.isfinite(medians[order[0]]):
         return None
     if len(order) == 1:
@@ -150,7 +174,7 @@ def best(table: pd.DataFrame, dataset: str, metric: str) -> Best | None:
 
 
 def median_run(table: pd.DataFrame, dataset: str, method: str, metric: str) -> int | None:
-    """The seed whose run stands in the middle of those that did not diverge (the lower of two): the one to show."""
+    """The seed in the middle of those that did not diverge (the lower of two): the one to show."""
     values = final(table, dataset, metric).get(method, pd.Series(dtype=float)).dropna()
     if values.empty:
         return None

@@ -1,11 +1,8 @@
-"""Figures: the table or saved arrays -> a matplotlib Figure. No model code, no training, no global state."""
+"""Figures: the table or saved arrays -> a matplotlib Figure. No model code, no global state."""
 
+# ruff: noqa: I001
 from ebmark.figures._charts import anatomy as anatomy, cost as cost, errors as errors
 from ebmark.figures._formula import formula as formula
-from ebmark.figures._planes import (
-    Panel as Panel,
-    landscapes as landscapes,
-    samples as samples,
-    trajectories as trajectories,
-)
+from ebmark.figures._planes import Panel as Panel, landscapes as landscapes
+from ebmark.figures._planes import samples as samples, trajectories as trajectories
 from ebmark.figures._style import PARTS as PARTS, colours as colours, png as png, svg as svg

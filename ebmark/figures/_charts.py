@@ -19,13 +19,13 @@ PLAIN = FuncFormatter(lambda value, _: f"{value:g}")
 WIDTH = 4.9  # inches a dataset
 
 
-def _row(names: Mapping[str, str], height: float) -> tuple[Figure, list[Axes]]:
-    """Axes side by side, two a row, one for each dataset, with its title."""
+def _row(names: Sequence[str], height: float) -> tuple[Figure, list[Axes]]:
+    """Axes side by side, two a row, one for each dataset, with its name."""
     columns = min(len(names), 2)
     rows = -(-len(names) // columns)
     figure = blank(WIDTH * columns if columns > 1 else 6.0, height * rows)
     axes = list(figure.subplots(rows, columns, squeeze=False).ravel())
-    for one, title in zip(axes, names.values(), strict=False):
+    for one, title in zip(axes, names, strict=False):
         one.set_title(title, loc="left", fontweight="bold")
     for one in axes[len(names) :]:
         one.set_axis_off()
@@ -33,19 +33,24 @@ def _row(names: Mapping[str, str], height: float) -> tuple[Figure, list[Axes]]:
 
 
 @styled
-def anatomy(table: pd.DataFrame, datasets: Mapping[str, str], methods: Sequence[str]) -> Figure | None:
-    """KL of each method's median run as a stacked bar of its three parts. None where there is no KL."""
-    datasets = {name: title for name, title in datasets.items() if final(table, name, "leak")}
+def anatomy(table: pd.DataFrame, datasets: Sequence[str], methods: Sequence[str]) -> Figure | None:
+    """KL of each method's median run as a bar of its three parts. None where there is no KL."""
+    datasets = [name for name in datasets if final(table, name, "leak")]
     if not datasets:
         return None
     figure, axes = _row(datasets, 0.9 + 0.3 * len(methods))
     for one, dataset in zip(axes, datasets, strict=False):
-        kl, parts = final(table, dataset, "kl"), {part: final(table, dataset, part) for part in PARTS}
+        kl, parts = (
+            final(table, dataset, "kl"),
+            {part: final(table, dataset, part) for part in PARTS},
+        )
         longest = 0.0
         for y, method in enumerate(methods):
             seed = median_run(table, dataset, method, "kl")
             if seed is None:
-                one.text(0, y, "  no finished run", va="center", color=GREY, style="italic", fontsize=8.5)
+                one.text(
+                    0, y, "  no finished run", va="center", color=GREY, style="italic", fontsize=8.5
+                )
                 continue
             left = 0.0
             for part, colour in PARTS.items():
@@ -55,7 +60,11 @@ def anatomy(table: pd.DataFrame, datasets: Mapping[str, str], methods: Sequence[
             longest = max(longest, left)
             one.text(left, y, f"  {kl[method][seed]:#.2g}", va="center", fontsize=8.5, color=INK)
         one.set_yticks(range(len(methods)), [_name(method) for method in methods])
-        one.set(ylim=(len(methods) - 0.4, -0.6), xlabel="KL(data || model), nats", xlim=(0, 1.17 * longest or 1))
+        one.set(
+            ylim=(len(methods) - 0.4, -0.6),
+            xlabel="KL(data || model), nats",
+            xlim=(0, 1.17 * longest or 1),
+        )
         one.tick_params(axis="y", length=0)
         one.spines["left"].set_visible(False)
         one.grid(axis="x")
@@ -65,10 +74,12 @@ def anatomy(table: pd.DataFrame, datasets: Mapping[str, str], methods: Sequence[
 
 
 @styled
-def cost(table: pd.DataFrame, datasets: Mapping[str, str], methods: Sequence[str]) -> Figure | None:
+def cost(table: pd.DataFrame, datasets: Sequence[str], methods: Sequence[str]) -> Figure | None:
     """KL (or NLL) against training seconds: line the median of the seeds, band their quartiles."""
-    metric = {name: next((m for m in ("kl", "nll") if final(table, name, m)), None) for name in datasets}
-    datasets = {name: title for name, title in datasets.items() if metric[name]}
+    metric = {
+        name: next((m for m in ("kl", "nll") if final(table, name, m)), None) for name in datasets
+    }
+    datasets = [name for name in datasets if metric[name]]
     if not datasets:
         return None
     figure, axes = _row(datasets, 3.1)
@@ -77,15 +88,41 @@ def cost(table: pd.DataFrame, datasets: Mapping[str, str], methods: Sequence[str
         name = str(metric[dataset])
         for method in methods:
             seconds, values = (_by_step(table, dataset, method, m) for m in ("train_seconds", name))
-            steps = [step for step in values if np.nanmedian(seconds.get(step, np.array([0.0]))) > 0]
+            steps = [
+                step for step in values if np.nanmedian(seconds.get(step, np.array([0.0]))) > 0
+            ]
             x = [np.nanmedian(seconds[step]) for step in steps]
-            low, middle, high = np.array([_quartiles(values[step]) for step in steps]).reshape(-1, 3).T
+            low, middle, high = (
+                np.array([_quartiles(values[step]) for step in steps]).reshape(-1, 3).T
+            )
             colour, mark = looks[method]
             style = "--" if method in ORACLES else "-"
-            one.fill_between(x, low, np.where(np.isfinite(high), high, 1e300), color=colour, alpha=0.16, linewidth=0)
-            one.plot(x, middle, style, color=colour, marker=mark, markersize=4, linewidth=1.3, label=_name(method))
-        one.set(xscale="log", xlabel="training seconds", ylabel="KL, nats" if name == "kl" else "NLL, nats")
-        finite = [v for method in methods for v in _all(table, dataset, method, name) if np.isfinite(v)]
+            one.fill_between(
+                x,
+                low,
+                np.where(np.isfinite(high), high, 1e300),
+                color=colour,
+                alpha=0.16,
+                linewidth=0,
+            )
+            one.plot(
+                x,
+                middle,
+                style,
+                color=colour,
+                marker=mark,
+                markersize=4,
+                linewidth=1.3,
+                label=_name(method),
+            )
+        one.set(
+            xscale="log",
+            xlabel="training seconds",
+            ylabel="KL, nats" if name == "kl" else "NLL, nats",
+        )
+        finite = [
+            v for method in methods for v in _all(table, dataset, method, name) if np.isfinite(v)
+        ]
         if name == "kl" and finite and min(finite) > 0:
             one.set_yscale("log")
             one.set_ylim(min(finite) / 1.3, min(max(finite) * 1.3, 1e6 * min(finite)))
@@ -101,25 +138,42 @@ def cost(table: pd.DataFrame, datasets: Mapping[str, str], methods: Sequence[str
 @styled
 def errors(
     table: pd.DataFrame,
-    datasets: Mapping[str, str],
+    datasets: Sequence[str],
     methods: Sequence[str],
     floors: Mapping[str, Mapping[str, Mapping[str, Any]]],
     langevin_steps: int | None,
 ) -> Figure | None:
-    """W1 of exact samples and of Langevin samples after more and more steps, beside the floor of two truth samples."""
-    short = sorted({int(found[1]) for m in table["metric"].unique() if (found := re.fullmatch(r"w1_langevin_(\d+)", m))})
+    """W1 of exact samples and of Langevin samples after more and more steps, and the floor."""
+    short = sorted(
+        {
+            int(found[1])
+            for m in table["metric"].unique()
+            if (found := re.fullmatch(r"w1_langevin_(\d+)", m))
+        }
+    )
     last = f"Langevin, {langevin_steps:,} steps" if langevin_steps else "Langevin"
     rows = [("w1_exact", "exact samples", "#111827", "o")]
     rows.append(("w1_langevin", last, "#c2410c", "D"))
-    rows += [(f"w1_langevin_{n}", f"Langevin, {n:,}", c, "D") for n, c in zip(reversed(short), _fades(len(short)), strict=True)]
-    datasets = {name: title for name, title in datasets.items() if final(table, name, "w1_langevin")}
+    rows += [
+        (f"w1_langevin_{n}", f"Langevin, {n:,}", c, "D")
+        for n, c in zip(reversed(short), _fades(len(short)), strict=True)
+    ]
+    datasets = {
+        name: title for name, title in datasets.items() if final(table, name, "w1_langevin")
+    }
     if not datasets:
         return None
     figure, axes = _row(datasets, 1.0 + 0.46 * len(methods))
     for one, dataset in zip(axes, datasets, strict=False):
         floor = floors.get(dataset, {}).get("w1")
         if floor:
-            one.axvspan(floor["low"], floor["high"], color="#e3edf4", linewidth=0, label="floor: truth against truth")
+            one.axvspan(
+                floor["low"],
+                floor["high"],
+                color="#e3edf4",
+                linewidth=0,
+                label="floor: truth against truth",
+            )
             one.axvline(floor["mean"], color="#8fb6d0", linewidth=0.9)
         seen: list[float] = []
         for r, (metric, label, colour, mark) in enumerate(rows):
@@ -129,11 +183,29 @@ def errors(
                 if not np.isfinite(s.median):
                     continue
                 height = y + 0.17 * (r - (len(rows) - 1) / 2)
-                ends = (s.median_low, s.median_high) if np.isfinite(s.median_low) else (s.median, s.median)
+                ends = (
+                    (s.median_low, s.median_high)
+                    if np.isfinite(s.median_low)
+                    else (s.median, s.median)
+                )
                 seen += [v for v in (*ends, s.median) if np.isfinite(v)]
                 high = ends[1] if np.isfinite(ends[1]) else s.median
-                one.plot((ends[0], high), (height, height), color=colour, linewidth=1.1, solid_capstyle="butt")
-                one.plot(s.median, height, mark, color=colour, markersize=4.2, markeredgewidth=0, label=label)
+                one.plot(
+                    (ends[0], high),
+                    (height, height),
+                    color=colour,
+                    linewidth=1.1,
+                    solid_capstyle="butt",
+                )
+                one.plot(
+                    s.median,
+                    height,
+                    mark,
+                    color=colour,
+                    markersize=4.2,
+                    markeredgewidth=0,
+                    label=label,
+                )
         one.set_yticks(range(len(methods)), [_name(method) for method in methods])
         one.set(ylim=(len(methods) - 0.45, -0.55), xlabel="W1 to fresh data, in the data's units")
         one.tick_params(axis="y", length=0)
@@ -162,8 +234,18 @@ def _name(method: str) -> str:
 
 def _legend(figure: Figure, axes: Sequence[Axes]) -> None:
     """One legend above all, a line each."""
-    found = {label: handle for one in axes for handle, label in zip(*one.get_legend_handles_labels(), strict=True)}
-    figure.legend(found.values(), found.keys(), loc="outside upper center", ncols=min(len(found), 6), columnspacing=1.4)
+    found = {
+        label: handle
+        for one in axes
+        for handle, label in zip(*one.get_legend_handles_labels(), strict=True)
+    }
+    figure.legend(
+        found.values(),
+        found.keys(),
+        loc="outside upper center",
+        ncols=min(len(found), 6),
+        columnspacing=1.4,
+    )
 
 
 def _log_ticks(axes: Axes) -> None:
@@ -184,7 +266,10 @@ def _by_step(table: pd.DataFrame, dataset: str, method: str, metric: str) -> dic
     lost = rows.loc[rows["status"] == "diverged", "seed"].nunique()
     done = rows[(rows["metric"] == metric) & (rows["status"] != "diverged")]
     worst = np.full(lost, np.nan if metric.endswith("seconds") else np.inf)
-    return {int(step): np.concatenate([one["value"].to_numpy(float), worst]) for step, one in done.groupby("step")}
+    return {
+        int(step): np.concatenate([one["value"].to_numpy(float), worst])
+        for step, one in done.groupby("step")
+    }
 
 
 def _all(table: pd.DataFrame, dataset: str, method: str, metric: str) -> np.ndarray:

@@ -21,9 +21,13 @@ def formula(text: str) -> bytes | None:
     tex = re.sub(r"_\{([A-Za-z]{2,})\}", r"_{\\mathrm{\1}}", tex)
     file = io.BytesIO()
     try:
-        with matplotlib.rc_context({"mathtext.fontset": "stix", "svg.hashsalt": "ebmark", "svg.fonttype": "path"}):
+        with matplotlib.rc_context(
+            {"mathtext.fontset": "stix", "svg.hashsalt": "ebmark", "svg.fonttype": "path"}
+        ):
             math_to_image(f"${tex}$", file, dpi=72, format="svg")
     except ValueError:
         return None
-    found = re.sub(r"<metadata>.*?</metadata>", "", file.getvalue().decode(), flags=re.DOTALL)  # it holds the date
+    found = re.sub(
+        r"<metadata>.*?</metadata>", "", file.getvalue().decode(), flags=re.DOTALL
+    )  # it holds the date
     return found.encode()

@@ -20,7 +20,7 @@ DEPTH = 12  # nats of energy shown above the truth's lowest
 
 
 class Panel(NamedTuple):
-    """One method in the plane: what it is called, what to say of it, its arrays (empty if it has none)."""
+    """One method in the plane: its name, what to say of it, its arrays (maybe none)."""
 
     title: str
     note: str
@@ -47,7 +47,7 @@ def window(points: np.ndarray) -> Window:
 
 
 def on(view: Window, arrays: Mapping[str, np.ndarray], name: str) -> np.ndarray | None:
-    """A log-density on the window's own grid, `[i, j]` at (x[i], y[j]); NaN outside the grid it was saved on."""
+    """A saved log-density at [x[i], y[j]] of the window; NaN outside the grid it was saved on."""
     if not {name, "grid_x", "grid_y"} <= set(arrays):
         return None
     grid = np.asarray(arrays["grid_x"], float), np.asarray(arrays["grid_y"], float)
@@ -62,7 +62,9 @@ def _grid(figure: Figure, view: Window, num: int, rows: int) -> tuple[Figure, np
     axes = figure.subplots(bands * rows, columns, squeeze=False)
     for one in axes.flat:
         one.set_axis_off()
-    by_panel = [[axes[(p // columns) * rows + row, p % columns] for p in range(num)] for row in range(rows)]
+    by_panel = [
+        [axes[(p // columns) * rows + row, p % columns] for p in range(num)] for row in range(rows)
+    ]
     for one in (one for row in by_panel for one in row):
         one.set_axis_on()
         one.set(xticks=[], yticks=[], aspect="equal", xlim=view.x[[0, -1]], ylim=view.y[[0, -1]])
@@ -81,12 +83,21 @@ def _sized(view: Window, num: int, rows: int) -> Figure:
     return figure
 
 
-def _shade(axes: Axes, view: Window, log_density: np.ndarray | None, top: float) -> matplotlib.image.AxesImage | None:
+def _shade(
+    axes: Axes, view: Window, log_density: np.ndarray | None, top: float
+) -> matplotlib.image.AxesImage | None:
     if log_density is None:
         return None
     density = np.exp(np.nan_to_num(log_density, nan=-np.inf)).T / top
     norm = PowerNorm(0.5, vmin=0, vmax=1, clip=True)
-    return axes.imshow(density, extent=view.extent, origin="lower", cmap=DENSITY, norm=norm, interpolation="bilinear")
+    return axes.imshow(
+        density,
+        extent=view.extent,
+        origin="lower",
+        cmap=DENSITY,
+        norm=norm,
+        interpolation="bilinear",
+    )
 
 
 def _dots(axes: Axes, view: Window, points: np.ndarray, colour: str = DOTS) -> None:
@@ -96,7 +107,16 @@ def _dots(axes: Axes, view: Window, points: np.ndarray, colour: str = DOTS) -> N
     outside = np.count_nonzero(~_inside(view, points))
     if outside:
         text = f"{outside:,} not in view"
-        axes.text(0.97, 0.03, text, transform=axes.transAxes, ha="right", va="bottom", fontsize=7, color=GREY)
+        axes.text(
+            0.97,
+            0.03,
+            text,
+            transform=axes.transAxes,
+            ha="right",
+            va="bottom",
+            fontsize=7,
+            color=GREY,
+        )
 
 
 def _inside(view: Window, points: np.ndarray) -> np.ndarray:
@@ -108,16 +128,37 @@ def _title(axes: Axes, panel: Panel) -> None:
     axes.set_title(panel.title, pad=15 if panel.note else 4, fontweight="bold")
     if panel.note:
         axes.annotate(
-            panel.note, (0.5, 1), (0, 3.5), "axes fraction", "offset points", ha="center", fontsize=8, color=GREY
+            panel.note,
+            (0.5, 1),
+            (0, 3.5),
+            "axes fraction",
+            "offset points",
+            ha="center",
+            fontsize=8,
+            color=GREY,
         )
 
 
 def _absent(axes: Axes, why: str) -> None:
-    axes.text(0.5, 0.5, why, transform=axes.transAxes, ha="center", va="center", color=GREY, style="italic", fontsize=8.5)
+    axes.text(
+        0.5,
+        0.5,
+        why,
+        transform=axes.transAxes,
+        ha="center",
+        va="center",
+        color=GREY,
+        style="italic",
+        fontsize=8.5,
+    )
 
 
-def _bar(figure: Figure, image: matplotlib.cm.ScalarMappable, axes: np.ndarray, label: str, ticks=None) -> None:
-    bar = figure.colorbar(image, ax=list(axes.ravel()), shrink=0.7, aspect=28, pad=0.012, ticks=ticks)
+def _bar(
+    figure: Figure, image: matplotlib.cm.ScalarMappable, axes: np.ndarray, label: str, ticks=None
+) -> None:
+    bar = figure.colorbar(
+        image, ax=list(axes.ravel()), shrink=0.7, aspect=28, pad=0.012, ticks=ticks
+    )
     bar.outline.set_visible(False)
     bar.set_label(label, fontsize=8.5, color=GREY)
     bar.ax.tick_params(length=2, labelsize=7.5)
@@ -128,7 +169,7 @@ def _bar(figure: Figure, image: matplotlib.cm.ScalarMappable, axes: np.ndarray, 
 
 @styled
 def samples(truth: Panel, models: Sequence[Panel]) -> Figure:
-    """Truth and models side by side: above Langevin samples over the learned density, below exact samples."""
+    """Langevin samples over the learned density, truth and models; below them exact samples."""
     reference = truth.arrays["reference"]
     if reference.shape[1] == 1:
         return _marginals(truth, models)
@@ -152,14 +193,24 @@ def samples(truth: Panel, models: Sequence[Panel]) -> Figure:
         _title(axes[0, column], model)
         for row, name in enumerate(("langevin", "exact")[:rows]):
             image = _shade(axes[row, column], view, log_density, top) or image
-            if log_density is None and name in model.arrays and truth.arrays["reference"].shape[1] > 2:
+            if (
+                log_density is None
+                and name in model.arrays
+                and truth.arrays["reference"].shape[1] > 2
+            ):
                 _dots(axes[row, column], view, reference, "#9aa5b1")
             if name in model.arrays:
                 _dots(axes[row, column], view, model.arrays[name])
             else:
                 _absent(axes[row, column], "no samples" if model.arrays else "no finished run")
     if image is not None:
-        _bar(figure, image, axes, "density, of the truth's highest" if density is not None else "density, of the highest", (0, 0.01, 0.1, 0.25, 0.5, 1))
+        _bar(
+            figure,
+            image,
+            axes,
+            "density, of the truth's highest" if density is not None else "density, of the highest",
+            (0, 0.01, 0.1, 0.25, 0.5, 1),
+        )
     return figure
 
 
@@ -177,7 +228,14 @@ def _marginals(truth: Panel, models: Sequence[Panel]) -> Figure:
         axes.hist(data, bins, density=True, color="#cfdbe6")
         for name, colour in (("langevin", DOTS), ("exact", INK)):
             if name in panel.arrays:
-                axes.hist(panel.arrays[name][:, 0], bins, density=True, histtype="step", color=colour, linewidth=1.0)
+                axes.hist(
+                    panel.arrays[name][:, 0],
+                    bins,
+                    density=True,
+                    histtype="step",
+                    color=colour,
+                    linewidth=1.0,
+                )
         if not panel.arrays:
             _absent(axes, "no finished run")
         _title(axes, panel)
@@ -190,11 +248,21 @@ def _marginals(truth: Panel, models: Sequence[Panel]) -> Figure:
 @styled
 def landscapes(truth: Panel, models: Sequence[Panel]) -> Figure | None:
     """Contours of the energy -log p, at the same levels for all. None where no density is known."""
-    panels = [panel for panel in [truth, *models] if {"truth_log_density", "log_density"} & set(panel.arrays)]
+    panels = [
+        panel
+        for panel in [truth, *models]
+        if {"truth_log_density", "log_density"} & set(panel.arrays)
+    ]
+    if not panels:
+        return None
     view = window(truth.arrays["reference"])
     names = ["truth_log_density" if panel is truth else "log_density" for panel in panels]
     energies = [on(view, panel.arrays, name) for panel, name in zip(panels, names, strict=True)]
-    some = [(panel, -energy) for panel, energy in zip(panels, energies, strict=True) if energy is not None]
+    some = [
+        (panel, -energy)
+        for panel, energy in zip(panels, energies, strict=True)
+        if energy is not None
+    ]
     if not some:
         return None
     low = np.floor(min(np.nanmin(energy) for _, energy in some))
@@ -203,7 +271,9 @@ def landscapes(truth: Panel, models: Sequence[Panel]) -> Figure | None:
     colours = DENSITY.reversed()
     norm = BoundaryNorm(levels, colours.N, extend="max")
     for one, (panel, energy) in zip(axes[0], some, strict=True):
-        filled = one.contourf(view.x, view.y, energy.T, levels, cmap=colours, norm=norm, extend="max")
+        filled = one.contourf(
+            view.x, view.y, energy.T, levels, cmap=colours, norm=norm, extend="max"
+        )
         filled.set(rasterized=True)
         one.contour(view.x, view.y, energy.T, levels[::2], colors=INK, linewidths=0.35, alpha=0.7)
         _title(one, panel)
@@ -213,21 +283,25 @@ def landscapes(truth: Panel, models: Sequence[Panel]) -> Figure | None:
 
 @styled
 def trajectories(truth: Panel, models: Sequence[Panel], num: int = 16) -> Figure | None:
-    """The first chains of the Langevin sampler from noise (rings) to their ends (dots), over the learned density."""
+    """The first Langevin chains from noise (rings) to end (dots), over the learned density."""
     models = [model for model in models if "trajectories" in model.arrays]
     if not models or truth.arrays["reference"].shape[1] < 2:
         return None
     view = window(truth.arrays["reference"])
     figure, axes = _grid(_sized(view, len(models), 1), view, len(models), 1)
     shown = [on(view, model.arrays, "log_density") for model in models]
-    densities = [one for one in (on(view, truth.arrays, "truth_log_density"), *shown) if one is not None]
+    densities = [
+        one for one in (on(view, truth.arrays, "truth_log_density"), *shown) if one is not None
+    ]
     top = float(np.exp(np.nanmax(densities[0]))) if densities else 1.0
     for one, model, log_density in zip(axes[0], models, shown, strict=True):
         image = _shade(one, view, log_density, top)
         if image is not None:
             image.set_alpha(0.55)
         paths = model.arrays["trajectories"][:, :num, :2]
-        one.plot(paths[..., 0], paths[..., 1], color=INK, linewidth=0.45, alpha=0.55, rasterized=True)
+        one.plot(
+            paths[..., 0], paths[..., 1], color=INK, linewidth=0.45, alpha=0.55, rasterized=True
+        )
         one.scatter(*paths[0].T, s=9, facecolors="white", edgecolors=INK, linewidths=0.5, zorder=3)
         one.scatter(*paths[-1].T, s=9, c=DOTS, linewidths=0, zorder=4)
         _title(one, model)

@@ -54,7 +54,7 @@ STYLE = {
     "svg.hashsalt": "ebmark",
 }
 
-# Okabe & Ito (2008), safe for the colour-blind; a method keeps its colour and its mark in every figure
+# Okabe & Ito (2008), safe for the colour-blind; a method looks the same in every figure
 _FIXED = {
     "cd": ("#0072B2", "o"),
     "pcd": ("#56B4E9", "s"),
@@ -62,16 +62,24 @@ _FIXED = {
     "nce": ("#009E73", "D"),
     "mle": ("#555555", "X"),
 }
-_SPARE = [("#CC79A7", "v"), ("#E69F00", "P"), ("#7A5195", "<"), ("#8C6D31", ">"), ("#17697A", "h"), ("#B22222", "p")]
+_SPARE = [
+    ("#CC79A7", "v"),
+    ("#E69F00", "P"),
+    ("#7A5195", "<"),
+    ("#8C6D31", ">"),
+    ("#17697A", "h"),
+    ("#B22222", "p"),
+]
 PARTS = {"leak": "#9c3d2e", "masses": "#e9b872", "shapes": "#7d98b3"}
 DOTS = "#d9480f"
 DENSITY = LinearSegmentedColormap.from_list(
-    "ebmark", ["#ffffff", "#e6eff5", "#c3d8e7", "#9abdd6", "#719fc4", "#4c80ad", "#2f6292", "#1d4670"]
+    "ebmark",
+    ["#ffffff", "#e6eff5", "#c3d8e7", "#9abdd6", "#719fc4", "#4c80ad", "#2f6292", "#1d4670"],
 )
 
 
 def colours(methods: Iterable[str]) -> dict[str, tuple[str, str]]:
-    """Each method's colour and mark: its own where it has one, else the next spare by order of name."""
+    """Each method's colour and mark: its own if it has one, else a spare by order of name."""
     spare = sorted({method for method in methods if method not in _FIXED})
     return _FIXED | {method: _SPARE[i % len(_SPARE)] for i, method in enumerate(spare)}
 

@@ -1,5 +1,7 @@
 """Points to a file, whole, in the format that its suffix names."""
 
+import csv
+import io
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import BinaryIO
@@ -50,10 +52,22 @@ def _write_tsv(file: BinaryIO, x: np.ndarray, columns: tuple[str, ...]) -> None:
 
 def _write_text(file: BinaryIO, x: np.ndarray, columns: tuple[str, ...], separator: str) -> None:
     import pyarrow as pa
-    import pyarrow.csv as csv
+    from pyarrow.csv import WriteOptions, write_csv
 
-    table = pa.table(list(x.T), names=list(columns))
-    csv.write_csv(table, file, csv.WriteOptions(delimiter=separator))
+    header = io.StringIO()  # pyarrow would quote every name; only one that is a number asks for it
+    quoting = csv.QUOTE_ALL if any(map(_is_number, columns)) else csv.QUOTE_MINIMAL
+    csv.writer(header, delimiter=separator, quoting=quoting, lineterminator="\n").writerow(columns)
+    file.write(header.getvalue().encode())
+    options = WriteOptions(include_header=False, delimiter=separator)
+    write_csv(pa.table(list(x.T), names=list(columns)), file, options)
+
+
+def _is_number(name: str) -> bool:
+    try:
+        float(name)
+    except ValueError:
+        return False
+    return True
 
 
 def _write_npy(file: BinaryIO, x: np.ndarray, columns: tuple[str, ...]) -> None:

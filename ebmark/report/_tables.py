@@ -1,48 +1,50 @@
 """The report's tables as plain rows of text: the template only sets them."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import pandas as pd
 
-from ebmark.report._words import COSTS, UNRANKED, decimals, diverged, interval, meaning, number
+from ebmark.report._metrics import COSTS, UNRANKED, meaning, stem
+from ebmark.report._numbers import DASH, decimals, interval, number
+from ebmark.report._words import diverged
 from ebmark.statistics import ORACLES, Summary, best, final, summary
 
-# (metric, which numbers of it); the first metric there is heads the table
-_MAIN = [
-    ("kl", ("median", "mean", "worst")),
-    ("leak", ("median",)),
-    ("masses", ("median",)),
-    ("shapes", ("median",)),
-    ("tv", ("median",)),
-    ("nll", ("median",)),
-    ("w1_exact", ("median",)),
-    ("w1_langevin", ("median", "mean", "worst")),
-    ("w2_langevin", ("median",)),
-    ("sliced_w2_langevin", ("median",)),
-    ("mmd_langevin", ("median",)),
-    ("train_cpu_seconds", ("median",)),
-    ("evaluations", ("median",)),
-]
+_FULL = ("median", "mean", "worst")
+_MAIN = {
+    "kl": _FULL,
+    "leak": ("median",),
+    "masses": ("median",),
+    "shapes": ("median",),
+    "tv": ("median",),
+    "nll": _FULL,
+    "w1_exact": ("median",),
+    "w1_langevin": _FULL,
+    "w2_langevin": ("median",),
+    "sliced_w2_langevin": ("median",),
+    "mmd_langevin": ("median",),
+    "train_cpu_seconds": ("median",),
+    "evaluations": ("median",),
+}
 _PARTS = ("leak", "masses", "shapes")
-_DENSITY_SHOWS = {"nll", "w2_langevin", "sliced_w2_langevin", "mmd_langevin"}  # left to the full table where there is KL
-_ORDER = [m for m, _ in _MAIN] + ["w2_exact", "sliced_w2_exact", "mode_tv", "log_z", "log_z_error"]
+_WITHOUT_KL = {"nll", "w2_langevin", "sliced_w2_langevin", "mmd_langevin"}  # else in details alone
+_ORDER = [*_MAIN, "w2_exact", "sliced_w2_exact", "mode_tv", "log_z", "log_z_error"]
+_LABELS = {"median": "median", "mean": "mean [95 %]", "worst": "worst"}
+_LAST = 1e300  # where what diverged is sorted
 
 
 class Head(NamedTuple):
-    """A column: the metric above it, what it holds, and the metric in one line."""
+    """A column: its group, its label, the metric in one line, and how many the group spans."""
 
     group: str
     label: str
     says: str
-    span: int  # columns of its group; 0 where the group has begun before
+    span: int  # 0 where the group has begun before
 
 
 class Cell(NamedTuple):
-    """A number as text, as a value to sort by, and what to say of it."""
+    """A number as text, as a value to sort by, its classes, and what to say of it."""
 
     text: str
     value: float | None = None
@@ -51,6 +53,8 @@ class Cell(NamedTuple):
 
 
 class Row(NamedTuple):
+    """A method's cells; what the method is, what became of its runs."""
+
     method: str
     title: str
     note: str
@@ -58,59 +62,83 @@ class Row(NamedTuple):
 
 
 class Table(NamedTuple):
+    """Methods, and apart from them the oracles and the floor."""
+
     heads: list[Head]
     methods: list[Row]
     oracles: list[Row]
     floor: Row | None
 
 
-def main(table: pd.DataFrame, dataset: str, methods: Sequence[str], about: Mapping[str, Any], floors: Mapping[str, Any], seeds: int) -> Table:
-    """A row a method: the metrics that matter, the best marked where it is told apart, oracles and floor apart."""
-    runs = {metric: final(table, dataset, metric) for metric, _ in _MAIN}
-    columns = [(m, which) for m, which in _MAIN if runs[m] and not (runs["kl"] and m in _DENSITY_SHOWS)]
-    heads, rows = [], {method: [] for method in methods}
-    floor_cells: list[Cell] = []
-    for metric, which in columns:
-        says, sums = meaning(metric), {m: summarised(metric, runs[metric].get(m)) for m in methods}
-        places = decimals([abs(s.median) for s in sums.values()], 3 if metric.startswith("w") else 2)
-        places = 1 if metric in COSTS else places
+def main(
+    table: pd.DataFrame,
+    dataset: str,
+    methods: Sequence[str],
+    about: Mapping[str, Any],
+    floors: Mapping[str, Any],
+    seeds: Mapping[str, int],
+) -> Table:
+    """A row a method, the metrics that matter; the best is marked where it is told apart."""
+    runs = {metric: final(table, dataset, metric) for metric in _MAIN}
+    shown = [m for m in _MAIN if runs[m] and not (runs["kl"] and m in _WITHOUT_KL)]
+    heads: list[Head] = []
+    cells: dict[str, list[Cell]] = {method: [] for method in methods}
+    below: list[Cell] = []
+    for metric in shown:
+        sums = {method: _summary(metric, runs[metric].get(method)) for method in methods}
+        places = _places(metric, sums)
         leader = None if metric in UNRANKED else best(table, dataset, metric)
-        floor = floors.get(metric.rpartition("_")[0])
-        group = says.name + (f", {says.unit}" if says.unit and says.unit != "data units" else "")
-        labels = {"median": "median", "mean": "mean [95 %]", "worst": "worst"}
-        if metric in _PARTS:
-            heads.append(Head("made of (medians)", says.name, says.says, len(_PARTS) if metric == _PARTS[0] else 0))
-        else:
-            heads += [Head(group, labels[one], says.says, 0 if i else len(which)) for i, one in enumerate(which)]
-        for method in methods:
-            for one in which:
-                marked = leader is not None and leader.significant and leader.method == method and one == "median"
-                rows[method].append(_cell(sums[method], one, places, floor, marked))
-        floor_cells += [Cell(_floor(floor, one, places)) for one in which]
-    made = [_row(table, dataset, method, about, seeds, rows[method]) for method in methods]
+        marked = leader.method if leader and leader.significant else None
+        floor = floors.get(stem(metric))
+        heads += _heads(metric)
+        for which in _MAIN[metric]:
+            for method in methods:
+                found = _cell(sums[method], which, places, floor, method == marked)
+                cells[method].append(found)
+            below.append(Cell(_floor(floor, which, places)))
+    rows = [_row(table, dataset, m, about, seeds.get(m, 0), cells[m]) for m in methods]
     return Table(
         heads,
-        [row for row in made if row.method not in ORACLES],
-        [row for row in made if row.method in ORACLES],
-        Row("floor", "truth against truth", "", floor_cells) if floors else None,
+        [row for row in rows if row.method not in ORACLES],
+        [row for row in rows if row.method in ORACLES],
+        Row("floor", "truth against truth", "", below) if floors else None,
     )
 
 
-def summarised(metric: str, runs: pd.Series | None) -> Summary:
-    """A metric's summary; what a diverged run cost is not known, and not the worst."""
+def _heads(metric: str) -> list[Head]:
+    name, unit, says = meaning(metric)
+    if metric in _PARTS:
+        span = len(_PARTS) if metric == _PARTS[0] else 0
+        return [Head("made of (medians)", name, says, span)]
+    group = f"{name}, {unit}" if unit and unit != "data units" else name
+    which = _MAIN[metric]
+    spans = [len(which)] + [0] * (len(which) - 1)
+    return [Head(group, _LABELS[one], says, span) for one, span in zip(which, spans, strict=True)]
+
+
+def _summary(metric: str, runs: pd.Series | None) -> Summary:
+    """A metric over seeds. What a diverged run cost is not known, and not the worst."""
     runs = pd.Series(dtype=float) if runs is None else runs
     return summary(runs.dropna() if metric in COSTS else runs)
 
 
-def _cell(s: Summary, which: str, places: int, floor: Mapping[str, Any] | None, best_of_all: bool) -> Cell:
+def _places(metric: str, sums: Mapping[str, Summary]) -> int:
+    if metric in COSTS:
+        return 1 if metric.endswith("seconds") else 0
+    return decimals([s.median for s in sums.values()], 3 if metric.startswith("w") else 2)
+
+
+def _cell(
+    s: Summary, which: str, places: int, floor: Mapping[str, Any] | None, marked: bool
+) -> Cell:
     if s.n == 0:
-        return Cell("\u2013")
+        return Cell(DASH)
     if which == "mean":
-        text = " ".join(filter(None, (number(s.mean, places), interval(s.low, s.high, places))))
-        return Cell(text, s.mean if math.isfinite(s.mean) else None, "mean")
+        text = f"{number(s.mean, places)} {interval(s.low, s.high, places)}".strip()
+        return Cell(text, s.mean if math.isfinite(s.mean) else _LAST, "mean")
     value = s.median if which == "median" else s.worst
     kinds, titles = [which], []
-    if best_of_all:
+    if marked and which == "median":
         kinds.append("best")
         titles.append("lowest, and told apart from the next")
     if floor and which == "median" and value <= floor["high"]:
@@ -118,16 +146,26 @@ def _cell(s: Summary, which: str, places: int, floor: Mapping[str, Any] | None, 
         titles.append("not above the floor\u2019s 95 % range")
     if math.isinf(value):
         kinds.append("lost")
-    return Cell(number(value, places, pad=True), value if math.isfinite(value) else 1e300, " ".join(kinds), "; ".join(titles))
+    sort_by = value if math.isfinite(value) else _LAST
+    return Cell(number(value, places, pad=True), sort_by, " ".join(kinds), "; ".join(titles))
 
 
 def _floor(floor: Mapping[str, Any] | None, which: str, places: int) -> str:
     if not floor or which == "worst":
         return ""
-    return number(floor["mean"], places, pad=True) if which == "median" else interval(floor["low"], floor["high"], places)
+    if which == "mean":
+        return interval(floor["low"], floor["high"], places)
+    return number(floor["mean"], places, pad=True)
 
 
-def _row(table: pd.DataFrame, dataset: str, method: str, about: Mapping[str, Any], seeds: int, cells: list[Cell]) -> Row:
+def _row(
+    table: pd.DataFrame,
+    dataset: str,
+    method: str,
+    about: Mapping[str, Any],
+    seeds: int,
+    cells: list[Cell],
+) -> Row:
     lost, of = diverged(table, dataset, method)
     notes = [f"{lost} of {of} diverged"] if lost else []
     if of < seeds:
@@ -135,31 +173,33 @@ def _row(table: pd.DataFrame, dataset: str, method: str, about: Mapping[str, Any
     return Row(method, about.get(method, {}).get("title", method), "; ".join(notes), cells)
 
 
-def details(table: pd.DataFrame, dataset: str, methods: Sequence[str], floors: Mapping[str, Any]) -> list[list[Cell]]:
+def details(
+    table: pd.DataFrame, dataset: str, methods: Sequence[str], floors: Mapping[str, Any]
+) -> list[list[Cell]]:
     """Everything over seeds, a row for each metric and method."""
-    known = list(dict.fromkeys([*_ORDER, *sorted(table.loc[table["dataset"] == dataset, "metric"].unique())]))
+    measured = sorted(table.loc[table["dataset"] == dataset, "metric"].unique())
     rows = []
-    for metric in known:
+    for metric in dict.fromkeys([*_ORDER, *measured]):
         runs = final(table, dataset, metric)
-        if not runs:
-            continue
-        says, sums = meaning(metric), {m: summarised(metric, runs.get(m)) for m in methods}
-        places = decimals((abs(s.median) for s in sums.values()), 3, 6)
-        floor = floors.get(metric.removesuffix("_exact").removesuffix("_langevin"))
-        for method in methods:
-            s = sums[method]
-            if s.n == 0:
-                continue
-            numbers = [s.median, s.mean, s.worst]
-            shown = [Cell(number(v, places, pad=True), v if math.isfinite(v) else 1e300) for v in numbers]
-            between = [
-                Cell(interval(s.median_low, s.median_high, places), kind="mean"),
-                Cell(interval(s.low, s.high, places), kind="mean"),
-            ]
-            truth = f"{number(floor['mean'], places)} {interval(floor['low'], floor['high'], places)}" if floor else ""
-            counts = [Cell(str(s.n), s.n), Cell(str(s.diverged) if s.diverged else "", s.diverged)]
-            name = Cell(metric, title=says.says)
-            rows.append([name, Cell(method), *counts, shown[0], between[0], shown[1], between[1], shown[2], Cell(truth, kind="mean")])
+        sums = {m: _summary(metric, runs[m]) for m in methods if m in runs}
+        places = decimals([s.median for s in sums.values()], 3, 6)
+        floor = floors.get(stem(metric))
+        truth = [_floor(floor, which, places) for which in ("median", "mean")]
+        for method, s in sums.items():
+            rows.append(
+                [
+                    Cell(metric, title=meaning(metric).says),
+                    Cell(method),
+                    Cell(str(s.n), s.n),
+                    Cell(str(s.diverged) if s.diverged else "", s.diverged),
+                    _cell(s, "median", places, None, False),
+                    Cell(interval(s.median_low, s.median_high, places), kind="mean"),
+                    Cell(number(s.mean, places, pad=True), s.mean),
+                    Cell(interval(s.low, s.high, places), kind="mean"),
+                    _cell(s, "worst", places, None, False),
+                    Cell(" ".join(truth).strip(), kind="mean"),
+                ]
+            )
     return rows
 
 
@@ -169,17 +209,22 @@ def flat(nested: Mapping[str, Any], above: str = "") -> dict[str, str]:
     for name, value in nested.items():
         if isinstance(value, Mapping):
             found |= flat(value, f"{above}{name}.")
+        elif type(value) is int:
+            found[above + name] = f"{value:,}"
         else:
-            found[above + name] = f"{value:,}" if type(value) is int else f"{value:g}" if isinstance(value, float) else str(value)
+            found[above + name] = f"{value:g}" if isinstance(value, float) else str(value)
     return found
 
 
-def recipes(nested: Mapping[str, Mapping[str, Any]]) -> tuple[list[str], list[tuple[str, list[str], str]]]:
+def recipes(
+    nested: Mapping[str, Mapping[str, Any]],
+) -> tuple[list[str], list[tuple[str, list[str], str]]]:
     """What all recipes have as columns, what is each one's own as text."""
     flats = {name: flat(recipe) for name, recipe in nested.items()}
-    common = [key for key in next(iter(flats.values()), {}) if all(key in one for one in flats.values())]
+    first = next(iter(flats.values()), {})
+    common = [key for key in first if all(key in one for one in flats.values())]
     rows = []
     for name, one in flats.items():
-        own = ", ".join(f"{key.rpartition('.')[2]} {value}" for key, value in one.items() if key not in common)
-        rows.append((name, [one[key] for key in common], own))
+        own = [f"{key.rpartition('.')[2]} {one[key]}" for key in one if key not in common]
+        rows.append((name, [one[key] for key in common], ", ".join(own)))
     return common, rows

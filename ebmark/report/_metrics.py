@@ -1,0 +1,95 @@
+"""What the metrics are called in print, and what each says in one line."""
+
+from typing import NamedTuple
+
+
+class Meaning(NamedTuple):
+    """A metric: its name in print, its unit, what it says in one line."""
+
+    name: str
+    unit: str
+    says: str
+
+
+METRICS = {
+    "kl": Meaning(
+        "KL",
+        "nats",
+        "KL(data || model): what a point of data costs more under the model than under the truth; "
+        "0 is perfect. By quadrature: no sampler is involved.",
+    ),
+    "leak": Meaning(
+        "leak",
+        "nats",
+        "The part of KL that is mass put off the data's support, outside its 99.9 % region. "
+        "leak + masses + shapes = KL.",
+    ),
+    "masses": Meaning("masses", "nats", "The part of KL that is wrong masses of the modes."),
+    "shapes": Meaning("shapes", "nats", "The part of KL that is wrong shapes within the modes."),
+    "tv": Meaning("TV", "", "Total variation: the share of mass in the wrong place, 0 to 1."),
+    "mode_tv": Meaning("TV of modes", "", "The share of mass in the wrong mode, 0 to 1."),
+    "nll": Meaning(
+        "NLL",
+        "nats",
+        "Mean negative log-likelihood of the data under the normalised model; its floor is the "
+        "entropy of the truth.",
+    ),
+    "log_z": Meaning(
+        "log Z", "", "Log of the energy's normalising constant; neither good nor bad."
+    ),
+    "log_z_error": Meaning(
+        "error of log Z", "", "How far log Z moves when box and resolution are doubled."
+    ),
+    "w1": Meaning(
+        "W1",
+        "data units",
+        "Wasserstein-1: how far, on average, points must be moved to turn one set of samples into "
+        "the other, at the least. It never reaches 0: see the floor.",
+    ),
+    "w2": Meaning(
+        "W2",
+        "data units",
+        "Wasserstein-2: the same with squared distances, so that far points weigh more.",
+    ),
+    "sliced_w2": Meaning(
+        "sliced W2", "data units", "W2 averaged over projections to a line: cheaper, and weaker."
+    ),
+    "mmd": Meaning(
+        "MMD\u00b2",
+        "",
+        "Maximum mean discrepancy, squared (Gaussian kernels of several widths, unbiased): about "
+        "0 for equal laws, and at times below.",
+    ),
+    "train_seconds": Meaning("training", "s", "Wall seconds of training, without compilation."),
+    "train_cpu_seconds": Meaning("CPU", "s", "CPU seconds of training, without compilation."),
+    "compile_seconds": Meaning("compiling", "s", "Seconds of compilation."),
+    "sample_seconds": Meaning("sampling", "s", "Seconds of the Langevin sampler."),
+    "evaluations": Meaning(
+        "evaluations", "", "Network evaluations in training, counted in points."
+    ),
+    "updates": Meaning("updates", "", "Updates of the parameters."),
+}
+COSTS = frozenset(
+    "train_seconds train_cpu_seconds compile_seconds sample_seconds evaluations updates".split()  # noqa: SIM905
+)
+UNRANKED = COSTS | {"log_z", "log_z_error"}
+
+
+def meaning(metric: str) -> Meaning:
+    """What a metric is called and says, its sampler and steps included: `w1_langevin_500`."""
+    if metric in METRICS:
+        return METRICS[metric]
+    for sampler in ("langevin", "exact"):
+        stem, found, steps = metric.partition("_" + sampler)
+        if found and stem in METRICS:
+            label = sampler.replace("langevin", "Langevin")
+            label += f" {int(steps[1:]):,}" if steps[1:].isdigit() else ""
+            base = METRICS[stem]
+            says = f"{base.says} Here of {label} samples of the model."
+            return base._replace(name=f"{base.name}, {label}", says=says)
+    return Meaning(metric, "", "")
+
+
+def stem(metric: str) -> str:
+    """The metric without its sampler: `w1` of `w1_langevin_500`."""
+    return metric.partition("_langevin")[0].removesuffix("_exact")

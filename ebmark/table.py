@@ -51,7 +51,7 @@ def read(folder: Path) -> pd.DataFrame:
     """The results of a study, a row a number. Raises UserError if there are none."""
     path = Path(folder) / "results.csv"
     try:
-        table = pd.read_csv(path, dtype={"reason": str, "cell": str}, float_precision="round_trip")
+        table = pd.read_csv(path, dtype={"reason": str, "cell": str})
     except FileNotFoundError:
         raise UserError(f"{folder}: holds no results.csv; `ebmark run` makes one") from None
     except (ValueError, OSError) as error:

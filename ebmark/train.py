@@ -188,7 +188,7 @@ def _trouble(recipe: Recipe, carry: Carry, losses: np.ndarray, step: int, stop: 
             f"the loss was not finite at update {where}; make learning_rate smaller "
             f"(it was {recipe.learning_rate:.3g})"
         )
-    if not all(bool(jnp.isfinite(leaf).all()) for leaf in jax.tree.leaves(carry.params)):
+    if not all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(carry.params)):
         return f"the parameters were not finite at update {stop}; make learning_rate smaller"
     said = recipe.method.trouble(chunk, carry.method_state)
     return None if said is None else f"by update {stop}, {said}"

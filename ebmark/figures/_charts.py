@@ -158,9 +158,7 @@ def errors(
         (f"w1_langevin_{n}", f"Langevin, {n:,}", c, "D")
         for n, c in zip(reversed(short), _fades(len(short)), strict=True)
     ]
-    datasets = {
-        name: title for name, title in datasets.items() if final(table, name, "w1_langevin")
-    }
+    datasets = [name for name in datasets if final(table, name, "w1_langevin")]
     if not datasets:
         return None
     figure, axes = _row(datasets, 1.0 + 0.46 * len(methods))

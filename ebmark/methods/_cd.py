@@ -9,8 +9,7 @@ from jaxtyping import Scalar
 
 from ebmark.energies import frozen
 from ebmark.local_scale import local_scale, safe_step
-from ebmark.methods._base import AbstractMethod
-from ebmark.methods._gap import energy_gap_trouble
+from ebmark.methods._chains import AbstractChainMethod
 from ebmark.samplers import Langevin, run_chains
 
 
@@ -18,7 +17,7 @@ class CDState(NamedTuple):
     step_size: Scalar
 
 
-class ContrastiveDivergence(AbstractMethod):
+class ContrastiveDivergence(AbstractChainMethod):
     r"""Lower the energy of the data, raise it where short chains from the data arrive.
 
     $$ \nabla_\theta \mathcal{L} = \mathbb{E}_{x \sim data}[\nabla_\theta E(x)]
@@ -42,10 +41,3 @@ class ContrastiveDivergence(AbstractMethod):
         chains = run_chains(Langevin(state.step_size), frozen(energy), batch, self.num_steps, key)
         energies = jax.vmap(energy)
         return jnp.mean(energies(batch)) - jnp.mean(energies(chains.x)), state
-
-    def evaluations(self, batch, dim):
-        del dim
-        return batch * (3 * self.num_steps + 6)
-
-    def trouble(self, losses, state):
-        return energy_gap_trouble(losses, float(state.step_size))

@@ -6,6 +6,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.random as jr
+from jax.scipy.stats import multivariate_normal
 from jaxtyping import Array, Float
 
 from ebmark._types import Point
@@ -15,7 +16,7 @@ from ebmark.methods._base import AbstractMethod
 
 class NCEState(NamedTuple):
     mean: Point
-    cholesky: Float[Array, "dim dim"]
+    covariance: Float[Array, "dim dim"]
 
 
 class NoiseContrastiveEstimation(AbstractMethod):
@@ -27,8 +28,7 @@ class NoiseContrastiveEstimation(AbstractMethod):
     The noise $q$ is the Gaussian fitted to the data, `scale` times as wide; $\nu$ is `ratio`. The
     trained offset $c$ makes the energy self-normalising: at the optimum $\log Z = 0$.
 
-    Gutmann & Hyvarinen (2012), Noise-contrastive estimation of unnormalized statistical models,
-    eq. 8.
+    Gutmann & Hyvarinen (2012), Noise-contrastive estimation of unnormalized models, eq. 8.
     """
 
     ratio: int = eqx.field(static=True, default=1)
@@ -36,25 +36,20 @@ class NoiseContrastiveEstimation(AbstractMethod):
 
     def init(self, data, key):
         del key
-        covariance = jnp.atleast_2d(jnp.cov(data, rowvar=False))
-        ridge = 1e-6 * jnp.eye(data.shape[1])  # points on a line have no Cholesky factor
-        return NCEState(data.mean(axis=0), self.scale * jnp.linalg.cholesky(covariance + ridge))
+        covariance = self.scale**2 * jnp.atleast_2d(jnp.cov(data, rowvar=False))
+        ridge = 1e-6 * jnp.eye(data.shape[1])  # points on a line have a singular covariance
+        return NCEState(data.mean(axis=0), covariance + ridge)
 
     def wrap(self, energy, data, key):
-        del data, key
         return Offset(energy, jnp.zeros(()))
 
     def loss(self, energy, batch, state, key):
-        def log_noise(x):
-            z = jax.scipy.linalg.solve_triangular(state.cholesky, x - state.mean, lower=True)
-            log_det = jnp.sum(jnp.log(jnp.diag(state.cholesky)))
-            return -0.5 * (z @ z + x.size * jnp.log(2 * jnp.pi)) - log_det
-
         def logit(x):
-            return -energy(x) - log_noise(x) - jnp.log(self.ratio)
+            log_noise = multivariate_normal.logpdf(x, state.mean, state.covariance)
+            return -energy(x) - log_noise - jnp.log(self.ratio)
 
-        white = jr.normal(key, (self.ratio * batch.shape[0], batch.shape[1]))
-        noise = state.mean + white @ state.cholesky.T
+        num = self.ratio * batch.shape[0]
+        noise = jr.multivariate_normal(key, state.mean, state.covariance, (num,))
         h_data, h_noise = jax.vmap(logit)(batch), jax.vmap(logit)(noise)
         loss = jnp.mean(jax.nn.softplus(-h_data)) + self.ratio * jnp.mean(jax.nn.softplus(h_noise))
         return loss, state

@@ -10,8 +10,7 @@ from jaxtyping import Array, Float, Scalar
 
 from ebmark.energies import frozen
 from ebmark.local_scale import local_scale, safe_step
-from ebmark.methods._base import AbstractMethod
-from ebmark.methods._gap import energy_gap_trouble
+from ebmark.methods._chains import AbstractChainMethod
 from ebmark.samplers import Langevin, run_chains
 
 
@@ -21,19 +20,19 @@ class PCDState(NamedTuple):
     step_size: Scalar
 
 
-class PersistentContrastiveDivergence(AbstractMethod):
+class PersistentContrastiveDivergence(AbstractChainMethod):
     r"""Contrastive divergence whose chains go on where they were.
 
     $$ \nabla_\theta \mathcal{L} = \mathbb{E}_{births}[\nabla_\theta E(x)]
        - \mathbb{E}_{buffer}[\nabla_\theta E(x^-)] $$
 
-    `num_chains` are kept, each with the data point that it was born at; a batch of them is drawn,
-    moved `num_steps` Langevin steps and put back; a share `reinjection` is born anew from the data
-    first. Chains are compared with their own births, not with a fresh batch: where chains do not
-    cross between modes, a fresh batch's random masses tilt the energy and nothing tilts it back.
+    A batch of `num_chains` is drawn, a share `reinjection` of it born anew from the data, moved
+    `num_steps` Langevin steps, and put back. Each chain is compared with the data point it was born
+    at, not with a fresh batch: where chains do not cross between modes, the random masses of fresh
+    batches tilt the energy, and nothing tilts it back.
 
-    Tieleman (2008), Training restricted Boltzmann machines using approximations to the likelihood
-    gradient; Du & Mordatch (2019), Implicit generation and modeling with energy-based models.
+    Tieleman (2008), Training RBMs using approximations to the likelihood gradient; Du & Mordatch
+    (2019), Implicit generation and modeling with energy-based models.
     """
 
     num_steps: int = eqx.field(static=True, default=10)
@@ -51,19 +50,9 @@ class PersistentContrastiveDivergence(AbstractMethod):
         num = min(self.num_chains, batch.shape[0])
         picked = jr.permutation(pick_key, self.num_chains)[:num]
         fresh = jr.bernoulli(fresh_key, self.reinjection, (num, 1))
-        births = jnp.where(fresh, batch[:num], state.births[picked])
-        start = jnp.where(fresh, batch[:num], state.chains[picked])
+        born, start = (jnp.where(fresh, batch[:num], x[picked]) for x in state[:2])
         kernel = Langevin(state.step_size)
         moved = run_chains(kernel, frozen(energy), start, self.num_steps, chain_key).x
-        energies = jax.vmap(energy)
-        loss = jnp.mean(energies(births)) - jnp.mean(energies(moved))
-        all_births = state.births.at[picked].set(births)
-        all_chains = state.chains.at[picked].set(moved)
-        return loss, state._replace(births=all_births, chains=all_chains)
-
-    def evaluations(self, batch, dim):
-        del dim
-        return batch * (3 * self.num_steps + 6)
-
-    def trouble(self, losses, state):
-        return energy_gap_trouble(losses, float(state.step_size))
+        loss = jnp.mean(jax.vmap(energy)(born)) - jnp.mean(jax.vmap(energy)(moved))
+        births, chains = state.births.at[picked].set(born), state.chains.at[picked].set(moved)
+        return loss, PCDState(births, chains, state.step_size)

@@ -27,6 +27,7 @@ class AbstractSampler(eqx.Module):
         """One transition."""
 
 
+@eqx.filter_jit
 def run_chains(
     sampler: AbstractSampler,
     energy: Energy,

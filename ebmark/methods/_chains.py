@@ -1,0 +1,26 @@
+"""What methods that learn from chains share: their cost, and the sign that the chains run away."""
+
+import equinox as eqx
+import numpy as np
+
+from ebmark.methods._base import AbstractMethod
+
+_GAP = 5.0  # nats, mean over a chunk; healthy runs of the built-in laws stay below 1 (measured)
+
+
+class AbstractChainMethod(AbstractMethod):
+    """A method whose negatives are `num_steps` Langevin steps away; its state has `step_size`."""
+
+    num_steps: eqx.AbstractVar[int]
+
+    def evaluations(self, batch, dim):
+        return batch * (3 * self.num_steps + 6)
+
+    def trouble(self, losses, state):
+        gap = float(np.mean(np.abs(losses)))
+        if gap <= _GAP:
+            return None
+        return (
+            f"the energies of data and chains differ by {gap:.3g} nats (a healthy run: below 1): the "
+            f"chains have left the data; make step_size smaller (it was {state.step_size:.3g})"
+        )

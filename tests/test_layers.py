@@ -1,0 +1,85 @@
+"""Imports point one way."""
+
+import ast
+from pathlib import Path
+
+import ebmark
+
+ROOT = Path(ebmark.__file__).parent
+
+LOW = {"_types", "_trigonometry", "errors", "files"}
+MAY_IMPORT = {  # a module, or a folder as a whole, and what of ebmark it may import
+    "_types": set(),
+    "_trigonometry": set(),
+    "errors": set(),
+    "threads": set(),
+    "provenance": set(),
+    "claims": set(),
+    "files": {"errors"},
+    "points": {"errors", "files"},
+    "serial": {"errors", "files"},
+    "energies": {"_types", "_trigonometry"},
+    "local_scale": {"_types"},
+    "quadrature": {"_types"},
+    "samplers": {"_types"},
+    "datasets": {"_types"},
+    "methods": {"_types", "energies", "samplers", "local_scale"},
+    "metrics": {"_types", "quadrature"},
+    "sources": {"_types", "datasets", "local_scale", "metrics", "quadrature"},
+    "train": {"_types", "methods", "serial"},
+    "recipes": {"errors", "methods"},
+    "model": LOW | {"energies", "quadrature", "recipes", "serial"},
+    "cell": LOW
+    | {"metrics", "model", "provenance", "quadrature", "recipes", "samplers", "sources", "train"},
+    "worker": {"cell", "claims", "files", "threads"},
+    "floors": {"datasets", "files", "metrics", "sources"},
+    "study": {"datasets", "errors", "methods", "provenance", "recipes", "sources"},
+    "catalogue": {"datasets", "methods", "samplers", "study"},
+    "progress": {"claims"},
+    # what reads the results folder knows nothing of models
+    "statistics": set(),
+    "table": {"errors", "files"},
+    "figures": {"statistics"},
+    "report": {"errors", "figures", "files", "statistics", "table"},
+    "summary": {"statistics", "table"},
+}
+ANYTHING = {"__init__", "__main__", "cli", "driver", "single"}
+NUMBERS_ONLY = {"statistics", "table", "figures", "report", "summary"}
+
+
+def imports(path: Path) -> set[str]:
+    """The modules that a file imports, dotted, anywhere in it."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def modules():
+    for path in sorted(ROOT.rglob("*.py")):
+        yield path.relative_to(ROOT).parts[0].removesuffix(".py"), path
+
+
+def test_imports_point_one_way():
+    for module, path in modules():
+        if module in ANYTHING:
+            continue
+        used = {name.split(".")[1] for name in imports(path) if name.startswith("ebmark.")}
+        used -= {module, "__version__"}
+        assert used <= MAY_IMPORT[module], f"{path.name} imports {used - MAY_IMPORT[module]}"
+
+
+def test_the_report_needs_no_jax():
+    for module, path in modules():
+        if module in NUMBERS_ONLY:
+            packages = {name.split(".")[0] for name in imports(path)}
+            assert not packages & {"jax", "equinox", "optax"}, path
+
+
+def test_files_hold_one_idea():
+    for module, path in modules():
+        lines = len(path.read_text().splitlines())
+        assert lines <= (60 if module == "methods" else 320), f"{path}: {lines} lines"

@@ -165,7 +165,6 @@ def train(
             last_saved = time.monotonic()
         progress(stop, recipe.updates)
 
-    reached = int(carry.step) if trouble is None else step
     snapshots = [
         Snapshot(
             mark,
@@ -173,7 +172,7 @@ def train(
             *(float(second) for second in clock),
         )
         for mark, average, clock in zip(marks, record.averages, record.clocks, strict=True)
-        if mark <= reached
+        if clock[0] > 0  # it was reached, in good health
     ]
     done = record.losses[: int(carry.step)]
     return Fit(snapshots, done, carry.method_state, trouble, compile_seconds)

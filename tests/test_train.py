@@ -1,0 +1,140 @@
+"""Training: interrupted or not, chunked or not, the same; and nothing fails in silence."""
+
+import dataclasses
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+import pytest
+
+from ebmark import train as train_module
+from ebmark.energies import Confined, FourierMLP, Quadratic
+from ebmark.methods import METHODS, ContrastiveDivergence, Recipe
+from ebmark.sources import Law, standardised
+from ebmark.train import train
+
+
+@pytest.fixture(scope="module")
+def data():
+    x = Law("half_moons").draw(400, jr.key(0))
+    return jnp.asarray(standardised(x).standardise(x), jnp.float32)
+
+
+def energy():
+    return Confined(FourierMLP(2, num_features=8, width=8, key=jr.key(1)))
+
+
+def short(name: str, updates: int = 600) -> Recipe:
+    return dataclasses.replace(METHODS[name], updates=updates, batch=32)
+
+
+def same(a, b) -> bool:
+    leaves = zip(*(jax.tree.leaves(eqx.filter(t, eqx.is_array)) for t in (a, b)), strict=True)
+    return all(np.array_equal(x, y) for x, y in leaves)
+
+
+def energies(fit):
+    return [(snapshot.step, snapshot.energy) for snapshot in fit.snapshots]
+
+
+class Interrupted(Exception):
+    pass
+
+
+@pytest.mark.parametrize("name", ["pcd", "nce", "cd"])
+@pytest.mark.parametrize("when", [250, 450])
+def test_a_resumed_run_is_the_uninterrupted_one_bit_by_bit(data, tmp_path, name, when):
+    whole = train(short(name), energy(), data, key=jr.key(2), num_snapshots=4)
+
+    def interrupt(step, updates):
+        if step >= when:
+            raise Interrupted
+
+    options = {"key": jr.key(2), "num_snapshots": 4, "saved": tmp_path / "run", "save_every": 0}
+    with pytest.raises(Interrupted):
+        train(short(name), energy(), data, progress=interrupt, **options)
+    steps = []
+    resumed = train(
+        short(name), energy(), data, progress=lambda step, _: steps.append(step), **options
+    )
+    assert min(steps) > when - 250 and min(steps) > 250  # it did go on from where it was
+    assert same(energies(whole), energies(resumed)) and same(whole.state, resumed.state)
+    assert np.array_equal(whole.losses, resumed.losses)
+
+
+def test_the_checkpoint_of_another_run_is_not_taken_up(data, tmp_path):
+    saved = tmp_path / "run"
+    train(short("nce", 300), energy(), data, key=jr.key(2), saved=saved, save_every=0)
+    steps = []
+    train(
+        short("nce", 300),
+        energy(),
+        data,
+        key=jr.key(3),
+        saved=saved,
+        progress=lambda step, _: steps.append(step),
+    )
+    assert steps[0] == 250
+
+
+def test_where_chunks_end_changes_nothing(data, monkeypatch):
+    one = train(short("dsm", 300), energy(), data, key=jr.key(2))
+    many = train(short("dsm", 300), energy(), data, key=jr.key(2), num_snapshots=7)
+    assert same(one.energy, many.energy) and np.array_equal(one.losses, many.losses)
+    assert [s.step for s in many.snapshots] == [43, 86, 129, 171, 214, 257, 300]
+
+
+def test_another_key_is_another_run(data):
+    one, two = (train(short("nce", 100), energy(), data, key=jr.key(k)) for k in (1, 2))
+    assert not same(one.energy, two.energy)
+
+
+def test_a_step_on_the_cliff_is_stopped_within_two_chunks_and_explained(data):
+    x = Law("eight_gaussians").draw(1_000, jr.key(0))
+    z = jnp.asarray(standardised(x).standardise(x), jnp.float32)
+    recipe = dataclasses.replace(METHODS["cd"], method=ContrastiveDivergence(step_size=0.3))
+    fit = train(recipe, Confined(FourierMLP(2, key=jr.key(1))), z, key=jr.key(2), num_snapshots=12)
+    assert fit.trouble is not None and "step_size" in fit.trouble and "0.3" in fit.trouble
+    assert len(fit.losses) <= 500
+    assert all(snapshot.step < len(fit.losses) for snapshot in fit.snapshots)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_healthy_run_is_not_stopped(data, name):
+    fit = train(short(name), energy(), data, key=jr.key(2))
+    assert fit.trouble is None and len(fit.losses) == 600
+
+
+def test_a_learning_rate_without_bounds_ends_in_a_sentence(data):
+    recipe = dataclasses.replace(short("dsm"), learning_rate=1e30)
+    fit = train(recipe, energy(), data, key=jr.key(2), num_snapshots=3)
+    assert fit.trouble is not None and "learning_rate" in fit.trouble
+    assert len(fit.losses) == 200 and fit.snapshots == []
+
+
+def test_data_that_are_not_numbers_end_in_a_sentence(data):
+    fit = train(short("nce"), energy(), data.at[3].set(jnp.nan), key=jr.key(2))
+    assert fit.trouble is not None and "not finite" in fit.trouble
+
+
+def test_the_average_is_the_exponential_moving_average_of_the_parameters(data):
+    """Three updates by hand: the decay is min(ema, (1 + t) / (10 + t))."""
+    start = Quadratic(jnp.array(2.0), jnp.zeros(2))
+    recipe = dataclasses.replace(short("dsm", 3), ema=0.15)
+    params, static = eqx.partition(start, eqx.is_inexact_array)
+    carry = train_module._start(params, recipe, data, jr.key(0))
+    average = 2.0
+    for step in range(3):
+        carry, _ = train_module._advance(
+            carry, static, recipe, data, jr.key(5), jnp.array(step + 1)
+        )
+        decay = min(0.15, (1 + step) / (10 + step))
+        average = decay * average + (1 - decay) * float(carry.params.precision)
+        assert float(carry.average.precision) == pytest.approx(average, rel=1e-6)
+
+
+def test_training_seconds_hold_no_compilation(data):
+    fit = train(short("nce", 100), energy(), data, key=jr.key(2), num_snapshots=2)
+    assert 0 < fit.snapshots[0].seconds <= fit.snapshots[1].seconds < fit.compile_seconds + 5

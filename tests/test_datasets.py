@@ -1,7 +1,9 @@
-"""Datasets: the declared density is one, samples follow it, and its numbers are right.
+"""Datasets: each is the law that it says it is.
 
-Random tests have fixed seeds; with fresh ones each would fail with the probability told beside it.
+Random tests have fixed seeds; with fresh ones each would fail at the rate that is told beside it.
 """
+
+import functools
 
 import jax
 import jax.numpy as jnp
@@ -9,120 +11,238 @@ import jax.random as jr
 import numpy as np
 import pytest
 import scipy.stats
-from sklearn.datasets import make_moons
+import sklearn.datasets
 
-from ebmark.datasets import DATASETS, HalfMoons
-from ebmark.datasets import _moons as moons_module
+from ebmark.datasets import DATASETS, GaussianRing, HalfMoons
 from ebmark.quadrature import Grid, evaluate
+from ebmark.sources import Law
 
-NUM = 20_000
+NODES = 512
+SAMPLES = 20_000
+# methods.md E.2: by quadrature in float64, with other code
+ENTROPIES = {
+    "eight_gaussians": 2.831578,
+    "eight_gaussians_unequal": 2.689296,
+    "eight_gaussians_separated": 2.144730,
+    "eight_gaussians_unequal_separated": 2.002086,
+    "half_moons": 1.00758,
+}
 
 
-@pytest.fixture(scope="module", params=DATASETS)
+class OnGrid:
+    """A dataset, its density on a grid that holds all of it, and a sample; made once each."""
+
+    def __init__(self, name):
+        self.name, self.dataset = name, DATASETS[name]
+        mean, scale = (np.array(moment) for moment in self.dataset.moments())
+        self.grid = Grid(tuple(mean - 4.5 * scale), tuple(mean + 4.5 * scale), NODES)
+        self.points = self.grid.points()
+        self.log_components = evaluate(self.dataset.log_components, self.points)
+        self.log_density = np.logaddexp.reduce(self.log_components, axis=1)
+        self.mass = np.exp(self.log_density) * self.grid.cell
+        self.sample = Law(name).draw(SAMPLES, jr.key(11))
+
+
+on_grid = functools.cache(OnGrid)
+
+
+@pytest.fixture(params=DATASETS)
 def law(request):
-    """A dataset, a grid of ten standard deviations, its log-density there, and samples."""
-    dataset = DATASETS[request.param]
-    mean, scale = (np.array(moment) for moment in dataset.moments())
-    grid = Grid(tuple(mean - 5 * scale), tuple(mean + 5 * scale), 384)
-    components = evaluate(dataset.log_components, grid.points())
-    keys = jr.split(jr.key(7), NUM)
-    samples = np.asarray(jax.jit(jax.vmap(dataset.sample))(keys), np.float64)
-    return request.param, dataset, grid, components, samples
+    return on_grid(request.param)
 
 
-def test_the_density_integrates_to_one(law):
-    _, _, grid, components, _ = law
-    assert np.exp(components).sum() * grid.cell == pytest.approx(1, abs=2e-6)
+def test_every_dataset_has_an_entropy_in_the_table():
+    assert ENTROPIES.keys() == DATASETS.keys()
 
 
-def test_the_entropy_is_the_declared_one(law):
-    _, dataset, grid, components, _ = law
-    log_p = np.logaddexp.reduce(components, axis=1)
-    entropy = -np.sum(np.exp(log_p) * log_p) * grid.cell
-    assert entropy == pytest.approx(dataset.entropy, abs=2e-5)
+def test_the_density_integrates_to_1(law):
+    assert law.mass.sum() == pytest.approx(1, abs=1e-5)
+
+
+def test_the_density_is_the_sum_of_its_components(law):
+    some = law.points[:: NODES + 7][:200]
+    direct = evaluate(law.dataset.log_prob, some)
+    np.testing.assert_allclose(direct, law.log_density[:: NODES + 7][:200], rtol=2e-6, atol=1e-5)
+    assert law.log_components.shape == (NODES**2, law.dataset.modes)
+
+
+def test_the_entropy_is_the_one_declared_and_that_of_the_table(law):
+    entropy = -np.sum(law.mass * law.log_density)
+    assert entropy == pytest.approx(law.dataset.entropy, abs=2e-5)
+    assert law.dataset.entropy == pytest.approx(ENTROPIES[law.name], abs=1e-5)
+
+
+def test_the_samples_negative_log_likelihood_is_the_entropy(law):
+    """Within four standard errors: fails once in 16,000."""
+    nll = -evaluate(law.dataset.log_prob, law.sample)
+    assert abs(nll.mean() - law.dataset.entropy) < 4 * nll.std() / np.sqrt(SAMPLES)
+
+
+def test_the_score_is_the_difference_quotient_of_the_log_density(law):
+    some = law.sample[:200]
+    step = 0.01 * law.dataset.local_scale
+    score = evaluate(law.dataset.score, some)
+    for axis, shift in enumerate(np.eye(2) * step):
+        ends = [float64_log_prob(law.dataset, some + sign * shift) for sign in (1, -1)]
+        quotient = (ends[0] - ends[1]) / (2 * step)
+        # the quotient's own error is step^2 / 6 of the third derivative, some 10 / s^3 at most
+        np.testing.assert_allclose(
+            score[:, axis], quotient, rtol=1e-4, atol=3e-4 / law.dataset.local_scale
+        )
+
+
+def float64_log_prob(dataset, x):
+    """The log-density by numpy alone: the referee. 512 nodes where there is an integral."""
+    if isinstance(dataset, GaussianRing):
+        angles = 2 * np.pi * np.arange(8) / 8
+        centres = dataset.radius * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+        weights = np.array(dataset.weights) / np.sum(dataset.weights)
+        squares = ((x[:, None] - centres) ** 2).sum(axis=-1)
+        log_terms = np.log(weights) - squares / (2 * dataset.scale**2)
+        return np.logaddexp.reduce(log_terms, axis=1) - np.log(2 * np.pi * dataset.scale**2)
+    nodes, weights = np.polynomial.legendre.leggauss(512)
+    t = (nodes + 1) * np.pi / 2
+    arcs = np.concatenate(
+        [
+            np.stack([np.cos(t), np.sin(t)], axis=1),
+            np.stack([1 - np.cos(t), 0.5 - np.sin(t)], axis=1),
+        ]
+    )
+    log_terms = np.log(np.tile(weights, 2) / 4)
+    log_terms = log_terms - ((x[:, None] - arcs) ** 2).sum(axis=-1) / (2 * dataset.noise**2)
+    return np.logaddexp.reduce(log_terms, axis=1) - np.log(2 * np.pi * dataset.noise**2)
+
+
+def test_the_log_density_is_that_of_numpy_in_double_precision(law):
+    """For the moons: 128 Gauss-Legendre nodes are within 1e-4 of 512, wherever samples fall."""
+    x = law.sample[:4_000]
+    error = np.abs(evaluate(law.dataset.log_prob, x) - float64_log_prob(law.dataset, x))
+    assert error.max() < 1e-4
+
+
+@pytest.mark.parametrize("noise", [0.05, 0.1, 0.2])
+def test_half_moons_of_other_noises_are_as_exact(noise):
+    moons = HalfMoons(noise)
+    x = np.array(jax.vmap(moons.sample)(jr.split(jr.key(2), 1_000)), np.float64)
+    error = np.abs(evaluate(moons.log_prob, x) - float64_log_prob(moons, x))
+    assert error.max() < 1e-4
 
 
 def test_samples_follow_the_density(law):
-    """Chi-square over 8 x 8 cells of equal area; fails once in 1,000 seeds a dataset."""
-    _, _, grid, components, samples = law
-    mass = np.exp(np.logaddexp.reduce(components, axis=1)).reshape(grid.nodes, grid.nodes)
-    blocks = mass.reshape(8, grid.nodes // 8, 8, grid.nodes // 8).sum(axis=(1, 3)) * grid.cell
-    edges = [np.linspace(lo, hi, 9) for lo, hi in zip(grid.lower, grid.upper, strict=True)]
-    counts, *_ = np.histogram2d(*samples.T, bins=edges)
-    seen = blocks * NUM > 5
-    expected = np.append(blocks[seen], max(1 - blocks[seen].sum(), 0)) * NUM
-    found = np.append(counts[seen], NUM - counts[seen].sum())
-    keep = expected > 1e-3
-    statistic = np.sum((found[keep] - expected[keep]) ** 2 / np.maximum(expected[keep], 1))
-    assert scipy.stats.chi2.sf(statistic, keep.sum() - 1) > 1e-3
+    """Chi-square over 32 x 32 cells, the rare ones together; p < 1e-4 fails once in 10,000."""
+    side, bins = 32, NODES // 32
+    expected = law.mass.reshape(side, bins, side, bins).sum(axis=(1, 3)).ravel()
+    ends = zip(law.grid.lower, law.grid.upper, strict=True)
+    edges = [np.linspace(lo, hi, side + 1) for lo, hi in ends]
+    seen = np.histogram2d(*law.sample.T, bins=edges)[0].ravel()
+    expected = SAMPLES * np.append(expected, max(1 - expected.sum(), 0))
+    seen = np.append(seen, SAMPLES - seen.sum())
+    rare = expected < 8
+    seen, expected = (np.append(a[~rare], a[rare].sum()) for a in (seen, expected))
+    p = scipy.stats.chisquare(seen, expected * seen.sum() / expected.sum()).pvalue
+    assert p > 1e-4
+    assert len(seen) > 30
 
 
-def test_each_mode_has_its_mass(law):
-    """Multinomial; fails once in 1,000 seeds a dataset."""
-    _, dataset, grid, components, samples = law
-    masses = np.exp(components).sum(axis=0) * grid.cell
-    regions = np.asarray(jax.jit(jax.vmap(dataset.region))(jnp.asarray(samples, jnp.float32)))
-    # regions are the likelier component, not the one drawn from: integrate over them
-    p = np.exp(np.logaddexp.reduce(components, axis=1)) * grid.cell
-    expected = np.bincount(components.argmax(axis=1), p, minlength=dataset.modes) * NUM
-    counts = np.bincount(regions, minlength=dataset.modes)
-    assert masses.sum() == pytest.approx(1, abs=1e-5) and len(counts) == dataset.modes
-    expected *= counts.sum() / expected.sum()
-    assert scipy.stats.chisquare(counts, expected).pvalue > 1e-3
+def test_samples_fall_in_the_modes_by_their_masses_and_independently(law):
+    """Chi-square over modes, and over successive pairs; p < 1e-4 twice: fails once in 5,000."""
+    modes = law.dataset.modes
+    region = evaluate(law.dataset.region, law.sample).astype(int)
+    masses = np.bincount(law.log_components.argmax(axis=1), law.mass, minlength=modes)
+    seen = np.bincount(region, minlength=modes)
+    assert scipy.stats.chisquare(seen, SAMPLES * masses / masses.sum()).pvalue > 1e-4
+    pairs = np.histogram2d(region[:-1:2], region[1::2], bins=[np.arange(modes + 1) - 0.5] * 2)[0]
+    assert scipy.stats.chi2_contingency(pairs).pvalue > 1e-4
 
 
-def test_the_moments_are_those_of_the_samples(law):
-    """Within 4.5 standard errors: fails once in 30,000 seeds a number."""
-    _, dataset, _, _, samples = law
-    mean, scale = (np.array(moment) for moment in dataset.moments())
-    assert np.all(np.abs(samples.mean(axis=0) - mean) < 4.5 * scale / np.sqrt(NUM))
-    assert np.all(np.abs(samples.std(axis=0) / scale - 1) < 4.5 / np.sqrt(NUM))
+def test_the_moments_are_those_of_the_density_and_of_the_samples(law):
+    """Of the density to 1e-4; of the samples within 4.5 standard errors: fails once in 36,000."""
+    mean, scale = (np.array(moment) for moment in law.dataset.moments())
+    by_quadrature = law.mass @ law.points
+    np.testing.assert_allclose(by_quadrature, mean, atol=1e-4)
+    spread = np.sqrt(law.mass @ (law.points - by_quadrature) ** 2)
+    np.testing.assert_allclose(spread, scale, rtol=1e-4)
+    z = (law.sample - mean) / scale
+    assert np.abs(z.mean(axis=0)).max() < 4.5 / np.sqrt(SAMPLES)
+    error = 4.5 * (z**2).std(axis=0) / np.sqrt(SAMPLES)
+    assert (np.abs((z**2).mean(axis=0) - 1) < error).all()
 
 
-def test_the_score_is_the_slope_of_the_log_density(law):
-    _, dataset, _, _, samples = law
-    points = jnp.asarray(samples[:50], jnp.float32)
-    slopes = jax.jit(jax.vmap(dataset.score))(points)
-    width = 1e-2
+def test_the_local_scale_is_the_smallest_width_of_a_mode(law):
+    """At the densest points of the modes, the largest curvature of -log p is 1 / s^2.
 
-    def difference(x):
-        steps = width * jnp.eye(2)
-        ends = jax.vmap(lambda s: dataset.log_prob(x + s) - dataset.log_prob(x - s))(steps)
-        return ends / (2 * width)
-
-    np.testing.assert_allclose(slopes, jax.jit(jax.vmap(difference))(points), rtol=0.02, atol=0.1)
+    5 %: an arc of radius 1 and noise .1 is narrower than a straight band by s^2 / 2.
+    """
+    hessian = jax.jit(jax.vmap(jax.hessian(law.dataset.log_prob)))
+    peaks = law.points[law.log_components.argmax(axis=0)]
+    curvature = -np.linalg.eigvalsh(hessian(jnp.asarray(peaks, jnp.float32)))[:, 0]
+    np.testing.assert_allclose(1 / np.sqrt(curvature), law.dataset.local_scale, rtol=0.05)
 
 
-def test_the_local_scale_is_that_of_the_closest_curvature(law):
-    """Near a mode's middle the log-density bends by -1/s^2 in the direction that bends most."""
-    _, dataset, _, _, samples = law
-    points = jnp.asarray(samples[:500], jnp.float32)
-    hessians = np.asarray(jax.jit(jax.vmap(jax.hessian(dataset.log_prob)))(points), np.float64)
-    steepest = -np.linalg.eigvalsh(hessians)[:, 0]
-    assert np.median(steepest) == pytest.approx(1 / dataset.local_scale**2, rel=0.05)
+def test_regions_are_the_likeliest_component_and_hold_its_peak(law):
+    peaks = law.points[law.log_components.argmax(axis=0)]
+    np.testing.assert_array_equal(
+        evaluate(law.dataset.region, peaks), np.arange(law.dataset.modes)
+    )
+    np.testing.assert_array_equal(
+        evaluate(law.dataset.region, law.sample[:500]),
+        evaluate(law.dataset.log_components, law.sample[:500]).argmax(axis=1),
+    )
 
 
-def test_128_nodes_are_exact_for_the_moons(monkeypatch):
-    points = np.asarray(make_moons(400, noise=0.1, random_state=0)[0])
-    coarse = evaluate(HalfMoons().log_prob, points)
-    monkeypatch.setattr(moons_module, "_NODES", 512)
-    fine = evaluate(lambda x: HalfMoons().log_prob(x), points)
-    assert np.abs(coarse - fine).max() < 1e-4  # float32's digits; 1e-11 in exact arithmetic
+@pytest.mark.parametrize("name", ["eight_gaussians", "eight_gaussians_separated"])
+def test_the_regions_of_a_ring_of_equal_gaussians_are_its_sectors(name):
+    dataset = DATASETS[name]
+    angles = np.linspace(0, 2 * np.pi, 321)[:-1] + 0.001
+    x = dataset.radius * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    sectors = np.round(angles / (np.pi / 4)).astype(int) % 8
+    np.testing.assert_array_equal(evaluate(dataset.region, x), sectors)
 
 
-def test_scikit_learns_moons_have_this_density():
-    """Their mean NLL is the entropy within 4 standard errors: fails once in 16,000 seeds."""
-    points = make_moons(NUM, noise=0.1, random_state=1)[0]
-    nll = -evaluate(HalfMoons().log_prob, points)
-    assert abs(nll.mean() - HalfMoons().entropy) < 4 * nll.std() / np.sqrt(NUM)
+def test_the_components_of_an_unequal_ring_weigh_1_to_8():
+    for name in ("eight_gaussians_unequal", "eight_gaussians_unequal_separated"):
+        law = on_grid(name)
+        masses = np.exp(law.log_components).sum(axis=0) * law.grid.cell
+        np.testing.assert_allclose(masses, np.arange(1, 9) / 36, atol=1e-5)
 
 
-def test_entropies_are_those_of_the_literature():
-    known = {  # integrated apart from this code, by numpy in float64
-        "eight_gaussians": 2.831578,
-        "eight_gaussians_unequal": 2.689296,
-        "eight_gaussians_separated": 2.144730,
-        "eight_gaussians_unequal_separated": 2.002086,
-        "half_moons": 1.00758,
-    }
-    assert {name: dataset.entropy for name, dataset in DATASETS.items()} == known
+def test_the_moons_weigh_the_same_and_are_one_another_turned_by_half_a_circle():
+    law = on_grid("half_moons")
+    masses = np.exp(law.log_components).sum(axis=0) * law.grid.cell
+    np.testing.assert_allclose(masses, 0.5, atol=1e-5)
+    x = law.sample[:500]
+    turned = evaluate(law.dataset.log_components, np.array([1.0, 0.5]) - x)[:, ::-1]
+    np.testing.assert_allclose(evaluate(law.dataset.log_components, x), turned, rtol=1e-4, atol=1e-3)
+
+
+def test_scikit_learns_moons_have_the_same_negative_log_likelihood():
+    """Four standard errors of an iid sample, which equally spaced angles stay below."""
+    moons = DATASETS["half_moons"]
+    x, _ = sklearn.datasets.make_moons(SAMPLES, noise=0.1, random_state=0)
+    nll = -evaluate(moons.log_prob, x)
+    assert abs(nll.mean() - moons.entropy) < 4 * nll.std() / np.sqrt(SAMPLES)
+    # power: moons of another noise do not
+    x, _ = sklearn.datasets.make_moons(SAMPLES, noise=0.12, random_state=0)
+    nll = -evaluate(moons.log_prob, x)
+    assert abs(nll.mean() - moons.entropy) > 12 * nll.std() / np.sqrt(SAMPLES)
+
+
+def test_scikit_learns_moons_have_the_same_regions():
+    x, label = sklearn.datasets.make_moons(2_000, noise=0.05, random_state=0)
+    assert (evaluate(DATASETS["half_moons"].region, x) == label).mean() > 0.999
+
+
+def test_ffjords_eight_gaussians_are_ours_but_for_its_1_414():
+    ours, theirs = DATASETS["eight_gaussians"], (4 / 1.414, 0.5 / 1.414)
+    assert (ours.radius, ours.scale) == pytest.approx(theirs, rel=2e-4)
+    assert ours.radius / ours.scale == pytest.approx(8)
+    assert DATASETS["eight_gaussians_separated"].radius == pytest.approx(
+        16 * DATASETS["eight_gaussians_separated"].scale
+    )
+
+
+def test_a_dataset_is_a_function_of_its_key(law):
+    again = Law(law.name).draw(100, jr.key(11))
+    other = Law(law.name).draw(100, jr.key(12))
+    np.testing.assert_array_equal(again, Law(law.name).draw(100, jr.key(11)))
+    assert (again != other).all()

@@ -4,6 +4,7 @@ Random tests have fixed seeds; with fresh ones each would fail at the rate that 
 """
 
 import blackjax
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.random as jr
@@ -51,6 +52,10 @@ def unit_gaussian(x):
     return 0.5 * x @ x
 
 
+def narrow_gaussian(x):
+    return 0.5 * x @ x / 0.25
+
+
 @pytest.mark.parametrize("name", SAMPLERS)
 class TestEverySampler:
     """The contract, over the registry."""
@@ -61,7 +66,7 @@ class TestEverySampler:
         state = sampler.init(correlated, jnp.array([1.0, 2.0]))
         np.testing.assert_array_equal(state[0], state.x)
         np.testing.assert_array_equal(state.x, [1.0, 2.0])
-        new = jax.eval_shape(sampler.step, correlated_as_tree(), state, getkey())
+        new = eqx.filter_eval_shape(sampler.step, correlated, state, getkey())
         old = jax.eval_shape(lambda: state)
         assert jax.tree.map(lambda a: (a.shape, a.dtype), new) == jax.tree.map(
             lambda a: (a.shape, a.dtype), old
@@ -99,11 +104,6 @@ class TestEverySampler:
         assert np.abs(np.cov(x.T) - COVARIANCE).max() < 4 * np.sqrt(2) * 1.5 / np.sqrt(num) + h / 2
 
 
-def correlated_as_tree():
-    """An energy that is a pytree, as `eval_shape` wants its arguments."""
-    return jax.tree_util.Partial(correlated)
-
-
 # --- unadjusted Langevin ------------------------------------------------------------------------
 
 CHAINS = 200_000
@@ -112,17 +112,10 @@ CHAINS = 200_000
 def variance_of_langevin(h, s2, num_steps, key):
     """That of chains started in the target itself, N(0, s2)."""
     start_key, chain_key = jr.split(key)
+    energy = {1.0: unit_gaussian, 0.25: narrow_gaussian}[s2]
     start = np.sqrt(s2) * jr.normal(start_key, (CHAINS, 1))
-    x = np.asarray(run(Langevin(h), unit_gaussian_of(s2), start, num_steps, chain_key).x, np.float64)
+    x = np.asarray(run(Langevin(h), energy, start, num_steps, chain_key).x, np.float64)
     return float(np.mean(x**2))
-
-
-def unit_gaussian_of(s2):
-    return _NARROW if s2 != 1 else unit_gaussian
-
-
-def _NARROW(x):
-    return 0.5 * x @ x / 0.25
 
 
 @pytest.mark.parametrize(("s2", "h"), [(1.0, 0.1), (1.0, 0.4), (1.0, 1.0), (0.25, 0.025)])
@@ -182,7 +175,7 @@ def test_mala_is_exact_on_a_correlated_gaussian_at_a_step_where_langevin_is_not(
     """Mean and covariance within four standard errors, five numbers: fails once in 3,000."""
     num, h = 20_000, 0.25
     start = MEAN + 3 * np.asarray(jr.normal(getkey(), (num, 2)))
-    state = run(MALA(h), correlated, start, 250, getkey())
+    state = run(MALA(h), correlated, start, 120, getkey())
     assert 0.5 < np.mean(state.accepted) < 0.95  # it really refuses some
     x = np.asarray(state.x, np.float64)
     assert (np.abs(x.mean(axis=0) - MEAN) < 4 * np.sqrt(np.diag(COVARIANCE) / num)).all()
@@ -190,7 +183,7 @@ def test_mala_is_exact_on_a_correlated_gaussian_at_a_step_where_langevin_is_not(
     error = np.sqrt((COVARIANCE**2 + np.outer(np.diag(COVARIANCE), np.diag(COVARIANCE))) / num)
     assert (np.abs(np.cov(x.T) - COVARIANCE) < 4 * error).all()
     narrow = np.linalg.eigh(COVARIANCE)[1][:, 0]
-    unadjusted = np.asarray(run(Langevin(h), correlated, start, 250, getkey()).x, np.float64)
+    unadjusted = np.asarray(run(Langevin(h), correlated, start, 120, getkey()).x, np.float64)
     # power: the same test sees Langevin's bias in the narrowest direction
     truth = narrow @ COVARIANCE @ narrow
     assert (unadjusted @ narrow).var() > truth * (1 + 8 * np.sqrt(2 / num))
@@ -220,7 +213,7 @@ def test_mala_is_reversible_and_langevin_is_not(getkey):
     assert max(asymmetry(Langevin(0.15), 400_000, key)) > 20
 
 
-@pytest.mark.parametrize("start", [-1.6, 0.3, 1.4])
+@pytest.mark.parametrize("start", [-1.6, 0.5, 2.1])
 def test_malas_moves_follow_the_acceptance_formula(start, getkey):
     """From one point, the law of the next: q(x'|x) alpha(x, x') and the rest stays.
 
@@ -245,7 +238,7 @@ def test_malas_moves_follow_the_acceptance_formula(start, getkey):
     expected = num * np.append(expected, 1 - flow.sum())
     p = scipy.stats.chisquare(np.append(seen, num - accepted.sum()), expected).pvalue
     assert p > 1e-4
-    assert 0.05 < 1 - flow.sum() < 0.95  # both happen
+    assert 0.02 < 1 - flow.sum() < 0.98  # both happen
 
 
 def test_mala_refuses_a_proposal_whose_energy_is_not_a_number(getkey):

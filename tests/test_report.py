@@ -1,0 +1,249 @@
+"""The report: what the table says is what the page says, whatever state the folder is in."""
+
+import json
+import re
+import xml.etree.ElementTree as ElementTree
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from results_folder import REASON, build
+
+from ebmark import figures
+from ebmark.report import write_report
+from ebmark.report._numbers import brief, decimals, interval, number
+from ebmark.report._tables import flat, main, recipes
+from ebmark.report._words import answer
+from ebmark.statistics import final, summary
+from ebmark.table import load_study, read
+
+METHODS = ["cd", "dsm", "nce", "mle"]
+SEEDS = dict.fromkeys(METHODS, 6)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = build(tmp_path_factory.mktemp("toy"), seeds=6, points=200, grid=40)
+    write_report(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def page(folder):
+    return (folder / "report.html").read_text(encoding="utf-8")
+
+
+class _Tags(HTMLParser):
+    """Tags that stay open or close what is not open; and what a browser would fetch."""
+
+    VOID = {"meta", "link", "img", "br", "hr", "input"}
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.wrong, self.fetched = [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        if tag not in self.VOID:
+            self.open.append(tag)
+        self.fetched += [
+            v for k, v in attrs if k in {"src", "srcset"} or (tag == "link" and k == "href")
+        ]
+
+    def handle_endtag(self, tag):
+        if not self.open or self.open.pop() != tag:
+            self.wrong.append(tag)
+
+
+def text_of(html):
+    return re.sub(
+        r"\s+", " ", re.sub(r"<(style|script)>.*?</\1>|<[^>]+>", " ", html, flags=re.DOTALL)
+    )
+
+
+def test_the_page_is_whole_and_holds_everything_itself(page):
+    tags = _Tags(page)
+    assert not tags.wrong and not tags.open
+    assert tags.fetched and all(link.startswith("data:") for link in tags.fetched)
+    assert len(page) < 6e6
+
+
+def test_the_figures_are_written_twice(folder):
+    drawn = {p.stem for p in (folder / "figures").iterdir()}
+    per_dataset = {"samples", "landscapes", "trajectories"}
+    names = {f"{kind}_{data}" for kind in per_dataset for data in ("eight_gaussians", "half_moons")}
+    assert drawn == names | {"anatomy", "cost", "errors"}
+    for name in drawn:
+        assert (folder / "figures" / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+        ElementTree.fromstring((folder / "figures" / f"{name}.svg").read_bytes())
+
+
+def test_a_report_made_again_is_the_same_to_the_byte(tmp_path):
+    folder = build(tmp_path, datasets=("half_moons",), methods=("cd",), seeds=1, points=60)
+
+    def everything():
+        write_report(folder)
+        files = [folder / "report.html", *sorted((folder / "figures").iterdir())]
+        return [(file.name, file.read_bytes()) for file in files]
+
+    assert everything() == everything()
+
+
+def test_the_table_has_the_numbers_of_the_results(folder):
+    results = read(folder)
+    floors = load_study(folder)["floors"]["half_moons"]
+    made = main(results, "half_moons", METHODS, {}, floors, SEEDS)
+    assert [r.method for r in made.methods] == ["cd", "dsm", "nce"]
+    assert [r.method for r in made.oracles] == ["mle"]
+    assert all(len(r.cells) == len(made.heads) for r in [*made.methods, *made.oracles, made.floor])
+    assert sum(h.span for h in made.heads) == len(made.heads)
+    for row in made.methods:
+        s = summary(final(results, "half_moons", "kl")[row.method])
+        assert float(row.cells[0].text) == pytest.approx(s.median, abs=5e-5)
+        assert row.cells[0].value == s.median
+    assert made.methods[0].note == "1 of 6 diverged"
+    assert made.methods[0].cells[2].text == "diverged"
+
+
+def test_best_is_marked_only_where_told_apart_and_never_the_oracle(folder):
+    results = read(folder)
+    few = results[results["seed"] < 5]
+    for rows, marks in ((results, {"nce"}), (few, set())):
+        made = main(rows, "half_moons", METHODS, {}, {}, SEEDS)
+        kl = {r.method for r in [*made.methods, *made.oracles] if "best" in r.cells[0].kind}
+        assert kl == marks
+    words = " ".join(answer(few, "half_moons", METHODS, None))
+    assert "too little to tell them apart" in words
+
+
+def test_the_answer_comes_first_and_from_the_numbers(folder, page):
+    results = read(folder)
+    median = summary(final(results, "half_moons", "kl")["nce"]).median
+    said = text_of(page)
+    assert f"median {brief(median)} nats over 6 seeds" in said
+    assert said.index("The answer") < said.index("Results") < said.index("Samples over")
+    assert "The oracle mle , exact likelihood" in said
+    assert "cd : 1 of 6 runs diverged, counted as the worst." in said
+    assert REASON.replace("'", "&#39;") in page
+
+
+def test_what_was_run_is_said(folder, page):
+    study = load_study(folder)
+    for words in (
+        study["command"],
+        study["device"],
+        study["source"],
+        study["energy"],
+        "jax 0.10.2",
+    ):
+        assert words in page
+    said = page.replace("\u00a0", " ")
+    assert "2,000 chains from N(0, I) in standardised units, 2,000 unadjusted steps" in said
+    assert "h = 0.00132" in said
+
+
+def test_a_half_done_study(tmp_path):
+    missing = (("half_moons", "nce", 0), ("half_moons", "nce", 2))
+    missing += tuple(("half_moons", "mle", s) for s in range(3))
+    options = {"seeds": 3, "points": 60, "methods": ("cd", "nce", "mle")}
+    folder = build(
+        tmp_path, datasets=("half_moons",), missing=missing, diverged=(), grid=40, **options
+    )
+    said = text_of(write_report(folder).read_text())
+    assert "Unfinished: 4 of 9 runs are done" in said
+    assert "not run yet" in said and "1 of 3 seeds yet" in said
+    assert "None: all 4 runs ended with finite numbers" in said
+
+
+def test_a_study_with_nothing_done(tmp_path):
+    every = tuple((d, "cd", s) for d in ("eight_gaussians", "half_moons") for s in range(2))
+    folder = build(tmp_path, methods=("cd",), seeds=2, missing=every, points=20, grid=10)
+    said = text_of(write_report(folder).read_text())
+    assert "No method has a finished run here yet." in said and "0 of 4 runs are done" in said
+
+
+def test_all_runs_of_all_methods_diverged(tmp_path):
+    every = tuple(("half_moons", m, s) for m in ("cd", "nce") for s in range(2))
+    options = {"methods": ("cd", "nce"), "datasets": ("half_moons",)}
+    folder = build(tmp_path, seeds=2, diverged=every, points=20, grid=10, **options)
+    said = text_of(write_report(folder).read_text())
+    assert "4 of 4 runs diverged" in said
+
+
+@pytest.mark.parametrize("dataset", ["line", "table"])
+def test_data_of_other_dimensions(tmp_path, dataset):
+    folder = build(tmp_path, datasets=(dataset,), methods=("cd", "nce"), seeds=2, points=60)
+    said = text_of(write_report(folder).read_text())
+    assert (folder / "figures" / f"samples_{dataset}.png").exists()
+    assert not (folder / "figures" / f"landscapes_{dataset}.png").exists()
+    assert ("NLL" in said) == (dataset == "line")
+    assert "MMD" in said and "KL(data" not in said.split("Glossary")[0]
+    assert ("Data of more than 2 columns" in said) == (dataset == "table")
+
+
+def test_names_from_data_are_text(tmp_path):
+    nasty, dots = "<script>alert(1)</script> $x^", "../../up"
+    folder = build(
+        tmp_path / "in" / "it",
+        datasets=(nasty, dots),
+        methods=("a&b", "{{ c }}"),
+        seeds=1,
+        points=20,
+        title="<b>\u65e5\u672c",
+    )
+    html = write_report(folder).read_text()
+    assert "<script>alert" not in html and "<b>\u65e5" not in html
+    assert "&lt;script&gt;alert(1)" in html and "{{ c }}" in html and "a&amp;b" in html
+    assert not _Tags(html).wrong
+    assert {p.name for p in tmp_path.iterdir()} == {"in"}
+    assert {p.name for p in (tmp_path / "in").iterdir()} == {"it"}
+
+
+def test_a_method_under_two_recipes_is_two_entries(tmp_path):
+    folder = build(tmp_path, datasets=("line",), methods=("cd", "nce"), seeds=2, points=20)
+    study = json.loads((folder / "study.json").read_text())
+    for cell in study["cells"].values():
+        cell["recipe"] = "tuned" if cell["seed"] == 1 else "default"
+    (folder / "study.json").write_text(json.dumps(study))
+    results = (folder / "results.csv").read_text().replace("default,1,", "tuned,1,")
+    (folder / "results.csv").write_text(results)
+    assert "nce, tuned" in write_report(folder).read_text()
+
+
+@pytest.mark.parametrize(
+    ("value", "places", "text"),
+    [(0.00834, 4, "0.0083"), (6012.3, 4, "6,012.3"), (-0.5, 2, "\u22120.50"), (-1e-9, 3, "0.000")]
+    + [
+        (1.28e6, 0, "1.28\u00a0M"),
+        (np.inf, 2, "diverged"),
+        (np.nan, 2, "\u2013"),
+        (0.0, 2, "0.00"),
+    ],
+)
+def test_numbers(value, places, text):
+    assert number(value, places) == text
+
+
+def test_numbers_of_a_column_align():
+    padded = [number(v, 4, pad=True) for v in (0.0083, 12.3456, 60123.0)]
+    assert len({len(p) - p.replace("\u2008", ".").index(".") for p in padded}) == 1
+    assert decimals([0.0083, 6.0, np.nan, np.inf]) == 4 and decimals([]) == 2
+    assert interval(0.00712, 0.00971, 4) == "[0.0071, 0.0097]" and interval(np.nan, 1.0, 2) == ""
+
+
+def test_recipes_are_common_columns_and_what_is_each_its_own():
+    nested = {"a": {"n": 1000, "m": {"k": 10}}, "b": {"n": 2000, "m": {"s": 0.5}}}
+    assert flat(nested["a"]) == {"n": "1,000", "m.k": "10"}
+    assert recipes(nested) == (["n"], [("a", ["1,000"], "k 10"), ("b", ["2,000"], "s 0.5")])
+
+
+def test_a_method_keeps_its_colour():
+    assert figures.colours(["x", "nce", "y"]) == figures.colours(["y", "x", "cd"])
+    looks = figures.colours(["cd", "pcd", "dsm", "nce", "mle", "ed", "ssm"])
+    assert len({colour for colour, _ in looks.values()}) == 7
+
+
+def test_formulas_matplotlib_cannot_set_stay_text():
+    assert figures.formula(r"$$ \tfrac12 \mathbb{E}_{data} \| x \|^2 $$").startswith(b"<?xml")
+    assert figures.formula(r"\begin{aligned} x \end{aligned}") is None
+    assert figures.formula("plain words") is None

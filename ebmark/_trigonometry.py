@@ -5,7 +5,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 _TWO_OVER_PI = 0.6366197723675814
-# pi/2 in three parts, each exact in few bits (Cody & Waite 1980), so that z - k pi/2 keeps its digits
+# pi/2 in three parts, each exact in few bits, so that z - k pi/2 keeps its digits
+# (Cody & Waite 1980)
 _HALF_PI = (1.5703125, 4.837512969970703e-4, 7.549789948768648e-8)
 # minimax polynomials on [-pi/4, pi/4] (Cephes: Moshier 1989, sinf.c)
 _SINE = (-1.9515295891e-4, 8.3321608736e-3, -1.6666654611e-1)

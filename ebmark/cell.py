@@ -155,7 +155,9 @@ def _samples(spec, source, units, fit, densities, test_x, keys, progress):
     }
     escaped = int(np.sum(~(np.abs(seen[steps]).max(axis=1) < _TOO_FAR)))
     if escaped:
-        why = f"{escaped} of {len(x)} Langevin chains escaped: the step {h:.3g} is too long for this"
+        why = (
+            f"{escaped} of {len(x)} Langevin chains escaped: the step {h:.3g} is too long for this"
+        )
         return rows, {}, f"{why} energy, or its Z is not finite; take a smaller step"
     num, step = spec["transport_points"], fit.snapshots[-1].step
     metrics = _sample_metrics(source)

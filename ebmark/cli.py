@@ -61,7 +61,9 @@ def run(
         if datasets is not None:
             raise UserError("--data and --datasets exclude each other: give one of them")
         points, name = _read(data), _dataset_name(data)
-        chosen = dataclasses.replace(chosen, name=f"{chosen.name}-{name}", title=f"{name}: your points")
+        chosen = dataclasses.replace(
+            chosen, name=f"{chosen.name}-{name}", title=f"{name}: your points"
+        )
     folder = out if out is not None else Path("runs") / chosen.name
     return _run(chosen, folder, points, name, jobs or os.cpu_count() or 1, plain)
 
@@ -215,4 +217,6 @@ def _read(path: Path) -> Any:
 def _dataset_name(path: Path) -> str:
     """A name for the points, out of the file's: letters, digits, - and _ only."""
     stem = path.name.split(".")[0]
-    return "".join(c if c.isascii() and (c.isalnum() or c in "-_") else "_" for c in stem) or "points"
+    return (
+        "".join(c if c.isascii() and (c.isalnum() or c in "-_") else "_" for c in stem) or "points"
+    )

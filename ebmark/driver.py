@@ -167,7 +167,8 @@ def _take_folder(folder: Path, study: Study, sources: list[Source]) -> None:
     theirs = {name: law for name, law in other.get("laws", {}).items() if name in ours}
     if other.get("name") != study.name or any(ours[name] != law for name, law in theirs.items()):
         raise UserError(
-            f'{folder}: holds another study ("{other.get("name")}"); choose another folder with --out'
+            f'{folder}: holds another study ("{other.get("name")}"); '
+            "choose another folder with --out"
         )
 
 
@@ -176,8 +177,8 @@ def _described(study: Study, sources, plan, points: Points | None, command: str)
     network = study.energy
     kind = f"{network.num_features} random Fourier features (bandwidth {network.bandwidth:g})"
     energy = (
-        f"perceptron on {kind if network.num_features else 'the coordinates'}, {network.depth} hidden "
-        f"layers of {network.width}, silu, inside a Gaussian of {network.tau:g} standard deviations"
+        f"perceptron on {kind if network.num_features else 'the coordinates'}, "
+        f"{network.depth} hidden layers of {network.width}, silu, inside a Gaussian of {network.tau:g} standard deviations"
     )
     first = {spec["method"]: spec for spec in plan.values()}
     return {

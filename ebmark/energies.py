@@ -1,6 +1,6 @@
 """Energies: callable PyTrees from a point to a scalar, with p(x) proportional to exp(-E(x)).
 
-Any such callable will do (`lambda x: 0.5 * x @ x` is one); these are the ones that the study trains.
+Any such callable will do (`lambda x: 0.5 * x @ x` is one); these are those that the study trains.
 """
 
 import math

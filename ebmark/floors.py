@@ -1,6 +1,6 @@
 """The floor of a sample metric: what it says of two samples of the truth.
 
-    python -m ebmark.floors        makes the floors that are shipped (about 15 minutes)
+python -m ebmark.floors        makes the floors that are shipped (about 15 minutes)
 """
 
 import json

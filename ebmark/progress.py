@@ -29,7 +29,9 @@ class Progress:
             self._live = Live(console=console, refresh_per_second=4, transient=True)
             self._live.start()
         if self._at_start:
-            console.print(f"{self._at_start} of {len(plan)} cells were done before", highlight=False)
+            console.print(
+                f"{self._at_start} of {len(plan)} cells were done before", highlight=False
+            )
 
     def show(self) -> None:
         """Look, and say what is seen."""

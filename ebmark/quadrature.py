@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Float
 
 from ebmark._types import Energy, Key
 
@@ -107,7 +107,8 @@ def normalise(
     def on(grid: Grid) -> tuple[np.ndarray, float]:
         energies = evaluate(energy, units.standardise(grid.points())) + units.log_jacobian
         lowest = np.min(energies)
-        log_z = float(np.log(np.sum(np.exp(lowest - energies)) * grid.cell) - lowest)
+        with np.errstate(invalid="ignore"):  # inf - inf: no energy is finite, and NaN says so
+            log_z = float(np.log(np.sum(np.exp(lowest - energies)) * grid.cell) - lowest)
         return energies, log_z
 
     for attempt in range(attempts):
@@ -122,9 +123,7 @@ def normalise(
     return Normalised(grid, log_density, log_z, error)
 
 
-def exact_samples(
-    density: Normalised, num: int, key: Key
-) -> Float[np.ndarray, "n dim"]:
+def exact_samples(density: Normalised, num: int, key: Key) -> Float[np.ndarray, "n dim"]:
     """Independent samples of a density on a grid: a cell by inverse CDF, then uniform within it."""
     cumulative = np.cumsum(np.exp(density.log_density).ravel())
     cell_key, jitter_key = jr.split(key)

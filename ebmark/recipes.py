@@ -28,7 +28,9 @@ def with_changes(name: str, changes: dict[str, Any]) -> Recipe:
         raise UserError(f'recipe of "{name}": method must be a table of its fields, not {inside!r}')
     inside = {key: value for key, value in inside.items() if key != "class"}
     method = _changed(recipe.method, inside, f"field of {name}'s method")
-    return _changed(dataclasses.replace(recipe, method=method), changes, f"field of {name}'s recipe")
+    return _changed(
+        dataclasses.replace(recipe, method=method), changes, f"field of {name}'s recipe"
+    )
 
 
 def _changed(thing: Any, changes: dict[str, Any], what: str) -> Any:

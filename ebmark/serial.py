@@ -43,7 +43,10 @@ def read_header(path: Path) -> dict[str, Any]:
 
 
 def load_tree(path: Path, like: PyTree) -> PyTree:
-    """The tree of the file, shaped as `like` (arrays or their shapes). Raises UserError for a damaged or foreign file."""
+    """The tree of the file, shaped as `like` (arrays or their shapes).
+
+    Raises UserError for a truncated, damaged or foreign file.
+    """
     header, body = _read(path)
     old, structure = jax.tree.flatten(like)
     wanted = [[list(leaf.shape), np.dtype(leaf.dtype).str] for leaf in old]

@@ -40,7 +40,9 @@ def fit_points(path: Path, out: Path, *, method: str, steps: int | None, seed: i
     _say(points.notes)
     source = Own(path.stem, points.x)
     if method == "mle" and source.dim > 2:
-        raise UserError(f"mle integrates on a grid: 1 or 2 columns, not {source.dim}; try nce or dsm")
+        raise UserError(
+            f"mle integrates on a grid: 1 or 2 columns, not {source.dim}; try nce or dsm"
+        )
     check_writable(out)
     keep_compiled_programs()
     split_key, energy_key, train_key, sample_key = jr.split(jr.key(_seed(seed)), 4)
@@ -92,7 +94,9 @@ def sample_model(
     if sampler not in _SAMPLERS:
         raise unknown("sampler", sampler, _SAMPLERS)
     if sampler == "exact" and model.dim > 2:
-        raise UserError(f"exact samples need 1 or 2 columns, and the model has {model.dim}: use mala")
+        raise UserError(
+            f"exact samples need 1 or 2 columns, and the model has {model.dim}: use mala"
+        )
     keep_compiled_programs()
     key = jr.key(_seed(seed))
     if sampler == "exact":
@@ -154,7 +158,9 @@ def _chains(model: Model, sampler: str, num: int, steps: int, key) -> np.ndarray
     drawn = np.asarray(run(kernel, model.energy, start, steps, chain_key).x, np.float64)
     escaped = int((~np.isfinite(drawn).all(axis=1)).sum())
     if escaped:
-        raise UserError(f"{escaped} of {num} chains escaped to infinity: use the exact sampler or mala")
+        raise UserError(
+            f"{escaped} of {num} chains escaped to infinity: use the exact sampler or mala"
+        )
     return model.units.restore(drawn)
 
 

@@ -80,14 +80,17 @@ def summary(values: Sequence[float] | np.ndarray | pd.Series) -> Summary:
     if n == 0:
         return Summary(0, 0, nan, nan, nan, nan, nan, nan, nan)
     k = int(stats.binom.ppf((1 - LEVEL) / 2, n, 0.5))
-    bounds = (ordered[k - 1], ordered[n - k]) if k >= 1 else (nan, nan)
+    below, above = (float(ordered[k - 1]), float(ordered[n - k])) if k else (nan, nan)
     finite = ordered[np.isfinite(ordered)]
     mean, low, high = _mean(finite)
-    middle = ordered[(n - 1) // 2], ordered[n // 2]
-    median = middle[0] if middle[0] == middle[1] else sum(middle) / 2
-    return Summary(
-        n, n - len(finite), float(median), *map(float, bounds), mean, low, high, float(ordered[-1])
-    )
+    median, worst = _median(ordered), float(ordered[-1])
+    return Summary(n, n - len(finite), median, below, above, mean, low, high, worst)
+
+
+def _median(ordered: np.ndarray) -> float:
+    """That of two infinities is infinite, where numpy's is NaN."""
+    a, b = float(ordered[(len(ordered) - 1) // 2]), float(ordered[len(ordered) // 2])
+    return a if a == b else (a + b) / 2
 
 
 def _mean(x: np.ndarray) -> tuple[float, float, float]:
@@ -95,11 +98,9 @@ def _mean(x: np.ndarray) -> tuple[float, float, float]:
         return math.nan, math.nan, math.nan
     positive = bool(np.all(x > 0))
     y = np.log(x) if positive else x
-    half = (
-        stats.t.ppf((1 + LEVEL) / 2, len(y) - 1) * y.std(ddof=1) / math.sqrt(len(y))
-        if len(y) > 1
-        else math.nan
-    )
+    half = math.nan
+    if len(y) > 1:
+        half = stats.t.ppf((1 + LEVEL) / 2, len(y) - 1) * y.std(ddof=1) / math.sqrt(len(y))
     three = np.array([y.mean(), y.mean() - half, y.mean() + half])
     mean, low, high = np.exp(three) if positive else three
     return float(mean), float(low), float(high)
@@ -122,10 +123,7 @@ def paired(
     d = a[some] - b[some]
     if len(d) == 0:
         return Paired(0, math.nan, math.nan)
-    ordered = np.sort(d)
-    middle = ordered[(len(d) - 1) // 2], ordered[len(d) // 2]
-    centre = middle[0] if middle[0] == middle[1] else sum(middle) / 2
-    result = Paired(len(d), math.nan, float(centre))
+    result = Paired(len(d), math.nan, _median(np.sort(d)))
     if not result.enough:
         return result
     d = d[d != 0]

@@ -19,7 +19,9 @@ def print_summary(folder: Path) -> None:
     for dataset in study["datasets"]:
         rows = last[last["dataset"] == dataset]
         shown = [metric for metric in _SHOWN if metric in set(rows["metric"])]
-        shown = ["kl"] * ("kl" in shown) + [m for m in shown if m != "kl" and not _redundant(m, shown)]
+        shown = ["kl"] * ("kl" in shown) + [
+            m for m in shown if m != "kl" and not _redundant(m, shown)
+        ]
         printed = Table(title=f"{dataset}: medians over seeds", title_justify="left")
         for column in ("method", *shown, "seeds", "diverged"):
             printed.add_column(column, justify="left" if column == "method" else "right")

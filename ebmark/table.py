@@ -51,7 +51,8 @@ def read(folder: Path) -> pd.DataFrame:
     """The results of a study, a row a number. Raises UserError if there are none."""
     path = Path(folder) / "results.csv"
     try:
-        table = pd.read_csv(path, dtype={"reason": str, "cell": str})
+        texts = {"reason": str, "cell": str, "dataset": str, "recipe": str}
+        table = pd.read_csv(path, dtype=texts, keep_default_na=False, na_values={"value": ["nan"]})
     except FileNotFoundError:
         raise UserError(f"{folder}: holds no results.csv; `ebmark run` makes one") from None
     except (ValueError, OSError) as error:

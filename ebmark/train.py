@@ -143,10 +143,10 @@ def train(
     marks = [mark for mark in marks if mark > 0]
     losses = np.full(recipe.updates, np.nan, np.float32)
     record = Record(losses, np.zeros(2), [params] * len(marks), np.zeros((len(marks), 2)))
-    fingerprint = None if saved is None else _fingerprint(recipe, data, key, marks)
-    if saved is not None and saved.exists():
-        if read_header(saved).get("run") == fingerprint:
-            carry, record = load_tree(saved, (carry, record))
+    fingerprint = None if saved is None else _fingerprint(recipe, (params, data), key, marks)
+    known = saved is not None and saved.exists()
+    if known and read_header(saved).get("run") == fingerprint:
+        carry, record = load_tree(saved, (carry, record))
 
     trouble, last_saved = None, time.monotonic()
     while (step := int(carry.step)) < recipe.updates and trouble is None:
@@ -160,7 +160,8 @@ def train(
         if trouble is None and stop == marks[index]:
             record.averages[index] = carry.average
             record.clocks[index] = record.seconds
-        if saved is not None and time.monotonic() - last_saved > save_every:
+        due = time.monotonic() - last_saved > save_every
+        if saved is not None and trouble is None and due:  # a sick run is not one to go on with
             save_tree(saved, {"run": fingerprint}, (carry, record))
             last_saved = time.monotonic()
         progress(stop, recipe.updates)
@@ -193,9 +194,10 @@ def _trouble(recipe: Recipe, carry: Carry, losses: np.ndarray, step: int, stop: 
     return None if said is None else f"by update {stop}, {said}"
 
 
-def _fingerprint(recipe: Recipe, data: Array, key: Key, marks: list[int]) -> str:
+def _fingerprint(recipe: Recipe, start: PyTree, key: Key, marks: list[int]) -> str:
     """What a checkpoint belongs to: it is taken up by the same run only."""
-    digest = hashlib.sha256(repr((recipe, marks, data.shape)).encode())
-    digest.update(np.asarray(data).tobytes())
+    digest = hashlib.sha256(repr((recipe, marks, jax.tree.map(jnp.shape, start))).encode())
+    for leaf in jax.tree.leaves(start):
+        digest.update(np.asarray(leaf).tobytes())
     digest.update(np.asarray(jr.key_data(key)).tobytes())
     return digest.hexdigest()

@@ -181,9 +181,7 @@ def test_the_local_scale_is_the_smallest_width_of_a_mode(law):
 
 def test_regions_are_the_likeliest_component_and_hold_its_peak(law):
     peaks = law.points[law.log_components.argmax(axis=0)]
-    np.testing.assert_array_equal(
-        evaluate(law.dataset.region, peaks), np.arange(law.dataset.modes)
-    )
+    np.testing.assert_array_equal(evaluate(law.dataset.region, peaks), np.arange(law.dataset.modes))
     np.testing.assert_array_equal(
         evaluate(law.dataset.region, law.sample[:500]),
         evaluate(law.dataset.log_components, law.sample[:500]).argmax(axis=1),
@@ -212,7 +210,9 @@ def test_the_moons_weigh_the_same_and_are_one_another_turned_by_half_a_circle():
     np.testing.assert_allclose(masses, 0.5, atol=1e-5)
     x = law.sample[:500]
     turned = evaluate(law.dataset.log_components, np.array([1.0, 0.5]) - x)[:, ::-1]
-    np.testing.assert_allclose(evaluate(law.dataset.log_components, x), turned, rtol=1e-4, atol=1e-3)
+    np.testing.assert_allclose(
+        evaluate(law.dataset.log_components, x), turned, rtol=1e-4, atol=1e-3
+    )
 
 
 def test_scikit_learns_moons_have_the_same_negative_log_likelihood():

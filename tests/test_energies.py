@@ -52,7 +52,7 @@ def test_cosine_and_sine_are_those_of_float64_to_2e_7():
 
 def test_first_and_second_derivatives_of_cosine_and_sine_are_the_known_ones():
     def of(which, order):
-        function = lambda z: cosine_and_sine(z[None])[which][0]  # noqa: E731
+        function = lambda z: cosine_and_sine(z[None])[which][0]
         for _ in range(order):
             function = jax.grad(function)
         return np.asarray(jax.jit(jax.vmap(function))(jnp.asarray(ANGLES[::100])))
@@ -77,7 +77,9 @@ def test_cosine_and_sine_have_the_same_derivative_forwards_and_backwards():
 def test_a_confined_network_has_a_finite_normaliser_however_steep_it_is(energy):
     # silu networks grow at most linearly and Fourier ones are bounded: |x|^2 / 2 wins, sooner or
     # later. A network 30 times as steep is the same claim, harder.
-    steep = eqx.tree_at(lambda e: e.net.layers.layers[-1].weight, energy, replace_fn=lambda w: 30 * w)
+    steep = eqx.tree_at(
+        lambda e: e.net.layers.layers[-1].weight, energy, replace_fn=lambda w: 30 * w
+    )
     density = normalise(steep, BOX, UNIT)
     assert density.log_z_error < 1e-3
     wider = normalise(steep, density.grid.resized(width=3, nodes=2), UNIT, attempts=1)
@@ -134,7 +136,9 @@ def test_no_gradient_reaches_the_parameters_of_a_frozen_energy_and_the_point_kee
     x = jnp.array([0.3, -0.8])
     gradient = eqx.filter_grad(lambda e: frozen(e)(x))(energy)
     assert all((leaf == 0).all() for leaf in jax.tree.leaves(gradient))
-    assert any((leaf != 0).any() for leaf in jax.tree.leaves(eqx.filter_grad(lambda e: e(x))(energy)))
+    assert any(
+        (leaf != 0).any() for leaf in jax.tree.leaves(eqx.filter_grad(lambda e: e(x))(energy))
+    )
     np.testing.assert_array_equal(jax.grad(frozen(energy))(x), jax.grad(energy)(x))
     assert jnp.linalg.norm(jax.grad(energy)(x)) > 0.1
 

@@ -26,7 +26,9 @@ def gaussian(num, dim, seed=0):
 
 
 @pytest.mark.parametrize(("dim", "lowest"), [(1, 0.25), (2, 0.5), (5, 0.65)])
-def test_a_gaussians_local_scale_is_at_most_its_standard_deviation_and_a_good_part_of_it(dim, lowest):
+def test_a_gaussians_local_scale_is_at_most_its_standard_deviation_and_a_good_part_of_it(
+    dim, lowest
+):
     """1, if no noise were there. In few dimensions a neighbourhood is small beside the Gaussian,
     its few points say little of so slow a curvature, and the lower quartile takes the low side:
     too short a step, never too long a one."""
@@ -96,7 +98,7 @@ def test_points_without_a_width_get_the_floor(name):
 def test_integers_get_a_scale_between_the_floor_and_1(spread):
     x = np.round(spread * gaussian(NUM, 2))
     scale = scale_of(x)
-    assert SMALLEST <= scale * (1 + 1e-6) and scale <= 1
+    assert scale * (1 + 1e-6) >= SMALLEST and scale <= 1
     if spread == 20:  # finely spaced: the Gaussian that they are
         assert scale == pytest.approx(scale_of(gaussian(NUM, 2)), rel=0.1)
 

@@ -113,7 +113,7 @@ def test_best_is_marked_only_where_told_apart_and_never_the_oracle(folder):
         kl = {r.method for r in [*made.methods, *made.oracles] if "best" in r.cells[0].kind}
         assert kl == marks
     words = " ".join(answer(few, "half_moons", METHODS, None))
-    assert "too little to tell them apart" in words
+    assert "no outcome could tell them apart" in words
 
 
 def test_the_answer_comes_first_and_from_the_numbers(folder, page):

@@ -61,9 +61,7 @@ def test_a_study_leaves_its_table_report_and_cells(study):
     rows = table.read(out)
     assert list(rows.columns[:8]) == table.COLUMNS
     assert len(rows["cell"].unique()) == 6
-    pd.testing.assert_frame_equal(
-        pd.read_parquet(out / "results.parquet"), rows, check_dtype=False
-    )
+    pd.testing.assert_frame_equal(pd.read_parquet(out / "results.parquet"), rows, check_dtype=False)
     assert (out / "report.html").stat().st_size > 10_000
     assert list((out / "figures").glob("*.png")) and list((out / "figures").glob("*.svg"))
     for cell in rows["cell"].unique():
@@ -87,7 +85,9 @@ def test_anyone_can_recompute_the_numbers_from_a_cells_arrays(study):
         assert arrays["langevin"].shape == arrays["exact"].shape == (60, 2)
         x, y = arrays["exact"][:50], arrays["reference"][:50]
         weights = np.full(50, 1 / 50)
-        assert last["w1_exact"] == pytest.approx(ot.emd2(weights, weights, ot.dist(x, y, "euclidean")))
+        assert last["w1_exact"] == pytest.approx(
+            ot.emd2(weights, weights, ot.dist(x, y, "euclidean"))
+        )
 
 
 def test_methods_of_a_seed_share_data_and_seeds_do_not(study):

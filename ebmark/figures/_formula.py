@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import io
 import re
+from typing import Any
 
 import matplotlib
 from matplotlib.mathtext import math_to_image
 
 _SAME = {r"\tfrac12": r"\frac{1}{2}", r"\tfrac": r"\frac", r"\mathrm{d}": "d"}
+_PLAIN: dict[Any, Any] = {
+    "mathtext.fontset": "stix",
+    "savefig.facecolor": "none",
+    "figure.facecolor": "none",
+    "svg.hashsalt": "ebmark",
+    "svg.fonttype": "path",
+}
 
 
 def formula(text: str) -> bytes | None:
@@ -21,9 +29,7 @@ def formula(text: str) -> bytes | None:
     tex = re.sub(r"_\{([A-Za-z]{2,})\}", r"_{\\mathrm{\1}}", tex)
     file = io.BytesIO()
     try:
-        with matplotlib.rc_context(
-            {"mathtext.fontset": "stix", "svg.hashsalt": "ebmark", "svg.fonttype": "path"}
-        ):
+        with matplotlib.rc_context(_PLAIN):
             math_to_image(f"${tex}$", file, dpi=72, format="svg")
     except ValueError:
         return None

@@ -78,8 +78,8 @@ def _sized(view: Window, num: int, rows: int) -> Figure:
     ratio = (view.y[-1] - view.y[0]) / (view.x[-1] - view.x[0])
     panel = width / (columns + 0.35)
     figure = blank(width, (panel * ratio + 0.16) * rows * -(-num // columns) + 0.45)
-    figure.set_layout_engine("compressed")  # panels of fixed aspect, close together
-    figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0.02, hspace=0.02)
+    close = {"w_pad": 0.02, "h_pad": 0.02, "wspace": 0.02, "hspace": 0.02}
+    figure.set_layout_engine("compressed", **close)  # panels of fixed aspect, side by side
     return figure
 
 
@@ -103,7 +103,8 @@ def _shade(
 def _dots(axes: Axes, view: Window, points: np.ndarray, colour: str = DOTS) -> None:
     n = max(len(points), 1)
     size, alpha = np.clip(3400 / n, 0.6, 5.0), np.clip(1100 / n, 0.3, 0.8)
-    axes.scatter(*points[:, :2].T, s=size, c=colour, alpha=alpha, linewidths=0, rasterized=True)
+    x, y = points[:, :2].T
+    axes.scatter(x, y, s=size, c=colour, alpha=alpha, linewidths=0, rasterized=True)
     outside = np.count_nonzero(~_inside(view, points))
     if outside:
         text = f"{outside:,} not in view"
@@ -282,7 +283,7 @@ def landscapes(truth: Panel, models: Sequence[Panel]) -> Figure | None:
 
 
 @styled
-def trajectories(truth: Panel, models: Sequence[Panel], num: int = 16) -> Figure | None:
+def trajectories(truth: Panel, models: Sequence[Panel], num: int = 6) -> Figure | None:
     """The first Langevin chains from noise (rings) to end (dots), over the learned density."""
     models = [model for model in models if "trajectories" in model.arrays]
     if not models or truth.arrays["reference"].shape[1] < 2:
@@ -299,9 +300,7 @@ def trajectories(truth: Panel, models: Sequence[Panel], num: int = 16) -> Figure
         if image is not None:
             image.set_alpha(0.55)
         paths = model.arrays["trajectories"][:, :num, :2]
-        one.plot(
-            paths[..., 0], paths[..., 1], color=INK, linewidth=0.45, alpha=0.55, rasterized=True
-        )
+        one.plot(paths[..., 0], paths[..., 1], color=INK, linewidth=0.5, alpha=0.5, rasterized=True)
         one.scatter(*paths[0].T, s=9, facecolors="white", edgecolors=INK, linewidths=0.5, zorder=3)
         one.scatter(*paths[-1].T, s=9, c=DOTS, linewidths=0, zorder=4)
         _title(one, model)

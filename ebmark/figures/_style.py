@@ -6,7 +6,7 @@ import functools
 import io
 import warnings
 from collections.abc import Callable, Iterable
-from typing import ParamSpec
+from typing import Any, ParamSpec, TypeVar
 
 import matplotlib
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -14,9 +14,10 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 P = ParamSpec("P")
+F = TypeVar("F", bound=Figure | None)
 
 INK, GREY, PALE = "#1f2328", "#6b7280", "#d5d9de"
-STYLE = {
+STYLE: dict[Any, Any] = {
     "font.family": ["STIXGeneral", "DejaVu Sans"],
     "mathtext.fontset": "stix",
     "font.size": 9.5,
@@ -84,11 +85,11 @@ def colours(methods: Iterable[str]) -> dict[str, tuple[str, str]]:
     return _FIXED | {method: _SPARE[i % len(_SPARE)] for i, method in enumerate(spare)}
 
 
-def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
+def styled(draw: Callable[P, F]) -> Callable[P, F]:
     """Draw in our style, whatever the user's own is."""
 
     @functools.wraps(draw)
-    def drawn(*args: P.args, **kwargs: P.kwargs) -> Figure:
+    def drawn(*args: P.args, **kwargs: P.kwargs) -> F:
         with matplotlib.rc_context():
             matplotlib.rcdefaults()
             matplotlib.rcParams.update(STYLE)
@@ -114,7 +115,7 @@ def svg(figure: Figure) -> bytes:
     return _bytes(figure, format="svg", dpi=150, metadata={"Date": None, "Creator": None})
 
 
-def _bytes(figure: Figure, **options: object) -> bytes:
+def _bytes(figure: Figure, **options: Any) -> bytes:
     file = io.BytesIO()
     with matplotlib.rc_context(), warnings.catch_warnings():
         matplotlib.rcdefaults()
@@ -123,6 +124,6 @@ def _bytes(figure: Figure, **options: object) -> bytes:
         if figure.get_layout_engine() is not None:  # laid out once, for both kinds of file
             figure.draw_without_rendering()
             figure.set_layout_engine("none")
-        crop = figure.get_tightbbox(figure.canvas.get_renderer()).padded(0.03)
+        crop = figure.get_tightbbox().padded(0.03)
         figure.savefig(file, bbox_inches=crop, **options)
     return file.getvalue()

@@ -13,7 +13,5 @@ METHODS: dict[str, Recipe] = {
     "pcd": Recipe(method=PersistentContrastiveDivergence(), updates=3_000, ema=0.999),
     "dsm": Recipe(method=DenoisingScoreMatching()),
     "nce": Recipe(method=NoiseContrastiveEstimation()),
-    "mle": Recipe(
-        method=MaximumLikelihood(), updates=1_500, batch=2_048, learning_rate=5e-3
-    ),
+    "mle": Recipe(method=MaximumLikelihood(), updates=1_500, batch=2_048, learning_rate=5e-3),
 }

@@ -20,7 +20,7 @@ class Truth(NamedTuple):
 
 
 def truth_on(log_components: Float[np.ndarray, "points modes"], grid: Grid) -> Truth:
-    r"""The regions: {0: outside the 99.9 % highest-density region, 1..K: the likelier component}."""
+    r"""Regions: {0: outside the 99.9 % highest-density region, 1..K: the likelier component}."""
     log_density = np.logaddexp.reduce(log_components, axis=1)
     modes = log_components.argmax(axis=1)
     mass = np.exp(log_density) * grid.cell
@@ -60,13 +60,14 @@ def density_metrics(
     big_p = np.bincount(regions, p.ravel(), minlength=count)
     big_q = np.bincount(regions, q.ravel(), minlength=count)
     kl = float(pointwise.sum())
-    with np.errstate(divide="ignore"):  # a region that the model gives no mass: infinite, rightly
+    # a region that the model gives no mass: infinite, rightly, and its shape is not a number
+    with np.errstate(divide="ignore", invalid="ignore"):
         log_masses = np.log(big_p) - np.log(big_q)
         leak_out, leak_in = log_masses[0], np.log1p(-big_p[0]) - np.log1p(-big_q[0])
-    leak = big_p[0] * leak_out + (1 - big_p[0]) * leak_in
-    masses = float(np.sum(big_p[1:] * (log_masses[1:] - leak_in)))
-    of_regions = np.bincount(regions, pointwise.ravel(), minlength=count)
-    shapes = float(np.sum(of_regions - big_p * log_masses))
+        leak = big_p[0] * leak_out + (1 - big_p[0]) * leak_in
+        masses = float(np.sum(big_p[1:] * (log_masses[1:] - leak_in)))
+        of_regions = np.bincount(regions, pointwise.ravel(), minlength=count)
+        shapes = float(np.sum(of_regions - big_p * log_masses))
     p_modes = np.bincount(truth.modes.ravel(), p.ravel(), minlength=truth.num_modes)
     q_modes = np.bincount(truth.modes.ravel(), q.ravel(), minlength=truth.num_modes)
     return {

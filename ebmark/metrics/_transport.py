@@ -21,7 +21,8 @@ def wasserstein(
 
     if not (np.isfinite(x).all() and np.isfinite(y).all()):
         return math.nan
-    x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
+    origin = np.mean(y, axis=0, dtype=np.float64)  # far from 0, squares lose their digits
+    x, y = x - origin, y - origin
     metric = "sqeuclidean" if order == 2 else "euclidean"
     cost = ot.dist(x, y, metric=metric)
     weights = [np.full(len(z), 1 / len(z)) for z in (x, y)]

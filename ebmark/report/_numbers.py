@@ -23,12 +23,12 @@ def number(value: float, places: int, pad: bool = False) -> str:
         return "diverged"
     if abs(value) >= 1e6:
         scale, unit = (1e9, "G") if abs(value) >= 1e9 else (1e6, "M")
-        return f"{value / scale:.3g}\u00a0{unit}"
+        return f"{value / scale:#.3g}".rstrip(".") + f"\u00a0{unit}"
     size = math.floor(math.log10(abs(value))) if value else 0
     kept = min(places, max(0, 4 - size))
     text = f"{value:,.{kept}f}".replace("-", MINUS)
     if not float(f"{value:.{kept}f}"):
-        text = text.lstrip(MINUS)
+        text = f"<{10.0**-kept:.{kept}f}" if value > 0 else text.lstrip(MINUS)
     if pad:
         text += (POINT if places and not kept else "") + WIDE * (places - kept)
     return text

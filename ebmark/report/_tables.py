@@ -212,7 +212,8 @@ def flat(nested: Mapping[str, Any], above: str = "") -> dict[str, str]:
         elif type(value) is int:
             found[above + name] = f"{value:,}"
         else:
-            found[above + name] = f"{value:g}" if isinstance(value, float) else str(value)
+            text = f"{value:g}" if isinstance(value, float) else str(value)
+            found[above + name] = "auto" if value is None else text
     return found
 
 

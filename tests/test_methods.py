@@ -1,0 +1,257 @@
+"""Methods: each learns what theory says it learns, on laws where that has a closed form.
+
+Random tests have fixed seeds; their tolerances are at least four standard errors.
+"""
+
+import dataclasses
+import math
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+import pytest
+
+from ebmark.energies import Confined, FourierMLP, Offset, Quadratic, log_normaliser_of_gaussian
+from ebmark.methods import (
+    METHODS,
+    ContrastiveDivergence,
+    DenoisingScoreMatching,
+    MaximumLikelihood,
+    NoiseContrastiveEstimation,
+    PersistentContrastiveDivergence,
+)
+from ebmark.methods._cd import CDState
+from ebmark.methods._pcd import PCDState
+from ebmark.quadrature import normalise
+from ebmark.sources import Law, standardised
+from ebmark.train import train
+
+VARIANCE = 1.7
+
+
+@pytest.fixture(scope="module")
+def gaussian():
+    """40,000 points of N(0, 1.7 I), whitened to exactly that covariance and mean 0."""
+    x = np.random.default_rng(0).normal(size=(40_000, 2))
+    x = (x - x.mean(axis=0)) @ np.linalg.inv(np.linalg.cholesky(np.cov(x.T, bias=True))).T
+    return jnp.asarray(math.sqrt(VARIANCE) * x, jnp.float32)
+
+
+def slope(method, energy, data, state, key):
+    """The gradient in the energy's precision of the loss on all data as one batch."""
+
+    @eqx.filter_jit
+    def gradient(energy, data, state, key):
+        return eqx.filter_grad(lambda e: method.loss(e, data, state, key)[0])(energy)
+
+    return gradient(energy, data, state, key)
+
+
+def quadratic(precision):
+    return Quadratic(jnp.array(precision), jnp.zeros(2))
+
+
+def mean_slope(method, precision, data, state, num=8):
+    keys = jr.split(jr.key(3), num)
+    found = [slope(method, quadratic(precision), data, state, k).precision for k in keys]
+    return float(np.mean(found)), float(np.std(found) / math.sqrt(num))
+
+
+# the contract, over the registry
+
+
+@pytest.fixture(params=METHODS)
+def recipe(request):
+    return METHODS[request.param]
+
+
+def test_a_loss_is_a_scalar_and_the_state_keeps_its_structure(recipe, gaussian):
+    method, batch = recipe.method, gaussian[:64]
+    state = jax.jit(method.init)(gaussian[:500], jr.key(0))
+    trainable = method.wrap(Confined(FourierMLP(2, key=jr.key(1))), gaussian, jr.key(2))
+
+    @eqx.filter_jit
+    def once(trainable, state):
+        loss = lambda e: method.loss(e, batch, state, jr.key(3))
+        return eqx.filter_value_and_grad(loss, has_aux=True)(trainable)
+
+    (loss, new), gradient = once(trainable, state)
+    assert loss.shape == () and jnp.isfinite(loss)
+    norms = [float(jnp.linalg.norm(leaf)) for leaf in jax.tree.leaves(gradient)]
+    assert np.isfinite(norms).all() and max(norms) > 0
+    assert jax.tree.structure(state) == jax.tree.structure(new)
+    described = [[(a.shape, a.dtype) for a in jax.tree.leaves(s)] for s in (state, new)]
+    assert described[0] == described[1]
+    assert method.density(trainable, state)(batch[0]).shape == ()
+    assert method.evaluations(64, 2) > 64
+
+
+def test_every_method_learns_the_precision_of_a_gaussian(recipe, gaussian):
+    """From three times the truth to within 6 % of its own optimum in 600 updates."""
+    method = recipe.method
+    if isinstance(method, DenoisingScoreMatching):
+        method = DenoisingScoreMatching(sigma=0.5)
+    short = dataclasses.replace(
+        recipe, method=method, updates=600, batch=1_024, learning_rate=0.02, ema=0.98
+    )
+    fit = train(short, quadratic(3 / VARIANCE), gaussian, key=jr.key(0))
+    energy = fit.energy.energy if isinstance(fit.energy, Offset) else fit.energy
+    h = float(getattr(fit.state, "step_size", 0))
+    optimum = {
+        "DenoisingScoreMatching": 1 / (VARIANCE + 0.25),
+        "ContrastiveDivergence": (1 - math.sqrt(1 - 2 * h / VARIANCE)) / (h or 1),
+        "PersistentContrastiveDivergence": (1 - math.sqrt(1 - 2 * h / VARIANCE)) / (h or 1),
+    }.get(type(method).__name__, 1 / VARIANCE)
+    assert fit.trouble is None
+    assert float(energy.precision) == pytest.approx(optimum, rel=0.06)
+
+
+# contrastive divergence
+
+
+@pytest.mark.parametrize("num_steps", [1, 5])
+def test_cd_stands_still_where_langevins_stationary_variance_is_the_datas(num_steps, gaussian):
+    """lambda* = (1 - sqrt(1 - 2 h / s^2)) / h for every k: the kernel's bias, learned."""
+    h = 0.5
+    method, state = ContrastiveDivergence(num_steps=num_steps), CDState(jnp.array(h))
+    fixed = (1 - math.sqrt(1 - 2 * h / VARIANCE)) / h
+    assert fixed == pytest.approx(0.71662, abs=1e-5)
+    there, error = mean_slope(method, fixed, gaussian, state)
+    assert abs(there) < 4 * error + 1e-3
+    truth, error = mean_slope(method, 1 / VARIANCE, gaussian, state)
+    assert abs(truth) > 10 * error  # at the data's own precision it does move on
+
+
+def test_cd_of_one_small_step_is_score_matching(gaussian):
+    """E[dE(x)] - E[dE(x')] = h * the gradient of Hyvarinen's loss + O(h^2).
+
+    With E = a |x|^2 / 2 that gradient is a E|x|^2 - d.
+    """
+    h, precision = 1e-3, 1.1
+    method, state = ContrastiveDivergence(num_steps=1), CDState(jnp.array(h))
+    found, error = mean_slope(method, precision, gaussian, state, num=32)
+    expected = precision * 2 * VARIANCE - 2
+    assert found / h == pytest.approx(expected, abs=4 * error / h + 0.01)
+
+
+def test_no_gradient_flows_through_the_chain(gaussian):
+    """The slope in the precision is mean |x|^2 / 2 of the data less that of the chains."""
+    method, state = ContrastiveDivergence(num_steps=3), CDState(jnp.array(0.3))
+    from ebmark.samplers import Langevin, run_chains
+
+    energy, key = quadratic(0.9), jr.key(1)
+    chains = run_chains(Langevin(state.step_size), energy, gaussian, 3, key).x
+    expected = 0.5 * (jnp.mean(jnp.sum(gaussian**2, 1)) - jnp.mean(jnp.sum(chains**2, 1)))
+    found = slope(method, energy, gaussian, state, key).precision
+    assert float(found) == pytest.approx(float(expected), abs=1e-4)
+
+
+def test_pcd_at_the_truth_stands_still_and_off_it_does_not(gaussian):
+    method = PersistentContrastiveDivergence(num_chains=40_000, reinjection=0.0)
+    h = jnp.array(0.02)
+    state = PCDState(gaussian, gaussian, h)
+    fixed = (1 - math.sqrt(1 - 2 * 0.02 / VARIANCE)) / 0.02
+    there, error = mean_slope(method, fixed, gaussian, state)
+    assert abs(there) < 4 * error + 1e-3
+    off, error = mean_slope(method, 2 * fixed, gaussian, state)
+    assert off > 10 * error
+
+
+def test_pcd_puts_its_chains_back_and_remembers_their_births(gaussian):
+    method = PersistentContrastiveDivergence(num_chains=50, reinjection=0.0)
+    start = gaussian[:50]
+    state = PCDState(start, start, jnp.array(0.01))
+    _, new = method.loss(quadratic(1.0), gaussian[100:120], state, jr.key(0))
+    moved = jnp.any(new.chains != start, axis=1)
+    assert int(moved.sum()) == 20 and bool((new.births == start).all())
+    method = PersistentContrastiveDivergence(num_chains=50, reinjection=1.0)
+    _, new = method.loss(quadratic(1.0), gaussian[100:120], state, jr.key(0))
+    reborn = jnp.any(new.births != start, axis=1)
+    assert int(reborn.sum()) == 20
+    assert jnp.linalg.norm((new.chains - new.births)[reborn], axis=1).max() < 2
+
+
+# denoising score matching
+
+
+@pytest.mark.parametrize(("sigma", "expected"), [(0.1, 0.58480), (0.5, 0.51282), (1.0, 0.37037)])
+def test_dsm_learns_the_blurred_law_and_its_loss_there_is_known(sigma, expected, gaussian):
+    """lambda* = 1 / (s^2 + sigma^2); J = sigma^2 / 2 (d / sigma^2 - d / (s^2 + sigma^2))."""
+    method = DenoisingScoreMatching(sigma=sigma)
+    state = method.init(gaussian, jr.key(0))
+    best = 1 / (VARIANCE + sigma**2)
+    assert best == pytest.approx(expected, abs=1e-5)
+    there, error = mean_slope(method, best, gaussian, state)
+    assert abs(there) < 4 * error + 1e-3 * sigma**2
+    values = [float(method.loss(quadratic(best), gaussian, state, jr.key(k))[0]) for k in range(8)]
+    loss = 0.5 * sigma**2 * (2 / sigma**2 - 2 / (VARIANCE + sigma**2))
+    assert np.mean(values) == pytest.approx(loss, abs=4 * np.std(values) / math.sqrt(8) + 1e-3)
+
+
+# noise contrastive estimation
+
+
+@pytest.mark.parametrize(("ratio", "scale"), [(1, 1.5), (4, 0.8)])
+def test_nce_learns_the_precision_and_log_z(ratio, scale, gaussian):
+    """At the optimum both slopes vanish: lambda* = 1 / s^2 and c* = log Z."""
+    method = NoiseContrastiveEstimation(ratio=ratio, scale=scale)
+    state = method.init(gaussian, jr.key(0))
+    precision = 1 / VARIANCE
+    log_z = log_normaliser_of_gaussian(precision, 2)
+    assert log_z == pytest.approx(2 * 1.184253, abs=1e-5)
+    found = []
+    for k in range(8):
+        energy = Offset(quadratic(precision), jnp.array(log_z))
+        at = slope(method, energy, gaussian, state, jr.key(k))
+        found.append([float(at.energy.precision), float(at.constant)])
+    errors = np.std(found, axis=0) / math.sqrt(8)
+    assert (np.abs(np.mean(found, axis=0)) < 4 * errors + 5e-3).all()
+    off = slope(
+        method, Offset(quadratic(precision), jnp.array(log_z + 0.5)), gaussian, state, jr.key(0)
+    )
+    assert abs(float(off.constant)) > 0.05
+
+
+def test_nces_loss_where_noise_is_the_truth_is_log_four(gaussian):
+    method = NoiseContrastiveEstimation(ratio=1, scale=1.0)
+    state = method.init(gaussian, jr.key(0))
+    log_z = log_normaliser_of_gaussian(1 / VARIANCE, 2)
+    energy = Offset(quadratic(1 / VARIANCE), jnp.array(log_z))
+    loss, _ = method.loss(energy, gaussian, state, jr.key(0))
+    assert float(loss) == pytest.approx(math.log(4), abs=1e-3)
+
+
+def test_nces_network_is_self_normalising():
+    """log Z of a trained network, by quadrature, is near 0: the offset has learned it."""
+    law = Law("half_moons")
+    x = law.draw(4_000, jr.key(0))
+    units = standardised(x)
+    recipe = dataclasses.replace(METHODS["nce"], updates=1_500)
+    network = Confined(FourierMLP(2, key=jr.key(1)))
+    z = jnp.asarray(units.standardise(x), jnp.float32)
+    fit = train(recipe, network, z, key=jr.key(2))
+    found = normalise(fit.energy, law.grid(), units)
+    assert abs(found.log_z) < 0.05 and found.log_z_error < 1e-3
+
+
+# exact likelihood
+
+
+def test_mle_stands_still_at_the_datas_own_precision(gaussian):
+    """Its slope is E_data[|x|^2 / 2] - E_model[|x|^2 / 2], wherever the grid's shift lies."""
+    method = MaximumLikelihood(margin=4.0)
+    state = method.init(gaussian, jr.key(0))
+    found = [
+        float(slope(method, quadratic(1 / VARIANCE), gaussian, state, jr.key(k)).precision)
+        for k in range(4)
+    ]
+    assert np.abs(found).max() < 2e-3
+    off = float(slope(method, quadratic(1.0), gaussian, state, jr.key(0)).precision)
+    assert off == pytest.approx(VARIANCE - 1, abs=5e-3)
+
+
+def test_mle_says_what_it_needs():
+    with pytest.raises(ValueError, match="1 or 2 columns"):
+        MaximumLikelihood().init(jnp.zeros((5, 3)), jr.key(0))

@@ -175,10 +175,11 @@ def _take_folder(folder: Path, study: Study, sources: list[Source]) -> None:
 def _described(study: Study, sources, plan, points: Points | None, command: str) -> dict[str, Any]:
     """`study.json`: all that the report says of a study beside its numbers."""
     network = study.energy
-    kind = f"{network.num_features} random Fourier features (bandwidth {network.bandwidth:g})"
+    inputs = f"{network.num_features} random Fourier features (bandwidth {network.bandwidth:g})"
     energy = (
-        f"perceptron on {kind if network.num_features else 'the coordinates'}, "
-        f"{network.depth} hidden layers of {network.width}, silu, inside a Gaussian of {network.tau:g} standard deviations"
+        f"perceptron on {inputs if network.num_features else 'the coordinates'}, "
+        f"{network.depth} hidden layers of {network.width}, silu, "
+        f"inside a Gaussian of {network.tau:g} standard deviations"
     )
     first = {spec["method"]: spec for spec in plan.values()}
     return {

@@ -79,6 +79,26 @@ def test_the_checkpoint_of_another_run_is_not_taken_up(data, tmp_path):
     assert steps[0] == 250
 
 
+def test_the_checkpoint_of_another_energy_is_not_taken_up(data, tmp_path):
+    """Of the same network with other weights: all else, the key too, is the same."""
+    saved = tmp_path / "run"
+    train(short("nce", 300), energy(), data, key=jr.key(2), saved=saved, save_every=0)
+    other, options = (
+        Confined(FourierMLP(2, num_features=8, width=8, key=jr.key(7))),
+        {"key": jr.key(2)},
+    )
+    fit = train(short("nce", 300), other, data, saved=saved, **options)
+    assert same(fit.energy, train(short("nce", 300), other, data, **options).energy)
+
+
+def test_a_sick_run_is_sick_again_when_it_is_taken_up_again(data, tmp_path):
+    """In its last chunk, where nothing after it would notice."""
+    recipe = dataclasses.replace(short("dsm", 200), learning_rate=1e30)
+    options = {"key": jr.key(2), "saved": tmp_path / "run", "save_every": 0}
+    first, again = (train(recipe, energy(), data, **options) for _ in range(2))
+    assert first.trouble is not None and again.trouble == first.trouble
+
+
 def test_where_chunks_end_changes_nothing(data, monkeypatch):
     one = train(short("dsm", 300), energy(), data, key=jr.key(2))
     many = train(short("dsm", 300), energy(), data, key=jr.key(2), num_snapshots=7)
@@ -91,12 +111,13 @@ def test_another_key_is_another_run(data):
     assert not same(one.energy, two.energy)
 
 
-def test_a_step_on_the_cliff_is_stopped_within_two_chunks_and_explained(data):
+@pytest.mark.parametrize("step_size", [0.1, 0.3])
+def test_a_step_on_the_cliff_is_stopped_within_two_chunks_and_explained(step_size):
     x = Law("eight_gaussians").draw(1_000, jr.key(0))
     z = jnp.asarray(standardised(x).standardise(x), jnp.float32)
-    recipe = dataclasses.replace(METHODS["cd"], method=ContrastiveDivergence(step_size=0.3))
+    recipe = dataclasses.replace(METHODS["cd"], method=ContrastiveDivergence(step_size=step_size))
     fit = train(recipe, Confined(FourierMLP(2, key=jr.key(1))), z, key=jr.key(2), num_snapshots=12)
-    assert fit.trouble is not None and "step_size" in fit.trouble and "0.3" in fit.trouble
+    assert fit.trouble is not None and "step_size" in fit.trouble and f"{step_size}" in fit.trouble
     assert len(fit.losses) <= 500
     assert all(snapshot.step < len(fit.losses) for snapshot in fit.snapshots)
 

@@ -18,6 +18,14 @@ from ebmark.errors import UserError
 from ebmark.quadrature import Units
 from ebmark.serial import load_tree, read_header, save_tree
 
+_LIMITS = {  # of a network that a file may ask for
+    "num_features": (0, 10_000),
+    "bandwidth": (1e-6, 1e6),
+    "width": (1, 10_000),
+    "depth": (1, 64),
+    "tau": (1e-6, 1e6),
+}
+
 
 def new_energy(settings: dict[str, Any], dim: int, key: Key) -> Confined:
     """An untrained energy of the study's network, for standardised points."""
@@ -66,20 +74,42 @@ def load_model(path: Path) -> Model:
     header = read_header(path)
     damaged = UserError(f"{path}: its header is not that of a model; make it with `ebmark fit`")
     try:
-        if header["kind"] != "model" or not 1 <= int(header["dim"]) <= 100_000:
+        spec, dim, columns = header["spec"], header["dim"], header["columns"]
+        if header["kind"] != "model" or not _is_plausible(spec, dim, columns):
             raise damaged
-        spec, dim, columns = header["spec"], int(header["dim"]), header["columns"]
         recipe = recipes.with_changes(spec["method"], spec["training"])
-        if max(v for v in spec["energy"].values()) > 10_000:
-            raise damaged
         skeleton = eqx.filter_eval_shape(_untrained, recipe.method, spec["energy"], dim, jr.key(0))
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError, UserError):
         raise damaged from None
     arrays, static = eqx.partition(skeleton, lambda leaf: isinstance(leaf, jax.ShapeDtypeStruct))
     units = (np.zeros(dim), np.zeros(dim))
     arrays, (mean, scale) = load_tree(path, (arrays, units))
-    names = None if columns is None else tuple(str(column) for column in columns)
+    names = None if columns is None else tuple(columns)
     return Model(eqx.combine(arrays, static), Units(mean, scale), spec, names)
+
+
+def _is_plausible(spec: Any, dim: Any, columns: Any) -> bool:
+    """Whether a header from a stranger has the types and sizes of one of ours."""
+    if type(dim) is not int or not 1 <= dim <= 100_000:
+        return False
+    named = columns is None or (
+        isinstance(columns, list)
+        and len(columns) == dim
+        and all(isinstance(column, str) for column in columns)
+    )
+    energy, step_size = spec["energy"], spec["langevin"]["step_size"]
+    counts = all(type(energy[key]) is int for key in ("num_features", "width", "depth"))
+    return (
+        named
+        and isinstance(spec["method"], str)
+        and isinstance(spec["training"], dict)
+        and isinstance(energy, dict)
+        and set(energy) == _LIMITS.keys()
+        and counts
+        and all(lowest <= energy[key] <= highest for key, (lowest, highest) in _LIMITS.items())
+        and isinstance(step_size, float)
+        and 0 < step_size < 1e6
+    )
 
 
 def _untrained(method, settings: dict[str, Any], dim: int, key: Key) -> Energy:

@@ -40,7 +40,7 @@ class AbstractMethod(eqx.Module):
 
     @abc.abstractmethod
     def evaluations(self, batch: int, dim: int) -> float:
-        """Network evaluations an update, in forward passes of one point (a backward is two)."""
+        """Network evaluations an update, in forward passes of one point, as XLA counts them."""
 
     def trouble(self, losses: Float[np.ndarray, " steps"], state: State) -> str | None:
         """Why the last steps say that this run is diverging, and what to change; or None."""

@@ -23,7 +23,7 @@ from ebmark.methods import METHODS
 from ebmark.points import Points
 from ebmark.progress import Progress
 from ebmark.provenance import device, source_hash, versions
-from ebmark.sources import Law, Own, Source
+from ebmark.sources import Law, Own, Source, load_source
 from ebmark.study import Study, cell_name, cell_specs, validated
 from ebmark.threads import single
 
@@ -229,19 +229,11 @@ def _dataset_about(source: Source, plan: dict[str, dict]) -> dict[str, Any]:
 
 def _floors_wanted(folder: Path, plan: dict[str, dict]):
     """For each dataset of the plan: its source, the points compared, and the metrics."""
-    from ebmark.sources import load_source
-
     seen: dict[str, dict] = {spec["dataset"]: spec for spec in plan.values()}
     for spec in seen.values():
         source, number = load_source(spec, folder), spec["transport_points"]
         metrics = ["w1", "w2", "sliced_w2"]
         if isinstance(source, Own):
-            number = min(number, len(source.split(1, number, _any_key())[1]))
+            number = min(number, source.num_held_out)
             metrics.append("mmd")
         yield source, number, metrics
-
-
-def _any_key():
-    import jax
-
-    return jax.random.key(0)

@@ -88,6 +88,10 @@ class Own:
     def fingerprint(self) -> str:
         return hashlib.sha256(np.ascontiguousarray(self.points).tobytes()).hexdigest()
 
+    @property
+    def num_held_out(self) -> int:
+        return max(1, round(HELD_OUT * len(self.points)))
+
     def draw(self, num: int, key: Key) -> Float[np.ndarray, "n dim"]:
         """Points without replacement; at most as many as there are."""
         order = np.asarray(jr.permutation(key, len(self.points)))
@@ -96,7 +100,7 @@ class Own:
     def split(self, num_train: int, num_test: int, key: Key):
         """Training points and held-out ones: disjoint, a fifth held out, capped at the numbers."""
         shuffled = self.draw(len(self.points), key)
-        held_out = max(1, round(HELD_OUT * len(shuffled)))
+        held_out = self.num_held_out
         return shuffled[held_out:][:num_train], shuffled[:held_out][:num_test]
 
     def local_scale(self) -> float:

@@ -33,11 +33,11 @@ def cache_folder() -> Path:
     return Path(base) / "ebmark"
 
 
-def keep_compiled_programs() -> None:
+def keep_compiled_programs(name: str = "xla") -> None:
     """Turn JAX's persistent compilation cache on; a folder that cannot be made is done without."""
     import jax
 
-    folder = cache_folder() / "xla"
+    folder = cache_folder() / name
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError:

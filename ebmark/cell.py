@@ -19,6 +19,7 @@ import ebmark
 from ebmark import recipes
 from ebmark._types import Energy, Key
 from ebmark.files import write_whole
+from ebmark.methods import Recipe
 from ebmark.metrics import SAMPLE_METRICS, density_metrics
 from ebmark.model import Model, new_energy, save_model
 from ebmark.provenance import device, source_hash, versions
@@ -44,12 +45,14 @@ def run_cell(folder: Path, name: str, spec: dict, progress: Progress = lambda wh
     source = load_source(spec, folder)
     train_x, test_x = source.split(spec["num_train"], spec["num_samples"], keys["data"])
     units = standardised(train_x)
-    energy = new_energy(spec["energy"], source.dim, keys["energy"])
+    train_z = jnp.asarray(units.standardise(train_x), jnp.float32)
     recipe = recipes.with_changes(spec["method"], spec["training"])
+    inputs = source.dim + recipe.method.extra_inputs
+    energy = new_energy(spec["energy"], inputs, keys["energy"])
     fit = train(
         recipe,
         energy,
-        jnp.asarray(units.standardise(train_x), jnp.float32),
+        train_z,
         key=keys["training"],
         num_snapshots=spec["snapshots"],
         progress=lambda step, updates: progress("training", step / updates),
@@ -59,7 +62,7 @@ def run_cell(folder: Path, name: str, spec: dict, progress: Progress = lambda wh
     densities: list[Normalised] = []
     if source.dim <= 2:
         for snapshot in fit.snapshots:
-            progress("quadrature", snapshot.step / recipe.updates)
+            progress("quadrature", snapshot.step / max(recipe.updates, 1))
             densities.append(normalise(snapshot.energy, source.grid(), units))
             rows += _density_rows(source, units, snapshot, densities[-1], test_x)
     if densities and trouble is None and not math.isfinite(densities[-1].log_z):
@@ -69,22 +72,25 @@ def run_cell(folder: Path, name: str, spec: dict, progress: Progress = lambda wh
     if trouble is None:
         more, found, trouble = _samples(spec, source, units, fit, densities, test_x, keys, progress)
         rows, arrays = rows + more, arrays | found
+    if trouble is None:
+        more, found = _own(recipe, source, units, fit, train_z, test_x, spec, keys["own"])
+        rows, arrays = rows + more, arrays | found
     if trouble is not None:
         rows = [row for row in rows if row[0] < recipe.updates]
         rows += [(recipe.updates, metric, math.nan) for metric in _final_metrics(source)]
     model = None
     if fit.snapshots:
-        model = Model(fit.energy, units, spec, None)
+        model = Model(fit.energy, units, spec | {"num_train": len(train_x)}, None)
     _write(folder, name, spec, rows, trouble, arrays, model)
 
 
 def _keys(seed: int) -> dict[str, Key]:
     """The streams of a seed, by name; that of training is each method's own to spend."""
-    names = ("data", "energy", "training", "start", "chains", "exact")
+    names = ("data", "energy", "training", "start", "chains", "exact", "own")
     return dict(zip(names, jr.split(jr.key(seed), len(names)), strict=True))
 
 
-def _training_rows(fit: Fit, recipe, dim: int) -> Rows:
+def _training_rows(fit: Fit, recipe: Recipe, dim: int) -> Rows:
     rows: Rows = []
     for snapshot in fit.snapshots:
         evaluations = recipe.method.evaluations(recipe.batch, dim) * snapshot.step
@@ -171,6 +177,21 @@ def _samples(spec, source, units, fit, densities, test_x, keys, progress):
             rows.append((step, f"{metric}_exact", function(arrays["exact"][:num], test_x[:num])))
         progress("transport", 1.0)
     return rows, arrays, None
+
+
+def _own(recipe: Recipe, source: Source, units: Units, fit: Fit, train_z, test_x, spec, key: Key):
+    """What the method itself prescribes: its sampler's samples, scored, and its diagnostics."""
+    last, (sample_key, look_key) = fit.snapshots[-1], jr.split(key)
+    found = eqx.filter_jit(recipe.method.diagnostics)(last.trainable, fit.state, train_z, look_key)
+    rows: Rows = [(last.step, metric, float(value)) for metric, value in found.items()]
+    draw = eqx.filter_jit(recipe.method.sample)
+    z = draw(last.trainable, fit.state, spec["num_samples"], sample_key)
+    if z is None:
+        return rows, {}
+    drawn, num = units.restore(np.asarray(z)), spec["transport_points"]
+    for metric, function in _sample_metrics(source).items():
+        rows.append((last.step, f"{metric}_own", function(drawn[:num], test_x[:num])))
+    return rows, {"own": drawn}
 
 
 def _final_metrics(source: Source) -> list[str]:

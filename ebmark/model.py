@@ -43,7 +43,7 @@ class Model:
 
     energy: Energy
     units: Units
-    spec: dict[str, Any]  # `energy`, `method`, `training` and `langevin` of a cell's spec
+    spec: dict[str, Any]  # `energy`, `method`, `training`, `langevin`, `num_train` of a cell's spec
     columns: tuple[str, ...] | None = None
 
     @property
@@ -64,7 +64,9 @@ def save_model(path: Path, model: Model) -> None:
         "ebmark": ebmark.__version__,
         "dim": model.dim,
         "columns": None if model.columns is None else list(model.columns),
-        "spec": {k: model.spec[k] for k in ("method", "energy", "training", "langevin")},
+        "spec": {
+            k: model.spec[k] for k in ("method", "energy", "training", "langevin", "num_train")
+        },
     }
     save_tree(path, header, (eqx.filter(model.energy, eqx.is_array), tuple(model.units)))
 
@@ -78,7 +80,7 @@ def load_model(path: Path) -> Model:
         if header["kind"] != "model" or not _is_plausible(spec, dim, columns):
             raise damaged
         recipe = recipes.with_changes(spec["method"], spec["training"])
-        skeleton = eqx.filter_eval_shape(_untrained, recipe.method, spec["energy"], dim, jr.key(0))
+        skeleton = eqx.filter_eval_shape(_untrained, recipe.method, spec, dim, jr.key(0))
     except (KeyError, TypeError, ValueError, OverflowError, UserError):
         raise damaged from None
     arrays, static = eqx.partition(skeleton, lambda leaf: isinstance(leaf, jax.ShapeDtypeStruct))
@@ -103,6 +105,8 @@ def _is_plausible(spec: Any, dim: Any, columns: Any) -> bool:
         named
         and isinstance(spec["method"], str)
         and isinstance(spec["training"], dict)
+        and type(spec["num_train"]) is int
+        and 1 <= spec["num_train"] <= 100_000_000
         and isinstance(energy, dict)
         and set(energy) == _LIMITS.keys()
         and counts
@@ -112,8 +116,9 @@ def _is_plausible(spec: Any, dim: Any, columns: Any) -> bool:
     )
 
 
-def _untrained(method, settings: dict[str, Any], dim: int, key: Key) -> Energy:
+def _untrained(method, spec: dict[str, Any], dim: int, key: Key) -> Energy:
     """The energy that training would start from; only its shapes are wanted."""
-    data = jnp.zeros((64, dim))
-    trainable = method.wrap(new_energy(settings, dim, key), data, key)
+    data = jnp.zeros((spec["num_train"], dim))
+    energy = new_energy(spec["energy"], dim + method.extra_inputs, key)
+    trainable = method.wrap(energy, data, key)
     return method.density(trainable, method.init(data, key))

@@ -52,5 +52,5 @@ def _check(what: str, value: Any, default: Any) -> None:
         raise UserError(f"{what} must be a number")
     if value is not None and (not value >= 0 or value == float("inf")):
         raise UserError(f"{what} must be a finite number of 0 or more, not {value!r}")
-    if isinstance(default, int) and value == 0:
+    if isinstance(default, int) and value == 0 and default > 0:
         raise UserError(f"{what} must be at least 1, not 0")

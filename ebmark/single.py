@@ -35,7 +35,9 @@ def fit_points(path: Path, out: Path, *, method: str, steps: int | None, seed: i
     """`ebmark fit`."""
     if steps is not None and steps < 1:
         raise UserError(f"--steps must be at least 1, not {steps}")
-    recipe = recipes.with_changes(method, {} if steps is None else {"updates": steps})
+    recipe = recipes.with_changes(method, {})
+    if steps is not None and recipe.updates:
+        recipe = dataclasses.replace(recipe, updates=steps)
     points = read_points(path)
     _say(points.notes)
     source = Own(path.stem, points.x)
@@ -50,7 +52,7 @@ def fit_points(path: Path, out: Path, *, method: str, steps: int | None, seed: i
     units, settings = standardised(train_x), dataclasses.asdict(Network())
     fitted = train(
         recipe,
-        new_energy(settings, source.dim, energy_key),
+        new_energy(settings, source.dim + recipe.method.extra_inputs, energy_key),
         jnp.asarray(units.standardise(train_x), jnp.float32),
         key=train_key,
         progress=_progress,
@@ -61,6 +63,7 @@ def fit_points(path: Path, out: Path, *, method: str, steps: int | None, seed: i
         return 1
     spec = {
         "method": method,
+        "num_train": len(train_x),
         "energy": settings,
         "training": recipes.as_dict(recipe),
         "langevin": {"steps": 2_000, "step_size": float(f"{source.local_scale() ** 2 / 10:.3g}")},

@@ -131,8 +131,9 @@ def cell_specs(study: Study, sources: list[Source], points_file: str | None) -> 
                 if method == "mle" and source.dim > 2:
                     continue
                 changes = study.recipes.get(method, {})
-                updates = {} if study.steps is None else {"updates": study.steps}
-                recipe = recipes.with_changes(method, updates | changes)
+                recipe = recipes.with_changes(method, changes)
+                if study.steps is not None and recipe.updates and "updates" not in changes:
+                    recipe = dataclasses.replace(recipe, updates=study.steps)
                 specs.append(
                     {
                         "dataset": source.name,

@@ -46,6 +46,7 @@ class Snapshot(NamedTuple):
     """The energy after `step` updates, and what it took: training alone, nothing compiled."""
 
     step: int
+    trainable: PyTree  # what was trained, averaged: what the method's own sampler wants
     energy: Energy
     seconds: float
     cpu_seconds: float
@@ -131,6 +132,8 @@ def train(
     and taken up from there, with the same result, bit for bit, as if it had never stopped.
     """
     wrap_key, init_key, loop_key = jr.split(key, 3)
+    if recipe.updates == 0:
+        return _fit_at_once(recipe, energy, data, wrap_key, init_key)
     params, static = eqx.partition(recipe.method.wrap(energy, data, wrap_key), eqx.is_inexact_array)
     advance = functools.partial(_advance, static=static, recipe=recipe, data=data, key=loop_key)
 
@@ -167,16 +170,35 @@ def train(
         progress(stop, recipe.updates)
 
     snapshots = [
-        Snapshot(
-            mark,
-            recipe.method.density(eqx.combine(average, static), carry.method_state),
-            *(float(second) for second in clock),
-        )
+        _snapshot(recipe, mark, eqx.combine(average, static), carry.method_state, clock)
         for mark, average, clock in zip(marks, record.averages, record.clocks, strict=True)
         if clock[0] > 0  # it was reached, in good health
     ]
     done = record.losses[: int(carry.step)]
     return Fit(snapshots, done, carry.method_state, trouble, compile_seconds)
+
+
+def _snapshot(recipe: Recipe, step: int, trainable: PyTree, state: State, clock) -> Snapshot:
+    density = recipe.method.density(trainable, state)
+    return Snapshot(step, trainable, density, *(float(second) for second in clock))
+
+
+def _fit_at_once(recipe: Recipe, energy: Energy, data, wrap_key: Key, init_key: Key) -> Fit:
+    """A method without updates: its `wrap`, compiled by a first call, is the fit."""
+    wrap, started = eqx.filter_jit(recipe.method.wrap), time.perf_counter()
+    state = eqx.filter_jit(recipe.method.init)(data, init_key)
+    jax.block_until_ready(wrap(energy, data, wrap_key))
+    compile_seconds = time.perf_counter() - started
+    clock = np.array([time.perf_counter(), time.process_time()])
+    trainable = jax.block_until_ready(wrap(energy, data, wrap_key))
+    clock = np.array([time.perf_counter(), time.process_time()]) - clock
+    snapshots, trouble = [_snapshot(recipe, 0, trainable, state, clock)], None
+    if not all(
+        np.isfinite(leaf).all()
+        for leaf in jax.tree.leaves(eqx.filter(trainable, eqx.is_inexact_array))
+    ):
+        snapshots, trouble = [], "the fit is not finite: the data may hold huge or equal numbers"
+    return Fit(snapshots, np.zeros(0, np.float32), state, trouble, compile_seconds)
 
 
 def _trouble(recipe: Recipe, carry: Carry, losses: np.ndarray, step: int, stop: int) -> str | None:

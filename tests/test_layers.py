@@ -30,7 +30,8 @@ MAY_IMPORT = {  # a module, or a folder as a whole, and what of ebmark it may im
     "recipes": {"errors", "methods"},
     "model": LOW | {"energies", "quadrature", "recipes", "serial"},
     "cell": LOW
-    | {"metrics", "model", "provenance", "quadrature", "recipes", "samplers", "sources", "train"},
+    | {"methods", "metrics", "model", "provenance", "quadrature", "recipes", "samplers"}
+    | {"sources", "train"},
     "worker": {"cell", "claims", "files", "threads"},
     "floors": {"datasets", "files", "metrics", "sources"},
     "study": {"datasets", "errors", "methods", "provenance", "recipes", "sources"},
@@ -82,4 +83,5 @@ def test_the_report_needs_no_jax():
 def test_files_hold_one_idea():
     for module, path in modules():
         lines = len(path.read_text().splitlines())
-        assert lines <= (60 if module == "methods" else 320), f"{path}: {lines} lines"
+        short = module == "methods" and path.name != "_base.py"
+        assert lines <= (60 if short else 320), f"{path}: {lines} lines"

@@ -37,6 +37,7 @@ def spec_of(method):
         "energy": NETWORK,
         "training": recipes.as_dict(METHODS[method]),
         "langevin": {"steps": 10, "step_size": 0.01},
+        "num_train": 64,
     }
 
 

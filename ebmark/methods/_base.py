@@ -2,6 +2,7 @@
 
 import abc
 import dataclasses
+from typing import ClassVar
 
 import equinox as eqx
 import numpy as np
@@ -16,6 +17,8 @@ class AbstractMethod(eqx.Module):
     All data are in standardised units. A method whose trainable thing is not the energy alone
     (an offset, a noise level as input, a temperature) says so in `wrap` and `density`.
     """
+
+    extra_inputs: ClassVar[int] = 0  # what the energy is told beside the point, as a noise level
 
     def init(self, data: Float[Array, "n dim"], key: Key) -> State:
         """What the loss carries from step to step. Nothing, by default."""
@@ -42,6 +45,20 @@ class AbstractMethod(eqx.Module):
     def evaluations(self, batch: int, dim: int) -> float:
         """Network evaluations an update, in forward passes of one point, as XLA counts them."""
 
+    def sample(
+        self, trainable: PyTree, state: State, num: int, key: Key
+    ) -> Float[Array, "num dim"] | None:
+        """Samples by the method's own prescribed sampler; None where it prescribes none."""
+        del trainable, state, num, key
+        return None
+
+    def diagnostics(
+        self, trainable: PyTree, state: State, data: Float[Array, "n dim"], key: Key
+    ) -> dict[str, Scalar]:
+        """What the method can say of its own health at the end: metric -> number."""
+        del trainable, state, data, key
+        return {}
+
     def trouble(self, losses: Float[np.ndarray, " steps"], state: State) -> str | None:
         """Why the last steps say that this run is diverging, and what to change; or None."""
         del losses, state
@@ -50,7 +67,10 @@ class AbstractMethod(eqx.Module):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """A method and how it is trained: what a name in the registry stands for."""
+    """A method and how it is trained: what a name in the registry stands for.
+
+    With 0 updates nothing is trained by gradients: `wrap` is the fit.
+    """
 
     method: AbstractMethod
     updates: int = 5_000

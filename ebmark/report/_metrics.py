@@ -79,10 +79,10 @@ def meaning(metric: str) -> Meaning:
     """What a metric is called and says, its sampler and steps included: `w1_langevin_500`."""
     if metric in METRICS:
         return METRICS[metric]
-    for sampler in ("langevin", "exact"):
+    for sampler in ("langevin", "exact", "own"):
         stem, found, steps = metric.partition("_" + sampler)
         if found and stem in METRICS:
-            label = sampler.replace("langevin", "Langevin")
+            label = sampler.replace("langevin", "Langevin").replace("own", "the method\u2019s own")
             label += f" {int(steps[1:]):,}" if steps[1:].isdigit() else ""
             base = METRICS[stem]
             says = f"{base.says} Here of {label} samples of the model."
@@ -92,4 +92,4 @@ def meaning(metric: str) -> Meaning:
 
 def stem(metric: str) -> str:
     """The metric without its sampler: `w1` of `w1_langevin_500`."""
-    return metric.partition("_langevin")[0].removesuffix("_exact")
+    return metric.partition("_langevin")[0].removesuffix("_exact").removesuffix("_own")

@@ -42,9 +42,10 @@ def spec_of(method):
 
 
 def model_of(method, dim=2):
-    recipe, data = METHODS[method], jnp.zeros((20, dim))
-    trainable = recipe.method.wrap(new_energy(NETWORK, dim, jr.key(4)), data, jr.key(5))
-    energy = recipe.method.density(trainable, None)  # of none here does the state matter
+    recipe, data = METHODS[method], jr.normal(jr.key(3), (64, dim))
+    network = new_energy(NETWORK, dim + recipe.method.extra_inputs, jr.key(4))
+    trainable = recipe.method.wrap(network, data, jr.key(5))
+    energy = recipe.method.density(trainable, recipe.method.init(data, jr.key(6)))
     units = Units(np.arange(dim) + 1 / 3, np.full(dim, np.pi))  # digits that float32 has not
     columns = tuple(f"column {i}" for i in range(dim))
     return Model(energy, units, spec_of(method), columns)

@@ -122,12 +122,6 @@ def test_a_step_on_the_cliff_is_stopped_within_two_chunks_and_explained(step_siz
     assert all(snapshot.step < len(fit.losses) for snapshot in fit.snapshots)
 
 
-@pytest.mark.parametrize("name", METHODS)
-def test_a_healthy_run_is_not_stopped(data, name):
-    fit = train(short(name), energy(), data, key=jr.key(2))
-    assert fit.trouble is None and len(fit.losses) == 600
-
-
 def test_a_learning_rate_without_bounds_ends_in_a_sentence(data):
     recipe = dataclasses.replace(short("dsm"), learning_rate=1e30)
     fit = train(recipe, energy(), data, key=jr.key(2), num_snapshots=3)

@@ -9,9 +9,9 @@ from ebmark.methods._nce import NoiseContrastiveEstimation as NoiseContrastiveEs
 from ebmark.methods._pcd import PersistentContrastiveDivergence as PersistentContrastiveDivergence
 
 METHODS: dict[str, Recipe] = {
-    "cd": Recipe(method=ContrastiveDivergence(), updates=3_000),
+    "cd": Recipe(method=ContrastiveDivergence(), updates=2_500),
     "pcd": Recipe(method=PersistentContrastiveDivergence(), updates=3_000, ema=0.999),
     "dsm": Recipe(method=DenoisingScoreMatching()),
     "nce": Recipe(method=NoiseContrastiveEstimation()),
-    "mle": Recipe(method=MaximumLikelihood(), updates=1_500, batch=2_048, learning_rate=5e-3),
+    "mle": Recipe(method=MaximumLikelihood(), updates=1_200, batch=1_024, learning_rate=1e-2),
 }

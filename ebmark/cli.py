@@ -25,6 +25,7 @@ def run(
     out: Path | None = None,
     quick: bool = False,
     jobs: int | None = None,
+    plugin: tuple[Path, ...] = (),
     plain: bool = False,
 ) -> int:
     """Run a study: train, sample, score, report. What was run before is not run again.
@@ -39,8 +40,10 @@ def run(
         out: the folder of the results; runs/STUDY if not given.
         quick: 2 seeds, 1,000 updates, 500 points in the exact transport.
         jobs: cells at a time, each in a process of one thread; the number of cores if not given.
+        plugin: Python files with METHODS or DATASETS of your own, to be named beside the built-in.
         plain: plain lines in place of the live bar.
     """
+    _load(plugin)
     from ebmark.study import QUICK, STUDIES, read_study
 
     if Path(study).suffix == ".toml":
@@ -65,15 +68,17 @@ def run(
             chosen, name=f"{chosen.name}-{name}", title=f"{name}: your points"
         )
     folder = out if out is not None else Path("runs") / chosen.name
-    return _run(chosen, folder, points, name, jobs or os.cpu_count() or 1, plain)
-
-
-def _run(study: Any, folder: Path, points: Any, name: str, jobs: int, plain: bool) -> int:
-    from ebmark.driver import finish, prepare, run_plan
-    from ebmark.summary import print_summary
+    from ebmark.driver import prepare
 
     command = shlex.join(["ebmark", *sys.argv[1:]])
-    plan = prepare(study, folder, points, name, command)
+    plan = prepare(chosen, folder, points, name, command, plugin)
+    return _run(folder, plan, jobs or os.cpu_count() or 1, plain)
+
+
+def _run(folder: Path, plan: dict[str, dict], jobs: int, plain: bool) -> int:
+    from ebmark.driver import finish, run_plan
+    from ebmark.summary import print_summary
+
     try:
         ended = run_plan(folder, plan, jobs, plain=plain)
     except KeyboardInterrupt:
@@ -117,6 +122,7 @@ def fit(
     method: str = "nce",
     steps: int | None = None,
     seed: int = 0,
+    plugin: tuple[Path, ...] = (),
 ) -> int:
     """Train one energy on your points; a fifth of them is held out to score it.
 
@@ -126,7 +132,9 @@ def fit(
         method: one of `ebmark list`.
         steps: updates, in place of the recipe's own.
         seed: of the split, the initial energy and the training.
+        plugin: Python files with METHODS of your own.
     """
+    _load(plugin)
     from ebmark.single import fit_points
 
     return fit_points(points, out, method=method, steps=steps, seed=seed)
@@ -140,6 +148,7 @@ def sample(
     sampler: str | None = None,
     steps: int = 2_000,
     seed: int = 0,
+    plugin: tuple[Path, ...] = (),
 ) -> int:
     """Draw new points from a model file.
 
@@ -150,7 +159,9 @@ def sample(
         sampler: exact (1 or 2 columns; its default there), langevin or mala.
         steps: of langevin and mala.
         seed: the same seed gives the same points.
+        plugin: Python files with METHODS of your own, where the model was fitted by one.
     """
+    _load(plugin)
     from ebmark.single import sample_model
 
     return sample_model(model, out, n=n, sampler=sampler, steps=steps, seed=seed)
@@ -203,6 +214,15 @@ def main() -> int:
     except BrokenPipeError:  # the reader of our output has gone, as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+
+
+def _load(plugin: tuple[Path, ...]) -> None:
+    """A person's own methods and laws, entered beside the built-in ones."""
+    if plugin:
+        from ebmark.plugins import load
+
+        for path in plugin:
+            load(path)
 
 
 def _read(path: Path) -> Any:

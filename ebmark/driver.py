@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 import ebmark
-from ebmark import table
+from ebmark import plugins, table
 from ebmark.catalogue import about
 from ebmark.claims import is_done
 from ebmark.errors import UserError
@@ -40,11 +40,19 @@ class Outcome:
     failed: dict[str, str]  # cell -> the last line of its error
 
 
-def prepare(study: Study, folder: Path, points: Points | None, name: str, command: str) -> dict:
+def prepare(
+    study: Study,
+    folder: Path,
+    points: Points | None,
+    name: str,
+    command: str,
+    plugin_files: tuple[Path, ...] = (),
+) -> dict:
     """Write the plan and the description of a study into its folder; the plan, name -> spec.
 
-    With `points`, a person's own, they are the study's only dataset, called `name`. Raises
-    UserError if the folder cannot be written, or holds something else.
+    With `points`, a person's own, they are the study's only dataset, called `name`. The workers
+    will load the `plugin_files`, which are copied into the folder. Raises UserError if the folder
+    cannot be written, or holds something else.
     """
     study = validated(study)
     sources: list[Source] = [Law(dataset) for dataset in study.datasets]
@@ -56,6 +64,7 @@ def prepare(study: Study, folder: Path, points: Points | None, name: str, comman
     if not plan:
         raise UserError("no cells to run: mle needs data of 1 or 2 columns; add a method")
     _take_folder(folder, study, sources)
+    plugins.keep(plugin_files, folder)
     if points_file is not None and not (folder / points_file).exists():
         with atomic_path(folder / points_file) as path, open(path, "wb") as file:
             np.save(file, sources[0].points)

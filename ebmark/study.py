@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import pydantic
 
-from ebmark import recipes
+from ebmark import plugins, recipes
 from ebmark.datasets import DATASETS
 from ebmark.errors import UserError, unknown
 from ebmark.methods import METHODS
@@ -152,8 +152,15 @@ def cell_specs(study: Study, sources: list[Source], points_file: str | None) -> 
                         "versions": versions(),
                         "source": source_hash(),
                     }
+                    | _from_plugins(method, source.name)
                 )
     return specs
+
+
+def _from_plugins(*names: str) -> dict[str, Any]:
+    """The spec's part that says whose code served the cell beside ebmark's own."""
+    found = plugins.origin(*names)
+    return {"plugins": found} if found else {}
 
 
 def cell_name(spec: dict) -> str:

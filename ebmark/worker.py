@@ -23,8 +23,10 @@ def main() -> int:
     threads.pin(index)
     _die_with(os.getppid())
     threads.keep_compiled_programs()
+    from ebmark import plugins
     from ebmark.cell import run_cell
 
+    plugins.load_kept(folder)
     plan = json.loads((folder / "plan.json").read_text())
     for name, spec in plan.items():
         if is_done(folder, name):

@@ -32,9 +32,10 @@ MAY_IMPORT = {  # a module, or a folder as a whole, and what of ebmark it may im
     "cell": LOW
     | {"methods", "metrics", "model", "provenance", "quadrature", "recipes", "samplers"}
     | {"sources", "train"},
-    "worker": {"cell", "claims", "files", "threads"},
+    "plugins": {"datasets", "errors", "methods"},
+    "worker": {"cell", "claims", "files", "plugins", "threads"},
     "floors": {"datasets", "files", "metrics", "sources"},
-    "study": {"datasets", "errors", "methods", "provenance", "recipes", "sources"},
+    "study": {"datasets", "errors", "methods", "plugins", "provenance", "recipes", "sources"},
     "catalogue": {"datasets", "methods", "samplers", "study"},
     "progress": {"claims"},
     # what reads the results folder knows nothing of models

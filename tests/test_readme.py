@@ -3,6 +3,11 @@
 import re
 from pathlib import Path
 
+import jax.random as jr
+
+from ebmark import plugins
+from ebmark.methods import METHODS
+
 README = Path(__file__).parent.parent / "README.md"
 
 
@@ -13,6 +18,16 @@ def test_the_readmes_example_trains_samples_and_scores(capsys):
     w1, kl = (float(word) for word in capsys.readouterr().out.split())
     assert w1 < 0.11  # the floor's 95 % range ends at .073; Langevin of 2,000 steps adds some
     assert 0 < kl < 0.015
+
+
+def test_the_readmes_plugin_is_one(tmp_path):
+    code = re.search(r"```py\n(.*?)```", README.read_text(), re.DOTALL).group(1)
+    (tmp_path / "my_loss.py").write_text(code)
+    plugins.load(tmp_path / "my_loss.py")
+    recipe = METHODS.pop("mine")
+    x = jr.normal(jr.key(0), (64, 2))
+    loss, _ = recipe.method.loss(lambda x: 0.5 * x @ x / (1 + 0.1**2), x, None, jr.key(1))
+    assert 0.5 * 0.1**2 < float(loss) < 2  # its least is about the dimension over 2
 
 
 def test_what_the_readme_names_is_there():

@@ -24,7 +24,8 @@ def print_summary(folder: Path) -> None:
         ]
         printed = Table(title=f"{dataset}: medians over seeds", title_justify="left")
         for column in ("method", *shown, "seeds", "diverged"):
-            printed.add_column(column, justify="left" if column == "method" else "right")
+            justify = "left" if column == "method" else "right"
+            printed.add_column(column.replace("_", " "), justify=justify)
         for method in study["methods"]:
             values = rows[rows["method"] == method]
             if values.empty:

@@ -716,3 +716,17 @@ def test_importing_is_light():
     path = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
     done = subprocess.run([sys.executable, "-c", code], env=path, capture_output=True, text=True)
     assert done.stdout.strip() == "set()", done.stderr
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("suffix", [".csv", ".npy"])
+def test_ten_million_rows_are_sampled_down_and_it_says_so(tmp_path, suffix):
+    path, block = tmp_path / f"big{suffix}", np.random.default_rng(0).normal(size=(100_000, 2))
+    if suffix == ".npy":
+        np.save(path, np.tile(block.astype(np.float32), (100, 1)))
+    else:
+        text = "\n".join(f"{x:.3f},{y:.3f}" for x, y in block) + "\n"
+        path.write_text("x,y\n" + text * 100)
+    points = read_points(path)
+    assert points.x.shape == (1_000_000, 2)
+    assert any("10,000,000" in note and "1,000,000" in note for note in points.notes)

@@ -187,6 +187,37 @@ def evaluate(
     return evaluate_samples(samples, against=against, dataset=dataset, seed=seed)
 
 
+def check(
+    method: Positional[str],
+    /,
+    plugin: tuple[Path, ...] = (),
+    quick: bool = False,
+) -> int:
+    """Prove what can be proven of a method: health, a known optimum, its cost; then its KL.
+
+    Args:
+        method: one of `ebmark list`, or of a plugin.
+        plugin: Python files with METHODS of your own.
+        quick: leave out the KL on two laws, which takes a full training on each.
+    """
+    _load(plugin)
+    from ebmark.checks import checks
+    from ebmark.checks import quality as quality_on
+    from ebmark.errors import unknown
+    from ebmark.methods import METHODS
+    from ebmark.summary import print_checks
+    from ebmark.threads import keep_compiled_programs
+
+    if method not in METHODS:
+        raise unknown("method", method, METHODS)
+    keep_compiled_programs()
+    made = list(checks(method))
+    if not quick:
+        made += [quality_on(method, dataset) for dataset in ("eight_gaussians", "half_moons")]
+    print_checks(made, method)
+    return 0 if all(one.passed for one in made) else 1
+
+
 COMMANDS = {
     "run": run,
     "report": report,
@@ -194,6 +225,7 @@ COMMANDS = {
     "fit": fit,
     "sample": sample,
     "evaluate": evaluate,
+    "check": check,
 }
 
 

@@ -58,6 +58,16 @@ def print_catalogue(catalogue: dict[str, dict[str, str]]) -> None:
             console.print(f"  {name:{width}}  {line}", highlight=False, markup=False)
 
 
+def print_checks(rows: list[tuple[str, str, str, bool]], method: str) -> None:
+    """What was checked, found and wanted."""
+    printed = Table(title=f"{method}: checks", title_justify="left")
+    for column in ("check", "found", "wanted", ""):
+        printed.add_column(column, justify="right" if column == "found" else "left")
+    for what, found, wanted, passed in rows:
+        printed.add_row(what, found, wanted, "ok" if passed else "FAILED")
+    Console().print(printed)
+
+
 def print_scores(rows: list[tuple[str, float, dict | None]], title: str) -> None:
     """Metrics with their floors."""
     printed = Table(title=title, title_justify="left")

@@ -34,6 +34,7 @@ MAY_IMPORT = {  # a module, or a folder as a whole, and what of ebmark it may im
     | {"sources", "train"},
     "plugins": {"datasets", "errors", "methods"},
     "worker": {"cell", "claims", "files", "plugins", "threads"},
+    "checks": {"energies", "methods", "metrics", "quadrature", "sources", "train"},
     "floors": {"datasets", "files", "metrics", "sources"},
     "study": {"datasets", "errors", "methods", "plugins", "provenance", "recipes", "sources"},
     "catalogue": {"datasets", "methods", "samplers", "study"},

@@ -94,8 +94,8 @@ def test_the_table_has_the_numbers_of_the_results(folder):
     floors = load_study(folder)["floors"]["half_moons"]
     made = main(results, "half_moons", METHODS, {}, floors, SEEDS)
     assert [r.method for r in made.methods] == ["cd", "dsm", "nce"]
-    assert [r.method for r in made.oracles] == ["mle"]
-    assert all(len(r.cells) == len(made.heads) for r in [*made.methods, *made.oracles, made.floor])
+    assert [r.method for r in made.apart] == ["mle"]
+    assert all(len(r.cells) == len(made.heads) for r in [*made.methods, *made.apart, made.floor])
     assert sum(h.span for h in made.heads) == len(made.heads)
     for row in made.methods:
         s = summary(final(results, "half_moons", "kl")[row.method])
@@ -110,7 +110,7 @@ def test_best_is_marked_only_where_told_apart_and_never_the_oracle(folder):
     few = results[results["seed"] < 5]
     for rows, marks in ((results, {"nce"}), (few, set())):
         made = main(rows, "half_moons", METHODS, {}, {}, SEEDS)
-        kl = {r.method for r in [*made.methods, *made.oracles] if "best" in r.cells[0].kind}
+        kl = {r.method for r in [*made.methods, *made.apart] if "best" in r.cells[0].kind}
         assert kl == marks
     words = " ".join(answer(few, "half_moons", METHODS, None))
     assert "no outcome could tell them apart" in words

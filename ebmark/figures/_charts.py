@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from ebmark.figures._style import GREY, INK, PALE, PARTS, blank, colours, styled
-from ebmark.statistics import ORACLES, final, median_run, summary, worst_if_diverged
+from ebmark.statistics import ROLES, final, median_run, summary, worst_if_diverged
 
 PLAIN = FuncFormatter(lambda value, _: f"{value:g}")
 WIDTH = 4.9  # inches a dataset
@@ -96,7 +96,7 @@ def cost(table: pd.DataFrame, datasets: Sequence[str], methods: Sequence[str]) -
                 np.array([_quartiles(values[step]) for step in steps]).reshape(-1, 3).T
             )
             colour, mark = looks[method]
-            style = "--" if method in ORACLES else "-"
+            style = "--" if method in ROLES else "-"
             one.fill_between(
                 x,
                 low,
@@ -227,7 +227,7 @@ def _fades(num: int) -> list[str]:
 
 
 def _name(method: str) -> str:
-    return f"{method} (oracle)" if method in ORACLES else method
+    return f"{method} ({ROLES[method]})" if method in ROLES else method
 
 
 def _legend(figure: Figure, axes: Sequence[Axes]) -> None:

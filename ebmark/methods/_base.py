@@ -59,6 +59,14 @@ class AbstractMethod(eqx.Module):
         del trainable, state, data, key
         return {}
 
+    def gaussian_precision(self, variance: float, state: State) -> float | None:
+        r"""What E = lambda |x|^2 / 2 learns from N(0, `variance` I): 1 / variance, or its bias.
+
+        None where the question makes no sense. `ebmark check` asks it.
+        """
+        del state
+        return 1 / variance
+
     def trouble(self, losses: Float[np.ndarray, " steps"], state: State) -> str | None:
         """Why the last steps say that this run is diverging, and what to change; or None."""
         del losses, state

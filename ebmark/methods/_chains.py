@@ -1,5 +1,7 @@
 """What methods that learn from chains share: their cost, and the sign that the chains run away."""
 
+import math
+
 import equinox as eqx
 import numpy as np
 
@@ -15,6 +17,11 @@ class AbstractChainMethod(AbstractMethod):
 
     def evaluations(self, batch, dim):
         return batch * (2 * self.num_steps + 6)  # a gradient in x is two passes, not three
+
+    def gaussian_precision(self, variance, state):
+        """Where the kernel's stationary variance, s^2 / (1 - h / 2 s^2), is the data's."""
+        h = float(state.step_size)
+        return (1 - math.sqrt(1 - 2 * h / variance)) / h
 
     def trouble(self, losses, state):
         gap = float(np.mean(np.abs(losses)))

@@ -42,5 +42,8 @@ class DenoisingScoreMatching(AbstractMethod):
         error = state.sigma * slope - noise
         return 0.5 * jnp.mean(jnp.sum(error**2, axis=-1)), state
 
+    def gaussian_precision(self, variance, state):
+        return 1 / (variance + float(state.sigma) ** 2)
+
     def evaluations(self, batch, dim):
         return 6 * batch  # as XLA counts: an energy gradient is 2, its own gradient 4 more

@@ -12,7 +12,7 @@ from ebmark.report._metrics import METRICS, stem
 from ebmark.report._pictures import Book, Picture, data_uri, planes
 from ebmark.report._tables import details, flat, main, recipes
 from ebmark.report._words import answer, made_of
-from ebmark.statistics import ORACLES
+from ebmark.statistics import ROLES
 from ebmark.table import load_study, read
 
 _HERE = Path(__file__).parent
@@ -61,7 +61,7 @@ def _contents(folder: Path, study: dict[str, Any], table: pd.DataFrame) -> dict[
     datasets = [d for d in dict.fromkeys([*study["datasets"], *sorted(planned)]) if d in planned]
     entries = dict.fromkeys(cell["method"] for cell in cells)
     order = [*study["methods"], *entries]
-    methods = sorted(entries, key=lambda method: (method in ORACLES, order.index(method)))
+    methods = sorted(entries, key=lambda method: (method in ROLES, order.index(method)))
     book = Book(folder, dpi=round(150 * min(1.0, (4 / max(len(datasets), 1)) ** 0.5)))
     lost = table[table["status"] == "diverged"].drop_duplicates(["dataset", "method", "seed"])
     metrics = {stem(metric) for metric in table["metric"].unique()}
@@ -79,7 +79,7 @@ def _contents(folder: Path, study: dict[str, Any], table: pd.DataFrame) -> dict[
         "settings": flat(study["settings"]),
         "glossary": [says for metric, says in METRICS.items() if metric in metrics],
         "colours": {method: look[0] for method, look in figures.colours(methods).items()},
-        "oracles": sorted(ORACLES & set(methods)),
+        "roles": {method: ROLES[method] for method in methods if method in ROLES},
         "files": [
             name
             for name in ("results.csv", "results.parquet", "study.json")

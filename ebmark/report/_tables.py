@@ -9,7 +9,7 @@ import pandas as pd
 from ebmark.report._metrics import COSTS, UNRANKED, meaning, stem
 from ebmark.report._numbers import DASH, decimals, interval, number
 from ebmark.report._words import diverged
-from ebmark.statistics import ORACLES, Summary, best, final, summary
+from ebmark.statistics import ROLES, Summary, best, final, summary
 
 _FULL = ("median", "mean", "worst")
 _MAIN = {
@@ -21,6 +21,7 @@ _MAIN = {
     "nll": _FULL,
     "w1_exact": ("median",),
     "w1_langevin": _FULL,
+    "w1_own": ("median",),
     "w2_langevin": ("median",),
     "sliced_w2_langevin": ("median",),
     "mmd_langevin": ("median",),
@@ -62,11 +63,11 @@ class Row(NamedTuple):
 
 
 class Table(NamedTuple):
-    """Methods, and apart from them the oracles and the floor."""
+    """Methods, and apart from them the oracles, the anchors and the floor."""
 
     heads: list[Head]
     methods: list[Row]
-    oracles: list[Row]
+    apart: list[Row]
     floor: Row | None
 
 
@@ -99,8 +100,8 @@ def main(
     rows = [_row(table, dataset, m, about, seeds.get(m, 0), cells[m]) for m in methods]
     return Table(
         heads,
-        [row for row in rows if row.method not in ORACLES],
-        [row for row in rows if row.method in ORACLES],
+        [row for row in rows if row.method not in ROLES],
+        [row for row in rows if row.method in ROLES],
         Row("floor", "truth against truth", "", below) if floors else None,
     )
 

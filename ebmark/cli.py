@@ -156,8 +156,8 @@ def sample(
         model: a file that `ebmark fit` wrote, or a cell's energy.ebm.
         out: the file to write: .csv, .tsv, .npy, .npz or .parquet.
         n: how many points.
-        sampler: exact (1 or 2 columns; its default there), langevin or mala.
-        steps: of langevin and mala.
+        sampler: exact (1 or 2 columns; its default there), or a chain's (`ebmark list`).
+        steps: of the chains.
         seed: the same seed gives the same points.
         plugin: Python files with METHODS of your own, where the model was fitted by one.
     """

@@ -4,7 +4,6 @@ import dataclasses
 import sys
 from pathlib import Path
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.random as jr
@@ -12,6 +11,7 @@ import numpy as np
 
 from ebmark import recipes
 from ebmark.datasets import DATASETS
+from ebmark.diagnostics import split_rhat
 from ebmark.errors import UserError, unknown
 from ebmark.files import check_writable
 from ebmark.floors import floors
@@ -19,7 +19,15 @@ from ebmark.metrics import SAMPLE_METRICS
 from ebmark.model import Model, load_model, new_energy, save_model
 from ebmark.points import check_output, read_points, write_points
 from ebmark.quadrature import Grid, Normalised, exact_samples, normalise
-from ebmark.samplers import MALA, Langevin, run_chains
+from ebmark.samplers import (
+    SAMPLERS,
+    Langevin,
+    PreconditionedLangevin,
+    adapt,
+    best_acceptance,
+    run_chains,
+    trace_chains,
+)
 from ebmark.sources import Law, Own, Source, standardised
 from ebmark.study import Network
 from ebmark.summary import print_scores
@@ -27,7 +35,8 @@ from ebmark.threads import keep_compiled_programs
 from ebmark.train import train
 
 _MOST_COMPARED = 2_000  # points in the exact transport
-_SAMPLERS = ("exact", "langevin", "mala")
+_SAMPLERS = ("exact", *SAMPLERS)
+_ADAPTED, _KEPT = 200, 100  # steps that adapt the step; states kept to tell how chains fare
 _NODES = 256
 
 
@@ -98,7 +107,7 @@ def sample_model(
         raise unknown("sampler", sampler, _SAMPLERS)
     if sampler == "exact" and model.dim > 2:
         raise UserError(
-            f"exact samples need 1 or 2 columns, and the model has {model.dim}: use mala"
+            f"exact samples need 1 or 2 columns, and the model has {model.dim}: use tempering"
         )
     keep_compiled_programs()
     key = jr.key(_seed(seed))
@@ -152,19 +161,42 @@ def _normalised(model: Model) -> Normalised:
 
 
 def _chains(model: Model, sampler: str, num: int, steps: int, key) -> np.ndarray:
-    """The last points of chains from N(0, I) in standardised units."""
-    kinds = {"langevin": Langevin, "mala": MALA}
-    start_key, chain_key = jr.split(key)
-    kernel = kinds[sampler](jnp.asarray(model.spec["langevin"]["step_size"], jnp.float32))
-    start = jr.normal(start_key, (num, model.dim))
-    run = eqx.filter_jit(run_chains)
-    drawn = np.asarray(run(kernel, model.energy, start, steps, chain_key).x, np.float64)
+    """The last points of chains from N(0, I) in standardised units; how they fared is told."""
+    start_key, adapt_key, chain_key, trace_key = jr.split(key, 4)
+    x = jr.normal(start_key, (num, model.dim))
+    kernel = SAMPLERS[sampler](jnp.asarray(model.spec["langevin"]["step_size"], jnp.float32))
+    adjusted = sampler in ("mala", "hmc", "tempering")
+    if adjusted:
+        target = best_acceptance(kernel)
+        kernel, x = adapt(kernel, model.energy, x, _ADAPTED, adapt_key, target=target)
+    elif sampler == "preconditioned":
+        x = run_chains(Langevin(kernel.step_size), model.energy, x, _ADAPTED, adapt_key).x
+        shape = PreconditionedLangevin.shaped(1.0, x).factor
+        kernel = PreconditionedLangevin(kernel.step_size, shape)
+    every = max(1, steps // 2 // _KEPT)
+    states = run_chains(kernel, model.energy, x, max(steps - _KEPT * every, 0), chain_key)
+    last, kept = trace_chains(kernel, model.energy, states, _KEPT, trace_key, every=every)
+    drawn = np.asarray(last.x, np.float64)
     escaped = int((~np.isfinite(drawn).all(axis=1)).sum())
     if escaped:
         raise UserError(
             f"{escaped} of {num} chains escaped to infinity: use the exact sampler or mala"
         )
+    _say([_how_they_fared(np.asarray(kept.x), kernel, kept.accepted if adjusted else None)])
     return model.units.restore(drawn)
+
+
+def _how_they_fared(trace: np.ndarray, kernel, accepted) -> str:
+    """Acceptance and the worst column's R-hat, in a line; a high R-hat says that chains differ."""
+    rhat = max(split_rhat(trace[..., column]) for column in range(trace.shape[-1]))
+    words = f"split R-hat {rhat:.3f} over the chains' last {len(trace)} looks"
+    if not rhat < 1.1:
+        words += ": chains have not mixed, and the modes' masses are those of the start"
+    if accepted is None:
+        return words
+    return (
+        f"accepted {np.mean(accepted):.0%} of moves at step {float(kernel.step_size):.3g}; {words}"
+    )
 
 
 def _seed(seed: int) -> int:

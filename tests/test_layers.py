@@ -40,6 +40,7 @@ MAY_IMPORT = {  # a module, or a folder as a whole, and what of ebmark it may im
     "catalogue": {"datasets", "methods", "samplers", "study"},
     "progress": {"claims"},
     # what reads the results folder knows nothing of models
+    "diagnostics": set(),
     "statistics": set(),
     "table": {"errors", "files"},
     "figures": {"statistics"},

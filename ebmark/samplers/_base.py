@@ -43,3 +43,29 @@ def run_chains(
 
     start = jax.vmap(sampler.init, in_axes=(None, 0))(energy, x)
     return jax.lax.scan(body, start, jr.split(key, num_steps))[0]
+
+
+@eqx.filter_jit
+def trace_chains(
+    sampler: AbstractSampler,
+    energy: Energy,
+    states: Any,
+    num_kept: int,
+    key: Key,
+    *,
+    every: int = 1,
+) -> tuple[Any, Any]:
+    """Go on from `states` for `num_kept` times `every` transitions: the last, and those kept.
+
+    `states` are what `run_chains` returned. Kept states have a first axis of `num_kept`.
+    """
+
+    def transition(states, key):
+        keys = jr.split(key, states.x.shape[0])
+        return jax.vmap(sampler.step, in_axes=(None, 0, 0))(energy, states, keys), None
+
+    def body(states, key):
+        states, _ = jax.lax.scan(transition, states, jr.split(key, every))
+        return states, states
+
+    return jax.lax.scan(body, states, jr.split(key, num_kept))

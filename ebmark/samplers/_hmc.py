@@ -1,0 +1,63 @@
+"""Hamiltonian Monte Carlo."""
+
+from typing import NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+from jaxtyping import Array, Bool, Float, Scalar
+
+from ebmark._types import Point
+from ebmark.samplers._base import AbstractSampler
+
+
+class HMCState(NamedTuple):
+    x: Point
+    energy: Scalar
+    gradient: Point
+    accepted: Bool[Array, ""]
+
+
+class HMC(AbstractSampler):
+    r"""Hamiltonian Monte Carlo: a ballistic move of several leapfrogs, accepted or refused; exact.
+
+    $$ p \sim N(0, I), \quad (x', p') = \mathrm{leapfrog}^{L}_{\epsilon}(x, p), \quad
+       \alpha = \min\left(1, e^{E(x) + |p|^2/2 - E(x') - |p'|^2/2}\right), \quad
+       \epsilon = \sqrt{2h} $$
+
+    `step_size` is $h$, so that one leapfrog is a step of Metropolis-adjusted Langevin of that $h$.
+    Best tuned to accept .65 to .8. A proposal whose energy is not finite is refused.
+
+    Duane, Kennedy, Pendleton & Roweth (1987), Hybrid Monte Carlo.
+    """
+
+    step_size: float | Float[Array, ""]
+    num_leapfrogs: int = eqx.field(static=True, default=8)
+
+    def init(self, energy, x):
+        value, gradient = jax.value_and_grad(energy)(x)
+        return HMCState(x, value, gradient, jnp.array(True))
+
+    def step(self, energy, state, key):
+        epsilon = jnp.sqrt(2 * self.step_size)
+        momentum_key, accept_key = jr.split(key)
+        start = jr.normal(momentum_key, state.x.shape)
+
+        def leapfrog(_, moving):
+            x, p, _, gradient = moving
+            p = p - epsilon / 2 * gradient
+            x = x + epsilon * p
+            value, gradient = jax.value_and_grad(energy)(x)
+            return x, p - epsilon / 2 * gradient, value, gradient
+
+        moving = (state.x, start, state.energy, state.gradient)
+        x, p, value, gradient = jax.lax.fori_loop(0, self.num_leapfrogs, leapfrog, moving)
+        log_ratio = (state.energy - value) + 0.5 * (start @ start - p @ p)
+        accepted = jnp.log(jr.uniform(accept_key)) < log_ratio  # NaN compares false: refused
+        stay = state._replace(accepted=accepted)
+        return jax.tree.map(
+            lambda new, old: jnp.where(accepted, new, old),
+            HMCState(x, value, gradient, accepted),
+            stay,
+        )

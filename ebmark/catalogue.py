@@ -18,10 +18,18 @@ METRICS = {
     "log_z": "log Z of the energy, by quadrature",
     "log_z_error": "by how much twice the box or half the nodes move log Z",
     "mode_tv": "total variation of the masses of the modes",
+    "fisher": "Fisher divergence, by quadrature: squared error of the score, blind to far weights",
     "w1": "exact 1-Wasserstein distance of two samples",
     "w2": "exact 2-Wasserstein distance of two samples",
     "sliced_w2": "mean over directions of the 2-Wasserstein distance on a line",
     "mmd": "squared maximum mean discrepancy, unbiased, kernels of several widths",
+    "energy_distance": "squared energy distance, unbiased",
+    "sinkhorn": "debiased transport smoothed by entropy",
+    "c2st": "accuracy of a classifier that tells samples from data; .5 where it cannot",
+    "precision": "share of the samples within reach of the data",
+    "recall": "share of the data within reach of the samples",
+    "density": "how densely the data surround the samples; about 1",
+    "coverage": "share of the data that have a sample within their reach",
 }
 
 

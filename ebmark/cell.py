@@ -197,7 +197,7 @@ def _own(recipe: Recipe, source: Source, units: Units, fit: Fit, train_z, test_x
 def _final_metrics(source: Source) -> list[str]:
     """What a diverged run has no number for: NaN, and never averaged."""
     known = isinstance(source, Law)
-    density = ["kl", "tv", "leak", "masses", "shapes", "mode_tv"] if known else []
+    density = ["kl", "tv", "leak", "masses", "shapes", "mode_tv", "fisher"] if known else []
     density += ["nll"] if source.dim <= 2 else []
     ways = ("langevin", "exact") if source.dim <= 2 else ("langevin",)
     return density + [f"{metric}_{way}" for metric in _sample_metrics(source) for way in ways]

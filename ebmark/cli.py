@@ -172,6 +172,7 @@ def evaluate(
     /,
     against: Path | None = None,
     dataset: str | None = None,
+    more: bool = False,
     seed: int = 0,
 ) -> int:
     """Score anybody's samples against points or a built-in dataset, beside each metric's floor.
@@ -180,11 +181,12 @@ def evaluate(
         samples: the points to judge, made by whatever program.
         against: a file of points of the truth.
         dataset: a built-in dataset in place of --against.
+        more: also the slower metrics, with their floors (a minute or two).
         seed: of the subsets that are compared.
     """
     from ebmark.single import evaluate_samples
 
-    return evaluate_samples(samples, against=against, dataset=dataset, seed=seed)
+    return evaluate_samples(samples, against=against, dataset=dataset, seed=seed, more=more)
 
 
 def check(

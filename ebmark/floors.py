@@ -13,7 +13,7 @@ import jax.random as jr
 import numpy as np
 
 from ebmark.files import write_whole
-from ebmark.metrics import SAMPLE_METRICS
+from ebmark.metrics import MORE_SAMPLE_METRICS, SAMPLE_METRICS
 from ebmark.sources import Law, Own, Source
 
 _SHIPPED = Path(__file__).parent / "floors.json"
@@ -38,11 +38,12 @@ def floors(source: Source, num: int, metrics: list[str]) -> dict[str, dict[str, 
 
 def measured(source: Source, num: int, metrics: list[str], draws: int) -> dict[str, dict[str, Any]]:
     """The floors, measured now; the same each time."""
+    functions = SAMPLE_METRICS | MORE_SAMPLE_METRICS
     values: dict[str, list[float]] = {metric: [] for metric in metrics}
     for draw in range(draws):
         x = source.draw(2 * num, jr.fold_in(jr.key(20_261_123), draw))
         for metric in metrics:
-            values[metric].append(SAMPLE_METRICS[metric](x[:num], x[num:]))
+            values[metric].append(functions[metric](x[:num], x[num:]))
     return {metric: _summary(found, num) for metric, found in values.items()}
 
 

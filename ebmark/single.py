@@ -15,7 +15,7 @@ from ebmark.diagnostics import split_rhat
 from ebmark.errors import UserError, unknown
 from ebmark.files import check_writable
 from ebmark.floors import floors
-from ebmark.metrics import SAMPLE_METRICS
+from ebmark.metrics import MORE_SAMPLE_METRICS, SAMPLE_METRICS
 from ebmark.model import Model, load_model, new_energy, save_model
 from ebmark.points import check_output, read_points, write_points
 from ebmark.quadrature import Grid, Normalised, exact_samples, normalise
@@ -120,7 +120,9 @@ def sample_model(
     return 0
 
 
-def evaluate_samples(path: Path, *, against: Path | None, dataset: str | None, seed: int) -> int:
+def evaluate_samples(
+    path: Path, *, against: Path | None, dataset: str | None, seed: int, more: bool = False
+) -> int:
     """`ebmark evaluate`."""
     if (against is None) == (dataset is None):
         raise UserError("give one of --against FILE and --dataset NAME: what the samples should be")
@@ -143,14 +145,15 @@ def evaluate_samples(path: Path, *, against: Path | None, dataset: str | None, s
         raise UserError(f"{path}: has {samples.x.shape[1]} columns, and the truth has {source.dim}")
     num = min(limit, len(samples.x))
     drawn = Own("samples", samples.x).draw(num, sample_key)
-    scores = _scores(drawn, source.draw(num, truth_key), source)
+    metrics = SAMPLE_METRICS | (MORE_SAMPLE_METRICS if more else {})
+    scores = _scores(drawn, source.draw(num, truth_key), source, metrics)
     print_scores(scores, f"{path.name} against {source.name}, {num} points of each")
     return 0
 
 
-def _scores(x: np.ndarray, y: np.ndarray, source: Source) -> list:
-    floor = floors(source, min(len(x), len(y)), list(SAMPLE_METRICS))
-    return [(name, metric(x, y), floor[name]) for name, metric in SAMPLE_METRICS.items()]
+def _scores(x: np.ndarray, y: np.ndarray, source: Source, metrics=SAMPLE_METRICS) -> list:
+    floor = floors(source, min(len(x), len(y)), list(metrics))
+    return [(name, metric(x, y), floor[name]) for name, metric in metrics.items()]
 
 
 def _normalised(model: Model) -> Normalised:

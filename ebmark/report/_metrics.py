@@ -60,6 +60,33 @@ METRICS = {
         "Maximum mean discrepancy, squared (Gaussian kernels of several widths, unbiased): about "
         "0 for equal laws, and at times below.",
     ),
+    "fisher": Meaning(
+        "Fisher",
+        "",
+        "Fisher divergence: the mean squared error of the score; blind to weights of far modes.",
+    ),
+    "energy_distance": Meaning(
+        "energy distance\u00b2",
+        "data units",
+        "Energy distance, squared and unbiased: about 0 for equal laws, and at times below.",
+    ),
+    "sinkhorn": Meaning(
+        "Sinkhorn", "", "Sinkhorn divergence: squared W2, smoothed by entropy and debiased."
+    ),
+    "c2st": Meaning(
+        "C2ST", "", "How often a classifier tells samples from data; .5 where it cannot."
+    ),
+    "precision": Meaning("precision", "", "Share of the samples within reach of the data."),
+    "recall": Meaning("recall", "", "Share of the data within reach of the samples."),
+    "density": Meaning("density", "", "How densely data surround the samples; about 1."),
+    "coverage": Meaning("coverage", "", "Share of the data with a sample in their reach."),
+    "overlap": Meaning(
+        "overlap",
+        "",
+        "Effective share of the noise sample when weighted to the model; near 0 the noise is too "
+        "far away to learn from.",
+    ),
+    "ess": Meaning("ESS", "", "Effective share of the weighted walkers, 0 to 1."),
     "train_seconds": Meaning("training", "s", "Wall seconds of training, without compilation."),
     "train_cpu_seconds": Meaning("CPU", "s", "CPU seconds of training, without compilation."),
     "compile_seconds": Meaning("compiling", "s", "Seconds of compilation."),

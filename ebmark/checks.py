@@ -36,7 +36,7 @@ class Check(NamedTuple):
 def checks(name: str) -> Iterator[Check]:
     """Health, repeatability, the stated cost and the known optimum on a Gaussian."""
     recipe = METHODS[name]
-    yield from _short_run(recipe)
+    yield from short_run(recipe)
     if recipe.updates:
         yield evaluations(recipe.method)
     yield from gaussian(recipe)
@@ -61,7 +61,7 @@ def fit_seconds(fit: Fit) -> str:
     return f"{fit.snapshots[-1].cpu_seconds:.1f} CPU s" if fit.snapshots else "stopped"
 
 
-def _short_run(recipe: Recipe) -> Iterator[Check]:
+def short_run(recipe: Recipe) -> Iterator[Check]:
     """250 updates on half-moons, twice. The compiled loop itself refuses a state that changes."""
     method = recipe.method
     x = Law("half_moons").draw(400, jr.key(0))

@@ -85,11 +85,12 @@ def main() -> int:
     wrong = list(next(iter(found.values())))
     print("# What each sample metric can see\n")
     print(
-        f"The share of {_TRIALS} trials in which {_NUM:,} points of a wrong law score worse against\n"
-        f"{_NUM:,} fresh points of the truth (`{_LAW}`) than 95 % of {_NULL} samples of the truth\n"
-        "itself do. At `the truth` it is the level: .05, to within .08. A metric that stays there in\n"
-        "a column cannot see what is wrong. KL, TV, leak, masses and shapes are quadratures: they\n"
-        "have no sampling noise, hence no floor and full power. Made by `python -m ebmark.power`.\n"
+        f"The share of {_TRIALS} trials in which {_NUM:,} points of a wrong law score worse "
+        f"against\n{_NUM:,} fresh points of the truth (`{_LAW}`) than 95 % of {_NULL} samples of "
+        "the truth\nitself do. Under `the truth` stands the level: .05, to within .08. A metric "
+        "that stays there\nin a column cannot see what is wrong. KL, TV, leak, masses and shapes "
+        "are quadratures: they\nhave no sampling noise, hence no floor and full power. Made by\n"
+        "`python -m ebmark.power`.\n"
     )
     print(f"| metric | {' | '.join(wrong)} |\n|---|{'---:|' * len(wrong)}")
     for name, row in found.items():

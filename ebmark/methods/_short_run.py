@@ -1,0 +1,54 @@
+"""Short-run Markov chain Monte Carlo."""
+
+from typing import NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+from jaxtyping import Scalar
+
+from ebmark._types import Point
+from ebmark.energies import frozen
+from ebmark.local_scale import local_scale, safe_step
+from ebmark.methods._chains import AbstractChainMethod
+from ebmark.samplers import Langevin, run_chains
+
+
+class ShortRunState(NamedTuple):
+    step_size: Scalar
+    origin: Point
+
+
+class ShortRunMCMC(AbstractChainMethod):
+    r"""Likelihood with negatives from noise by a fixed, short number of Langevin steps.
+
+    $$ \nabla_\theta \mathcal{L} = \mathbb{E}_{data}[\nabla_\theta E(x)]
+       - \mathbb{E}_{x^-}[\nabla_\theta E(x^-)], \quad
+       x^- = k \text{ Langevin steps from } N(0, I) $$
+
+    The chains do not reach the energy's own law, so what is learned is the generator: the same $k$
+    steps from noise, its own sampler. The density that belongs to the energy is another, and worse.
+
+    Nijkamp, Hill, Zhu & Wu (2019), Learning non-convergent non-persistent short-run MCMC.
+    """
+
+    num_steps: int = eqx.field(static=True, default=40)
+    step_size: float | None = eqx.field(static=True, default=None)
+
+    def init(self, data, key):
+        step_size = safe_step(local_scale(data, key), self.step_size)
+        return ShortRunState(step_size, jnp.zeros(data.shape[1]))
+
+    def sample(self, trainable, state, num, key):
+        start_key, chain_key = jr.split(key)
+        start = jr.normal(start_key, (num, state.origin.shape[0]))
+        return run_chains(Langevin(state.step_size), trainable, start, self.num_steps, chain_key).x
+
+    def loss(self, energy, batch, state, key):
+        moved = self.sample(frozen(energy), state, batch.shape[0], key)
+        return jnp.mean(jax.vmap(energy)(batch)) - jnp.mean(jax.vmap(energy)(moved)), state
+
+    def gaussian_precision(self, variance, state):
+        del variance, state
+        return None  # the energy with which k steps from noise have the data's variance

@@ -1,0 +1,89 @@
+"""Score matching in its forms: each is Hyvarinen's loss, in the mean or in the limit."""
+
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+import pytest
+
+from ebmark.energies import Confined, FourierMLP
+from ebmark.methods import (
+    FiniteDifferenceScoreMatching,
+    ImplicitScoreMatching,
+    KernelSteinDiscrepancy,
+    SlicedScoreMatching,
+    SlicedScoreMatchingVR,
+)
+from ebmark.methods._fdsm import FDSMState
+from ebmark.methods._ksd import KSDState
+from ebmark.metrics import kernel_stein_discrepancy
+
+X = jr.normal(jr.key(0), (200, 2))
+NETWORK = Confined(FourierMLP(2, key=jr.key(1)))
+
+
+def loss_of(method, energy, x, seed=0, state=None):
+    return jax.jit(lambda x, key: method.loss(energy, x, state, key)[0])(x, jr.key(seed))
+
+
+def losses_of(method, num):
+    """On many keys, in one program."""
+    draw = jax.jit(jax.vmap(lambda key: method.loss(NETWORK, X, None, key)[0]))
+    return np.asarray(draw(jr.split(jr.key(5), num)), np.float64)
+
+
+def exact():
+    return float(loss_of(ImplicitScoreMatching(), NETWORK, X))
+
+
+def test_the_implicit_loss_is_half_the_square_less_the_laplacian():
+    slopes = jax.vmap(jax.grad(NETWORK))(X)
+    laplacians = jax.vmap(lambda x: jnp.trace(jax.hessian(NETWORK)(x)))(X)
+    expected = jnp.mean(0.5 * jnp.sum(slopes**2, axis=1) - laplacians)
+    assert exact() == pytest.approx(float(expected), rel=1e-4)
+
+
+def test_on_a_gaussian_the_implicit_loss_is_least_at_its_precision():
+    """J(a) = a^2 E|x|^2 / 2 - a d: least at d / E|x|^2."""
+    a = jnp.linspace(0.5, 1.5, 201)
+    losses = [
+        float(loss_of(ImplicitScoreMatching(), lambda x, a=a: 0.5 * a * x @ x, X)) for a in a[::20]
+    ]
+    square = float(jnp.mean(jnp.sum(X**2, axis=1)))
+    expected = [0.5 * v**2 * square - 2 * v for v in np.asarray(a[::20])]
+    np.testing.assert_allclose(losses, expected, rtol=1e-4)
+
+
+@pytest.mark.parametrize("kind", [SlicedScoreMatching, SlicedScoreMatchingVR])
+def test_the_mean_over_directions_is_the_exact_loss(kind):
+    """In two dimensions v = (+-1, +-1): many slices, four standard errors; fails once in 16,000."""
+    method = kind(num_slices=16)
+    draws = losses_of(method, 40)
+    error = np.std(draws) / np.sqrt(40)
+    assert abs(np.mean(draws) - exact()) < 4 * error
+    assert error < 0.1 * abs(exact())
+
+
+def test_the_exact_square_lowers_the_variance():
+    sliced, exact_square = (
+        losses_of(kind(), 200).std() for kind in (SlicedScoreMatching, SlicedScoreMatchingVR)
+    )
+    assert exact_square < sliced
+
+
+def test_finite_differences_tend_to_the_exact_loss_over_the_dimension():
+    """With v on a sphere of radius epsilon = .03."""
+    method, many = FiniteDifferenceScoreMatching(), jnp.tile(X, (200, 1))
+    near = float(loss_of(method, NETWORK, many, state=FDSMState(jnp.array(0.03))))
+    assert near == pytest.approx(exact() / 2, rel=0.02)
+
+
+def test_the_kernel_stein_loss_is_the_discrepancy_of_the_batch():
+    """The metric of the same name, with the same kernel width, in float64."""
+    x = np.asarray(X, np.float64)
+    squares = ((x[:, None] - x) ** 2).sum(-1)[np.triu_indices(200, 1)]
+    x = x * 1.3 / np.sqrt(np.median(squares))  # the metric's own width is the median distance
+    at = jnp.asarray(x, jnp.float32)
+    found = float(loss_of(KernelSteinDiscrepancy(), NETWORK, at, state=KSDState(jnp.array(1.3))))
+    expected = kernel_stein_discrepancy(x, -np.asarray(jax.vmap(jax.grad(NETWORK))(at), np.float64))
+    assert found == pytest.approx(expected, rel=1e-3, abs=1e-5)

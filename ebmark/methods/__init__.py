@@ -13,5 +13,10 @@ METHODS: dict[str, Recipe] = {
     "pcd": Recipe(method=PersistentContrastiveDivergence(), updates=3_000, ema=0.999),
     "dsm": Recipe(method=DenoisingScoreMatching()),
     "nce": Recipe(method=NoiseContrastiveEstimation()),
+    "nce_mixture": Recipe(method=NoiseContrastiveEstimation(noise="mixture")),
+    "nce_kde": Recipe(method=NoiseContrastiveEstimation(noise="kde", scale=2.0)),
+    "nce_box": Recipe(method=NoiseContrastiveEstimation(noise="box", scale=1.5)),
+    "nce_flow": Recipe(method=NoiseContrastiveEstimation(noise="flow"), updates=3_000),
+    "nce_self": Recipe(method=NoiseContrastiveEstimation(noise="self", scale=2.0)),
     "mle": Recipe(method=MaximumLikelihood(), updates=1_500, batch=2_048, learning_rate=5e-3),
 }

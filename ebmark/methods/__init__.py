@@ -3,10 +3,22 @@
 from ebmark.methods._base import AbstractMethod as AbstractMethod
 from ebmark.methods._base import Recipe as Recipe
 from ebmark.methods._cd import ContrastiveDivergence as ContrastiveDivergence
+from ebmark.methods._cnce import (
+    ConditionalNoiseContrastiveEstimation as ConditionalNoiseContrastiveEstimation,
+)
 from ebmark.methods._dsm import DenoisingScoreMatching as DenoisingScoreMatching
+from ebmark.methods._ed import EnergyDiscrepancy as EnergyDiscrepancy
+from ebmark.methods._ence import (
+    ExponentialNoiseContrastiveEstimation as ExponentialNoiseContrastiveEstimation,
+)
+from ebmark.methods._fce import FlowContrastiveEstimation as FlowContrastiveEstimation
 from ebmark.methods._mle import MaximumLikelihood as MaximumLikelihood
 from ebmark.methods._nce import NoiseContrastiveEstimation as NoiseContrastiveEstimation
 from ebmark.methods._pcd import PersistentContrastiveDivergence as PersistentContrastiveDivergence
+from ebmark.methods._ranking import (
+    RankingNoiseContrastiveEstimation as RankingNoiseContrastiveEstimation,
+)
+from ebmark.methods._snl import SelfNormalisedLikelihood as SelfNormalisedLikelihood
 
 METHODS: dict[str, Recipe] = {
     "cd": Recipe(method=ContrastiveDivergence(), updates=3_000),
@@ -18,5 +30,11 @@ METHODS: dict[str, Recipe] = {
     "nce_box": Recipe(method=NoiseContrastiveEstimation(noise="box", scale=1.5)),
     "nce_flow": Recipe(method=NoiseContrastiveEstimation(noise="flow"), updates=3_000),
     "nce_self": Recipe(method=NoiseContrastiveEstimation(noise="self", scale=2.0)),
+    "cnce": Recipe(method=ConditionalNoiseContrastiveEstimation()),
+    "ranking": Recipe(method=RankingNoiseContrastiveEstimation()),
+    "ence": Recipe(method=ExponentialNoiseContrastiveEstimation()),
+    "fce": Recipe(method=FlowContrastiveEstimation(), updates=2_000),
+    "snl": Recipe(method=SelfNormalisedLikelihood()),
+    "ed": Recipe(method=EnergyDiscrepancy(), updates=3_500),
     "mle": Recipe(method=MaximumLikelihood(), updates=1_500, batch=2_048, learning_rate=5e-3),
 }

@@ -12,6 +12,9 @@ from ebmark.methods._ence import (
     ExponentialNoiseContrastiveEstimation as ExponentialNoiseContrastiveEstimation,
 )
 from ebmark.methods._fce import FlowContrastiveEstimation as FlowContrastiveEstimation
+from ebmark.methods._flow import NormalizingFlow as NormalizingFlow
+from ebmark.methods._gaussian import GaussianFit as GaussianFit
+from ebmark.methods._kde import KernelDensityEstimate as KernelDensityEstimate
 from ebmark.methods._mle import MaximumLikelihood as MaximumLikelihood
 from ebmark.methods._nce import NoiseContrastiveEstimation as NoiseContrastiveEstimation
 from ebmark.methods._pcd import PersistentContrastiveDivergence as PersistentContrastiveDivergence
@@ -37,4 +40,7 @@ METHODS: dict[str, Recipe] = {
     "snl": Recipe(method=SelfNormalisedLikelihood()),
     "ed": Recipe(method=EnergyDiscrepancy(), updates=3_500),
     "mle": Recipe(method=MaximumLikelihood(), updates=1_500, batch=2_048, learning_rate=5e-3),
+    "gaussian": Recipe(method=GaussianFit(), updates=0),
+    "kde": Recipe(method=KernelDensityEstimate(), updates=0),
+    "flow": Recipe(method=NormalizingFlow(), learning_rate=5e-3),
 }

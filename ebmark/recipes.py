@@ -40,10 +40,17 @@ def _changed(thing: Any, changes: dict[str, Any], what: str) -> Any:
         if key not in fields:
             raise unknown(what, key, fields)
         _check(what.replace("field", key, 1), value, fields[key])
-    return dataclasses.replace(thing, **changes) if changes else thing
+    try:
+        return dataclasses.replace(thing, **changes) if changes else thing
+    except ValueError as error:  # a choice that is none
+        raise UserError(f"{what.replace('field of ', '', 1)}: {error}") from None
 
 
 def _check(what: str, value: Any, default: Any) -> None:
+    if isinstance(default, str):  # a named choice: its class knows which there are
+        if not isinstance(value, str):
+            raise UserError(f"{what} must be a name, not {value!r}")
+        return
     if isinstance(value, bool) or not isinstance(value, int | float | None):
         raise UserError(f"{what} must be a number, not {value!r}")
     if isinstance(default, int) and not isinstance(value, int):

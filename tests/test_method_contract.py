@@ -11,19 +11,22 @@ from ebmark.checks import checks, operations, short_run
 from ebmark.energies import MLP
 from ebmark.methods import METHODS
 
+FLOWS = ("fce", "nce_flow", "flow")  # half a minute to compile
 CORE = ("cd", "pcd", "dsm", "nce", "mle")  # of the study; the others' checks are long together
 
 
-@pytest.mark.parametrize("name", METHODS)
+def long(name):
+    return pytest.param(name, marks=pytest.mark.full)
+
+
+@pytest.mark.parametrize("name", [long(name) if name in FLOWS else name for name in METHODS])
 def test_a_short_run_of_every_method_is_healthy(name):
     made = list(short_run(METHODS[name]))
     assert len(made) >= 2
     assert not [check for check in made if not check.passed]
 
 
-@pytest.mark.parametrize(
-    "name", [n if n in CORE else pytest.param(n, marks=pytest.mark.full) for n in METHODS]
-)
+@pytest.mark.parametrize("name", [name if name in CORE else long(name) for name in METHODS])
 def test_every_check_of_every_method_passes(name):
     """Health, repeatability, the optimum on a Gaussian, the stated cost: `ebmark check`."""
     made = list(checks(name))

@@ -29,6 +29,7 @@ from ebmark.samplers import (
 
 _run = jax.jit(run_chains, static_argnums=(1, 3))
 CHAINS = 20_000
+FULL = pytest.mark.full
 
 
 def line(x):
@@ -145,6 +146,7 @@ def test_every_replica_of_a_gaussian_has_its_temperatures_variance():
     assert 0.2 < np.mean(state.swapped) < 1 and 0.3 < np.mean(state.accepted) < 1
 
 
+@pytest.mark.full
 def test_tempering_finds_the_weights_of_modes_that_other_chains_never_leave():
     """From one mode of the separated 8 Gaussians: where Langevin and MALA stay in it."""
     law = DATASETS["eight_gaussians_unequal_separated"]
@@ -166,8 +168,9 @@ def test_tempering_finds_the_weights_of_modes_that_other_chains_never_leave():
 # --- the step's adaptation, and traces ------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", [MALA, HMC, ParallelTempering])
-@pytest.mark.parametrize("first", [1e-3, 3.0])
+@pytest.mark.parametrize(
+    ("kind", "first"), [(MALA, 1e-3), (HMC, 3.0), pytest.param(ParallelTempering, 3.0, marks=FULL)]
+)
 def test_the_step_is_adapted_to_the_acceptance_that_is_asked(kind, first):
     x = jr.normal(jr.key(0), (200, 10))
     target = best_acceptance(kind(first))

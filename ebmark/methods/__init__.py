@@ -1,21 +1,37 @@
 """The training methods; the registry's line is a method's whole configuration."""
 
+from ebmark.methods._anchor import AbstractAnchor as AbstractAnchor
 from ebmark.methods._base import AbstractMethod as AbstractMethod
 from ebmark.methods._base import Recipe as Recipe
 from ebmark.methods._cd import ContrastiveDivergence as ContrastiveDivergence
+from ebmark.methods._cnce import (
+    ConditionalNoiseContrastiveEstimation as ConditionalNoiseContrastiveEstimation,
+)
 from ebmark.methods._dsm import DenoisingScoreMatching as DenoisingScoreMatching
+from ebmark.methods._ed import EnergyDiscrepancy as EnergyDiscrepancy
+from ebmark.methods._ence import (
+    ExponentialNoiseContrastiveEstimation as ExponentialNoiseContrastiveEstimation,
+)
+from ebmark.methods._fce import FlowContrastiveEstimation as FlowContrastiveEstimation
 from ebmark.methods._fdsm import FiniteDifferenceScoreMatching as FiniteDifferenceScoreMatching
+from ebmark.methods._flow import NormalizingFlow as NormalizingFlow
+from ebmark.methods._gaussian import GaussianFit as GaussianFit
 from ebmark.methods._icd import ImprovedContrastiveDivergence as ImprovedContrastiveDivergence
 from ebmark.methods._ism import ImplicitScoreMatching as ImplicitScoreMatching
 from ebmark.methods._jarzynski import (
     JarzynskiContrastiveDivergence as JarzynskiContrastiveDivergence,
 )
+from ebmark.methods._kde import KernelDensityEstimate as KernelDensityEstimate
 from ebmark.methods._ksd import KernelSteinDiscrepancy as KernelSteinDiscrepancy
 from ebmark.methods._lsd import LearnedSteinDiscrepancy as LearnedSteinDiscrepancy
 from ebmark.methods._mle import MaximumLikelihood as MaximumLikelihood
 from ebmark.methods._nce import NoiseContrastiveEstimation as NoiseContrastiveEstimation
 from ebmark.methods._pcd import PersistentContrastiveDivergence as PersistentContrastiveDivergence
+from ebmark.methods._ranking import (
+    RankingNoiseContrastiveEstimation as RankingNoiseContrastiveEstimation,
+)
 from ebmark.methods._short_run import ShortRunMCMC as ShortRunMCMC
+from ebmark.methods._snl import SelfNormalisedLikelihood as SelfNormalisedLikelihood
 from ebmark.methods._ssm import SlicedScoreMatching as SlicedScoreMatching
 from ebmark.methods._ssm_vr import SlicedScoreMatchingVR as SlicedScoreMatchingVR
 
@@ -32,11 +48,25 @@ METHODS: dict[str, Recipe] = {
     "ssm": Recipe(method=SlicedScoreMatching()),
     "ssm_vr": Recipe(method=SlicedScoreMatchingVR()),
     "fdsm": Recipe(method=FiniteDifferenceScoreMatching()),
-    # Stein discrepancies
+    # discrepancies
     "ksd": Recipe(method=KernelSteinDiscrepancy()),
     "lsd": Recipe(method=LearnedSteinDiscrepancy()),
+    "ed": Recipe(method=EnergyDiscrepancy(), updates=3_500),
     # contrast with noise
     "nce": Recipe(method=NoiseContrastiveEstimation()),
-    # the oracle
+    "nce_mixture": Recipe(method=NoiseContrastiveEstimation(noise="mixture")),
+    "nce_kde": Recipe(method=NoiseContrastiveEstimation(noise="kde", scale=2.0)),
+    "nce_box": Recipe(method=NoiseContrastiveEstimation(noise="box", scale=1.5)),
+    "nce_flow": Recipe(method=NoiseContrastiveEstimation(noise="flow"), updates=3_000),
+    "nce_self": Recipe(method=NoiseContrastiveEstimation(noise="self", scale=2.0)),
+    "cnce": Recipe(method=ConditionalNoiseContrastiveEstimation()),
+    "ranking": Recipe(method=RankingNoiseContrastiveEstimation()),
+    "ence": Recipe(method=ExponentialNoiseContrastiveEstimation()),
+    "fce": Recipe(method=FlowContrastiveEstimation(), updates=2_000),
+    "snl": Recipe(method=SelfNormalisedLikelihood()),
+    # the oracle, and the anchors
     "mle": Recipe(method=MaximumLikelihood(), updates=1_200, batch=1_024, learning_rate=1e-2),
+    "gaussian": Recipe(method=GaussianFit(), updates=0),
+    "kde": Recipe(method=KernelDensityEstimate(), updates=0),
+    "flow": Recipe(method=NormalizingFlow(), learning_rate=5e-3),
 }

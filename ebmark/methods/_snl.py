@@ -1,0 +1,31 @@
+"""Self-normalised likelihood."""
+
+import equinox as eqx
+import jax.numpy as jnp
+import jax.random as jr
+
+from ebmark.methods._contrast import AbstractContrastMethod, log_ratios
+
+
+class SelfNormalisedLikelihood(AbstractContrastMethod):
+    r"""Maximum likelihood with $\log Z$ bounded by its tangent, whose place is learned.
+
+    $$ \mathcal{L} = \mathbb{E}_p[E] + b + e^{-b}\, \mathbb{E}_q\!\left[\frac{e^{-E}}{q}\right] - 1
+       \;\ge\; \mathbb{E}_p[E] + \log Z, \quad \text{equal at } b = \log Z $$
+
+    The trained offset is $b$; the code's loss also holds the constant $\mathbb{E}_p \log q$. Unlike
+    that of importance sampled likelihood, the gradient is unbiased; its variance is that of the
+    weights $e^{-E-b}/q$, so the noise has to be wide.
+
+    Senetaire, Jeha, Mattei & Frellsen (2025), Learning energy-based models by self-normalising the
+    likelihood.
+    """
+
+    ratio: int = eqx.field(static=True, default=2)
+    scale: float = eqx.field(static=True, default=1.2)
+    noise: str = eqx.field(static=True, default="gaussian")
+
+    def loss(self, energy, batch, state, key):
+        state = state.follow(energy, jr.fold_in(key, 1))
+        u_data, u_noise = log_ratios(energy, state, batch, self.ratio, key)
+        return -jnp.mean(u_data) + jnp.mean(jnp.exp(u_noise)) - 1, state

@@ -1,5 +1,9 @@
-"""All that ebmark knows by name, with a line each."""
+"""All that ebmark knows by name, with a line each.
 
+python -m ebmark.catalogue > docs/methods.md        makes the page of the methods
+"""
+
+import dataclasses
 import inspect
 import re
 
@@ -61,3 +65,38 @@ def _dataset(name: str) -> str:
     dataset = DATASETS[name]
     numbers = f"{dataset.modes} modes, entropy {dataset.entropy:.4f} nats"
     return f"{dataset.words} ({numbers})"
+
+
+def methods_page() -> str:
+    """docs/methods.md: each method's loss, cost, notes and source, from its docstring."""
+    names: dict[type, list[str]] = {}
+    for name, recipe in METHODS.items():
+        names.setdefault(type(recipe.method), []).append(name)
+    table = ["| method | what it does | evaluations a datum | updates |", "|---|---|---:|---:|"]
+    sections = []
+    for kind, found in names.items():
+        for name in found:
+            recipe = METHODS[name]
+            each = recipe.method.evaluations(recipe.batch, 2) / recipe.batch
+            cost = f"{each:.3g}" if recipe.updates else "-"
+            own = [
+                f"{f.name} {getattr(recipe.method, f.name)}"
+                for f in dataclasses.fields(kind)
+                if getattr(recipe.method, f.name) != f.default
+            ]
+            line = about(kind)["line"] + (f" ({', '.join(own)})" if own else "")
+            table.append(f"| `{name}` | {line} | {cost} | {recipe.updates or 'none'} |")
+        paragraphs = (inspect.getdoc(kind) or "").split("\n\n")
+        body = [p if p.startswith("$$") else p.replace("\n", " ") for p in paragraphs]
+        heading = ", ".join(f"`{name}`" for name in found)
+        sections.append(f"## {heading}: {about(kind)['title']}\n\n" + "\n\n".join(body))
+    head = (
+        "# Training methods\n\nMade from docstrings by `python -m ebmark.catalogue`. Evaluations "
+        "are forward passes of the\nnetwork for each point of the batch and update, at the default "
+        "recipe in two dimensions (3 for a\ngradient in the parameters, 2 for one in x)."
+    )
+    return "\n\n".join([head, "\n".join(table), *sections]) + "\n"
+
+
+if __name__ == "__main__":
+    print(methods_page(), end="")

@@ -56,6 +56,12 @@ STUDIES: dict[str, Study] = {
         title="Who sees the weights of the modes?",
         datasets=("eight_gaussians_unequal", "eight_gaussians_unequal_separated"),
     ),
+    "all": Study(
+        name="all",
+        title="Every method on every law",
+        datasets=tuple(DATASETS),
+        methods=tuple(METHODS),
+    ),
     "smoke": Study(
         name="smoke",
         title="All that runs, in seconds",

@@ -25,7 +25,9 @@ def print_summary(folder: Path) -> None:
         printed = Table(title=f"{dataset}: medians over seeds", title_justify="left")
         for column in ("method", *shown, "seeds", "diverged"):
             justify = "left" if column == "method" else "right"
-            printed.add_column(column.replace("_", " "), justify=justify)
+            printed.add_column(
+                column.replace("_", " "), justify=justify, no_wrap=column == "method"
+            )
         for method in study["methods"]:
             values = rows[rows["method"] == method]
             if values.empty:

@@ -56,7 +56,10 @@ def narrow_gaussian(x):
     return 0.5 * x @ x / 0.25
 
 
-@pytest.mark.parametrize("name", SAMPLERS)
+TEMPERING = pytest.param("tempering", marks=pytest.mark.full)  # six chains in one
+
+
+@pytest.mark.parametrize("name", [TEMPERING if n == "tempering" else n for n in SAMPLERS])
 class TestEverySampler:
     """The contract, over the registry."""
 

@@ -196,7 +196,7 @@ def _own(recipe: Recipe, source: Source, units: Units, fit: Fit, train_z, test_x
 
 def _final_metrics(source: Source) -> list[str]:
     """What a diverged run has no number for: NaN, and never averaged."""
-    known = isinstance(source, Law)
+    known = isinstance(source, Law) and source.dim <= 2
     density = ["kl", "tv", "leak", "masses", "shapes", "mode_tv", "fisher"] if known else []
     density += ["nll"] if source.dim <= 2 else []
     ways = ("langevin", "exact") if source.dim <= 2 else ("langevin",)
@@ -204,8 +204,9 @@ def _final_metrics(source: Source) -> list[str]:
 
 
 def _sample_metrics(source: Source) -> dict[str, Callable[..., float]]:
-    """MMD only where no density is known: elsewhere KL says more."""
-    return {m: f for m, f in SAMPLE_METRICS.items() if m != "mmd" or not isinstance(source, Law)}
+    """MMD only where no KL is to be had: elsewhere that says more."""
+    has_kl = isinstance(source, Law) and source.dim <= 2
+    return {m: f for m, f in SAMPLE_METRICS.items() if m != "mmd" or not has_kl}
 
 
 def _write(folder: Path, name: str, spec: dict, rows: Rows, trouble: str | None, arrays, model):

@@ -23,23 +23,31 @@ def local_scale(
 
     $t$ is the median distance of an anchor to its $k$-th neighbour, $k = n^{4/(4+d)} / 4$, as for
     the bandwidth of a density estimate (Silverman 1986). The result is the lower quartile over the
-    anchors, between `SMALLEST` and 1.
+    anchors, between `SMALLEST` and 1. If, in two dimensions and more, a quarter of the neighbours
+    see less than a third of it (as where a neighbourhood holds two rings), theirs is taken.
     """
     crowd = data[jr.permutation(key, data.shape[0])[:num_points]]
     num, dim = crowd.shape
     anchors = crowd[:num_anchors]
     squares = jax.vmap(lambda a: jnp.sum((crowd - a) ** 2, axis=-1))(anchors)  # (anchors, crowd)
-    neighbours = min(max(round(num ** (4 / (4 + dim)) / 4), 2 * dim, 8), num - 1)
-    t2 = jnp.maximum(jnp.median(-jax.lax.top_k(-squares, neighbours + 1)[0][:, -1]), SMALLEST**2)
+    wanted = round(num ** (4 / (4 + dim)) / 4)
+    fewer = wanted // 4 if dim > 1 else wanted
+    many, few = (min(max(count, 2 * dim, 8), num - 1) for count in (wanted, fewer))
+    nearest = -jax.lax.top_k(-squares, many + 1)[0]
 
-    def smallest_variance(square):
+    def smallest_variance(square, t2):
         weights = jax.nn.softmax(-square / (2 * t2))
         centred = crowd - weights @ crowd
         smallest = jnp.linalg.eigvalsh((centred * weights[:, None]).T @ centred)[0]
         return 1 / jnp.maximum(1 / jnp.maximum(smallest, 1e-12) - 1 / t2, 1e-12)
 
-    variance = jnp.quantile(jax.vmap(smallest_variance)(squares), 0.25)
-    return jnp.clip(jnp.sqrt(variance), SMALLEST, 1.0)
+    def scale(neighbours):
+        t2 = jnp.maximum(jnp.median(nearest[:, neighbours]), SMALLEST**2)
+        variances = jax.vmap(smallest_variance, in_axes=(0, None))(squares, t2)
+        return jnp.clip(jnp.sqrt(jnp.quantile(variances, 0.25)), SMALLEST, 1.0)
+
+    coarse, fine = jax.vmap(scale)(jnp.array([many, few]))
+    return jnp.where(fine < coarse / 3, fine, coarse)
 
 
 def safe_step(scale: Scalar, step_size: float | None = None) -> Scalar:

@@ -59,9 +59,9 @@ class Law:
         return self.dataset.local_scale / max(scale)
 
     def grid(self) -> Grid:
-        """A box of four standard deviations about the mean."""
-        mean, scale = (np.array(moment) for moment in self.dataset.moments())
-        return Grid(tuple(mean - 4 * scale), tuple(mean + 4 * scale), _NODES)
+        """The law's box."""
+        lower, upper = self.dataset.box()
+        return Grid(tuple(lower), tuple(upper), _NODES)
 
     def truth(self, grid: Grid) -> Truth | None:
         """The law on a grid."""

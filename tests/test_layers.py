@@ -39,7 +39,7 @@ MAY_IMPORT = {  # a module, or a folder as a whole, and what of ebmark it may im
     "ais": {"_types", "samplers"},
     "checks": {"energies", "methods", "metrics", "quadrature", "sources", "train"},
     "power": {"datasets", "metrics", "sources"},
-    "floors": {"datasets", "files", "metrics", "sources"},
+    "floors": {"datasets", "errors", "files", "metrics", "sources"},
     "study": {"datasets", "errors", "methods", "plugins", "provenance", "recipes", "sources"},
     "catalogue": {"datasets", "methods", "samplers", "study"},
     "progress": {"claims"},

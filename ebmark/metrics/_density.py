@@ -59,7 +59,9 @@ def density_metrics(
     log_ratio = truth.log_density - log_density
     log_ratio = log_ratio - np.log(np.exp(truth.log_density).sum() * grid.cell)
     log_ratio = log_ratio + np.log(np.exp(log_density).sum() * grid.cell)
-    pointwise = np.where(p > 0, p * log_ratio, 0.0)
+    with np.errstate(invalid="ignore"):  # where p is 0 its logarithm does not matter
+        pointwise = np.where(p > 0, p * log_ratio, 0.0)
+        nll = -np.sum(np.where(p > 0, p * log_density, 0.0))
     regions, count = truth.regions.ravel(), truth.num_modes + 1
     big_p = np.bincount(regions, p.ravel(), minlength=count)
     big_q = np.bincount(regions, q.ravel(), minlength=count)
@@ -77,7 +79,7 @@ def density_metrics(
     return {
         "kl": kl,
         "tv": float(0.5 * np.abs(p - q).sum()),
-        "nll": float(-np.sum(np.where(p > 0, p * log_density, 0.0))),
+        "nll": float(nll),
         "leak": float(leak),
         "masses": masses,
         "shapes": shapes,

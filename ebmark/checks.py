@@ -44,16 +44,24 @@ def checks(name: str) -> Iterator[Check]:
 
 def quality(name: str, dataset: str) -> Check:
     """KL(data || model) of the default recipe on a built-in law of 10,000 points, one seed."""
-    law, recipe = Law(dataset), METHODS[name]
+    found = quality_of(METHODS[name], dataset)
+    what = f"KL on {dataset}, nats (one seed, {found['seconds']})"
+    kl = found.get("kl", math.nan)
+    return Check(what, found["trouble"] or f"{kl:.4f}", "finite", math.isfinite(kl))
+
+
+def quality_of(recipe: Recipe, dataset: str) -> dict:
+    """One seed of a recipe on a law in the plane: its density metrics, seconds and trouble."""
+    law = Law(dataset)
     x, _ = law.split(10_000, 1, jr.key(0))
     units = standardised(x)
     network = Confined(FourierMLP(law.dim + recipe.method.extra_inputs, key=jr.key(1)))
     fit = train(recipe, network, jnp.asarray(units.standardise(x), jnp.float32), key=jr.key(2))
-    what, kl = f"KL on {dataset}, nats (one seed, {fit_seconds(fit)})", math.nan
+    found = {"seconds": fit_seconds(fit), "trouble": fit.trouble}
     if fit.trouble is None:
         density = normalise(fit.energy, law.grid(), units)
-        kl = density_metrics(law.truth(density.grid), density.log_density, density.grid)["kl"]
-    return Check(what, fit.trouble or f"{kl:.4f}", "finite", math.isfinite(kl))
+        found |= density_metrics(law.truth(density.grid), density.log_density, density.grid)
+    return found
 
 
 def fit_seconds(fit: Fit) -> str:

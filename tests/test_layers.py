@@ -90,5 +90,9 @@ def test_the_report_needs_no_jax():
 def test_files_hold_one_idea():
     for module, path in modules():
         lines = len([line for line in path.read_text().splitlines() if line.strip()])
-        short = module == "methods" and path.name not in ("__init__.py", "_base.py")
+        short = module == "methods" and path.name not in (
+            "__init__.py",
+            "_base.py",
+            "_noise_levels.py",
+        )
         assert lines <= (60 if short else 320), f"{path}: {lines} lines"

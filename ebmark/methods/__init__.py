@@ -7,6 +7,8 @@ from ebmark.methods._cd import ContrastiveDivergence as ContrastiveDivergence
 from ebmark.methods._cnce import (
     ConditionalNoiseContrastiveEstimation as ConditionalNoiseContrastiveEstimation,
 )
+from ebmark.methods._diffclf import DiffusiveClassification as DiffusiveClassification
+from ebmark.methods._drl import DiffusionRecoveryLikelihood as DiffusionRecoveryLikelihood
 from ebmark.methods._dsm import DenoisingScoreMatching as DenoisingScoreMatching
 from ebmark.methods._ed import EnergyDiscrepancy as EnergyDiscrepancy
 from ebmark.methods._ence import (
@@ -24,6 +26,9 @@ from ebmark.methods._jarzynski import (
 from ebmark.methods._kde import KernelDensityEstimate as KernelDensityEstimate
 from ebmark.methods._ksd import KernelSteinDiscrepancy as KernelSteinDiscrepancy
 from ebmark.methods._lsd import LearnedSteinDiscrepancy as LearnedSteinDiscrepancy
+from ebmark.methods._mdsm import (
+    MultiscaleDenoisingScoreMatching as MultiscaleDenoisingScoreMatching,
+)
 from ebmark.methods._mle import MaximumLikelihood as MaximumLikelihood
 from ebmark.methods._nce import NoiseContrastiveEstimation as NoiseContrastiveEstimation
 from ebmark.methods._pcd import PersistentContrastiveDivergence as PersistentContrastiveDivergence
@@ -41,9 +46,12 @@ METHODS: dict[str, Recipe] = {
     "pcd": Recipe(method=PersistentContrastiveDivergence(), updates=3_000, ema=0.999),
     "icd": Recipe(method=ImprovedContrastiveDivergence(), updates=2_000),
     "jarzynski": Recipe(method=JarzynskiContrastiveDivergence(), updates=3_000),
+    "drl": Recipe(method=DiffusionRecoveryLikelihood(), updates=2_500),
     "short_run": Recipe(method=ShortRunMCMC(), updates=1_500),
     # score matching
     "dsm": Recipe(method=DenoisingScoreMatching()),
+    "mdsm": Recipe(method=MultiscaleDenoisingScoreMatching(), updates=10_000),
+    "diffclf": Recipe(method=DiffusiveClassification(), updates=4_000),
     "ism": Recipe(method=ImplicitScoreMatching(), updates=4_000),
     "ssm": Recipe(method=SlicedScoreMatching()),
     "ssm_vr": Recipe(method=SlicedScoreMatchingVR()),

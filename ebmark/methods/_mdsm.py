@@ -1,0 +1,33 @@
+"""Denoising score matching at many noise levels."""
+
+import equinox as eqx
+
+from ebmark.methods._noise_levels import AbstractNoiseLevelMethod, noisy
+
+
+class MultiscaleDenoisingScoreMatching(AbstractNoiseLevelMethod):
+    r"""Match the scores of the data at every noise level with one energy of point and level.
+
+    $$ \mathcal{L} = \tfrac12 \mathbb{E}_{u, x, z}
+       \| \sigma_u \nabla_x E(x + \sigma_u z, u) - z \|^2, \quad
+       \log \sigma_u = (1 - u) \log \sigma_{min} + u \log \sigma_{max}, \; u \sim U(0, 1) $$
+
+    Its own sampler, annealed Langevin, takes the modes' masses from the top levels, where they
+    are seen. The density, that of $\sigma_{min}$, does not: each level's energy is free up to a
+    function that is constant near every mode.
+
+    Song & Ermon (2019), Generative modeling by estimating gradients of the data distribution,
+    eq. 5; for an energy: Li, Chen & Sommer (2019), Learning energy-based models in high-dimensional
+    spaces with multi-scale denoising score matching.
+    """
+
+    share: float = eqx.field(static=True, default=0.5)
+    largest: float = eqx.field(static=True, default=2.0)
+    num_levels: int = eqx.field(static=True, default=16)
+    steps_a_level: int = eqx.field(static=True, default=40)
+
+    def loss(self, energy, batch, state, key):
+        return noisy(self, energy, state, batch, key)[2], state
+
+    def evaluations(self, batch, dim):
+        return 6 * batch

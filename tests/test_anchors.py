@@ -123,6 +123,7 @@ def test_more_centres_are_a_narrower_kernel(data):
     assert float(narrow) < 0.9 * float(wide)
 
 
+@pytest.mark.full
 def test_a_flow_trained_for_a_while_is_likelier_than_the_gaussian(data, fits):
     short = dataclasses.replace(METHODS["flow"], updates=250, batch=128)
     fit = train(short, Quadratic(jnp.array(1.0), jnp.zeros(2)), data, key=jr.key(1))

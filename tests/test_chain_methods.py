@@ -114,6 +114,7 @@ def test_short_runs_own_sampler_is_its_chains_from_noise():
     assert float(x.var()) == pytest.approx(variance, rel=4 * np.sqrt(2 / 40_000))
 
 
+@pytest.mark.full
 def test_the_best_critic_is_the_scores_difference_and_its_value_their_fisher_divergence():
     """On N(0, 1) against precision 2: f* = -(2 - 1) x / (2 lambda), value E x^2 / (4 lambda)."""
     method = LearnedSteinDiscrepancy(penalty=1.0, num_critic=20, learning_rate=5e-3)

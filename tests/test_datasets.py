@@ -43,6 +43,7 @@ ENTROPIES = {
 }
 PLANE = [name for name, dataset in DATASETS.items() if dataset.dim == 2]
 ABOVE = [name for name, dataset in DATASETS.items() if dataset.dim > 2]
+LONG = ("two_spirals", "pinwheel", "gmm_40")  # to evaluate
 FIRST = [name for name in PLANE if name == "half_moons" or name.startswith("eight_gaussians")]
 
 
@@ -62,7 +63,9 @@ class OnGrid:
 on_grid = functools.cache(OnGrid)
 
 
-@pytest.fixture(params=PLANE)
+@pytest.fixture(
+    params=[pytest.param(name, marks=pytest.mark.full) if name in LONG else name for name in PLANE]
+)
 def law(request):
     return on_grid(request.param)
 

@@ -66,6 +66,7 @@ def test_a_noise_is_an_energy_whose_log_z_is_zero(name, data):
     assert float(noise(at)) == -float(noise.log_prob(at))
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("name", NOISES)
 @pytest.mark.parametrize("dim", [1, 3])
 def test_noises_know_any_number_of_dimensions(name, dim):

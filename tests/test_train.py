@@ -43,7 +43,9 @@ class Interrupted(Exception):
     pass
 
 
-@pytest.mark.parametrize("name", ["pcd", "nce", "cd"])
+@pytest.mark.parametrize(
+    "name", ["pcd", *(pytest.param(name, marks=pytest.mark.full) for name in ("nce", "cd"))]
+)
 @pytest.mark.parametrize("when", [250, 450])
 def test_a_resumed_run_is_the_uninterrupted_one_bit_by_bit(data, tmp_path, name, when):
     whole = train(short(name), energy(), data, key=jr.key(2), num_snapshots=4)

@@ -11,6 +11,7 @@ from ebmark.methods._diffclf import DiffusiveClassification as DiffusiveClassifi
 from ebmark.methods._drl import DiffusionRecoveryLikelihood as DiffusionRecoveryLikelihood
 from ebmark.methods._dsm import DenoisingScoreMatching as DenoisingScoreMatching
 from ebmark.methods._ed import EnergyDiscrepancy as EnergyDiscrepancy
+from ebmark.methods._em import EnergyMatching as EnergyMatching
 from ebmark.methods._ence import (
     ExponentialNoiseContrastiveEstimation as ExponentialNoiseContrastiveEstimation,
 )
@@ -72,6 +73,8 @@ METHODS: dict[str, Recipe] = {
     "ence": Recipe(method=ExponentialNoiseContrastiveEstimation()),
     "fce": Recipe(method=FlowContrastiveEstimation(), updates=2_000),
     "snl": Recipe(method=SelfNormalisedLikelihood()),
+    # transport
+    "em": Recipe(method=EnergyMatching(), updates=3_000),
     # the oracle, and the anchors
     "mle": Recipe(method=MaximumLikelihood(), updates=1_200, batch=1_024, learning_rate=1e-2),
     "gaussian": Recipe(method=GaussianFit(), updates=0),

@@ -129,6 +129,7 @@ def test_a_killed_worker_is_replaced(study):
     pd.testing.assert_frame_equal(without_times(study / "orphan"), without_times(study / "out"))
 
 
+@pytest.mark.full
 def test_own_points_of_three_columns_have_no_oracle_and_the_study_says_so(study):
     rng = np.random.default_rng(0)
     np.savetxt(study / "mine.csv", rng.normal(size=(400, 3)), delimiter=",", header="a,b,c")

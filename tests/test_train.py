@@ -46,7 +46,7 @@ class Interrupted(Exception):
 @pytest.mark.parametrize(
     "name", ["pcd", *(pytest.param(name, marks=pytest.mark.full) for name in ("nce", "cd"))]
 )
-@pytest.mark.parametrize("when", [250, 450])
+@pytest.mark.parametrize("when", [250, pytest.param(450, marks=pytest.mark.full)])
 def test_a_resumed_run_is_the_uninterrupted_one_bit_by_bit(data, tmp_path, name, when):
     whole = train(short(name), energy(), data, key=jr.key(2), num_snapshots=4)
 

@@ -79,6 +79,7 @@ def test_methods_of_a_seed_share_data_and_seeds_do_not(study):
     assert not np.array_equal(by_seed[0][0][0], by_seed[1][0][0])
 
 
+@pytest.mark.full
 def test_a_finished_study_is_not_run_again(study):
     before = {p: p.stat().st_mtime_ns for p in (study / "out" / "cells").glob("*/result.json")}
     table_before = table.read(study / "out")
@@ -89,6 +90,7 @@ def test_a_finished_study_is_not_run_again(study):
     pd.testing.assert_frame_equal(table.read(study / "out"), table_before)
 
 
+@pytest.mark.full
 def test_a_killed_study_goes_on_and_ends_as_the_undisturbed_one(study):
     command = [sys.executable, "-m", "ebmark", "run", "tiny.toml", "--out", "killed", "--jobs", "1"]
     cells = study / "killed" / "cells"

@@ -12,9 +12,9 @@ import pydantic
 from ebmark import plugins, recipes
 from ebmark.datasets import DATASETS
 from ebmark.errors import UserError, unknown
-from ebmark.methods import METHODS
+from ebmark.methods import METHODS, Recipe
 from ebmark.provenance import source_hash, versions
-from ebmark.sources import Source
+from ebmark.sources import Law, Source
 
 Count = Annotated[int, pydantic.Field(ge=1)]
 
@@ -156,11 +156,17 @@ def cell_specs(study: Study, sources: list[Source], points_file: str | None) -> 
                         "energy": dataclasses.asdict(study.energy),
                         "training": recipes.as_dict(recipe),
                         "versions": versions(),
-                        "source": source_hash(),
+                        "source": source_hash(*_modules(recipe, source)),
                     }
                     | _from_plugins(method, source.name)
                 )
     return specs
+
+
+def _modules(recipe: Recipe, source: Source) -> list[str]:
+    """The modules of the method and the law, whose code makes the cell's numbers."""
+    things = [recipe.method] + ([source.dataset] if isinstance(source, Law) else [])
+    return [type(thing).__module__ for thing in things]
 
 
 def _from_plugins(*names: str) -> dict[str, Any]:

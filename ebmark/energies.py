@@ -39,7 +39,7 @@ class FourierMLP(eqx.Module):
     $$ E(x) = \mathrm{MLP}([\cos(B x), \sin(B x)]), \quad B_{ij} \sim N(0, \mathrm{bandwidth}^2) $$
 
     The frequencies $B$ are fixed. A larger bandwidth sees finer detail and leaves the energy less
-    constrained where there are no data.
+    constrained where there are no data. With `out` a number it is a field of vectors (a critic).
 
     Tancik et al. (2020), Fourier features let networks learn high frequency functions.
     """
@@ -55,13 +55,12 @@ class FourierMLP(eqx.Module):
         bandwidth: float = 1.0,
         width: int = 64,
         depth: int = 2,
+        out: int | str = "scalar",
         key: Key,
     ):
         feature_key, layer_key = jr.split(key)
         self.frequencies = bandwidth * jr.normal(feature_key, (num_features, dim))
-        self.layers = eqx.nn.MLP(
-            2 * num_features, "scalar", width, depth, jax.nn.silu, key=layer_key
-        )
+        self.layers = eqx.nn.MLP(2 * num_features, out, width, depth, jax.nn.silu, key=layer_key)
 
     def __call__(self, x: Point) -> Scalar:
         frequencies = jax.lax.stop_gradient(self.frequencies)

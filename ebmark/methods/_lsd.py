@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import PyTree
 
+from ebmark.energies import FourierMLP
 from ebmark.methods._base import AbstractMethod
 
 
@@ -17,7 +18,7 @@ class LSDState(NamedTuple):
 
 
 def _critic(dim, key):
-    return eqx.nn.MLP(dim, dim, 64, 2, jax.nn.silu, key=key)
+    return FourierMLP(dim, out=dim, key=key)
 
 
 class LearnedSteinDiscrepancy(AbstractMethod):
@@ -28,7 +29,8 @@ class LearnedSteinDiscrepancy(AbstractMethod):
        f^* = \frac{s_\theta - s_{data}}{2 \lambda} $$
 
     At the best critic its value is $\mathbb{E} \|s_\theta - s_{data}\|^2 / 4 \lambda$. The critic
-    takes `num_critic` steps of its own Adam an update. As blind as any score to far modes' weights.
+    is a perceptron on Fourier features, as the energy is, and takes `num_critic` steps of its own
+    Adam an update. As blind as any score to far modes' weights.
 
     Grathwohl et al. (2020), Learning the Stein discrepancy for training and evaluating
     energy-based models without sampling, eq. 6.

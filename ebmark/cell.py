@@ -20,16 +20,18 @@ from ebmark import recipes
 from ebmark._types import Energy, Key
 from ebmark.files import write_whole
 from ebmark.methods import Recipe
-from ebmark.metrics import SAMPLE_METRICS, density_metrics
+from ebmark.metrics import density_metrics
 from ebmark.model import Model, new_energy, save_model
 from ebmark.provenance import device, source_hash, versions
 from ebmark.quadrature import Normalised, Units, exact_samples, normalise
 from ebmark.samplers import Langevin, run_chains
 from ebmark.sources import Law, Source, load_source, standardised
+from ebmark.tempered import reference
 from ebmark.train import Fit, Snapshot, train
 
 _SHOWN = 16  # chains whose trajectories are kept
 _FRAMES = 100  # points of a trajectory
+_TEMPERED = 1_000  # chains of the reference above the plane
 _TOO_FAR = 1e3  # standard deviations: a chain this far from the data has escaped
 
 Rows = list[tuple[int, str, float]]  # step, metric, value
@@ -71,6 +73,10 @@ def run_cell(folder: Path, name: str, spec: dict, progress: Progress = lambda wh
         arrays |= _grid_arrays(source, densities[-1])
     if trouble is None:
         more, found, trouble = _samples(spec, source, units, fit, densities, test_x, keys, progress)
+        rows, arrays = rows + more, arrays | found
+    if trouble is None and not densities:
+        progress("tempering", 0.0)
+        more, found = _above_the_plane(source, units, fit, spec, test_x, keys["exact"])
         rows, arrays = rows + more, arrays | found
     if trouble is None:
         more, found = _own(recipe, source, units, fit, train_z, test_x, spec, keys["own"])
@@ -166,7 +172,7 @@ def _samples(spec, source, units, fit, densities, test_x, keys, progress):
         )
         return rows, {}, f"{why} energy, or its Z is not finite; take a smaller step"
     num, step = spec["transport_points"], fit.snapshots[-1].step
-    metrics = _sample_metrics(source)
+    metrics = source.sample_metrics()
     for look, suffix in looks.items():
         for metric in metrics if not suffix else ("w1",):
             value = metrics[metric](units.restore(seen[look])[:num], test_x[:num])
@@ -179,6 +185,28 @@ def _samples(spec, source, units, fit, densities, test_x, keys, progress):
     return rows, arrays, None
 
 
+def _above_the_plane(source: Source, units: Units, fit: Fit, spec, test_x, key: Key):
+    """Where no grid goes: tempered samples for exact ones, log Z bracketed, and what follows.
+
+    Where the bracket failed, its width is reported and no KL.
+    """
+    step, num = fit.snapshots[-1].step, min(spec["num_samples"], _TEMPERED)
+    found = reference(fit.energy, num, source.dim, key)
+    gap = found.bracket.upper - found.bracket.lower
+    values = {"log_z_error": gap, "rhat_tempered": found.rhat}
+    if not found.failed:
+        values["log_z"] = found.bracket.estimate
+        z = jnp.asarray(units.standardise(test_x), jnp.float32)
+        energies = np.asarray(jax.vmap(fit.energy)(z), np.float64) + units.log_jacobian
+        values["nll"] = float(energies.mean()) + found.bracket.estimate
+        if isinstance(source, Law):
+            truth = np.logaddexp.reduce(source.log_components(test_x), axis=1)
+            values["kl"] = values["nll"] + float(truth.mean())
+    return [(step, metric, value) for metric, value in values.items()], {
+        "tempered": units.restore(found.x)
+    }
+
+
 def _own(recipe: Recipe, source: Source, units: Units, fit: Fit, train_z, test_x, spec, key: Key):
     """What the method itself prescribes: its sampler's samples, scored, and its diagnostics."""
     last, (sample_key, look_key) = fit.snapshots[-1], jr.split(key)
@@ -189,24 +217,19 @@ def _own(recipe: Recipe, source: Source, units: Units, fit: Fit, train_z, test_x
     if z is None:
         return rows, {}
     drawn, num = units.restore(np.asarray(z)), spec["transport_points"]
-    for metric, function in _sample_metrics(source).items():
+    for metric, function in source.sample_metrics().items():
         rows.append((last.step, f"{metric}_own", function(drawn[:num], test_x[:num])))
     return rows, {"own": drawn}
 
 
 def _final_metrics(source: Source) -> list[str]:
     """What a diverged run has no number for: NaN, and never averaged."""
-    known = isinstance(source, Law) and source.dim <= 2
-    density = ["kl", "tv", "leak", "masses", "shapes", "mode_tv", "fisher"] if known else []
-    density += ["nll"] if source.dim <= 2 else []
-    ways = ("langevin", "exact") if source.dim <= 2 else ("langevin",)
-    return density + [f"{metric}_{way}" for metric in _sample_metrics(source) for way in ways]
-
-
-def _sample_metrics(source: Source) -> dict[str, Callable[..., float]]:
-    """MMD only where no KL is to be had: elsewhere that says more."""
-    has_kl = isinstance(source, Law) and source.dim <= 2
-    return {m: f for m, f in SAMPLE_METRICS.items() if m != "mmd" or not has_kl}
+    plane, known = source.dim <= 2, isinstance(source, Law)
+    density = ["kl"] if known else []
+    density += ["tv", "leak", "masses", "shapes", "mode_tv", "fisher"] if known and plane else []
+    density += ["nll"] if known or plane else []
+    ways = ("langevin", "exact") if plane else ("langevin",)
+    return density + [f"{metric}_{way}" for metric in source.sample_metrics() for way in ways]
 
 
 def _write(folder: Path, name: str, spec: dict, rows: Rows, trouble: str | None, arrays, model):

@@ -241,8 +241,6 @@ def _floors_wanted(folder: Path, plan: dict[str, dict]):
     seen: dict[str, dict] = {spec["dataset"]: spec for spec in plan.values()}
     for spec in seen.values():
         source, number = load_source(spec, folder), spec["transport_points"]
-        metrics = ["w1", "w2", "sliced_w2"]
         if isinstance(source, Own):
             number = min(number, source.num_held_out)
-            metrics.append("mmd")
-        yield source, number, metrics
+        yield source, number, list(source.sample_metrics())

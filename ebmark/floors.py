@@ -33,14 +33,14 @@ def floors(source: Source, num: int, metrics: list[str]) -> dict[str, dict[str, 
         num = min(num, len(source.points) // 2)
     shipped = _shipped().get(source.name, {}) if isinstance(source, Law) else {}
     found = shipped.get(str(num), {})
-    if all(metric in found for metric in metrics):
-        return {metric: found[metric] for metric in metrics}
-    return measured(source, num, metrics, _FEW_DRAWS)
+    known = {metric: found[metric] for metric in metrics if metric in found}
+    missing = [metric for metric in metrics if metric not in found]
+    return known | (measured(source, num, missing, _FEW_DRAWS) if missing else {})
 
 
 def measured(source: Source, num: int, metrics: list[str], draws: int) -> dict[str, dict[str, Any]]:
     """The floors, measured now; the same each time."""
-    functions = SAMPLE_METRICS | MORE_SAMPLE_METRICS
+    functions = source.sample_metrics() | SAMPLE_METRICS | MORE_SAMPLE_METRICS
     values: dict[str, list[float]] = {metric: [] for metric in metrics}
     for draw in range(draws):
         x = source.draw(2 * num, jr.fold_in(jr.key(20_261_123), draw))

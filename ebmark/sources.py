@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 
 import jax
@@ -14,8 +15,10 @@ from jaxtyping import Float
 from ebmark._types import Key
 from ebmark.datasets import DATASETS, AbstractDataset
 from ebmark.local_scale import local_scale
-from ebmark.metrics import Truth, truth_on
+from ebmark.metrics import SAMPLE_METRICS, Truth, mode_shares, quality, truth_on
 from ebmark.quadrature import Grid, Units, evaluate
+
+SampleMetric = Callable[..., float]  # of the model's points and the truth's
 
 HELD_OUT = 0.2  # of a person's own points
 _NODES = 256  # of the first grid; quadrature refines it where it must
@@ -24,6 +27,11 @@ _NODES = 256  # of the first grid; quadrature refines it where it must
 @jax.jit
 def _draw(dataset: AbstractDataset, keys):
     return jax.vmap(dataset.sample)(keys)
+
+
+@jax.jit
+def _log_components(dataset: AbstractDataset, x):
+    return jax.vmap(dataset.log_components)(x)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,6 +74,22 @@ class Law:
     def truth(self, grid: Grid) -> Truth | None:
         """The law on a grid."""
         return _truth(self.name, grid)
+
+    def log_components(self, x: Float[np.ndarray, "n dim"]) -> Float[np.ndarray, "n modes"]:
+        """The log-densities of the law's components at points."""
+        found = _log_components(self.dataset, jnp.asarray(x, jnp.float32))
+        return np.asarray(found, np.float64)
+
+    def sample_metrics(self) -> dict[str, SampleMetric]:
+        """MMD only above the plane, where no density is on a grid; what the law itself can tell."""
+        general = {m: f for m, f in SAMPLE_METRICS.items() if m != "mmd" or self.dim > 2}
+        own = {"quality": quality} | (
+            {"mode_shares": mode_shares} if self.dataset.modes > 1 else {}
+        )
+        return general | {name: self._of_components(metric) for name, metric in own.items()}
+
+    def _of_components(self, metric: SampleMetric) -> SampleMetric:
+        return lambda x, y: metric(self.log_components(x), self.log_components(y))
 
 
 @functools.lru_cache(maxsize=8)
@@ -117,6 +141,10 @@ class Own:
     def truth(self, grid: Grid) -> None:
         """Nobody knows."""
         del grid
+
+    def sample_metrics(self) -> dict[str, SampleMetric]:
+        """Those of two samples."""
+        return dict(SAMPLE_METRICS)
 
 
 Source = Law | Own

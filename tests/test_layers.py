@@ -31,8 +31,9 @@ MAY_IMPORT = {  # a module, or a folder as a whole, and what of ebmark it may im
     "train": {"_types", "methods", "serial"},
     "recipes": {"errors", "methods"},
     "model": LOW | {"energies", "quadrature", "recipes", "serial"},
+    "tempered": {"_types", "ais", "diagnostics", "samplers"},
     "cell": LOW
-    | {"methods", "metrics", "model", "provenance", "quadrature", "recipes", "samplers"}
+    | {"tempered", "methods", "metrics", "model", "provenance", "quadrature", "recipes", "samplers"}
     | {"sources", "train"},
     "plugins": {"datasets", "errors", "methods"},
     "worker": {"cell", "claims", "files", "plugins", "threads"},

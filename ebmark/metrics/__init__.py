@@ -8,6 +8,8 @@ from ebmark.metrics._density import density_metrics as density_metrics
 from ebmark.metrics._density import truth_on as truth_on
 from ebmark.metrics._energy_distance import energy_distance as energy_distance
 from ebmark.metrics._mmd import mmd as mmd
+from ebmark.metrics._modes import mode_shares as mode_shares
+from ebmark.metrics._modes import quality as quality
 from ebmark.metrics._neighbours import coverage as coverage
 from ebmark.metrics._neighbours import density as density
 from ebmark.metrics._neighbours import precision as precision

@@ -16,7 +16,8 @@ METRICS = {
         "KL",
         "nats",
         "KL(data || model): what a point of data costs more under the model than under the truth; "
-        "0 is perfect. By quadrature: no sampler is involved.",
+        "0 is perfect. By quadrature: no sampler is involved. Above the plane: over the test "
+        "points, with log Z between the bounds of annealed importance sampling.",
     ),
     "leak": Meaning(
         "leak",
@@ -38,7 +39,26 @@ METRICS = {
         "log Z", "", "Log of the energy's normalising constant; neither good nor bad."
     ),
     "log_z_error": Meaning(
-        "error of log Z", "", "How far log Z moves when box and resolution are doubled."
+        "error of log Z",
+        "",
+        "How far log Z moves when box and resolution are doubled; above the plane, the gap between "
+        "its bounds: where that is above half a nat, or tempered chains disagree, there is no KL.",
+    ),
+    "rhat_tempered": Meaning(
+        "R-hat",
+        "",
+        "Split R-hat of the tempered chains that the bounds rest on; 1 where they agree.",
+    ),
+    "quality": Meaning(
+        "quality",
+        "",
+        "Share of the samples where the truth is denser than at its own lowest 1 %: .99 for the "
+        "truth. It says nothing of modes that are lost.",
+    ),
+    "mode_shares": Meaning(
+        "wrong modes",
+        "",
+        "Total variation of the modes\u2019 shares of the samples and of true ones, 0 to 1.",
     ),
     "w1": Meaning(
         "W1",
@@ -99,7 +119,7 @@ METRICS = {
 COSTS = frozenset(
     "train_seconds train_cpu_seconds compile_seconds sample_seconds evaluations updates".split()  # noqa: SIM905
 )
-UNRANKED = COSTS | {"log_z", "log_z_error"}
+UNRANKED = COSTS | {"log_z", "log_z_error", "rhat_tempered"}
 
 
 def meaning(metric: str) -> Meaning:

@@ -1,0 +1,87 @@
+"""Where no grid goes: tempered chains, log Z between bounds, and what they say of a law.
+
+Random tests have fixed seeds; with fresh ones each would fail at the rate that is told beside it.
+"""
+
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+import pytest
+
+from ebmark.metrics import mode_shares
+from ebmark.sources import Law
+from ebmark.tempered import reference
+
+
+def well(x):
+    """The many well of methods.md in 4 dimensions: log Z = 2 x 10.29348."""
+    a, b = x[::2], x[1::2]
+    return jnp.sum(a**4 - 6 * a**2 - 0.5 * a + 0.5 * b**2)
+
+
+def test_the_reference_knows_log_z_and_the_masses_of_wells_that_no_chain_crosses():
+    """The masses: 4 standard errors of 2 x 500 draws, 1 seed in 16,000; log Z: the bracket's."""
+    found = reference(well, 500, 4, jr.key(0), step_size=0.02)
+    assert not found.failed
+    assert found.bracket.lower - 0.1 < 2 * 10.29348 < found.bracket.upper + 0.1
+    right = float(np.mean(found.x[:, ::2] > 0))
+    assert right == pytest.approx(0.84431, abs=4 * np.sqrt(0.844 * 0.156 / 1000))
+
+
+def test_a_reference_whose_chains_cannot_mix_says_that_it_failed():
+    """Two wells 60 deviations apart: no temperature of ours crosses."""
+    two = lambda x: -jnp.logaddexp(-5e3 * (x[0] - 1) ** 2, -5e3 * (x[0] + 1) ** 2) + x[1] ** 2
+    assert reference(two, 100, 2, jr.key(0), step_size=1e-4).failed
+
+
+def shares(*counts):
+    """Log-components of points that are each surely in one of the modes."""
+    rows = np.repeat(np.eye(len(counts)), counts, axis=0)
+    return np.where(rows > 0, 0.0, -50.0)
+
+
+def test_mode_shares_are_the_total_variation_of_the_counts():
+    assert mode_shares(shares(5, 5), shares(5, 5)) == 0
+    assert mode_shares(shares(10, 0), shares(5, 5)) == pytest.approx(0.5)
+    assert mode_shares(shares(1, 2, 7), shares(4, 4, 2)) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("name", ["eight_gaussians", "gaussian_mixture_8"])
+def test_true_points_are_of_quality_99_and_in_the_right_modes_and_others_are_not(name):
+    """4 standard errors each way: 1 seed in 10,000."""
+    law = Law(name)
+    metrics, x, y = law.sample_metrics(), law.draw(2_000, jr.key(1)), law.draw(2_000, jr.key(2))
+    assert metrics["quality"](x, y) == pytest.approx(0.99, abs=4 * np.sqrt(2 * 0.0099 / 2_000))
+    assert metrics["mode_shares"](x, y) < 0.08
+    far = x + 3 * x.std(axis=0)
+    assert metrics["quality"](far, y) < 0.1
+    half = x[x[:, 0] > np.median(x[:, 0])]
+    assert metrics["mode_shares"](half, y) > 0.2
+
+
+@pytest.mark.full
+def test_the_kl_of_a_gaussian_in_eight_dimensions_is_the_closed_form(tmp_path):
+    """A study's cell of the Gaussian fit: KL against that of its own mean and covariance."""
+    import dataclasses
+    import json
+
+    from ebmark.cell import run_cell
+    from ebmark.study import STUDIES, cell_specs
+
+    study = dataclasses.replace(
+        STUDIES["smoke"], methods=("gaussian",), num_train=2_000, num_samples=2_000
+    )
+    law = Law("gaussian_mixture_8")
+    spec = cell_specs(study, [law], None)[0]
+    (tmp_path / "cells").mkdir()
+    run_cell(tmp_path, "one", spec)
+    rows = json.loads((tmp_path / "cells" / "one" / "result.json").read_text())["rows"]
+    last = {metric: value for _, metric, value in rows}
+    arrays = np.load(tmp_path / "cells" / "one" / "samples.npz")
+    mean, covariance = arrays["train"].mean(axis=0), np.cov(arrays["train"].T, ddof=0)
+    d = arrays["reference"] - mean
+    energies = 0.5 * np.einsum("ni,ij,nj->n", d, np.linalg.inv(covariance), d)
+    log_z = 0.5 * np.linalg.slogdet(2 * np.pi * covariance)[1]
+    assert last["nll"] == pytest.approx(energies.mean() + log_z, abs=0.1)
+    truth = np.logaddexp.reduce(law.log_components(arrays["reference"]), axis=1).mean()
+    assert last["kl"] == pytest.approx(last["nll"] + truth, abs=1e-6)

@@ -354,6 +354,7 @@ def test_energy_discrepancy_of_many_samples_is_the_populations(gaussian):
         assert slope == pytest.approx(expected, abs=4 * slope_error + 0.015)
 
 
+@pytest.mark.full
 def test_energy_discrepancy_without_its_stabiliser_is_biased_and_with_it_is_not():
     """On a line, M = 16 and t = 1: .669 in place of .588 (methods.md A.15)."""
     data, keys = whitened(1)[:20_000], 24

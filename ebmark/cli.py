@@ -20,6 +20,7 @@ def run(
     methods: tuple[str, ...] | None = None,
     datasets: tuple[str, ...] | None = None,
     seeds: int | None = None,
+    variants: tuple[str, ...] | None = None,
     steps: int | None = None,
     data: Path | None = None,
     out: Path | None = None,
@@ -35,6 +36,7 @@ def run(
         methods: train these methods only.
         datasets: use these datasets.
         seeds: how many seeds; each draws its own data and initial energy, shared by all methods.
+        variants: default, tuned, both, or a file that `ebmark tune` made: each its own entry.
         steps: updates of every method, in place of each recipe's own.
         data: your own points (CSV, TSV, text, NPY, NPZ, Parquet) in place of the datasets.
         out: the folder of the results; runs/STUDY if not given.
@@ -55,6 +57,7 @@ def run(
 
         raise unknown("study", study, [*STUDIES, "a .toml file"])
     given = {"methods": methods, "datasets": datasets, "seeds": seeds, "steps": steps}
+    given |= {"variants": variants}
     changes = (QUICK if quick else {}) | {k: v for k, v in given.items() if v is not None}
     chosen = dataclasses.replace(chosen, **changes)
     if jobs is not None and jobs < 1:

@@ -24,7 +24,7 @@ from ebmark.points import Points
 from ebmark.progress import Progress
 from ebmark.provenance import device, source_hash, versions
 from ebmark.sources import Law, Own, Source, load_source
-from ebmark.study import Study, cell_name, cell_specs, validated
+from ebmark.study import Study, axes, cell_name, cell_specs, validated
 from ebmark.threads import single
 
 _DEATHS = 3  # a worker that dies this often without finishing a cell is not started again
@@ -213,16 +213,35 @@ def _described(study: Study, sources, plan, points: Points | None, command: str)
             "snapshots": study.snapshots,
         },
         "energy": energy,
-        "recipes": {method: first[method]["training"] for method in first},
+        "recipes": _recipes(plan),
+        "axes": axes(study),
+        "measures": list(study.measures),
         "methods_about": {method: about(type(METHODS[method].method)) for method in first},
         "datasets_about": {source.name: _dataset_about(source, plan) for source in sources},
         "floors": {},
         "cells": {
             name: {key: spec[key] for key in ("dataset", "method", "recipe", "seed")}
+            | ({"axes": spec["axes"]} if "axes" in spec else {})
             for name, spec in plan.items()
         },
         "notes": list(points.notes) if points is not None else [],
     }
+
+
+def _recipes(plan: dict[str, dict]) -> dict[str, dict]:
+    """Entry -> its recipe; one for each dataset where they differ."""
+    found: dict[str, dict[str, dict]] = {}
+    for spec in plan.values():
+        name = table.entry(spec["method"], spec["recipe"])
+        found.setdefault(name, {}).setdefault(spec["dataset"], spec["training"])
+    named = {}
+    for name, by_dataset in found.items():
+        first = next(iter(by_dataset.values()))
+        if all(one == first for one in by_dataset.values()):
+            named[name] = first
+        else:
+            named |= {f"{name}, {dataset}": one for dataset, one in by_dataset.items()}
+    return named
 
 
 def _dataset_about(source: Source, plan: dict[str, dict]) -> dict[str, Any]:
@@ -233,6 +252,7 @@ def _dataset_about(source: Source, plan: dict[str, dict]) -> dict[str, Any]:
         "dim": source.dim,
         "entropy": source.dataset.entropy if known else None,
         "langevin_step": spec["langevin"]["step_size"],
+        "family": type(source.dataset).__name__ if known else source.name,
     }
 
 

@@ -15,7 +15,10 @@ from ebmark.errors import UserError, unknown
 from ebmark.methods import METHODS, Recipe
 from ebmark.provenance import source_hash, versions
 from ebmark.sources import Law, Source
+from ebmark.statistics import ROLES
+from ebmark.variants import LAW_FACTS, SETTINGS, Variant, check_sweep, column, variants
 
+TUNING_SEEDS = 1_000_000  # seeds from here on are for tuning: no study reports them
 Count = Annotated[int, pydantic.Field(ge=1)]
 
 
@@ -38,8 +41,10 @@ class Study:
     title: str = "CD, DSM and NCE on two toy laws, and the oracle"
     datasets: tuple[str, ...] = ("eight_gaussians", "half_moons")
     methods: tuple[str, ...] = ("cd", "dsm", "nce", "mle")
-    seeds: Count = 10
+    seeds: Annotated[int, pydantic.Field(ge=1, le=TUNING_SEEDS)] = 10
+    variants: tuple[str, ...] = ("default",)  # or tuned, or a file of tuned recipes
     steps: Count | None = None  # updates, in place of each recipe's own
+    evaluations: Count | None = None  # of the network: as many updates as these buy
     num_train: Annotated[int, pydantic.Field(ge=20)] = 10_000
     num_samples: Annotated[int, pydantic.Field(ge=10)] = 2_000  # chains, exact samples, test points
     transport_points: Annotated[int, pydantic.Field(ge=10)] = 2_000  # of them, in W1 and W2
@@ -47,6 +52,9 @@ class Study:
     snapshots: Count = 8
     energy: Network = Network()
     recipes: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
+    sweep: dict[str, tuple[float | int | str, ...]] = dataclasses.field(default_factory=dict)
+    across: str | None = None  # a number of the laws that they differ in: dim, separation
+    measures: tuple[str, ...] = ()  # what is shown along the sweep; KL if none is named
 
 
 STUDIES: dict[str, Study] = {
@@ -93,7 +101,23 @@ def validated(study: Study) -> Study:
             raise UserError(f"{kind}: a name stands twice in {', '.join(names)}")
     for method, changes in study.recipes.items():
         recipes.with_changes(method, changes)
+    if study.steps is not None and study.evaluations is not None:
+        raise UserError("steps and evaluations exclude each other: give one of them")
+    check_sweep(study.sweep, study.methods)
+    for axis in (name for name in SETTINGS if name in study.sweep):
+        for value in study.sweep[axis]:
+            _adapt(dataclasses.asdict(study) | {axis: value, "sweep": {}}, "the study")
+    if study.across is not None:
+        _check_across(study)
     return _adapt(dataclasses.asdict(study), "the study")
+
+
+def _check_across(study: Study) -> None:
+    if study.across not in LAW_FACTS:
+        raise unknown("number of laws in across:", study.across, LAW_FACTS)
+    for dataset in study.datasets:
+        if not hasattr(DATASETS[dataset], study.across):
+            raise UserError(f"across: {dataset} has no {study.across}; leave it out")
 
 
 def read_study(path: Path) -> Study:
@@ -129,38 +153,75 @@ def _plain(message: str) -> str:
 
 def cell_specs(study: Study, sources: list[Source], points_file: str | None) -> list[dict]:
     """The grid, seed by seed; methods that integrate on a grid are left out above two columns."""
-    specs = []
-    for seed in range(study.seeds):
-        for source in sources:
-            step_size = float(f"{source.local_scale() ** 2 / 10:.3g}")
-            for method in study.methods:
-                if method == "mle" and source.dim > 2:
-                    continue
-                changes = study.recipes.get(method, {})
-                recipe = recipes.with_changes(method, changes)
-                if study.steps is not None and recipe.updates and "updates" not in changes:
-                    recipe = dataclasses.replace(recipe, updates=study.steps)
-                specs.append(
-                    {
-                        "dataset": source.name,
-                        "method": method,
-                        "recipe": "custom" if changes else "default",
-                        "seed": seed,
-                        "law": source.fingerprint,
-                        "points": points_file,
-                        "num_train": study.num_train,
-                        "num_samples": study.num_samples,
-                        "transport_points": min(study.transport_points, study.num_samples),
-                        "langevin": {"steps": study.langevin_steps, "step_size": step_size},
-                        "snapshots": study.snapshots,
-                        "energy": dataclasses.asdict(study.energy),
-                        "training": recipes.as_dict(recipe),
-                        "versions": versions(),
-                        "source": source_hash(*_modules(recipe, source)),
-                    }
-                    | _from_plugins(method, source.name)
-                )
-    return specs
+    steps = [float(f"{source.local_scale() ** 2 / 10:.3g}") for source in sources]
+    return [
+        cell_spec(study, source, method, variant, seed, step_size, points_file)
+        for seed in range(study.seeds)
+        for source, step_size in zip(sources, steps, strict=True)
+        for method in study.methods
+        if method != "mle" or source.dim <= 2
+        for variant in variants(
+            method,
+            source.name,
+            names=study.variants,
+            changes=study.recipes.get(method),
+            sweep=study.sweep,
+        )
+    ]
+
+
+def cell_spec(
+    study: Study,
+    source: Source,
+    method: str,
+    variant: Variant,
+    seed: int,
+    step_size: float,
+    points_file: str | None,
+) -> dict:
+    """All that a cell is, as plain data; `step_size` is that of its Langevin sampler."""
+    study = dataclasses.replace(study, **variant.settings)
+    recipe = recipes.with_changes(method, variant.changes)
+    if recipe.updates and not variant.pinned:
+        recipe = dataclasses.replace(recipe, updates=_updates(study, method, recipe, source.dim))
+    axes = dict(variant.axes)
+    if study.across is not None and isinstance(source, Law):
+        axes[study.across] = getattr(source.dataset, study.across)
+    return (
+        {
+            "dataset": source.name,
+            "method": method,
+            "recipe": variant.name,
+            "seed": seed,
+            "law": source.fingerprint,
+            "points": points_file,
+            "num_train": study.num_train,
+            "num_samples": study.num_samples,
+            "transport_points": min(study.transport_points, study.num_samples),
+            "langevin": {"steps": study.langevin_steps, "step_size": step_size},
+            "snapshots": study.snapshots,
+            "energy": dataclasses.asdict(study.energy),
+            "training": recipes.as_dict(recipe),
+            "versions": versions(),
+            "source": source_hash(*_modules(recipe, source)),
+        }
+        | ({"axes": axes} if axes else {})
+        | _from_plugins(method, source.name)
+    )
+
+
+def axes(study: Study) -> list[str]:
+    """The columns that the study's sweep adds to the table."""
+    return [column(axis) for axis in study.sweep] + ([study.across] if study.across else [])
+
+
+def _updates(study: Study, method: str, recipe: Recipe, dim: int) -> int:
+    """The study's updates, those that its evaluations buy (not the oracle's), or the recipe's."""
+    if study.steps is not None:
+        return study.steps
+    if study.evaluations is None or method in ROLES:
+        return recipe.updates
+    return max(1, round(study.evaluations / recipe.method.evaluations(recipe.batch, dim)))
 
 
 def _modules(recipe: Recipe, source: Source) -> list[str]:

@@ -13,7 +13,8 @@ _SHOWN = ("kl", "nll", "w1_exact", "w1_langevin", "w2_langevin", "train_cpu_seco
 
 def print_summary(folder: Path) -> None:
     """The medians over seeds, a table per dataset, with the floors and the runs that diverged."""
-    study, results = table.load_study(folder), table.read(folder)
+    study, results = table.with_entries(table.load_study(folder), table.read(folder))
+    entries = list(dict.fromkeys(cell["method"] for cell in study["cells"].values()))
     console = Console()
     last = results[results["step"] == results.groupby("cell")["step"].transform("max")]
     for dataset in study["datasets"]:
@@ -28,7 +29,7 @@ def print_summary(folder: Path) -> None:
             printed.add_column(
                 column.replace("_", " "), justify=justify, no_wrap=column == "method"
             )
-        for method in study["methods"]:
+        for method in entries:
             values = rows[rows["method"] == method]
             if values.empty:
                 continue

@@ -17,7 +17,7 @@ PROVENANCE = ["status", "reason", "ebmark", "jax", "source", "device"]
 
 def collect(folder: Path, plan: dict[str, dict]) -> pd.DataFrame:
     """The rows of the plan's finished cells, in the plan's order: that of no run's luck."""
-    rows = []
+    rows, axes = [], list(dict.fromkeys(a for spec in plan.values() for a in spec.get("axes", {})))
     for name, spec in plan.items():
         path = folder / "cells" / name / "result.json"
         if not path.exists():
@@ -27,6 +27,7 @@ def collect(folder: Path, plan: dict[str, dict]) -> pd.DataFrame:
             what = [spec["dataset"], spec["method"], spec["recipe"], spec["seed"]]
             made = [result["status"], result["reason"], result["ebmark"]]
             made += [result["versions"]["jax"], result["source"], result["device"]]
+            made += [spec.get("axes", {}).get(axis) for axis in axes]
             for step, metric, value in result["rows"]:
                 number = float("nan") if value is None else float(value)
                 rows.append([*what, step, metric, number, name, *made])
@@ -35,7 +36,22 @@ def collect(folder: Path, plan: dict[str, dict]) -> pd.DataFrame:
                 f"{path}: damaged; remove the folder {path.parent} and run the study again: "
                 "that cell alone is made anew"
             ) from None
-    return pd.DataFrame(rows, columns=COLUMNS + PROVENANCE)
+    return pd.DataFrame(rows, columns=COLUMNS + PROVENANCE + axes)
+
+
+def entry(method: str, recipe: str) -> str:
+    """What a method under a recipe is called: an entry of its own, `cd, tuned`."""
+    return method if recipe == "default" else f"{method}, {recipe}"
+
+
+def with_entries(study: dict[str, Any], table: pd.DataFrame) -> tuple[dict[str, Any], pd.DataFrame]:
+    """The study's cells and the table with entries for methods."""
+    cells = {
+        name: cell | {"method": entry(cell["method"], cell["recipe"])}
+        for name, cell in study["cells"].items()
+    }
+    labels = [entry(m, r) for m, r in zip(table["method"], table["recipe"], strict=True)]
+    return study | {"cells": cells}, table.assign(method=labels)
 
 
 def write(folder: Path, table: pd.DataFrame) -> None:

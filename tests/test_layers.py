@@ -41,7 +41,10 @@ MAY_IMPORT = {  # a module, or a folder as a whole, and what of ebmark it may im
     "checks": {"energies", "methods", "metrics", "quadrature", "sources", "train"},
     "power": {"datasets", "metrics", "sources"},
     "floors": {"datasets", "errors", "files", "metrics", "sources"},
-    "study": {"datasets", "errors", "methods", "plugins", "provenance", "recipes", "sources"},
+    "tuned": {"errors", "files"},
+    "variants": {"errors", "methods", "recipes", "statistics", "tuned"},
+    "study": {"datasets", "errors", "methods", "plugins", "provenance", "recipes", "sources"}
+    | {"statistics", "variants"},
     "catalogue": {"datasets", "methods", "samplers", "study"},
     "progress": {"claims"},
     # what reads the results folder knows nothing of models

@@ -29,6 +29,13 @@ class AbstractGaussianMixture(AbstractDataset):
     def centres(self) -> np.ndarray:
         """The centres, (modes, dim)."""
 
+    @property
+    def separation(self) -> float:
+        """The distance of the two nearest centres, in standard deviations."""
+        centres = self.centres()
+        between = np.linalg.norm(centres[:, None] - centres, axis=-1)
+        return round(float(between[between > 0].min()) / self.scale, 2)
+
     def _shares(self):
         return np.array(self.weights) / sum(self.weights)
 

@@ -13,7 +13,7 @@ from ebmark.report._pictures import Book, Picture, data_uri, planes
 from ebmark.report._tables import details, flat, main, recipes
 from ebmark.report._words import answer, made_of
 from ebmark.statistics import ROLES
-from ebmark.table import load_study, read
+from ebmark.table import load_study, read, with_entries
 
 _HERE = Path(__file__).parent
 
@@ -24,7 +24,7 @@ def write_report(folder: Path) -> Path:
     The same folder gives the same bytes.
     """
     folder = Path(folder)
-    study, table = _relabelled(load_study(folder), read(folder))
+    study, table = with_entries(load_study(folder), read(folder))
     page = _environment().get_template("template.html").render(_contents(folder, study, table))
     write_whole(folder / "report.html", page)
     return folder / "report.html"
@@ -38,20 +38,6 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-
-
-def _relabelled(study: dict[str, Any], table: pd.DataFrame) -> tuple[dict[str, Any], pd.DataFrame]:
-    """A method under another recipe is an entry of its own: `cd, tuned`."""
-
-    def label(method: str, recipe: str) -> str:
-        return method if recipe == "default" else f"{method}, {recipe}"
-
-    cells = {
-        name: cell | {"method": label(cell["method"], cell["recipe"])}
-        for name, cell in study["cells"].items()
-    }
-    labels = [label(m, r) for m, r in zip(table["method"], table["recipe"], strict=True)]
-    return study | {"cells": cells}, table.assign(method=labels)
 
 
 def _contents(folder: Path, study: dict[str, Any], table: pd.DataFrame) -> dict[str, Any]:

@@ -76,7 +76,8 @@ def run_cell(folder: Path, name: str, spec: dict, progress: Progress = lambda wh
         rows, arrays = rows + more, arrays | found
     if trouble is None and not densities:
         progress("tempering", 0.0)
-        more, found = _above_the_plane(source, units, fit, spec, test_x, keys["exact"])
+        drawn = arrays["langevin"]
+        more, found = _above_the_plane(source, units, fit, spec, test_x, drawn, keys["exact"])
         rows, arrays = rows + more, arrays | found
     if trouble is None:
         more, found = _own(recipe, source, units, fit, train_z, test_x, spec, keys["own"])
@@ -181,17 +182,35 @@ def _samples(spec, source, units, fit, densities, test_x, keys, progress):
         arrays["exact"] = exact_samples(densities[-1], spec["num_samples"], keys["exact"])
         for metric, function in metrics.items():
             rows.append((step, f"{metric}_exact", function(arrays["exact"][:num], test_x[:num])))
+        again = exact_samples(densities[-1], num, jr.fold_in(keys["exact"], 1))
+        pair = (arrays["exact"][:num], again)
+        rows += _sampler_rows(step, metrics["w1"], arrays["langevin"][:num], pair[0], pair)
         progress("transport", 1.0)
     return rows, arrays, None
 
 
-def _above_the_plane(source: Source, units: Units, fit: Fit, spec, test_x, key: Key):
+def _sampler_rows(step: int, w1, langevin, reference, pair) -> Rows:
+    """What the sampler adds: W1 of its samples to others of the same energy, and the floor of that.
+
+    The floor is W1 of a `pair` of draws of the energy itself; the truth's would not do, as a
+    broader law has a higher one. Nor would a difference of distances to the truth: it is below 0
+    where chains that have not settled lie nearer to the truth than the energy does.
+    """
+    return [
+        (step, "w1_sampler", w1(langevin, reference)),
+        (step, "w1_sampler_floor", w1(*pair)),
+    ]
+
+
+def _above_the_plane(source: Source, units: Units, fit: Fit, spec, test_x, langevin, key: Key):
     """Where no grid goes: tempered samples for exact ones, log Z bracketed, and what follows.
 
-    Where the bracket failed, its width is reported and no KL.
+    Where the bracket failed, its width is reported and no KL; where the chains have not mixed,
+    neither what their samples would score.
     """
-    step, num = fit.snapshots[-1].step, min(spec["num_samples"], _TEMPERED)
-    found = reference(fit.energy, num, source.dim, key)
+    step, num = fit.snapshots[-1].step, spec["transport_points"]
+    chains = max(min(spec["num_samples"], _TEMPERED), 2 * -(-num // 4))
+    found = reference(fit.energy, chains, source.dim, key)
     gap = found.bracket.upper - found.bracket.lower
     values = {"log_z_error": gap, "rhat_tempered": found.rhat}
     if not found.failed:
@@ -202,9 +221,14 @@ def _above_the_plane(source: Source, units: Units, fit: Fit, spec, test_x, key: 
         if isinstance(source, Law):
             truth = np.logaddexp.reduce(source.log_components(test_x), axis=1)
             values["kl"] = values["nll"] + float(truth.mean())
-    return [(step, metric, value) for metric, value in values.items()], {
-        "tempered": units.restore(found.x)
-    }
+    tempered, pair = units.restore(found.x), [units.restore(half)[:num] for half in found.halves]
+    rows: Rows = []
+    if found.mixed:
+        metrics = source.sample_metrics()
+        values |= {f"{m}_tempered": f(tempered[:num], test_x[:num]) for m, f in metrics.items()}
+        rows = _sampler_rows(step, metrics["w1"], langevin[:num], tempered[:num], pair)
+    rows += [(step, metric, value) for metric, value in values.items()]
+    return rows, {"tempered": tempered}
 
 
 def _own(recipe: Recipe, source: Source, units: Units, fit: Fit, train_z, test_x, spec, key: Key):
@@ -228,8 +252,9 @@ def _final_metrics(source: Source) -> list[str]:
     density = ["kl"] if known else []
     density += ["tv", "leak", "masses", "shapes", "mode_tv", "fisher"] if known and plane else []
     density += ["nll"] if known or plane else []
-    ways = ("langevin", "exact") if plane else ("langevin",)
-    return density + [f"{metric}_{way}" for metric in source.sample_metrics() for way in ways]
+    ways = ("langevin", "exact" if plane else "tempered")
+    scores = [f"{metric}_{way}" for metric in source.sample_metrics() for way in ways]
+    return [*density, *scores, "w1_sampler"]
 
 
 def _write(folder: Path, name: str, spec: dict, rows: Rows, trouble: str | None, arrays, model):

@@ -20,14 +20,30 @@ _MIXED = 1.1  # the split R-hat above which chains have not
 class Reference(NamedTuple):
     """Samples of exp(-E) / Z by parallel tempering, how well they mixed, and bounds on log Z."""
 
-    x: Float[np.ndarray, "chains dim"]
+    kept: Float[np.ndarray, "times chains dim"]  # 10 steps apart
     rhat: float  # the worst coordinate's; 1 is perfect
     bracket: Bracket
 
     @property
+    def x(self) -> Float[np.ndarray, "draws dim"]:
+        """Two draws a chain, as far apart as are kept."""
+        return np.concatenate([self.kept[-1], self.kept[0]])
+
+    @property
+    def halves(self) -> list[Float[np.ndarray, "draws dim"]]:
+        """Four draws a chain, of either half of the chains: two independent samples."""
+        times = np.linspace(0, len(self.kept) - 1, 4).round().astype(int)[::-1]
+        return [np.concatenate(self.kept[times, half::2]) for half in (0, 1)]
+
+    @property
+    def mixed(self) -> bool:
+        """Whether the chains agree with each other: else their samples stand for nothing."""
+        return self.rhat < _MIXED
+
+    @property
     def failed(self) -> bool:
-        """Whether chains disagree or the bounds do: nothing should be computed from them."""
-        return not self.rhat < _MIXED or self.bracket.failed
+        """Whether chains disagree or the bounds do: log Z is then not known."""
+        return not self.mixed or self.bracket.failed
 
 
 def reference(
@@ -51,8 +67,8 @@ def reference(
     trace = np.asarray(kept.x, np.float64)
     if not np.isfinite(trace).all():
         nothing = Bracket(np.nan, np.nan, np.nan)
-        return Reference(np.asarray(last.x, np.float64), np.inf, nothing)
+        return Reference(trace, np.inf, nothing)
     rhat = max(split_rhat(trace[..., column]) for column in range(dim))
     step_size = float(kernel.step_size)
     bracket = log_z_bracket(energy, last.x, ais_key, num_levels=_LEVELS, step_size=step_size)
-    return Reference(trace[-1], rhat, bracket)
+    return Reference(trace, rhat, bracket)

@@ -8,7 +8,7 @@ import jax.random as jr
 import numpy as np
 import pytest
 
-from ebmark.metrics import mode_shares
+from ebmark.metrics import mode_shares, wasserstein
 from ebmark.sources import Law
 from ebmark.tempered import reference
 
@@ -20,12 +20,14 @@ def well(x):
 
 
 def test_the_reference_knows_log_z_and_the_masses_of_wells_that_no_chain_crosses():
-    """The masses: 4 standard errors of 2 x 400 draws, 1 seed in 16,000; log Z: the bracket's."""
+    """The masses: 4 standard errors of two draws a chain, 1 seed in 5,000; log Z: the bracket's."""
     found = reference(well, 400, 4, jr.key(0), step_size=0.02)
     assert not found.failed
     assert found.bracket.lower - 0.1 < 2 * 10.29348 < found.bracket.upper + 0.1
-    right = float(np.mean(found.x[:, ::2] > 0))
-    assert right == pytest.approx(0.84431, abs=4 * np.sqrt(0.844 * 0.156 / 800))
+    assert found.x.shape == (800, 4) and [half.shape for half in found.halves] == [(800, 4)] * 2
+    for points, draws in ((found.x, 800), *((half, 400) for half in found.halves)):
+        right = float(np.mean(points[:, ::2] > 0))
+        assert right == pytest.approx(0.84431, abs=4 * np.sqrt(0.844 * 0.156 / draws))
 
 
 @pytest.mark.full
@@ -86,3 +88,10 @@ def test_the_kl_of_a_gaussian_in_eight_dimensions_is_the_closed_form(tmp_path):
     assert last["nll"] == pytest.approx(energies.mean() + log_z, abs=0.1)
     truth = np.logaddexp.reduce(law.log_components(arrays["reference"]), axis=1).mean()
     assert last["kl"] == pytest.approx(last["nll"] + truth, abs=1e-6)
+    drawn = np.random.default_rng(0).multivariate_normal(mean, covariance, size=100)
+    num = study.transport_points  # as two draws of the fit itself
+    again = wasserstein(arrays["tempered"][:num], drawn[:num], order=1)
+    assert again == pytest.approx(last["w1_sampler_floor"], rel=0.1)
+    assert last["w1_tempered"] == pytest.approx(
+        wasserstein(arrays["tempered"][:num], arrays["reference"][:num], order=1)
+    )

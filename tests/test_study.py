@@ -66,6 +66,11 @@ def test_anyone_can_recompute_the_numbers_from_a_cells_arrays(study):
         assert last["w1_exact"] == pytest.approx(
             ot.emd2(weights, weights, ot.dist(x, y, "euclidean"))
         )
+        z = arrays["langevin"][:50]
+        assert last["w1_sampler"] == pytest.approx(
+            ot.emd2(weights, weights, ot.dist(z, x, "euclidean"))
+        )
+        assert 0.2 < last["w1_sampler_floor"] < 0.9  # of 50 points; the same ones would give 0
 
 
 def test_methods_of_a_seed_share_data_and_seeds_do_not(study):

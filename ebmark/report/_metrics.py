@@ -66,6 +66,17 @@ METRICS = {
         "Wasserstein-1: how far, on average, points must be moved to turn one set of samples into "
         "the other, at the least. It never reaches 0: see the floor.",
     ),
+    "w1_sampler": Meaning(
+        "W1 of the sampler",
+        "data units",
+        "W1 of Langevin samples to exact (above the plane: tempered) samples of the same energy: "
+        "the sampler\u2019s error alone, beside the floor of that energy.",
+    ),
+    "w1_sampler_floor": Meaning(
+        "its floor",
+        "data units",
+        "W1 of two exact (above the plane: tempered) samples of the learned density.",
+    ),
     "w2": Meaning(
         "W2",
         "data units",
@@ -119,14 +130,14 @@ METRICS = {
 COSTS = frozenset(
     "train_seconds train_cpu_seconds compile_seconds sample_seconds evaluations updates".split()  # noqa: SIM905
 )
-UNRANKED = COSTS | {"log_z", "log_z_error", "rhat_tempered"}
+UNRANKED = COSTS | {"log_z", "log_z_error", "rhat_tempered", "w1_sampler", "w1_sampler_floor"}
 
 
 def meaning(metric: str) -> Meaning:
     """What a metric is called and says, its sampler and steps included: `w1_langevin_500`."""
     if metric in METRICS:
         return METRICS[metric]
-    for sampler in ("langevin", "exact", "own"):
+    for sampler in ("langevin", "exact", "tempered", "own"):
         stem, found, steps = metric.partition("_" + sampler)
         if found and stem in METRICS:
             label = sampler.replace("langevin", "Langevin").replace("own", "the method\u2019s own")
@@ -139,4 +150,8 @@ def meaning(metric: str) -> Meaning:
 
 def stem(metric: str) -> str:
     """The metric without its sampler: `w1` of `w1_langevin_500`."""
-    return metric.partition("_langevin")[0].removesuffix("_exact").removesuffix("_own")
+    if metric in METRICS:
+        return metric
+    for sampler in ("_langevin", "_exact", "_tempered", "_own"):
+        metric = metric.partition(sampler)[0]
+    return metric

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import tyro
 
-from ebmark.errors import UserError
+from ebmark.errors import UserError, unknown
 
 Positional = tyro.conf.Positional
 
@@ -26,6 +26,7 @@ def run(
     out: Path | None = None,
     quick: bool = False,
     jobs: int | None = None,
+    engine: str = "processes",
     plugin: tuple[Path, ...] = (),
     plain: bool = False,
 ) -> int:
@@ -42,9 +43,18 @@ def run(
         out: the folder of the results; runs/STUDY if not given.
         quick: 2 seeds, 1,000 updates, 500 points in the exact transport.
         jobs: cells at a time, each in a process of one thread; the number of cores if not given.
+        engine: who runs the cells: processes (of this machine) or inline (this process).
         plugin: Python files with METHODS or DATASETS of your own, to be named beside the built-in.
         plain: plain lines in place of the live bar.
     """
+    from ebmark.engines import ENGINES
+
+    if engine not in ENGINES:
+        raise unknown("engine", engine, ENGINES)
+    if engine == "inline":  # before jax is there, and its threads
+        from ebmark.threads import single
+
+        os.environ.update(single(dict(os.environ)))
     _load(plugin)
     from ebmark.study import QUICK, STUDIES, read_study
 
@@ -53,8 +63,6 @@ def run(
     elif study in STUDIES:
         chosen = STUDIES[study]
     else:
-        from ebmark.errors import unknown
-
         raise unknown("study", study, [*STUDIES, "a .toml file"])
     given = {"methods": methods, "datasets": datasets, "seeds": seeds, "steps": steps}
     given |= {"variants": variants}
@@ -75,15 +83,16 @@ def run(
 
     command = shlex.join(["ebmark", *sys.argv[1:]])
     plan = prepare(chosen, folder, points, name, command, plugin)
-    return _run(folder, plan, jobs or os.cpu_count() or 1, plain)
+    chosen_engine = ENGINES[engine](folder, jobs or os.cpu_count() or 1)
+    return _run(folder, plan, chosen_engine, plain)
 
 
-def _run(folder: Path, plan: dict[str, dict], jobs: int, plain: bool) -> int:
+def _run(folder: Path, plan: dict[str, dict], engine: Any, plain: bool) -> int:
     from ebmark.driver import finish, run_plan
     from ebmark.summary import print_summary
 
     try:
-        ended = run_plan(folder, plan, jobs, plain=plain)
+        ended = run_plan(folder, plan, engine, plain=plain)
     except KeyboardInterrupt:
         print("\nstopped; the same command goes on from here", file=sys.stderr)
         return 130
@@ -208,7 +217,6 @@ def check(
     _load(plugin)
     from ebmark.checks import checks
     from ebmark.checks import quality as quality_on
-    from ebmark.errors import unknown
     from ebmark.methods import METHODS
     from ebmark.summary import print_checks
     from ebmark.threads import keep_compiled_programs

@@ -1,12 +1,13 @@
-"""Running a study: the plan, the workers, and what is made of their cells."""
+"""Running a study: the plan, the engine that runs it, and what is made of its cells."""
 
 import dataclasses
 import datetime
 import json
 import os
-import subprocess
-import sys
+import queue
 import time
+from collections.abc import Iterator
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import ebmark
 from ebmark import plugins, table
 from ebmark.catalogue import about
 from ebmark.claims import is_done
+from ebmark.engines import Engine
 from ebmark.errors import UserError
 from ebmark.files import atomic_path, write_whole
 from ebmark.floors import floors
@@ -25,9 +27,9 @@ from ebmark.progress import Progress
 from ebmark.provenance import device, source_hash, versions
 from ebmark.sources import Law, Own, Source, load_source
 from ebmark.study import Study, axes, cell_name, cell_specs, validated
-from ebmark.threads import single
 
-_DEATHS = 3  # a worker that dies this often without finishing a cell is not started again
+_MOMENT = 0.2  # seconds between two looks at what has ended
+_AGAIN = 2.0  # seconds until a cell that another run holds is asked for again
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,7 +38,6 @@ class Outcome:
 
     planned: int
     done: int
-    diverged: int
     failed: dict[str, str]  # cell -> the last line of its error
 
 
@@ -74,26 +75,63 @@ def prepare(
     return plan
 
 
-def run_plan(folder: Path, plan: dict[str, dict], jobs: int, *, plain: bool = False) -> Outcome:
-    """Run the cells that are not done, `jobs` at a time, each in a process of one thread.
+def run_plan(
+    folder: Path, plan: dict[str, dict], engine: Engine, *, plain: bool = False
+) -> Outcome:
+    """Run the cells that are not done on the engine, and close it.
 
-    A worker that is killed is replaced; the cell that it held is begun again.
+    A cell that another run's worker holds is asked for again, until one of the two has done it.
     """
     for name in plan:
         (folder / "cells" / f"{name}.error").unlink(missing_ok=True)
-    todo = [name for name in plan if not is_done(folder, name)]
-    workers = [_Worker(folder, index) for index in range(min(jobs, len(todo)))]
-    progress = Progress(folder, plan, plain=plain)
+    done = {name for name in plan if is_done(folder, name)}
+    failed: dict[str, str] = {}
+    todo, held, asked = [name for name in plan if name not in done], [], 0.0
+    ended: queue.SimpleQueue[tuple[str, Future]] = queue.SimpleQueue()
+    progress = Progress(folder, plan, done, plain=plain)
     try:
-        while any([worker.alive() for worker in workers]):
-            progress.show()
-            time.sleep(0.2)
-        progress.show()
+        while len(done) + len(failed) < len(plan):
+            for name in todo:
+                future = engine.submit(name, plan[name])
+                future.add_done_callback(lambda future, name=name: ended.put((name, future)))
+                progress.show(done)
+            todo = []
+            for name, future in _those_of(ended):
+                status, reason = _how(folder, name, future)
+                if status == "done":
+                    done.add(name)
+                elif status == "held":
+                    held.append(name)
+                else:
+                    failed[name] = reason
+            progress.show(done)
+            if held and time.monotonic() - asked > _AGAIN:
+                todo, held, asked = held, [], time.monotonic()
     finally:
         progress.close()
-        for worker in workers:
-            worker.stop()
-    return outcome(folder, plan)
+        engine.close()
+    return Outcome(len(plan), len(done), failed)
+
+
+def _those_of(ended: queue.SimpleQueue) -> Iterator[tuple[str, Future]]:
+    """The cells that have ended; waits a moment for the first."""
+    try:
+        yield ended.get(timeout=_MOMENT)
+        while True:
+            yield ended.get_nowait()
+    except queue.Empty:
+        return
+
+
+def _how(folder: Path, name: str, future: Future) -> tuple[str, str]:
+    """How a cell ended, and why it failed; a death that its worker could not tell is written."""
+    error = future.exception()
+    if error is None:
+        result = future.result()
+        return result["status"], result["reason"]
+    reason = f"{type(error).__name__}: {error}".splitlines()[0]
+    write_whole(folder / "cells" / f"{name}.error", reason + "\n")
+    return "failed", reason
 
 
 def finish(folder: Path, plan: dict[str, dict]) -> None:
@@ -108,50 +146,6 @@ def finish(folder: Path, plan: dict[str, dict]) -> None:
     write_whole(folder / "study.json", json.dumps(described, indent=1))
     table.write(folder, table.collect(folder, plan))
     write_report(folder)
-
-
-def outcome(folder: Path, plan: dict[str, dict]) -> Outcome:
-    """What became of the planned cells."""
-    failed, diverged, done = {}, 0, 0
-    for name in plan:
-        if is_done(folder, name):
-            done += 1
-            result = json.loads((folder / "cells" / name / "result.json").read_text())
-            diverged += result["status"] == "diverged"
-        else:
-            error = folder / "cells" / f"{name}.error"
-            lines = error.read_text().strip().splitlines() if error.exists() else []
-            failed[name] = lines[-1] if lines else "its worker ended before it did"
-    return Outcome(len(plan), done, diverged, failed)
-
-
-class _Worker:
-    """A process that takes cells; started again when it dies, a few times."""
-
-    def __init__(self, folder: Path, index: int):
-        self._command = [sys.executable, "-m", "ebmark.worker", str(folder.resolve()), str(index)]
-        self._deaths = 0
-        self._start()
-
-    def _start(self):
-        # not the terminal's group: Ctrl-C reaches the driver, which then stops its workers
-        self._process = subprocess.Popen(
-            self._command, env=single(dict(os.environ)), start_new_session=True
-        )
-
-    def alive(self) -> bool:
-        status = self._process.poll()
-        if status is None:
-            return True
-        if status == 0 or self._deaths >= _DEATHS:
-            return False
-        self._deaths += 1
-        self._start()
-        return True
-
-    def stop(self):
-        self._process.terminate()
-        self._process.wait()
 
 
 def _take_folder(folder: Path, study: Study, sources: list[Source]) -> None:

@@ -36,7 +36,7 @@ MAY_IMPORT = {  # a module, or a folder as a whole, and what of ebmark it may im
     | {"tempered", "methods", "metrics", "model", "provenance", "quadrature", "recipes", "samplers"}
     | {"sources", "train"},
     "plugins": {"datasets", "errors", "methods"},
-    "worker": {"cell", "claims", "files", "plugins", "threads"},
+    "engines": {"cell", "claims", "errors", "files", "plugins", "threads"},
     "ais": {"_types", "samplers"},
     "checks": {"energies", "methods", "metrics", "quadrature", "sources", "train"},
     "power": {"datasets", "metrics", "sources"},

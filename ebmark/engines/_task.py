@@ -1,0 +1,70 @@
+"""What a worker does with a task: it claims the cell, runs it, and says how it went."""
+
+import functools
+import importlib
+import os
+import socket
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ebmark.claims import claimed, is_done
+from ebmark.files import write_whole
+
+
+class WorkerLost(Exception):
+    """The processes that ran a cell died, each in its turn, before it was done."""
+
+
+def run_task(folder: str, runner: str, name: str, spec: dict) -> dict[str, Any]:
+    """Run one cell under its claim. What goes wrong in it is told and written down, not raised."""
+    began, reason = time.perf_counter(), ""
+    with claimed(Path(folder), name) as claim:
+        if claim is not None:
+            claim.tell("starting", 0.0)
+            reason = _trouble(Path(folder), runner, name, spec, claim.tell)
+    ended = "done" if is_done(Path(folder), name) else "held"
+    return {
+        "status": "failed" if reason else ended,
+        "path": f"cells/{name}",
+        "reason": reason,
+        "host": socket.gethostname(),
+        "pid": os.getpid(),
+        "seconds": round(time.perf_counter() - began, 3),
+    }
+
+
+def die_with(parent: int) -> None:
+    """End this process when its parent is gone, so that a killed run leaves no orphans."""
+
+    def watch():
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _trouble(folder: Path, runner: str, name: str, spec: dict, tell: Callable) -> str:
+    """Run the cell; the last line of its error, or "" if there was none."""
+    error = folder / "cells" / f"{name}.error"
+    try:
+        _runner(runner)(folder, name, spec, tell)
+        error.unlink(missing_ok=True)
+    except Exception as caught:  # told, written down, and the others go on
+        text = traceback.format_exc()
+        try:
+            write_whole(error, text)
+        except Exception as unwritten:  # as on a full disk: then it is told only
+            return f"{caught!r}; {unwritten}"
+        return text.strip().splitlines()[-1]
+    return ""
+
+
+@functools.cache
+def _runner(runner: str) -> Callable:
+    module, function = runner.split(":")
+    return getattr(importlib.import_module(module), function)

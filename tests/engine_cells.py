@@ -1,0 +1,35 @@
+"""Cells that train nothing, for the tests of engines: a worker imports them by name."""
+
+import json
+import os
+import signal
+import time
+
+
+def sleeps(folder, name, spec, tell):
+    """Be busy for a while, then leave a result; how often it was run is written beside it."""
+    with open(folder / f"{name}.runs", "a") as file:
+        file.write(f"{os.getpid()}\n")
+    tell("sleeping", 0.5)
+    time.sleep(spec["seconds"])
+    (folder / "cells" / name).mkdir()
+    threads = {key: os.environ.get(key) for key in ("NPROC", "OMP_NUM_THREADS")}
+    result = {"status": "done", "spec": spec, "threads": threads}
+    (folder / "cells" / name / "result.json").write_text(json.dumps(result))
+
+
+def prints(folder, name, spec, tell):
+    """Say things where the answers go."""
+    print("a cell that talks", flush=True)
+    os.system("echo and what it starts talks too")
+    sleeps(folder, name, spec, tell)
+
+
+def fails(folder, name, spec, tell):
+    """Raise an error."""
+    raise ValueError(f"no cell like {name}")
+
+
+def dies(folder, name, spec, tell):
+    """End the worker, as a kill for memory does."""
+    os.kill(os.getpid(), signal.SIGKILL)

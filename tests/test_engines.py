@@ -1,0 +1,140 @@
+"""Engines: every cell is run once, whatever dies, and what comes back says how it went."""
+
+import json
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from ebmark.claims import claimed
+from ebmark.driver import run_plan
+from ebmark.engines import Inline, Processes, WorkerLost
+
+HERE = str(Path(__file__).parent)
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A study's folder; workers find the tests' cells."""
+    monkeypatch.setenv("PYTHONPATH", HERE)
+    (tmp_path / "cells").mkdir()
+    return tmp_path
+
+
+@pytest.fixture(params=["inline", "processes"])
+def engine_of(request):
+    """What makes an engine that runs the tests' cells."""
+    made = []
+
+    def make(folder, runner):
+        runner = f"engine_cells:{runner}"
+        engine = Inline(folder, runner) if request.param == "inline" else None
+        made.append(engine or Processes(folder, runner, jobs=2))
+        return made[-1]
+
+    yield make
+    for engine in made:
+        engine.close()
+
+
+def plan_of(number, seconds=0.0):
+    return {f"cell{i}": {"seconds": seconds, "method": "m", "dataset": "d", "seed": i}
+            for i in range(number)}  # fmt: skip
+
+
+def runs(folder, name):
+    return (folder / f"{name}.runs").read_text().split()
+
+
+def result(folder, name):
+    return json.loads((folder / "cells" / name / "result.json").read_text())
+
+
+def test_what_comes_back_is_a_path_and_a_small_dictionary(folder, engine_of):
+    engine = engine_of(folder, "sleeps")
+    spec = {"seconds": 0.0, "numbers": [0.1, 1e-300, 3]}
+    answer = engine.submit("mine", spec).result(30)
+    assert answer["status"] == "done" and answer["reason"] == ""
+    assert answer["path"] == "cells/mine" and len(json.dumps(answer)) < 300
+    assert result(folder, "mine")["spec"] == spec  # JSON changed no number
+    assert not list((folder / "cells").glob("*.claim"))
+
+
+def test_a_cell_that_fails_is_told_and_the_others_go_on(folder, engine_of):
+    failing, engine = engine_of(folder, "fails"), engine_of(folder, "sleeps")
+    answer = failing.submit("bad", {}).result(30)
+    assert answer["status"] == "failed" and answer["reason"] == "ValueError: no cell like bad"
+    assert "Traceback" in (folder / "cells" / "bad.error").read_text()
+    assert engine.submit("bad", {"seconds": 0}).result(30)["status"] == "done"
+    assert not (folder / "cells" / "bad.error").exists()
+
+
+def test_a_cell_that_another_run_holds_is_not_run(folder, engine_of):
+    engine = engine_of(folder, "sleeps")
+    with claimed(folder, "mine") as claim:
+        assert claim is not None
+        assert engine.submit("mine", {"seconds": 0}).result(30)["status"] == "held"
+    assert engine.submit("mine", {"seconds": 0}).result(30)["status"] == "done"
+    assert len(runs(folder, "mine")) == 1
+
+
+def test_workers_stay_and_have_one_thread_and_what_cells_print_is_no_answer(folder):
+    plan, engine = plan_of(6), Processes(folder, "engine_cells:prints", jobs=1)
+    ended = run_plan(folder, plan, engine, plain=True)
+    assert (ended.planned, ended.done, ended.failed) == (6, 6, {})
+    assert len({runs(folder, name)[0] for name in plan}) == 1
+    assert all(result(folder, n)["threads"] == {"NPROC": "1", "OMP_NUM_THREADS": "1"} for n in plan)
+
+
+def test_killed_workers_are_replaced_and_every_cell_is_there_once(folder):
+    plan, engine = plan_of(8, seconds=0.4), Processes(folder, "engine_cells:sleeps", jobs=2)
+    futures = {name: engine.submit(name, spec) for name, spec in plan.items()}
+    for name in ("cell1", "cell4"):
+        while not (path := folder / f"{name}.runs").exists() or not path.read_text():
+            time.sleep(0.01)
+        os.kill(int(runs(folder, name)[0]), signal.SIGKILL)
+    answers = {name: future.result(30) for name, future in futures.items()}
+    engine.close()
+    assert {answer["status"] for answer in answers.values()} == {"done"}
+    times = {name: len(runs(folder, name)) for name in plan}
+    assert times == {name: 2 if name in ("cell1", "cell4") else 1 for name in plan}
+
+
+def test_a_cell_that_kills_its_workers_fails_and_says_so(folder):
+    engine = Processes(folder, "engine_cells:dies", jobs=1)
+    future = engine.submit("deadly", {})
+    with pytest.raises(WorkerLost, match="died each of 3 times .signal 9, signal 9, signal 9."):
+        future.result(30)
+    ended = run_plan(folder, plan_of(1), Processes(folder, "engine_cells:dies", jobs=1), plain=True)
+    assert ended.done == 0 and "signal 9" in ended.failed["cell0"]
+    assert "signal 9" in (folder / "cells" / "cell0.error").read_text()
+    engine.close()
+
+
+def test_closing_ends_the_workers_at_once(folder):
+    engine = Processes(folder, "engine_cells:sleeps", jobs=2)
+    futures = [engine.submit(name, spec) for name, spec in plan_of(5, seconds=60).items()]
+    while len(started := list(folder.glob("*.runs"))) < 2 or not all(
+        p.stat().st_size for p in started
+    ):
+        time.sleep(0.01)
+    began = time.monotonic()
+    engine.close()
+    assert time.monotonic() - began < 5
+    assert all(future.done() for future in futures)
+    for path in started:
+        with pytest.raises(ProcessLookupError):
+            os.kill(int(path.read_text()), 0)
+
+
+def test_two_runs_of_one_study_share_its_cells(folder):
+    plan = plan_of(6, seconds=0.3)
+    other = Processes(folder, "engine_cells:sleeps", jobs=1)
+    theirs = {name: other.submit(name, plan[name]) for name in reversed(plan)}
+    ended = run_plan(folder, plan, Processes(folder, "engine_cells:sleeps", jobs=1), plain=True)
+    assert ended.done == 6 and not ended.failed
+    assert {future.result(30)["status"] for future in theirs.values()} <= {"done", "held"}
+    assert all(len(runs(folder, name)) == 1 for name in plan)
+    other.close()

@@ -44,21 +44,7 @@ def run_cell(folder: Path, name: str, spec: dict, progress: Progress = lambda wh
     All methods of a (dataset, seed) get the same points, initial energy, chains' starts and noise.
     """
     keys = _keys(spec["seed"])
-    source = load_source(spec, folder)
-    train_x, test_x = source.split(spec["num_train"], spec["num_samples"], keys["data"])
-    units = standardised(train_x)
-    train_z = jnp.asarray(units.standardise(train_x), jnp.float32)
-    recipe = recipes.with_changes(spec["method"], spec["training"])
-    inputs = source.dim + recipe.method.extra_inputs
-    energy = new_energy(spec["energy"], inputs, keys["energy"])
-    fit = train(
-        recipe,
-        energy,
-        train_z,
-        key=keys["training"],
-        num_snapshots=spec["snapshots"],
-        progress=lambda step, updates: progress("training", step / updates),
-    )
+    recipe, source, units, train_x, test_x, train_z, fit = _trained(folder, spec, keys, progress)
     arrays = {"train": train_x, "reference": test_x}
     rows, trouble = _training_rows(fit, recipe, source.dim), fit.trouble
     densities: list[Normalised] = []
@@ -89,6 +75,49 @@ def run_cell(folder: Path, name: str, spec: dict, progress: Progress = lambda wh
     if fit.snapshots:
         model = Model(fit.energy, units, spec | {"num_train": len(train_x)}, None)
     _write(folder, name, spec, rows, trouble, arrays, model)
+
+
+def final_quality(folder: Path, spec: dict) -> float:
+    """The KL of what the spec's training leaves, and nothing else; infinite where it diverged.
+
+    NLL of the held-out points where nobody knows the truth.
+    """
+    keys = _keys(spec["seed"])
+    _, source, units, _, test_x, _, fit = _trained(folder, spec, keys, lambda what, share: None)
+    if fit.trouble is not None:
+        return math.inf
+    if source.dim <= 2:
+        density = normalise(fit.energy, source.grid(), units)
+        rows = _density_rows(source, units, fit.snapshots[-1], density, test_x)
+        found = {metric: value for _, metric, value in rows}
+        value = found.get("kl", found["nll"])
+    else:
+        chains = reference(fit.energy, _TEMPERED, source.dim, keys["exact"])
+        z = jnp.asarray(units.standardise(test_x), jnp.float32)
+        energies = np.asarray(jax.vmap(fit.energy)(z), np.float64) + units.log_jacobian
+        value = math.inf if chains.failed else float(energies.mean()) + chains.bracket.estimate
+        if isinstance(source, Law):
+            value += float(np.logaddexp.reduce(source.log_components(test_x), axis=1).mean())
+    return value if math.isfinite(value) else math.inf
+
+
+def _trained(folder: Path, spec: dict, keys: dict[str, Key], progress: Progress):
+    """The spec's points, standardised, and what its recipe learns from them."""
+    source = load_source(spec, folder)
+    train_x, test_x = source.split(spec["num_train"], spec["num_samples"], keys["data"])
+    units = standardised(train_x)
+    train_z = jnp.asarray(units.standardise(train_x), jnp.float32)
+    recipe = recipes.with_changes(spec["method"], spec["training"])
+    inputs = source.dim + recipe.method.extra_inputs
+    fit = train(
+        recipe,
+        new_energy(spec["energy"], inputs, keys["energy"]),
+        train_z,
+        key=keys["training"],
+        num_snapshots=spec["snapshots"],
+        progress=lambda step, updates: progress("training", step / updates),
+    )
+    return recipe, source, units, train_x, test_x, train_z, fit
 
 
 def _keys(seed: int) -> dict[str, Key]:

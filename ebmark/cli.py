@@ -106,6 +106,56 @@ def _run(folder: Path, plan: dict[str, dict], engine: Any, plain: bool) -> int:
     return 1 if ended.failed else 0
 
 
+def tune(
+    methods: tuple[str, ...] = ("cd", "pcd", "dsm", "nce", "ed"),
+    datasets: tuple[str, ...] = ("eight_gaussians", "half_moons"),
+    trials: int = 12,
+    seeds: int = 3,
+    evaluations: int = 8_000_000,
+    seed: int = 0,
+    num_train: int = 10_000,
+    data: Path | None = None,
+    out: Path = Path("runs/tune"),
+    jobs: int | None = None,
+    plugin: tuple[Path, ...] = (),
+    plain: bool = False,
+) -> int:
+    """Tune methods: the same trials and budget for each, on seeds that no study reports.
+
+    Args:
+        methods: those to tune, each on each dataset.
+        datasets: built-in ones.
+        trials: recipes tried; the first is the default one.
+        seeds: runs of each trial, from seed 1,000,000 on; what counts is the median of their KL.
+        evaluations: of the network, in each run: a recipe with a costlier update has fewer.
+        seed: of the search.
+        num_train: training points.
+        data: your own points in place of the datasets: what counts is the NLL of held-out ones.
+        out: the folder of the results; the same command goes on where it was stopped.
+        jobs: searches at a time, each in a process of one thread; the number of cores if not given.
+        plugin: Python files with METHODS or DATASETS of your own.
+        plain: plain lines in place of the live bar.
+    """
+    _load(plugin)
+    if jobs is not None and jobs < 1:
+        raise UserError(f"--jobs must be at least 1, not {jobs}")
+    from ebmark.engines import processes
+    from ebmark.study import Study
+    from ebmark.tune import Effort
+    from ebmark.tune import tune as search
+
+    study = Study(name="tune", methods=methods, datasets=datasets, num_train=num_train)
+    effort = Effort(trials=trials, seeds=seeds, evaluations=evaluations, seed=seed)
+    points, name = (None, "") if data is None else (_read(data), _dataset_name(data))
+    command = shlex.join(["ebmark", *sys.argv[1:]])
+    try:
+        engine = processes(out, jobs or os.cpu_count() or 1)
+        return search(study, effort, out, engine, command, points, name, plugin, plain)
+    except KeyboardInterrupt:
+        print("\nstopped; the same command goes on from here", file=sys.stderr)
+        return 130
+
+
 def report(folder: Positional[Path], /) -> int:
     """Make the report of a study again, from its saved results; nothing is trained.
 
@@ -233,6 +283,7 @@ def check(
 
 COMMANDS = {
     "run": run,
+    "tune": tune,
     "report": report,
     "list": list_all,
     "fit": fit,

@@ -14,7 +14,8 @@ import ebmark
 _READERS = {"cli.py", "report", "figures", "statistics.py", "table.py", "driver.py", "progress.py"}
 _READERS |= {"claims.py", "engines"}
 _READERS |= {"catalogue.py", "checks.py", "floors.py", "power.py", "single.py", "summary.py"}
-_READERS |= {"tuned.py", "variants.py"}  # a spec holds all that they say
+# a spec holds all that these say
+_READERS |= {"search.py", "spaces.py", "tune.py", "tuned.py", "variants.py"}
 # of these a cell's numbers come from the files that it names alone, and from those they import
 _SHELVES = ("methods", "datasets")
 

@@ -71,6 +71,27 @@ def print_checks(rows: list[tuple[str, str, str, bool]], method: str) -> None:
     Console().print(printed)
 
 
+def print_tuned(tuned: dict[str, dict[str, dict]]) -> None:
+    """The recipes that were found, beside the default's quality at the same budget."""
+    printed = Table(title="tuned recipes: medians over the tuning seeds", title_justify="left")
+    columns = ("method", "dataset", "tuned", "default", "recipe", "updates", "trials", "diverged")
+    for column in columns:
+        words = column in ("method", "dataset", "recipe")
+        printed.add_column(column, justify="left" if words else "right")
+    for method, datasets in tuned.items():
+        for dataset, found in datasets.items():
+            made, changes = found["made"], dict(found["changes"])
+            updates = changes.pop("updates")
+            own = changes | changes.pop("method", {})
+            own.pop("method", None)
+            recipe = ", ".join(f"{key} {value:g}" for key, value in own.items())
+            default = made["score_of_default"]
+            default = "diverged" if default is None else f"{default:.3g}"
+            trials = [str(n) for n in (updates, len(made["trials"]), made["diverged"])]
+            printed.add_row(method, dataset, f"{made['score']:.3g}", default, recipe, *trials)
+    Console().print(printed)
+
+
 def print_scores(rows: list[tuple[str, float, dict | None]], title: str) -> None:
     """Metrics with their floors."""
     printed = Table(title=title, title_justify="left")

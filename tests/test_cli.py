@@ -48,6 +48,7 @@ def files(tmp_path: Path) -> dict:
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "thesis.txt").write_text("years of work")
     (tmp_path / "a_file").write_text("")
+    (tmp_path / "notes.json").write_text('{"tuned": 3}')
 
 
 MISTAKES = {
@@ -79,6 +80,14 @@ MISTAKES = {
     "run toy --out a_file": ["a_file", "--out"],
     "run toy --out a_file/below": ["a_file", "--out"],
     "run toy --out /proc/nowhere": ["/proc/nowhere", "--out"],
+    "run toy --variants tunde": ["tunde", '"tuned"'],
+    "run toy --variants missing.json": ["missing.json"],
+    "run toy --variants notes.json": ["notes.json", "ebmark tune"],
+    "tune --methods mle": ["mle", "oracle"],
+    "tune --methods ncc": ["ncc", "nce"],
+    "tune --trials 0": ["--trials"],
+    "tune --out other": ["other", "thesis.txt", "--out"],
+    "tune --data missing.csv": ["missing.csv"],
     "report missing": ["missing", "ebmark run"],
     "fit missing.csv --out m.ebm": ["missing.csv"],
     "fit good.csv --out m.ebm --method ncc": ["ncc", "nce"],

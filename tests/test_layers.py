@@ -36,7 +36,9 @@ MAY_IMPORT = {  # a module, or a folder as a whole, and what of ebmark it may im
     | {"tempered", "methods", "metrics", "model", "provenance", "quadrature", "recipes", "samplers"}
     | {"sources", "train"},
     "plugins": {"datasets", "errors", "methods"},
-    "engines": {"cell", "claims", "errors", "files", "plugins", "threads"},
+    "spaces": set(),
+    "search": {"cell", "errors", "files", "recipes", "spaces", "variants"},
+    "engines": {"cell", "claims", "errors", "files", "plugins", "search", "threads"},
     "ais": {"_types", "samplers"},
     "checks": {"energies", "methods", "metrics", "quadrature", "sources", "train"},
     "power": {"datasets", "metrics", "sources"},
@@ -55,7 +57,7 @@ MAY_IMPORT = {  # a module, or a folder as a whole, and what of ebmark it may im
     "report": {"errors", "figures", "files", "statistics", "table"},
     "summary": {"statistics", "table"},
 }
-ANYTHING = {"__init__", "__main__", "cli", "driver", "single"}
+ANYTHING = {"__init__", "__main__", "cli", "driver", "single", "tune"}
 NUMBERS_ONLY = {"statistics", "table", "figures", "report", "summary"}
 
 

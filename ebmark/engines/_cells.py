@@ -6,11 +6,16 @@ from pathlib import Path
 
 
 def run(folder: Path, name: str, spec: dict, tell: Callable[[str, float], None]) -> None:
-    """Run one cell; before the first, the compiled programs and the study's plugins are found."""
+    """Run one cell, or one search for a recipe.
+
+    Before the first, the compiled programs and the study's plugins are found.
+    """
     _ready(folder)
     from ebmark.cell import run_cell
+    from ebmark.search import run_search
 
-    run_cell(folder, name, spec, tell)
+    run_it = run_search if "search" in spec else run_cell
+    run_it(folder, name, spec, tell)
 
 
 @functools.cache

@@ -6,9 +6,11 @@ python -m ebmark.catalogue > docs/methods.md        makes the page of the method
 import dataclasses
 import inspect
 import re
+from collections.abc import Mapping
 
 from ebmark.datasets import DATASETS
-from ebmark.methods import METHODS
+from ebmark.methods import METHODS, Recipe
+from ebmark.rivals import RIVALS
 from ebmark.samplers import SAMPLERS
 from ebmark.study import STUDIES
 
@@ -55,10 +57,15 @@ def catalogue() -> dict[str, dict[str, str]]:
     return {
         "studies": {name: study.title for name, study in STUDIES.items()},
         "datasets": {name: _dataset(name) for name in DATASETS},
-        "methods": {name: about(type(recipe.method))["line"] for name, recipe in METHODS.items()},
+        "methods": _lines(METHODS),
+        "rivals, with the extra `peers`": _lines(RIVALS),
         "samplers": {name: about(sampler)["line"] for name, sampler in SAMPLERS.items()},
         "metrics": METRICS,
     }
+
+
+def _lines(recipes: Mapping[str, Recipe]) -> dict[str, str]:
+    return {name: about(type(recipe.method))["line"] for name, recipe in recipes.items()}
 
 
 def _dataset(name: str) -> str:

@@ -53,8 +53,11 @@ def run_cell(folder: Path, name: str, spec: dict, progress: Progress = lambda wh
             progress("quadrature", snapshot.step / max(recipe.updates, 1))
             densities.append(normalise(snapshot.energy, source.grid(), units))
             rows += _density_rows(source, units, snapshot, densities[-1], test_x)
-    if densities and trouble is None and not math.isfinite(densities[-1].log_z):
-        trouble = "log Z is not finite: the energy does not hold its mass together"
+    if densities and trouble is None and not densities[-1].settled:
+        trouble = (
+            "log Z is not finite, as far as a grid can see: a box twice as wide still moves it by "
+            f"{densities[-1].log_z_error:.3g} nats"
+        )
     if fit.snapshots and densities:
         arrays |= _grid_arrays(source, densities[-1])
     if trouble is None:
@@ -145,6 +148,8 @@ def _density_rows(
     truth = source.truth(density.grid)
     if truth is not None:
         values |= density_metrics(truth, density.log_density, density.grid)
+        if not density.settled:  # no density: what its box cut off says nothing
+            values |= {"kl": math.inf, "nll": math.inf}
     else:
         z = jnp.asarray(units.standardise(test_x), jnp.float32)
         energies = np.asarray(jax.vmap(snapshot.energy)(z), np.float64) + units.log_jacobian

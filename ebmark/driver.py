@@ -21,10 +21,10 @@ from ebmark.engines import Engine
 from ebmark.errors import UserError
 from ebmark.files import atomic_path, write_whole
 from ebmark.floors import floors
-from ebmark.methods import METHODS
 from ebmark.points import Points
 from ebmark.progress import Progress
 from ebmark.provenance import device, source_hash, versions
+from ebmark.recipes import RECIPES
 from ebmark.sources import Law, Own, Source, load_source
 from ebmark.study import Study, axes, cell_name, cell_specs, validated
 
@@ -210,7 +210,7 @@ def _described(study: Study, sources, plan, points: Points | None, command: str)
         "recipes": _recipes(plan),
         "axes": axes(study),
         "measures": list(study.measures),
-        "methods_about": {method: about(type(METHODS[method].method)) for method in first},
+        "methods_about": {method: about(type(RECIPES[method].method)) for method in first},
         "datasets_about": {source.name: _dataset_about(source, plan) for source in sources},
         "floors": {},
         "cells": {

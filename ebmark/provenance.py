@@ -17,7 +17,7 @@ _READERS |= {"catalogue.py", "checks.py", "floors.py", "power.py", "single.py", 
 # a spec holds all that these say
 _READERS |= {"search.py", "spaces.py", "tune.py", "tuned.py", "variants.py"}
 # of these a cell's numbers come from the files that it names alone, and from those they import
-_SHELVES = ("methods", "datasets")
+_SHELVES = ("methods", "datasets", "rivals")
 
 
 @functools.cache
@@ -73,9 +73,9 @@ def _root() -> Path:
 
 
 @functools.cache
-def versions() -> dict[str, str]:
-    """The versions of Python and of the packages that numbers come from."""
-    packages = ("jax", "equinox", "optax", "numpy", "pot")
+def versions(*more: str) -> dict[str, str]:
+    """The versions of Python and of the packages that numbers come from, and of `more`."""
+    packages = ("jax", "equinox", "optax", "numpy", "pot", *more)
     found = {name: importlib.metadata.version(name) for name in packages}
     return {"python": platform.python_version()} | found
 

@@ -1,5 +1,6 @@
 """Densities on a grid in one or two dimensions: Z, expectations and exact samples are then sums."""
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -11,6 +12,8 @@ import numpy as np
 from jaxtyping import Float
 
 from ebmark._types import Energy, Key
+
+_SETTLED = 0.1  # nats that log Z may still move after all refinement
 
 
 class Grid(NamedTuple):
@@ -90,6 +93,11 @@ class Normalised(NamedTuple):
     log_density: Float[np.ndarray, "*axes"]  # [i, j] at (axes[0][i], axes[1][j])
     log_z: float
     log_z_error: float
+
+    @property
+    def settled(self) -> bool:
+        """Whether there is a finite Z, as far as the grid and a box twice as wide can see."""
+        return math.isfinite(self.log_z) and self.log_z_error < _SETTLED
 
 
 def normalise(

@@ -1,10 +1,15 @@
 """Recipes as plain data: what a study file may change, and what a cell's spec says."""
 
 import dataclasses
+from collections import ChainMap
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from ebmark.errors import UserError, unknown
 from ebmark.methods import METHODS, Recipe
+from ebmark.rivals import RIVALS
+
+RECIPES = ChainMap(METHODS, RIVALS)  # name -> recipe, of all that can be trained
 
 
 def as_dict(recipe: Recipe) -> dict[str, Any]:
@@ -20,9 +25,9 @@ def with_changes(name: str, changes: dict[str, Any]) -> Recipe:
 
     Raises UserError for an unknown method or field (the nearest is named) and a wrong value.
     """
-    if name not in METHODS:
-        raise unknown("method", name, METHODS)
-    recipe, changes = METHODS[name], dict(changes)
+    if name not in RECIPES:
+        raise unknown("method", name, RECIPES)
+    recipe, changes = RECIPES[name], dict(changes)
     inside = changes.pop("method", {})
     if not isinstance(inside, dict):
         raise UserError(f'recipe of "{name}": method must be a table of its fields, not {inside!r}')
@@ -31,6 +36,17 @@ def with_changes(name: str, changes: dict[str, Any]) -> Recipe:
     return _changed(
         dataclasses.replace(recipe, method=method), changes, f"field of {name}'s recipe"
     )
+
+
+def check_installed(name: str) -> None:
+    """Raise UserError if the method needs a package that is not there."""
+    for package in RECIPES[name].method.packages:
+        try:
+            version(package)
+        except PackageNotFoundError:
+            raise UserError(
+                f"{name} needs {package}, which is not installed: pip install 'ebmark[peers]'"
+            ) from None
 
 
 def _changed(thing: Any, changes: dict[str, Any], what: str) -> Any:

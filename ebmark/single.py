@@ -45,6 +45,7 @@ def fit_points(path: Path, out: Path, *, method: str, steps: int | None, seed: i
     if steps is not None and steps < 1:
         raise UserError(f"--steps must be at least 1, not {steps}")
     recipe = recipes.with_changes(method, {})
+    recipes.check_installed(method)
     if steps is not None and recipe.updates:
         recipe = dataclasses.replace(recipe, updates=steps)
     points = read_points(path)

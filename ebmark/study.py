@@ -93,8 +93,8 @@ def validated(study: Study) -> Study:
         if dataset not in DATASETS:
             raise unknown("dataset", dataset, DATASETS)
     for method in (*study.methods, *study.recipes):
-        if method not in METHODS:
-            raise unknown("method", method, METHODS)
+        if method not in recipes.RECIPES:
+            raise unknown("method", method, recipes.RECIPES)
     for kind in ("datasets", "methods"):
         names = getattr(study, kind)
         if len(set(names)) != len(names):
@@ -109,6 +109,8 @@ def validated(study: Study) -> Study:
             _adapt(dataclasses.asdict(study) | {axis: value, "sweep": {}}, "the study")
     if study.across is not None:
         _check_across(study)
+    for method in study.methods:
+        recipes.check_installed(method)
     return _adapt(dataclasses.asdict(study), "the study")
 
 
@@ -202,7 +204,7 @@ def cell_spec(
             "snapshots": study.snapshots,
             "energy": dataclasses.asdict(study.energy),
             "training": recipes.as_dict(recipe),
-            "versions": versions(),
+            "versions": versions(*recipe.method.packages),
             "source": source_hash(*_modules(recipe, source)),
         }
         | ({"axes": axes} if axes else {})

@@ -129,11 +129,18 @@ def train(
 
     A run that diverges is stopped within a chunk of updates, and `trouble` says why; its snapshots
     up to there are kept. With `saved`, the run is written to that file every `save_every` seconds
-    and taken up from there, with the same result, bit for bit, as if it had never stopped.
+    and taken up from there, with the same result, bit for bit, as if it had never stopped; not so
+    a method that has its own loop.
     """
     wrap_key, init_key, loop_key = jr.split(key, 3)
     if recipe.updates == 0:
         return _fit_at_once(recipe, energy, data, wrap_key, init_key)
+    marks = sorted({round(recipe.updates * (i + 1) / num_snapshots) for i in range(num_snapshots)})
+    marks = [mark for mark in marks if mark > 0]
+    stops = sorted({*marks, *range(_CHUNK, recipe.updates, _CHUNK)})
+    loop = recipe.method.fit(recipe, energy, data, stops, key)
+    if loop is not None:
+        return _follow(loop, recipe, marks, stops, progress)
     params, static = eqx.partition(recipe.method.wrap(energy, data, wrap_key), eqx.is_inexact_array)
     advance = functools.partial(_advance, static=static, recipe=recipe, data=data, key=loop_key)
 
@@ -142,8 +149,6 @@ def train(
     jax.block_until_ready(advance(carry, stop=jnp.array(0)))  # no update: compiles, no more
     compile_seconds = time.perf_counter() - started
 
-    marks = sorted({round(recipe.updates * (i + 1) / num_snapshots) for i in range(num_snapshots)})
-    marks = [mark for mark in marks if mark > 0]
     losses = np.full(recipe.updates, np.nan, np.float32)
     record = Record(losses, np.zeros(2), [params] * len(marks), np.zeros((len(marks), 2)))
     fingerprint = None if saved is None else _fingerprint(recipe, (params, data), key, marks)
@@ -159,7 +164,7 @@ def train(
         carry, new = jax.block_until_ready(advance(carry, stop=jnp.array(stop)))
         record.seconds[:] += np.array([time.perf_counter(), time.process_time()]) - clock
         record.losses[step:stop] = np.asarray(new)[: stop - step]
-        trouble = _trouble(recipe, carry, record.losses, step, stop)
+        trouble = _trouble(recipe, carry.params, carry.method_state, record.losses, step, stop)
         if trouble is None and stop == marks[index]:
             record.averages[index] = carry.average
             record.clocks[index] = record.seconds
@@ -201,7 +206,30 @@ def _fit_at_once(recipe: Recipe, energy: Energy, data, wrap_key: Key, init_key: 
     return Fit(snapshots, np.zeros(0, np.float32), state, trouble, compile_seconds)
 
 
-def _trouble(recipe: Recipe, carry: Carry, losses: np.ndarray, step: int, stop: int) -> str | None:
+def _follow(loop, recipe: Recipe, marks: list[int], stops: list[int], progress) -> Fit:
+    """The fit of a method that trains by a loop of its own: `loop` is what its `fit` yields."""
+    snapshots, trouble, step, started = [], None, 0, time.perf_counter()
+    next(loop)  # imports and sets up: no update
+    compile_seconds = time.perf_counter() - started
+    losses, spent = np.full(recipe.updates, np.nan, np.float32), np.zeros(2)
+    for stop in stops:
+        clock = np.array([time.perf_counter(), time.process_time()])
+        trainable, losses[step:stop] = next(loop)
+        spent += np.array([time.perf_counter(), time.process_time()]) - clock
+        trouble = _trouble(recipe, trainable, None, losses, step, stop)
+        if trouble is not None:
+            break
+        if stop in marks:
+            snapshots.append(_snapshot(recipe, stop, trainable, None, spent))
+        step = stop
+        progress(stop, recipe.updates)
+    loop.close()
+    return Fit(snapshots, losses[:stop], None, trouble, compile_seconds)
+
+
+def _trouble(
+    recipe: Recipe, params: PyTree, state: State, losses: np.ndarray, step: int, stop: int
+) -> str | None:
     """Why a run must stop: a number that is not one, or what the method itself says."""
     chunk = losses[step:stop]
     if not np.isfinite(chunk).all():
@@ -210,9 +238,10 @@ def _trouble(recipe: Recipe, carry: Carry, losses: np.ndarray, step: int, stop: 
             f"the loss was not finite at update {where}; make learning_rate smaller "
             f"(it was {recipe.learning_rate:.3g})"
         )
-    if not all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(carry.params)):
+    numbers = jax.tree.leaves(eqx.filter(params, eqx.is_inexact_array))
+    if not all(np.isfinite(leaf).all() for leaf in numbers):
         return f"the parameters were not finite at update {stop}; make learning_rate smaller"
-    said = recipe.method.trouble(chunk, carry.method_state)
+    said = recipe.method.trouble(chunk, state)
     return None if said is None else f"by update {stop}, {said}"
 
 

@@ -8,7 +8,6 @@ from typing import Any
 
 from ebmark import recipes
 from ebmark.errors import UserError, unknown
-from ebmark.methods import METHODS
 from ebmark.statistics import ROLES
 from ebmark.tuned import tuned_changes
 
@@ -110,6 +109,6 @@ def _has(method: str, axis: str) -> bool:
 
 def _fields(method: str) -> list[str]:
     """What of a method's recipe can be swept, `method.` before the method's own."""
-    recipe = recipes.as_dict(METHODS[method])
+    recipe = recipes.as_dict(recipes.RECIPES[method])
     own = [f"method.{name}" for name in recipe.pop("method") if name != "class"]
     return [*recipe, *own]

@@ -29,7 +29,8 @@ MAY_IMPORT = {  # a module, or a folder as a whole, and what of ebmark it may im
     "metrics": {"_types", "quadrature"},
     "sources": {"_types", "datasets", "local_scale", "metrics", "quadrature"},
     "train": {"_types", "methods", "serial"},
-    "recipes": {"errors", "methods"},
+    "rivals": {"energies", "methods"},
+    "recipes": {"errors", "methods", "rivals"},
     "model": LOW | {"energies", "quadrature", "recipes", "serial"},
     "tempered": {"_types", "ais", "diagnostics", "samplers"},
     "cell": LOW
@@ -44,10 +45,10 @@ MAY_IMPORT = {  # a module, or a folder as a whole, and what of ebmark it may im
     "power": {"datasets", "metrics", "sources"},
     "floors": {"datasets", "errors", "files", "metrics", "sources"},
     "tuned": {"errors", "files"},
-    "variants": {"errors", "methods", "recipes", "statistics", "tuned"},
+    "variants": {"errors", "recipes", "statistics", "tuned"},
     "study": {"datasets", "errors", "methods", "plugins", "provenance", "recipes", "sources"}
     | {"statistics", "variants"},
-    "catalogue": {"datasets", "methods", "samplers", "study"},
+    "catalogue": {"datasets", "methods", "rivals", "samplers", "study"},
     "progress": {"claims"},
     # what reads the results folder knows nothing of models
     "diagnostics": set(),

@@ -2,6 +2,7 @@
 
 import abc
 import dataclasses
+from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
 import equinox as eqx
@@ -19,6 +20,7 @@ class AbstractMethod(eqx.Module):
     """
 
     extra_inputs: ClassVar[int] = 0  # what the energy is told beside the point, as a noise level
+    packages: ClassVar[tuple[str, ...]] = ()  # that it needs beyond those of ebmark itself
 
     def init(self, data: Float[Array, "n dim"], key: Key) -> State:
         """What the loss carries from step to step. Nothing, by default."""
@@ -35,6 +37,22 @@ class AbstractMethod(eqx.Module):
         self, energy: PyTree, batch: Float[Array, "batch dim"], state: State, key: Key
     ) -> tuple[Scalar, State]:
         """A scalar whose gradient in `energy` is the update direction, and the next state."""
+
+    def fit(
+        self,
+        recipe: "Recipe",
+        energy: Energy,
+        data: Float[Array, "n dim"],
+        stops: Sequence[int],
+        key: Key,
+    ) -> Iterator[tuple[PyTree, Float[np.ndarray, " losses"]]] | None:
+        """A training loop of its own, as another library's, in place of the compiled one's updates.
+
+        It yields what is trained and the losses since: first when all is set up, before any update,
+        then after as many updates as each of `stops` says. None, by default: it has no such loop.
+        """
+        del recipe, energy, data, stops, key
+        return None
 
     def density(self, trainable: PyTree, state: State) -> Energy:
         """The energy whose exp(-E) is the learned density: what was trained, by default."""

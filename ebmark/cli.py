@@ -41,7 +41,7 @@ def run(
         steps: updates of every method, in place of each recipe's own.
         data: your own points (CSV, TSV, text, NPY, NPZ, Parquet) in place of the datasets.
         out: the folder of the results; runs/STUDY if not given.
-        quick: 2 seeds, 1,000 updates, 500 points in the exact transport.
+        quick: 2 seeds (1 of a study of many cells), 1,000 updates, 500 chains, 2 snapshots.
         jobs: cells at a time, each in a process of one thread; the number of cores if not given.
         engine: who runs the cells: processes (of this machine) or inline (this process).
         plugin: Python files with METHODS or DATASETS of your own, to be named beside the built-in.
@@ -56,7 +56,8 @@ def run(
 
         os.environ.update(single(dict(os.environ)))
     _load(plugin)
-    from ebmark.study import QUICK, STUDIES, read_study
+    from ebmark.study import STUDIES, read_study
+    from ebmark.study import quick as made_quick
 
     if Path(study).suffix == ".toml":
         chosen = read_study(Path(study))
@@ -66,7 +67,10 @@ def run(
         raise unknown("study", study, [*STUDIES, "a .toml file"])
     given = {"methods": methods, "datasets": datasets, "seeds": seeds, "steps": steps}
     given |= {"variants": variants}
-    changes = (QUICK if quick else {}) | {k: v for k, v in given.items() if v is not None}
+    changes = {k: v for k, v in given.items() if v is not None}
+    if quick:  # made small first: what is given outright wins
+        names = {k: v for k, v in changes.items() if k in ("methods", "datasets")}
+        chosen = made_quick(dataclasses.replace(chosen, **names))
     chosen = dataclasses.replace(chosen, **changes)
     if jobs is not None and jobs < 1:
         raise UserError(f"--jobs must be at least 1, not {jobs}")

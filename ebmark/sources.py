@@ -92,7 +92,7 @@ class Law:
         return lambda x, y: metric(self.log_components(x), self.log_components(y))
 
 
-@functools.lru_cache(maxsize=8)
+@functools.lru_cache(maxsize=32)  # cells come method by method: all laws in turn
 def _truth(name: str, grid: Grid) -> Truth:
     return truth_on(evaluate(DATASETS[name].log_components, grid.points()), grid)
 

@@ -66,9 +66,18 @@ STUDIES: dict[str, Study] = {
     ),
     "all": Study(
         name="all",
-        title="Every method on every law",
-        datasets=tuple(DATASETS),
+        title="Every method on every law of the plane",
+        datasets=tuple(name for name, law in DATASETS.items() if law.dim <= 2),
         methods=tuple(METHODS),
+    ),
+    "above_the_plane": Study(
+        name="above_the_plane",
+        title="In 4 to 32 dimensions, where no grid goes",
+        datasets=tuple(name for name, law in DATASETS.items() if law.dim > 2),
+        # one or two of each family; those whose cost or noise does not grow out of hand
+        methods=("cd", "pcd", "jarzynski", "dsm", "diffclf", "ssm_vr", "ed", "nce", "nce_flow")
+        + ("cnce", "gaussian", "flow"),
+        seeds=3,
     ),
     "smoke": Study(
         name="smoke",
@@ -84,7 +93,16 @@ STUDIES: dict[str, Study] = {
     ),
 }
 
-QUICK = {"seeds": 2, "steps": 1_000, "transport_points": 500}  # what --quick changes
+_QUICK = {"num_samples": 500, "transport_points": 500, "langevin_steps": 1_000, "snapshots": 2}
+_MANY = 100  # cells a seed: a study of more is quick with one seed
+
+
+def quick(study: Study) -> Study:
+    """The study made small, for a first look: what `--quick` changes."""
+    seeds = 1 if len(study.datasets) * len(study.methods) > _MANY else 2
+    smaller = {name: min(getattr(study, name), number) for name, number in _QUICK.items()}
+    steps = min(study.steps or 1_000, 1_000)
+    return dataclasses.replace(study, seeds=min(study.seeds, seeds), steps=steps, **smaller)
 
 
 def validated(study: Study) -> Study:
@@ -154,13 +172,17 @@ def _plain(message: str) -> str:
 
 
 def cell_specs(study: Study, sources: list[Source], points_file: str | None) -> list[dict]:
-    """The grid, seed by seed; methods that integrate on a grid are left out above two columns."""
+    """The grid, seed by seed; methods that integrate on a grid are left out above two columns.
+
+    Within a seed, method by method: a worker goes on to the next dataset with the programs that
+    it has compiled.
+    """
     steps = [float(f"{source.local_scale() ** 2 / 10:.3g}") for source in sources]
     return [
         cell_spec(study, source, method, variant, seed, step_size, points_file)
         for seed in range(study.seeds)
-        for source, step_size in zip(sources, steps, strict=True)
         for method in study.methods
+        for source, step_size in zip(sources, steps, strict=True)
         if method != "mle" or source.dim <= 2
         for variant in variants(
             method,

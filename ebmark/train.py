@@ -69,8 +69,19 @@ class Fit:
 
 
 def _optimizer(recipe: Recipe) -> optax.GradientTransformation:
-    schedule = optax.cosine_decay_schedule(recipe.learning_rate, recipe.updates)
-    return optax.chain(optax.clip_by_global_norm(recipe.clip), optax.adam(schedule))
+    def cosine(count):
+        return recipe.learning_rate * 0.5 * (1 + jnp.cos(jnp.pi * count / recipe.updates))
+
+    return optax.chain(optax.clip_by_global_norm(recipe.clip), optax.adam(cosine))
+
+
+def _traced(recipe: Recipe) -> Recipe:
+    """The recipe with its numbers as arrays, all but counts: its program serves all their values.
+
+    So a search over learning rates, blurs or step sizes compiles once.
+    """
+    arrays = jax.tree.map(lambda a: jnp.asarray(a) if isinstance(a, float) else a, recipe)
+    return dataclasses.replace(arrays, updates=jnp.asarray(recipe.updates))
 
 
 @eqx.filter_jit
@@ -142,10 +153,11 @@ def train(
     if loop is not None:
         return _follow(loop, recipe, marks, stops, progress)
     params, static = eqx.partition(recipe.method.wrap(energy, data, wrap_key), eqx.is_inexact_array)
-    advance = functools.partial(_advance, static=static, recipe=recipe, data=data, key=loop_key)
+    traced = _traced(recipe)
+    advance = functools.partial(_advance, static=static, recipe=traced, data=data, key=loop_key)
 
     started = time.perf_counter()
-    carry = _start(params, recipe, data, init_key)
+    carry = _start(params, traced, data, init_key)
     jax.block_until_ready(advance(carry, stop=jnp.array(0)))  # no update: compiles, no more
     compile_seconds = time.perf_counter() - started
 

@@ -155,3 +155,18 @@ def test_the_average_is_the_exponential_moving_average_of_the_parameters(data):
 def test_training_seconds_hold_no_compilation(data):
     fit = train(short("nce", 100), energy(), data, key=jr.key(2), num_snapshots=2)
     assert 0 < fit.snapshots[0].seconds <= fit.snapshots[1].seconds < fit.compile_seconds + 5
+
+
+def test_one_program_serves_all_values_of_a_recipes_numbers(data):
+    """A search over them compiles once; what is a count or a choice has a program of its own."""
+    method = dataclasses.replace(METHODS["dsm"].method, sigma=0.2)
+    recipe = dataclasses.replace(short("dsm", 30), method=method)
+    train(recipe, energy(), data, key=jr.key(2))
+    programs = train_module._advance._cached._cache_size()
+    finer = dataclasses.replace(method, sigma=0.1, share=0.3)
+    other = dict(method=finer, learning_rate=1e-4, clip=0.5, ema=0.9, updates=40)
+    fit = train(dataclasses.replace(recipe, **other), energy(), data, key=jr.key(2))
+    assert len(fit.losses) == 40 and float(fit.state.sigma) == pytest.approx(0.1)
+    assert train_module._advance._cached._cache_size() == programs
+    train(dataclasses.replace(recipe, batch=16), energy(), data, key=jr.key(2))
+    assert train_module._advance._cached._cache_size() == programs + 1

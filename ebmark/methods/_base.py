@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
 import equinox as eqx
+import jax
 import numpy as np
 from jaxtyping import Array, Float, PyTree, Scalar
 
@@ -17,6 +18,9 @@ class AbstractMethod(eqx.Module):
 
     All data are in standardised units. A method whose trainable thing is not the energy alone
     (an offset, a noise level as input, a temperature) says so in `wrap` and `density`.
+
+    Its fields are its hyperparameters. Counts and choices are static (`eqx.field(static=True)`);
+    numbers on a scale are plain, and one compiled program serves all their values.
     """
 
     extra_inputs: ClassVar[int] = 0  # what the energy is told beside the point, as a noise level
@@ -91,6 +95,7 @@ class AbstractMethod(eqx.Module):
         return None
 
 
+@jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Recipe:
     """A method and how it is trained: what a name in the registry stands for.
@@ -100,7 +105,7 @@ class Recipe:
 
     method: AbstractMethod
     updates: int = 5_000
-    batch: int = 256
+    batch: int = dataclasses.field(default=256, metadata={"static": True})
     learning_rate: float = 3e-3  # Adam, decayed to 0 by a cosine
     clip: float = 1.0  # of the gradient's global norm
     ema: float = 0.99  # of the parameters; the average is what is reported

@@ -32,7 +32,7 @@ class ContrastiveDivergence(AbstractChainMethod):
     """
 
     num_steps: int = eqx.field(static=True, default=10)
-    step_size: float | None = eqx.field(static=True, default=None)
+    step_size: float | None = None
 
     def init(self, data, key):
         return CDState(safe_step(local_scale(data, key), self.step_size))

@@ -33,8 +33,8 @@ class ConditionalNoiseContrastiveEstimation(AbstractMethod):
     """
 
     ratio: int = eqx.field(static=True, default=2)
-    width: float | None = eqx.field(static=True, default=None)
-    widest: float = eqx.field(static=True, default=2.0)  # in standard deviations of the data
+    width: float | None = None
+    widest: float = 2.0  # in standard deviations of the data
 
     def init(self, data, key):
         if self.width is not None:

@@ -23,10 +23,10 @@ class DiffusiveClassification(AbstractNoiseLevelMethod):
     learning energy-based generative models.
     """
 
-    weight: float = eqx.field(static=True, default=1.0)
+    weight: float = 1.0
     num_others: int = eqx.field(static=True, default=3)
-    share: float = eqx.field(static=True, default=0.5)
-    largest: float = eqx.field(static=True, default=2.0)
+    share: float = 0.5
+    largest: float = 2.0
     num_levels: int = eqx.field(static=True, default=16)
     steps_a_level: int = eqx.field(static=True, default=40)
 

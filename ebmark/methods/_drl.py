@@ -28,9 +28,9 @@ class DiffusionRecoveryLikelihood(AbstractNoiseLevelMethod):
     """
 
     num_steps: int = eqx.field(static=True, default=10)
-    step_share: float = eqx.field(static=True, default=0.5)  # of the conditional's variance
-    share: float = eqx.field(static=True, default=1.0)
-    largest: float = eqx.field(static=True, default=2.0)
+    step_share: float = 0.5  # of the conditional's variance
+    share: float = 1.0
+    largest: float = 2.0
     num_levels: int = eqx.field(static=True, default=4)
     steps_a_level: int = eqx.field(static=True, default=30)
 

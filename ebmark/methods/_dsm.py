@@ -2,7 +2,6 @@
 
 from typing import NamedTuple
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.random as jr
@@ -28,8 +27,8 @@ class DenoisingScoreMatching(AbstractMethod):
     Vincent (2011), A connection between score matching and denoising autoencoders, eq. 11.
     """
 
-    sigma: float | None = eqx.field(static=True, default=None)
-    share: float = eqx.field(static=True, default=0.5)
+    sigma: float | None = None
+    share: float = 0.5
 
     def init(self, data, key):
         if self.sigma is not None:

@@ -23,8 +23,8 @@ class EnergyDiscrepancy(AbstractMethod):
     """
 
     samples: int = eqx.field(static=True, default=4)
-    time: float = eqx.field(static=True, default=0.5)
-    stabiliser: float = eqx.field(static=True, default=1.0)
+    time: float = 0.5
+    stabiliser: float = 1.0
 
     def loss(self, energy, batch, state, key):
         common_key, own_key = jr.split(key)

@@ -34,8 +34,8 @@ class EnergyMatching(AbstractMethod):
     Balcerak et al. (2025), Energy Matching: unifying flow matching and energy-based models.
     """
 
-    temperature: float = eqx.field(static=True, default=0.15)
-    weight: float = eqx.field(static=True, default=40.0)  # the paper has 2
+    temperature: float = 0.15
+    weight: float = 40.0  # the paper has 2
     warmup: int = eqx.field(static=True, default=1_000)
     num_steps: int = eqx.field(static=True, default=120)
 

@@ -30,7 +30,7 @@ class FlowContrastiveEstimation(AbstractMethod):
     Gao, Nijkamp, Kingma, Xu, Dai & Wu (2020), Flow contrastive estimation of energy-based models.
     """
 
-    flow_learning_rate: float = eqx.field(static=True, default=3e-4)
+    flow_learning_rate: float = 3e-4
 
     def init(self, data, key):
         flow = CouplingFlow.fit(data, 1.0, key)

@@ -2,7 +2,6 @@
 
 from typing import NamedTuple
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.random as jr
@@ -30,8 +29,8 @@ class FiniteDifferenceScoreMatching(AbstractMethod):
     matching, eq. 15.
     """
 
-    length: float | None = eqx.field(static=True, default=None)
-    share: float = eqx.field(static=True, default=0.25)
+    length: float | None = None
+    share: float = 0.25
 
     def init(self, data, key):
         if self.length is not None:

@@ -34,8 +34,8 @@ class ImprovedContrastiveDivergence(AbstractChainMethod):
 
     num_steps: int = eqx.field(static=True, default=10)
     num_seen: int = eqx.field(static=True, default=512)
-    weight: float = eqx.field(static=True, default=1.0)
-    step_size: float | None = eqx.field(static=True, default=None)
+    weight: float = 1.0
+    step_size: float | None = None
 
     def init(self, data, key):
         scale_key, seen_key = jr.split(key)

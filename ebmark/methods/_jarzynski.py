@@ -37,7 +37,7 @@ class JarzynskiContrastiveDivergence(AbstractChainMethod):
 
     num_steps: int = eqx.field(static=True, default=4)
     num_walkers: int = eqx.field(static=True, default=512)
-    step_size: float | None = eqx.field(static=True, default=None)
+    step_size: float | None = None
 
     def init(self, data, key):
         scale_key, walker_key = jr.split(key)

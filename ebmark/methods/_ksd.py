@@ -2,7 +2,6 @@
 
 from typing import NamedTuple
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Scalar
@@ -28,8 +27,8 @@ class KernelSteinDiscrepancy(AbstractMethod):
     Barp, Briol, Duncan, Girolami & Mackey (2019), Minimum Stein discrepancy estimators, section 2.
     """
 
-    width: float | None = eqx.field(static=True, default=None)
-    share: float = eqx.field(static=True, default=1.0)
+    width: float | None = None
+    share: float = 1.0
 
     def init(self, data, key):
         if self.width is not None:

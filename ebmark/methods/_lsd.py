@@ -36,9 +36,9 @@ class LearnedSteinDiscrepancy(AbstractMethod):
     energy-based models without sampling, eq. 6.
     """
 
-    penalty: float = eqx.field(static=True, default=1.0)
+    penalty: float = 1.0
     num_critic: int = eqx.field(static=True, default=3)
-    learning_rate: float = eqx.field(static=True, default=2e-3)
+    learning_rate: float = 2e-3
 
     def init(self, data, key):
         critic = eqx.filter(_critic(data.shape[1], key), eqx.is_array)

@@ -21,8 +21,8 @@ class MultiscaleDenoisingScoreMatching(AbstractNoiseLevelMethod):
     spaces with multi-scale denoising score matching.
     """
 
-    share: float = eqx.field(static=True, default=0.5)
-    largest: float = eqx.field(static=True, default=2.0)
+    share: float = 0.5
+    largest: float = 2.0
     num_levels: int = eqx.field(static=True, default=16)
     steps_a_level: int = eqx.field(static=True, default=40)
 

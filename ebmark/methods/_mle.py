@@ -28,7 +28,7 @@ class MaximumLikelihood(AbstractMethod):
     """
 
     nodes: int = eqx.field(static=True, default=80)
-    margin: float = eqx.field(static=True, default=1.0)
+    margin: float = 1.0
 
     def init(self, data, key):
         del key

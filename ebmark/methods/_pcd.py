@@ -37,8 +37,8 @@ class PersistentContrastiveDivergence(AbstractChainMethod):
 
     num_steps: int = eqx.field(static=True, default=10)
     num_chains: int = eqx.field(static=True, default=1024)
-    reinjection: float = eqx.field(static=True, default=0.2)
-    step_size: float | None = eqx.field(static=True, default=None)
+    reinjection: float = 0.2
+    step_size: float | None = None
 
     def init(self, data, key):
         scale_key, chain_key = jr.split(key)

@@ -24,7 +24,7 @@ class RankingNoiseContrastiveEstimation(AbstractContrastMethod):
     """
 
     ratio: int = eqx.field(static=True, default=2)
-    scale: float = eqx.field(static=True, default=1.2)
+    scale: float = 1.2
     noise: str = eqx.field(static=True, default="gaussian")
 
     def wrap(self, energy, data, key):

@@ -34,7 +34,7 @@ class ShortRunMCMC(AbstractChainMethod):
     """
 
     num_steps: int = eqx.field(static=True, default=40)
-    step_size: float | None = eqx.field(static=True, default=None)
+    step_size: float | None = None
 
     def init(self, data, key):
         step_size = safe_step(local_scale(data, key), self.step_size)

@@ -22,7 +22,7 @@ class SelfNormalisedLikelihood(AbstractContrastMethod):
     """
 
     ratio: int = eqx.field(static=True, default=2)
-    scale: float = eqx.field(static=True, default=1.2)
+    scale: float = 1.2
     noise: str = eqx.field(static=True, default="gaussian")
 
     def loss(self, energy, batch, state, key):

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import jax.random as jr
 import optax
 from jax.scipy.stats import norm
-from jaxtyping import Array, PyTree
+from jaxtyping import Array, PyTree, Scalar
 
 from ebmark._types import Key
 from ebmark.noises._base import AbstractNoise
@@ -29,7 +29,7 @@ class CouplingFlow(AbstractNoise):
 
     arrays: PyTree[Array]
     dim: int = eqx.field(static=True)
-    scale: float = eqx.field(static=True, default=1.0)
+    scale: float | Scalar = 1.0
 
     @classmethod
     def untrained(cls, dim: int, key: Key) -> "CouplingFlow":
@@ -53,15 +53,19 @@ class CouplingFlow(AbstractNoise):
 
         start = (arrays, optimizer.init(arrays))
         (arrays, _), _ = jax.lax.scan(update, start, jr.split(loop_key, _UPDATES))
-        return cls(eqx.combine(arrays, rest).arrays, data.shape[1], scale)
+        return cls(eqx.combine(arrays, rest).arrays, data.shape[1], jnp.asarray(scale))
 
     def sample(self, num, key):
-        normal = self.scale * jr.normal(key, (num, self.dim))
+        normal = self._width * jr.normal(key, (num, self.dim))
         return jax.vmap(self.bijection.transform)(normal)
 
     def log_prob(self, x):
         z, log_det = self.bijection.inverse_and_log_det(x)
-        return jnp.sum(norm.logpdf(z, scale=self.scale)) + log_det
+        return jnp.sum(norm.logpdf(z, scale=self._width)) + log_det
+
+    @property
+    def _width(self):
+        return jax.lax.stop_gradient(self.scale)  # it is chosen, not learned
 
     @property
     def bijection(self):

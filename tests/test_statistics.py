@@ -1,5 +1,6 @@
 """The statistics: scipy as referee, intervals that cover, one rule for what diverged."""
 
+import itertools
 import math
 
 import numpy as np
@@ -7,7 +8,28 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from ebmark.statistics import best, final, median_run, paired, summary, worst_if_diverged
+from ebmark.statistics import (
+    at_equal,
+    bca,
+    best,
+    curve,
+    final,
+    first_passage,
+    holm,
+    median_run,
+    paired,
+    parts,
+    profiles,
+    ranks,
+    reference,
+    seeds_needed,
+    success,
+    summary,
+    verdicts,
+    worst_if_diverged,
+)
+from ebmark.statistics._coverage import coverage, family_error, power
+from ebmark.statistics._profiles import _profile
 
 NAN, INF = math.nan, math.inf
 
@@ -78,7 +100,7 @@ def test_a_diverged_run_is_the_worst():
 def test_paired_against_scipy():
     a, b = np.random.default_rng(3).normal(size=(2, 10))
     test = paired(a, b)
-    assert test.n == 10 and test.difference == pytest.approx(np.median(a - b))
+    assert test.n == 10 and test.low < test.difference < test.high
     assert test.p == pytest.approx(stats.wilcoxon(a, b).pvalue)
     assert paired(b, a).difference == -test.difference and paired(b, a).p == test.p
 
@@ -154,3 +176,203 @@ def test_median_run_is_one_of_the_runs():
     rows = table([("a", 7, 3.0), ("a", 8, 1.0), ("a", 9, 2.0), ("a", 4, NAN)])
     assert median_run(rows, "d", "a", "kl") == 9
     assert median_run(rows, "d", "b", "kl") is None
+
+
+@pytest.mark.parametrize("n", [6, 7, 10, 15])
+def test_the_interval_of_a_paired_difference_holds_the_shifts_that_scipy_does_not_reject(n):
+    a, b = np.random.default_rng(n).normal(size=(2, n))
+    test, step = paired(a, b), 1e-9
+    for end, inward in ((test.low, step), (test.high, -step)):
+        inside = stats.wilcoxon(a - b - end - inward, method="exact").pvalue
+        outside = stats.wilcoxon(a - b - end + inward, method="exact").pvalue
+        assert outside <= 0.05 < inside
+    assert test.low < test.difference < test.high
+
+
+def test_a_paired_difference_is_the_median_of_all_averages():
+    d = np.random.default_rng(7).normal(size=9)
+    averages = [(x + y) / 2 for i, x in enumerate(d) for y in d[i:]]
+    assert paired(d, np.zeros(9)).difference == pytest.approx(np.median(averages))
+
+
+def test_holm_is_the_closed_test_of_bonferroni():
+    """Each p adjusted is the largest of Bonferroni's over all families that hold it."""
+    p = np.random.default_rng(8).uniform(0, 0.2, size=5)
+    families = [f for k in range(1, 6) for f in itertools.combinations(range(5), k)]
+    closed = [max(min(1.0, len(f) * min(p[list(f)])) for f in families if i in f) for i in range(5)]
+    assert holm(p) == pytest.approx(closed)
+    assert holm([0.01, NAN, 0.04]) == pytest.approx([0.02, NAN, 0.04], nan_ok=True)
+
+
+def test_bca_is_scipys_and_needs_two_different_runs():
+    x = np.random.default_rng(9).lognormal(size=10)
+    mean, low, high = bca([*x, NAN])
+    referee = stats.bootstrap((x,), np.mean, n_resamples=9_999, rng=np.random.default_rng(1))
+    assert mean == pytest.approx(x.mean())
+    assert (low, high) == pytest.approx(tuple(referee.confidence_interval), rel=0.05)
+    assert math.isnan(bca([1.0, 1.0])[1]) and math.isnan(bca([])[0])
+
+
+def test_the_success_rate_has_the_interval_of_clopper_and_pearson():
+    ended, n, low, high = success([1.0, NAN, 2.0, INF, 3.0, 4.0])
+    assert (ended, n) == (4, 6)
+    assert stats.binom.sf(3, 6, low) == pytest.approx(0.025)
+    assert stats.binom.cdf(4, 6, high) == pytest.approx(0.025)
+
+
+def test_simulated_coverage_is_what_is_said():
+    """600 studies of 10 seeds: 3.5 standard errors of 95 %, .031, fail by chance in 1 of 2,000."""
+    held = coverage(10, 0.6, studies=600)
+    assert held["mean"] == pytest.approx(0.95, abs=0.031)
+    assert held["difference"] == pytest.approx(0.951, abs=0.031)  # 1 - 2 P(W <= 8), exact
+    assert held["median"] == pytest.approx(0.979, abs=0.021)
+    assert 0.80 < held["bca"] < 0.92  # the field's warning: it covers less
+
+
+def test_holm_controls_the_family_wise_error_and_without_it_nothing_does():
+    """400 studies of 8 equal entries: .05 and 3 standard errors, 1 in 700."""
+    corrected, plain = family_error(10, 8, studies=400)
+    assert corrected < 0.083 < 0.15 < plain
+
+
+def test_the_seeds_said_to_be_needed_find_the_difference_four_times_in_five():
+    """400 studies: 3.5 standard errors, .07, beside the approximation's own .05."""
+    n, share = power(0.7, studies=400)
+    assert 15 < n < 30 and share == pytest.approx(0.8, abs=0.1)
+    assert seeds_needed([0.0, 0.0]) is None and seeds_needed([1.0, INF]) is None
+    assert seeds_needed([1.0, 1.1, 0.9]) == 6  # fewer could tell nothing
+    assert seeds_needed([1.0, -1.0, 0.1], comparisons=20) > seeds_needed([1.0, -1.0, 0.1])
+
+
+def test_every_entry_is_judged_against_the_one_named():
+    rng = np.random.default_rng(10)
+    rows = [("a", s, v) for s, v in enumerate(rng.lognormal(size=10))]
+    rows += [("b", s, 3.0 + v) for _, s, v in rows]
+    rows += [("c", s, v + 0.3 * rng.normal()) for _, s, v in rows[:10]]
+    rows += [("d", s, v if s else NAN) for _, s, v in rows[:10]]
+    found = {one.entry: one for one in verdicts(table(rows), ["d"], list("abcd"), "kl", "a")}
+    assert list(found) == ["b", "c", "d"]
+    b, c, d = found.values()
+    assert b.different and not b.lower and b.needed is None
+    assert b.paired.difference == pytest.approx(3.0) and b.paired.low == pytest.approx(3.0)
+    assert not c.different and c.needed > 10
+    assert (d.ended, d.of, d.different, d.needed) == (9, 10, False, None)
+    assert b.adjusted == pytest.approx(3 * b.paired.p)
+
+
+def test_the_reference_is_the_first_method_and_never_the_best_by_results():
+    assert reference(["mle", "cd, tuned", "nce"]) == "cd, tuned"
+    assert reference(["cd", "nce"], "nce") == "nce" and reference(["cd"], "gone") == "cd"
+    assert reference(["mle", "kde"]) is None
+
+
+def many(medians):
+    """A table of datasets d0, d1, ... with one seed: a row of medians each, entries a, b, ..."""
+    return pd.concat(
+        table([(chr(97 + e), 0, v) for e, v in enumerate(one)]).assign(dataset=f"d{i}")
+        for i, one in enumerate(medians)
+    )
+
+
+def test_ranks_against_scipy_and_demsars_table():
+    medians = np.random.default_rng(11).lognormal(size=(8, 5)) + np.arange(5)
+    found = ranks(many(medians), [f"d{i}" for i in range(8)], list("abcde"), "kl")
+    assert found.p == pytest.approx(stats.friedmanchisquare(*medians.T).pvalue)
+    assert found.critical == pytest.approx(2.728 * math.sqrt(5 * 6 / (6 * 8)), rel=1e-3)
+    each = stats.rankdata(medians, axis=1).mean(axis=0)
+    assert sorted(found.mean) == found.mean == pytest.approx(sorted(each))
+    assert found.cliques and all(
+        found.mean[last] - found.mean[first] < found.critical for first, last in found.cliques
+    )
+
+
+def test_a_diverged_median_is_the_worst_rank_and_few_datasets_are_not_tested():
+    found = ranks(many([[1.0, NAN, 2.0]] * 5), [f"d{i}" for i in range(5)], list("abc"), "kl")
+    assert found.entries == ["a", "c", "b"] and found.mean == [1.0, 2.0, 3.0]
+    assert not found.enough and math.isnan(found.p) and math.isnan(found.critical)
+    assert ranks(many([[1.0]]), ["d0"], ["a"], "kl") is None
+
+
+def test_friedmans_test_holds_its_level():
+    """Of 300 tables of 4 equal entries on 10 datasets, .05 and 3.5 standard errors: 1 in 2,000."""
+    rng = np.random.default_rng(12)
+    p = [stats.friedmanchisquare(*rng.normal(size=(4, 10))).pvalue for _ in range(300)]
+    assert np.mean(np.array(p) < 0.05) < 0.05 + 3.5 * math.sqrt(0.05 * 0.95 / 300)
+
+
+def test_profiles_are_shares_of_runs_with_bands_that_hold_the_truth():
+    """Of 200 studies of 2 x 10 runs the band at the truth's median: .95 within 4 standard errors
+    and the bootstrap's own .03 at so few seeds."""
+    rows = [("a", s, v) for s, v in enumerate([1.0, 1, 1, 2, NAN])] + [("mle", 0, 1.0)]
+    found = profiles(table(rows), ["d"], ["a", "mle"], "kl", np.array([0.9, 1.0, 2.0, 99.0]))
+    assert found["a"].share.tolist() == pytest.approx([0.0, 0.6, 0.8, 0.8])
+    assert np.all(found["a"].low <= found["a"].share) and np.all(
+        found["a"].share <= found["a"].high
+    )
+    rng, held = np.random.default_rng(13), 0
+    for _ in range(200):
+        one = _profile(list(rng.lognormal(size=(2, 10))), np.array([1.0]))
+        held += one.low[0] <= 0.5 <= one.high[0]
+    assert held / 200 == pytest.approx(0.95, abs=0.09)
+
+
+def trained(entry, kl, seconds, evaluations):
+    """The snapshots of one entry: (seeds, snapshots) of KL, the costs of each snapshot."""
+    rows = []
+    for seed, values in enumerate(kl):
+        lost = not np.isfinite(values).all()
+        for i, value in enumerate(values):
+            cost = {"kl": value, "train_cpu_seconds": seconds * (i + 1)}
+            cost["evaluations"] = evaluations * (i + 1)
+            rows += [
+                {"dataset": "d", "method": entry, "seed": seed, "step": 100 * (i + 1)}
+                | {"metric": m, "value": v, "status": "diverged" if lost else "done"}
+                for m, v in cost.items()
+            ]
+    return pd.DataFrame(rows)
+
+
+def test_equal_budgets_are_those_of_the_cheapest_and_spent_by_whole_snapshots():
+    rows = pd.concat(
+        [
+            trained("a", [[8.0, 4, 2, 1], [8, 4, 2, 1.5], [8, 4, 2, 2]], 1.0, 10),
+            trained("b", [[9.0, 6, 3, 2], [9, 6, NAN, NAN], [9, 6, 3, 2]], 3.0, 5),
+            trained("mle", [[0.1] * 4], 9.0, 1),
+        ]
+    )
+    curves = {e: curve(rows, "d", e, "kl") for e in ("a", "b", "mle")}
+    budget, found = at_equal(curves, "train_cpu_seconds")
+    assert budget == 4.0 and "mle" not in found  # its first snapshot takes 9 s
+    assert found["a"].over_seeds.median == 1.5 and found["a"].whole and found["a"].spent == 1.0
+    assert found["b"].over_seeds.median == 9.0 and not found["b"].whole
+    assert found["b"].over_seeds.diverged == 1 and found["b"].spent == 0.75
+    budget, found = at_equal(curves, "evaluations")
+    assert budget == 20 and found["a"].over_seeds.median == 4.0  # b pays for all
+    assert found["b"].over_seeds.median == 2.0 and found["b"].whole
+    assert at_equal(curves, "updates", 0.5)[0] == 200
+
+
+def test_the_time_to_a_target_is_censored_where_half_never_reach_it():
+    rows = trained("a", [[8.0, 4, 2, 1], [8, 4, 2, 1.5], [8, 4, NAN, NAN]], 2.0, 1)
+    one = curve(rows, "d", "a", "kl")
+    assert first_passage(one, 5.0) == (4.0, 2, 3)  # the diverged run never counts as there
+    assert first_passage(one, 1.2) == (INF, 1, 3)
+    assert curve(rows, "d", "b", "kl") is None
+
+
+def test_the_parts_of_w1_are_what_each_adds_and_hidden_where_chains_have_not_settled():
+    floor = {"mean": 1.0, "low": 0.9, "high": 1.1}
+    made = {"w1_exact": 2.5, "w1_langevin": 2.0, "w1_sampler": 1.9, "w1_sampler_floor": 1.2}
+    oracle = dict.fromkeys(made, 1.25)
+    rows = [
+        {"dataset": "d", "method": e, "seed": s, "step": 1, "metric": m, "status": "done"}
+        | {"value": v + 0.01 * s * (m == "w1_sampler")}
+        for e, values in (("a", made), ("mle", oracle))
+        for s in range(-4, 5)
+        for m, v in values.items()
+    ]
+    a, mle = parts(pd.DataFrame(rows), "d", ["a", "mle"], floor)
+    assert (a.floor, a.data, a.training, a.sampler) == pytest.approx((1.0, 0.25, 1.25, 0.7))
+    assert a.whole == pytest.approx(3.2) and not a.settled and a.hidden == pytest.approx(0.5)
+    assert (mle.data, mle.training, mle.sampler) == pytest.approx((0.25, 0.0, 0.0)) and mle.settled
+    assert mle.hidden == 0

@@ -72,7 +72,7 @@ def _verdict(test: Paired) -> Markup:
     said = "the two differ" if test.p < SIGNIFICANT else "the two are not told apart"
     gap = brief(abs(test.difference)) if math.isfinite(test.difference) else ""
     return Markup("{} (Wilcoxon over {} seeds, {}{})").format(
-        said, test.n, probability(test.p), f", median paired difference {gap}" if gap else ""
+        said, test.n, probability(test.p), f", paired difference {gap}" if gap else ""
     )
 
 

@@ -1,0 +1,101 @@
+"""Quality along one training, at equal updates, network evaluations and CPU seconds."""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from ebmark.statistics._intervals import Summary, summary
+from ebmark.statistics._runs import final, role
+
+BUDGETS = ("updates", "evaluations", "train_cpu_seconds")
+
+
+class Curve(NamedTuple):
+    """The snapshots of an entry's trainings: steps, the costs by then, and a metric by seed."""
+
+    steps: np.ndarray
+    costs: dict[str, np.ndarray]  # medians over seeds
+    values: np.ndarray  # (snapshots, seeds); +inf where the run diverged
+    seconds: np.ndarray  # CPU seconds, of each run
+
+
+class AtBudget(NamedTuple):
+    """What an entry reached at a budget: by the last snapshot that it pays for."""
+
+    step: int
+    spent: float  # of the budget, a share
+    whole: bool  # whether the training had ended by then
+    over_seeds: Summary
+
+
+def curve(table: pd.DataFrame, dataset: str, entry: str, metric: str) -> Curve | None:
+    """The curve of a metric over training; a run that diverged counts as the worst throughout."""
+    rows = table[(table["dataset"] == dataset) & (table["method"] == entry)]
+    done, lost = rows[rows["status"] != "diverged"], rows[rows["status"] == "diverged"]
+    wide = {
+        name: done[done["metric"] == name].pivot_table(
+            index="step", columns="seed", values="value", observed=True
+        )
+        for name in (metric, "evaluations", "train_cpu_seconds")
+    }
+    if any(one.empty for one in wide.values()):
+        return None
+    steps = [step for step in wide[metric].index if all(step in one.index for one in wide.values())]
+    seconds = wide["train_cpu_seconds"].loc[steps].reindex(columns=wide[metric].columns)
+    values = wide[metric].loc[steps].to_numpy(float)
+    worst = np.full((len(steps), lost["seed"].nunique()), np.inf)
+    costs = {
+        "updates": np.array(steps, float),
+        "evaluations": wide["evaluations"].loc[steps].median(axis=1).to_numpy(float),
+        "train_cpu_seconds": seconds.median(axis=1).to_numpy(float),
+    }
+    values = np.concatenate([np.where(np.isnan(values), np.inf, values), worst], axis=1)
+    return Curve(np.array(steps), costs, values, seconds.to_numpy(float))
+
+
+def at_equal(curves: dict[str, Curve], cost: str, share: float = 1.0) -> tuple[float, dict]:
+    """A budget that all methods can spend, and what each entry had reached for it.
+
+    The budget is `share` of the cheapest method's whole training. An entry whose first snapshot
+    costs more has nothing to show: it is left out. Snapshots of a training whose learning rate was
+    to fall further are no finished trainings of that budget, which would be better.
+    """
+    whole = {e: c.costs[cost][-1] for e, c in curves.items() if role(e) is None}
+    if not whole:
+        return math.nan, {}
+    budget = share * min(whole.values())
+    found = {}
+    for entry, one in curves.items():
+        paid = np.flatnonzero(one.costs[cost] <= budget * (1 + 1e-9))
+        if len(paid):
+            i = paid[-1]
+            spent = float(one.costs[cost][i] / budget) if budget else 1.0
+            ended = bool(i == len(one.steps) - 1)
+            found[entry] = AtBudget(int(one.steps[i]), spent, ended, summary(one.values[i]))
+    return float(budget), found
+
+
+def first_passage(one: Curve, target: float) -> tuple[float, int, int]:
+    """CPU seconds until a metric is at most `target`: the median run's; runs that got there; all.
+
+    By the first snapshot there: an upper bound. A run that never got there is censored; where half
+    of them are, so is the median: +inf.
+    """
+    reached, n = one.values <= target, one.values.shape[1]
+    times = np.full(n, np.inf)
+    for run in range(one.seconds.shape[1]):
+        when = np.flatnonzero(reached[:, run])
+        if len(when):
+            times[run] = one.seconds[when[0], run]
+    return summary(times).median, int(np.isfinite(times).sum()), n
+
+
+def metric_of(table: pd.DataFrame, datasets: Sequence[str]) -> str | None:
+    """KL where the truth is known, else the likelihood: what curves and verdicts are about."""
+    for metric in ("kl", "nll"):
+        if any(final(table, dataset, metric) for dataset in datasets):
+            return metric
+    return None

@@ -1,0 +1,83 @@
+"""Where an entry's error comes from: the floor, the data, the training, the sampler."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from ebmark.statistics._intervals import summary
+from ebmark.statistics._paired import SIGNIFICANT, Paired, paired
+from ebmark.statistics._runs import final, role
+
+
+class Parts(NamedTuple):
+    """W1 of an entry, taken apart; medians over seeds, NaN where not measured."""
+
+    entry: str
+    floor: float  # truth against truth
+    data: float  # what the oracle's exact samples lack beside: finite data, and the network
+    training: float  # what the entry's exact samples lack beside
+    sampler: float  # its samples against exact ones of its energy, above that energy's floor
+    exact: float  # exact (above the plane: tempered) samples against the truth
+    langevin: float  # the sampler's samples against the truth: what is usually reported
+    sampled: Paired  # the sampler's W1 against its floor, seed by seed
+
+    @property
+    def whole(self) -> float:
+        """The sum: by the triangle, what the reported distance could be at most, floors apart."""
+        known = [v for v in (self.data, self.training, self.sampler) if not math.isnan(v)]
+        return self.floor + sum(known)
+
+    @property
+    def settled(self) -> bool:
+        """Whether the sampler's samples are not told apart from exact ones of its energy."""
+        return not (self.sampled.p < SIGNIFICANT and self.sampled.difference > 0)
+
+    @property
+    def hidden(self) -> float:
+        """By how much chains that have not settled make the energy look better than it is."""
+        if self.settled or not self.langevin < self.exact:
+            return 0.0
+        return self.exact - self.langevin
+
+
+def parts(
+    table: pd.DataFrame, dataset: str, entries: Sequence[str], floor: Mapping[str, Any]
+) -> list[Parts]:
+    r"""The sources of W1, each as what it adds to the one before, never below 0.
+
+    $$ W_1(\mathrm{sampler}, \mathrm{truth}) \le W_1(\mathrm{sampler}, \mathrm{energy})
+       + W_1(\mathrm{energy}, \mathrm{truth}) $$
+    """
+    exact = final(table, dataset, "w1_exact") or final(table, dataset, "w1_tempered")
+    runs = {
+        name: final(table, dataset, name)
+        for name in ("w1_langevin", "w1_sampler", "w1_sampler_floor")
+    }
+    medians = {entry: summary(exact.get(entry, ())).median for entry in entries}
+    base = float(floor["mean"])
+    oracles = [medians[e] for e in entries if role(e) == "oracle" and math.isfinite(medians[e])]
+    data = max(min(oracles) - base, 0.0) if oracles else math.nan
+    found = []
+    for entry in entries:
+        ours, theirs = (runs[name].get(entry, pd.Series(dtype=float)) for name in list(runs)[1:])
+        langevin = summary(runs["w1_langevin"].get(entry, ())).median
+        if not (math.isfinite(langevin) or math.isfinite(medians[entry])):
+            continue
+        adds = summary(ours).median - summary(theirs).median
+        lacks = max(medians[entry] - base, 0.0) if math.isfinite(medians[entry]) else math.nan
+        shared = data if math.isnan(data) or math.isnan(lacks) else min(data, lacks)
+        found.append(
+            Parts(
+                entry,
+                base,
+                shared,
+                lacks - (0.0 if math.isnan(shared) else shared),
+                max(adds, 0.0) if math.isfinite(adds) else math.nan,
+                medians[entry],
+                langevin,
+                paired(*ours.align(theirs, join="inner")),
+            )
+        )
+    return found

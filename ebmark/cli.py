@@ -26,7 +26,8 @@ def run(
     out: Path | None = None,
     quick: bool = False,
     jobs: int | None = None,
-    engine: str = "processes",
+    engine: str | None = None,
+    site: str | None = None,
     plugin: tuple[Path, ...] = (),
     plain: bool = False,
 ) -> int:
@@ -43,14 +44,21 @@ def run(
         out: the folder of the results; runs/STUDY if not given.
         quick: 2 seeds (1 of a study of many cells), 1,000 updates, 500 chains, 2 snapshots.
         jobs: cells at a time, each in a process of one thread; the number of cores if not given.
-        engine: who runs the cells: processes (of this machine) or inline (this process).
+        engine: who runs the cells: processes (of this machine; the default), inline (this process,
+            for a debugger) or parsl (the nodes of a --site).
+        site: laptop, workstation-gpu, slurm, polaris, aurora, perlmutter, or a TOML file of yours.
         plugin: Python files with METHODS or DATASETS of your own, to be named beside the built-in.
         plain: plain lines in place of the live bar.
     """
-    from ebmark.engines import ENGINES
+    from ebmark.engines import ENGINES, new_engine
 
+    engine = engine or ("parsl" if site else "processes")
     if engine not in ENGINES:
         raise unknown("engine", engine, ENGINES)
+    if site and engine != "parsl":
+        raise UserError(f"--site is for the engine parsl, not for {engine}")
+    if jobs is not None and engine != "processes":
+        raise UserError(f"--jobs is for the engine processes, not for {engine}")
     if engine == "inline":  # before jax is there, and its threads
         from ebmark.threads import single
 
@@ -86,9 +94,9 @@ def run(
     from ebmark.driver import prepare
 
     command = shlex.join(["ebmark", *sys.argv[1:]])
+    runs = new_engine(engine, folder, jobs=jobs or os.cpu_count() or 1, site=site or "laptop")
     plan = prepare(chosen, folder, points, name, command, plugin)
-    chosen_engine = ENGINES[engine](folder, jobs or os.cpu_count() or 1)
-    return _run(folder, plan, chosen_engine, plain)
+    return _run(folder, plan, runs, plain)
 
 
 def _run(folder: Path, plan: dict[str, dict], engine: Any, plain: bool) -> int:
@@ -143,7 +151,7 @@ def tune(
     _load(plugin)
     if jobs is not None and jobs < 1:
         raise UserError(f"--jobs must be at least 1, not {jobs}")
-    from ebmark.engines import processes
+    from ebmark.engines import new_engine
     from ebmark.study import Study
     from ebmark.tune import Effort
     from ebmark.tune import tune as search
@@ -153,7 +161,7 @@ def tune(
     points, name = (None, "") if data is None else (_read(data), _dataset_name(data))
     command = shlex.join(["ebmark", *sys.argv[1:]])
     try:
-        engine = processes(out, jobs or os.cpu_count() or 1)
+        engine = new_engine("processes", out, jobs=jobs or os.cpu_count() or 1)
         return search(study, effort, out, engine, command, points, name, plugin, plain)
     except KeyboardInterrupt:
         print("\nstopped; the same command goes on from here", file=sys.stderr)

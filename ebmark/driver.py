@@ -17,7 +17,7 @@ import ebmark
 from ebmark import plugins, table
 from ebmark.catalogue import about
 from ebmark.claims import is_done
-from ebmark.engines import Engine
+from ebmark.engines import Engine, EngineLost
 from ebmark.errors import UserError
 from ebmark.files import atomic_path, write_whole
 from ebmark.floors import floors
@@ -126,6 +126,8 @@ def _those_of(ended: queue.SimpleQueue) -> Iterator[tuple[str, Future]]:
 def _how(folder: Path, name: str, future: Future) -> tuple[str, str]:
     """How a cell ended, and why it failed; a death that its worker could not tell is written."""
     error = future.exception()
+    if isinstance(error, EngineLost):
+        raise UserError(f"{error}; what was done is kept, the same command goes on from there")
     if error is None:
         result = future.result()
         return result["status"], result["reason"]

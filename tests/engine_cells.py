@@ -5,6 +5,8 @@ import os
 import signal
 import time
 
+SEEN = ("NPROC", "OMP_NUM_THREADS", "CUDA_VISIBLE_DEVICES", "ZE_AFFINITY_MASK", "SET_UP")
+
 
 def sleeps(folder, name, spec, tell):
     """Be busy for a while, then leave a result; how often it was run is written beside it."""
@@ -13,8 +15,8 @@ def sleeps(folder, name, spec, tell):
     tell("sleeping", 0.5)
     time.sleep(spec["seconds"])
     (folder / "cells" / name).mkdir()
-    threads = {key: os.environ.get(key) for key in ("NPROC", "OMP_NUM_THREADS")}
-    result = {"status": "done", "spec": spec, "threads": threads}
+    environment = {key: os.environ.get(key) for key in SEEN}
+    result = {"status": "done", "spec": spec, "environment": environment, "pid": os.getpid()}
     (folder / "cells" / name / "result.json").write_text(json.dumps(result))
 
 

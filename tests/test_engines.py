@@ -10,7 +10,7 @@ import pytest
 
 from ebmark.claims import claimed
 from ebmark.driver import run_plan
-from ebmark.engines import Inline, Processes, WorkerLost
+from ebmark.engines import WorkerLost, new_engine
 
 HERE = str(Path(__file__).parent)
 
@@ -29,14 +29,16 @@ def engine_of(request):
     made = []
 
     def make(folder, runner):
-        runner = f"engine_cells:{runner}"
-        engine = Inline(folder, runner) if request.param == "inline" else None
-        made.append(engine or Processes(folder, runner, jobs=2))
+        made.append(new_engine(request.param, folder, jobs=2, runner=f"engine_cells:{runner}"))
         return made[-1]
 
     yield make
     for engine in made:
         engine.close()
+
+
+def processes(folder, runner, jobs):
+    return new_engine("processes", folder, jobs=jobs, runner=f"engine_cells:{runner}")
 
 
 def plan_of(number, seconds=0.0):
@@ -81,15 +83,16 @@ def test_a_cell_that_another_run_holds_is_not_run(folder, engine_of):
 
 
 def test_workers_stay_and_have_one_thread_and_what_cells_print_is_no_answer(folder):
-    plan, engine = plan_of(6), Processes(folder, "engine_cells:prints", jobs=1)
+    plan, engine = plan_of(6), processes(folder, "prints", 1)
     ended = run_plan(folder, plan, engine, plain=True)
     assert (ended.planned, ended.done, ended.failed) == (6, 6, {})
     assert len({runs(folder, name)[0] for name in plan}) == 1
-    assert all(result(folder, n)["threads"] == {"NPROC": "1", "OMP_NUM_THREADS": "1"} for n in plan)
+    seen = [result(folder, name)["environment"] for name in plan]
+    assert all((each["NPROC"], each["OMP_NUM_THREADS"]) == ("1", "1") for each in seen)
 
 
 def test_killed_workers_are_replaced_and_every_cell_is_there_once(folder):
-    plan, engine = plan_of(8, seconds=0.4), Processes(folder, "engine_cells:sleeps", jobs=2)
+    plan, engine = plan_of(8, seconds=0.4), processes(folder, "sleeps", 2)
     futures = {name: engine.submit(name, spec) for name, spec in plan.items()}
     for name in ("cell1", "cell4"):
         while not (path := folder / f"{name}.runs").exists() or not path.read_text():
@@ -103,18 +106,18 @@ def test_killed_workers_are_replaced_and_every_cell_is_there_once(folder):
 
 
 def test_a_cell_that_kills_its_workers_fails_and_says_so(folder):
-    engine = Processes(folder, "engine_cells:dies", jobs=1)
+    engine = processes(folder, "dies", 1)
     future = engine.submit("deadly", {})
     with pytest.raises(WorkerLost, match="died each of 3 times .signal 9, signal 9, signal 9."):
         future.result(30)
-    ended = run_plan(folder, plan_of(1), Processes(folder, "engine_cells:dies", jobs=1), plain=True)
+    ended = run_plan(folder, plan_of(1), processes(folder, "dies", 1), plain=True)
     assert ended.done == 0 and "signal 9" in ended.failed["cell0"]
     assert "signal 9" in (folder / "cells" / "cell0.error").read_text()
     engine.close()
 
 
 def test_closing_ends_the_workers_at_once(folder):
-    engine = Processes(folder, "engine_cells:sleeps", jobs=2)
+    engine = processes(folder, "sleeps", 2)
     futures = [engine.submit(name, spec) for name, spec in plan_of(5, seconds=60).items()]
     while len(started := list(folder.glob("*.runs"))) < 2 or not all(
         p.stat().st_size for p in started
@@ -131,9 +134,9 @@ def test_closing_ends_the_workers_at_once(folder):
 
 def test_two_runs_of_one_study_share_its_cells(folder):
     plan = plan_of(6, seconds=0.3)
-    other = Processes(folder, "engine_cells:sleeps", jobs=1)
+    other = processes(folder, "sleeps", 1)
     theirs = {name: other.submit(name, plan[name]) for name in reversed(plan)}
-    ended = run_plan(folder, plan, Processes(folder, "engine_cells:sleeps", jobs=1), plain=True)
+    ended = run_plan(folder, plan, processes(folder, "sleeps", 1), plain=True)
     assert ended.done == 6 and not ended.failed
     assert {future.result(30)["status"] for future in theirs.values()} <= {"done", "held"}
     assert all(len(runs(folder, name)) == 1 for name in plan)

@@ -6,22 +6,14 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import ot
 import pandas as pd
 import pytest
-from tiny_study import TINY, ebmark
+from tiny_study import TINY, ebmark, without_times
 
 from ebmark import table
-
-TIMES = ["train_seconds", "train_cpu_seconds", "compile_seconds", "sample_seconds"]
-
-
-def without_times(folder: Path) -> pd.DataFrame:
-    rows = table.read(folder)
-    return rows[~rows["metric"].isin(TIMES)].reset_index(drop=True)
 
 
 @pytest.fixture(scope="module")

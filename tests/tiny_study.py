@@ -1,7 +1,12 @@
-"""A study of seconds, and the command line in a process of its own."""
+"""A study of seconds, the command line in a process of its own, and the table without times."""
 
 import subprocess
 import sys
+from pathlib import Path
+
+import pandas as pd
+
+from ebmark import table
 
 TINY = """
 title = "tiny"
@@ -26,3 +31,11 @@ def ebmark(*arguments, cwd, **options):
         timeout=400,
         **options,
     )
+
+
+TIMES = ["train_seconds", "train_cpu_seconds", "compile_seconds", "sample_seconds"]
+
+
+def without_times(folder: Path) -> pd.DataFrame:
+    rows = table.read(folder)
+    return rows[~rows["metric"].isin(TIMES)].reset_index(drop=True)

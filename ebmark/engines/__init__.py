@@ -8,15 +8,13 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, Protocol
 
-from ebmark.engines._inline import Inline
-from ebmark.engines._processes import Processes
-from ebmark.engines._task import WorkerLost
+from ebmark.engines._task import EngineLost, WorkerLost
+from ebmark.errors import unknown
 
-__all__ = ["CELLS", "ENGINES", "Engine", "Inline", "Processes", "WorkerLost"]
+__all__ = ["ENGINES", "Engine", "EngineLost", "WorkerLost", "new_engine"]
 
-CELLS = (
-    "ebmark.engines._cells:run"  # what a task runs: a function of folder, name, spec and progress
-)
+ENGINES = ("processes", "inline", "parsl")
+_CELLS = "ebmark.engines._cells:run"  # a function of folder, name, spec and progress
 
 
 class Engine(Protocol):
@@ -28,7 +26,7 @@ class Engine(Protocol):
         {"status": "done" | "held" | "failed", "path", "reason", "host", "pid", "seconds"}
 
         `held`: another run's worker is at it. The future raises `WorkerLost` where the workers that
-        ran the cell died, each time.
+        ran the cell died, each time, and `EngineLost` where no cell can be run any more.
         """
         ...
 
@@ -37,15 +35,25 @@ class Engine(Protocol):
         ...
 
 
-def inline(folder: Path, jobs: int) -> Engine:
-    """Cells one after another in this process: for a debugger, and to see what an engine adds."""
-    del jobs
-    return Inline(folder, CELLS)
+def new_engine(
+    kind: str, folder: Path, *, jobs: int = 1, site: str = "laptop", runner: str = _CELLS
+) -> Engine:
+    """An engine for the study in `folder`.
 
+    `processes`: `jobs` of them, on this machine. `inline`: one cell after another in this process,
+    for a debugger. `parsl`: workers on the nodes of a `site`, by name or by file.
+    """
+    if kind == "processes":
+        from ebmark.engines._processes import Processes
 
-def processes(folder: Path, jobs: int) -> Engine:
-    """`jobs` processes of one thread each, on this machine."""
-    return Processes(folder, CELLS, jobs)
+        return Processes(folder, runner, jobs)
+    if kind == "inline":
+        from ebmark.engines._inline import Inline
 
+        return Inline(folder, runner)
+    if kind == "parsl":
+        from ebmark.engines._parsl import Parsl
+        from ebmark.engines._sites import load_site
 
-ENGINES = {"processes": processes, "inline": inline}
+        return Parsl(folder, runner, load_site(site))
+    raise unknown("engine", kind, ENGINES)

@@ -2,6 +2,7 @@
 
 import functools
 import importlib
+import json
 import os
 import socket
 import threading
@@ -11,12 +12,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from ebmark import threads
 from ebmark.claims import claimed, is_done
 from ebmark.files import write_whole
 
 
 class WorkerLost(Exception):
     """The processes that ran a cell died, each in its turn, before it was done."""
+
+
+class EngineLost(Exception):
+    """The engine can run nothing any more; the reason is one line."""
 
 
 def run_task(folder: str, runner: str, name: str, spec: dict) -> dict[str, Any]:
@@ -35,6 +41,19 @@ def run_task(folder: str, runner: str, name: str, spec: dict) -> dict[str, Any]:
         "pid": os.getpid(),
         "seconds": round(time.perf_counter() - began, 3),
     }
+
+
+def run_in_pool(folder: str, runner: str, task: str) -> dict[str, Any]:
+    """`run_task` for a process of somebody else's pool, which was started for no study of ours."""
+    _become_a_worker()
+    cell = json.loads(task)
+    return run_task(folder, runner, cell["name"], cell["spec"])
+
+
+@functools.cache
+def _become_a_worker() -> None:
+    os.environ.update(threads.single(dict(os.environ)))  # before jax and numpy come
+    die_with(os.getppid())
 
 
 def die_with(parent: int) -> None:

@@ -18,6 +18,7 @@ import numpy as np
 import ebmark
 from ebmark import recipes
 from ebmark._types import Energy, Key
+from ebmark.devices import described
 from ebmark.files import write_whole
 from ebmark.methods import Recipe
 from ebmark.metrics import density_metrics
@@ -45,7 +46,7 @@ def run_cell(folder: Path, name: str, spec: dict, progress: Progress = lambda wh
     """
     keys = _keys(spec["seed"])
     recipe, source, units, train_x, test_x, train_z, fit = _trained(folder, spec, keys, progress)
-    arrays = {"train": train_x, "reference": test_x}
+    arrays = {"train": train_x, "reference": test_x, "losses": fit.losses}
     rows, trouble = _training_rows(fit, recipe, source.dim), fit.trouble
     densities: list[Normalised] = []
     if source.dim <= 2:
@@ -303,7 +304,7 @@ def _write(folder: Path, name: str, spec: dict, rows: Rows, trouble: str | None,
         "ebmark": ebmark.__version__,
         "versions": versions(),
         "source": source_hash(),
-        "device": device(),
+        "device": described(device()),
     }
     if model is not None:
         save_model(making / "energy.ebm", model)

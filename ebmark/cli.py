@@ -180,6 +180,30 @@ def report(folder: Positional[Path], /) -> int:
     return 0
 
 
+def log(
+    folder: Positional[Path],
+    /,
+    to: str = "tensorboard",
+    out: Path | None = None,
+    follow: bool = False,
+) -> int:
+    """Log a study's finished cells to TensorBoard, Weights & Biases (offline) or MLflow, once each.
+
+    Args:
+        folder: the folder that `ebmark run` wrote, or is writing.
+        to: tensorboard, wandb or mlflow.
+        out: where the logger writes; FOLDER/log-TO if not given.
+        follow: go on until all cells of the study are done and logged.
+    """
+    from ebmark.loggers import log_study, logger
+    from ebmark.table import load_study
+
+    study, place = load_study(folder)["name"], out or folder / f"log-{to}"
+    new = log_study(folder, logger(to, place, study), follow=follow)
+    print(f"{new} new cells logged to {to}: {place}")
+    return 0
+
+
 def list_all() -> int:
     """Name the studies, datasets, methods, samplers and metrics, with a line each."""
     from ebmark.catalogue import catalogue
@@ -197,6 +221,7 @@ def fit(
     steps: int | None = None,
     seed: int = 0,
     plugin: tuple[Path, ...] = (),
+    distributed: bool = False,
 ) -> int:
     """Train one energy on your points; a fifth of them is held out to score it.
 
@@ -207,11 +232,12 @@ def fit(
         steps: updates, in place of the recipe's own.
         seed: of the split, the initial energy and the training.
         plugin: Python files with METHODS of your own.
+        distributed: one run over all processes that srun or mpiexec has started.
     """
     _load(plugin)
     from ebmark.single import fit_points
 
-    return fit_points(points, out, method=method, steps=steps, seed=seed)
+    return fit_points(points, out, method=method, steps=steps, seed=seed, distributed=distributed)
 
 
 def sample(
@@ -223,6 +249,7 @@ def sample(
     steps: int = 2_000,
     seed: int = 0,
     plugin: tuple[Path, ...] = (),
+    distributed: bool = False,
 ) -> int:
     """Draw new points from a model file.
 
@@ -234,11 +261,14 @@ def sample(
         steps: of the chains.
         seed: the same seed gives the same points.
         plugin: Python files with METHODS of your own, where the model was fitted by one.
+        distributed: deal the chains over all processes that srun or mpiexec has started.
     """
     _load(plugin)
     from ebmark.single import sample_model
 
-    return sample_model(model, out, n=n, sampler=sampler, steps=steps, seed=seed)
+    return sample_model(
+        model, out, n=n, sampler=sampler, steps=steps, seed=seed, distributed=distributed
+    )
 
 
 def evaluate(
@@ -297,6 +327,7 @@ COMMANDS = {
     "run": run,
     "tune": tune,
     "report": report,
+    "log": log,
     "list": list_all,
     "fit": fit,
     "sample": sample,

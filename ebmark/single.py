@@ -11,7 +11,9 @@ import numpy as np
 
 from ebmark import recipes
 from ebmark.datasets import DATASETS
+from ebmark.devices import local
 from ebmark.diagnostics import split_rhat
+from ebmark.distributed import join, leave
 from ebmark.errors import UserError, unknown
 from ebmark.files import check_writable
 from ebmark.floors import floors
@@ -40,7 +42,9 @@ _ADAPTED, _KEPT = 200, 100  # steps that adapt the step; states kept to tell how
 _NODES = 256
 
 
-def fit_points(path: Path, out: Path, *, method: str, steps: int | None, seed: int) -> int:
+def fit_points(
+    path: Path, out: Path, *, method: str, steps: int | None, seed: int, distributed: bool = False
+) -> int:
     """`ebmark fit`."""
     if steps is not None and steps < 1:
         raise UserError(f"--steps must be at least 1, not {steps}")
@@ -49,14 +53,15 @@ def fit_points(path: Path, out: Path, *, method: str, steps: int | None, seed: i
     if steps is not None and recipe.updates:
         recipe = dataclasses.replace(recipe, updates=steps)
     points = read_points(path)
-    _say(points.notes)
     source = Own(path.stem, points.x)
     if method == "mle" and source.dim > 2:
         raise UserError(
             f"mle integrates on a grid: 1 or 2 columns, not {source.dim}; try nce or dsm"
         )
     check_writable(out)
+    first = join() if distributed else True  # the others compute the same, and keep silent
     keep_compiled_programs()
+    _say(points.notes if first else ())
     split_key, energy_key, train_key, sample_key = jr.split(jr.key(_seed(seed)), 4)
     train_x, test_x = source.split(len(points.x), _MOST_COMPARED, split_key)
     units, settings = standardised(train_x), dataclasses.asdict(Network())
@@ -65,11 +70,11 @@ def fit_points(path: Path, out: Path, *, method: str, steps: int | None, seed: i
         new_energy(settings, source.dim + recipe.method.extra_inputs, energy_key),
         jnp.asarray(units.standardise(train_x), jnp.float32),
         key=train_key,
-        progress=_progress,
+        progress=_progress if first else lambda step, updates: None,
     )
-    print(file=sys.stderr)
     if fitted.trouble is not None:
-        print(f"ebmark: the training diverged: {fitted.trouble}", file=sys.stderr)
+        if first:
+            print(f"\nebmark: the training diverged: {fitted.trouble}", file=sys.stderr)
         return 1
     spec = {
         "method": method,
@@ -79,12 +84,18 @@ def fit_points(path: Path, out: Path, *, method: str, steps: int | None, seed: i
         "langevin": {"steps": 2_000, "step_size": float(f"{source.local_scale() ** 2 / 10:.3g}")},
     }
     model = Model(fitted.energy, units, spec, points.columns)
+    drawn = None
+    if source.dim > 2:  # before the others leave: chains are dealt over all processes
+        drawn = _chains(model, "langevin", len(test_x), 2_000, sample_key, told=first)
+    if distributed:
+        leave()
+    if not first:
+        return 0
+    print(file=sys.stderr)
     save_model(out, model)
-    if source.dim <= 2:
+    if drawn is None:
         density = normalise(model.energy, source.grid(), units)
         drawn = exact_samples(density, len(test_x), sample_key)
-    else:
-        drawn = _chains(model, "langevin", len(test_x), 2_000, sample_key)
     scores = _scores(drawn, test_x, source)
     if source.dim <= 2:
         energies = np.asarray(jax.vmap(model.in_user_units)(jnp.asarray(test_x, jnp.float32)))
@@ -95,13 +106,21 @@ def fit_points(path: Path, out: Path, *, method: str, steps: int | None, seed: i
 
 
 def sample_model(
-    path: Path, out: Path, *, n: int, sampler: str | None, steps: int, seed: int
+    path: Path,
+    out: Path,
+    *,
+    n: int,
+    sampler: str | None,
+    steps: int,
+    seed: int,
+    distributed: bool = False,
 ) -> int:
     """`ebmark sample`."""
     for flag, value in (("-n", n), ("--steps", steps)):
         if value < 1:
             raise UserError(f"{flag} must be at least 1, not {value}")
     check_output(out)
+    first = join() if distributed else True
     model = load_model(path)
     sampler = sampler or ("exact" if model.dim <= 2 else "langevin")
     if sampler not in _SAMPLERS:
@@ -115,7 +134,11 @@ def sample_model(
     if sampler == "exact":
         drawn = exact_samples(_normalised(model), n, key)
     else:
-        drawn = _chains(model, sampler, n, steps, key)
+        drawn = _chains(model, sampler, n, steps, key, told=first)
+    if distributed:
+        leave()
+    if not first:
+        return 0
     write_points(out, drawn, model.columns or ())
     print(f"{n} points by {sampler}: {out}")
     return 0
@@ -164,7 +187,9 @@ def _normalised(model: Model) -> Normalised:
     )
 
 
-def _chains(model: Model, sampler: str, num: int, steps: int, key) -> np.ndarray:
+def _chains(
+    model: Model, sampler: str, num: int, steps: int, key, *, told: bool = True
+) -> np.ndarray:
     """The last points of chains from N(0, I) in standardised units; how they fared is told."""
     start_key, adapt_key, chain_key, trace_key = jr.split(key, 4)
     x = jr.normal(start_key, (num, model.dim))
@@ -179,14 +204,16 @@ def _chains(model: Model, sampler: str, num: int, steps: int, key) -> np.ndarray
         kernel = PreconditionedLangevin(kernel.step_size, shape)
     every = max(1, steps // 2 // _KEPT)
     states = run_chains(kernel, model.energy, x, max(steps - _KEPT * every, 0), chain_key)
-    last, kept = trace_chains(kernel, model.energy, states, _KEPT, trace_key, every=every)
+    traced = trace_chains(kernel, model.energy, states, _KEPT, trace_key, every=every)
+    last, kept = local(traced)
     drawn = np.asarray(last.x, np.float64)
     escaped = int((~np.isfinite(drawn).all(axis=1)).sum())
     if escaped:
         raise UserError(
             f"{escaped} of {num} chains escaped to infinity: use the exact sampler or mala"
         )
-    _say([_how_they_fared(np.asarray(kept.x), kernel, kept.accepted if adjusted else None)])
+    if told:
+        _say([_how_they_fared(np.asarray(kept.x), kernel, kept.accepted if adjusted else None)])
     return model.units.restore(drawn)
 
 

@@ -17,6 +17,7 @@ import optax
 from jaxtyping import Array, Float, Int, PyTree
 
 from ebmark._types import Energy, Key, State
+from ebmark.devices import local, shared, spread
 from ebmark.methods import Recipe
 from ebmark.serial import load_tree, read_header, save_tree
 
@@ -106,7 +107,7 @@ def _advance(
     def update(step, loop):
         (params, average, opt_state, state, _), losses = loop
         batch_key, loss_key = jr.split(jr.fold_in(key, step))
-        batch = data[jr.randint(batch_key, (recipe.batch,), 0, data.shape[0])]
+        batch = spread(data[jr.randint(batch_key, (recipe.batch,), 0, data.shape[0])])
         (loss, state), gradient = jax.value_and_grad(objective, has_aux=True)(
             params, batch, state, loss_key
         )
@@ -114,7 +115,8 @@ def _advance(
         params = optax.apply_updates(params, updates)
         decay = jnp.minimum(recipe.ema, (1 + step) / (10 + step))
         average = optax.incremental_update(params, average, 1 - decay)
-        return Carry(params, average, opt_state, state, step + 1), losses.at[step - start].set(loss)
+        carry = shared(Carry(params, average, opt_state, state, step + 1))
+        return carry, losses.at[step - start].set(loss)
 
     return jax.lax.fori_loop(start, stop, update, (carry, jnp.full((_CHUNK,), jnp.nan)))
 
@@ -122,7 +124,7 @@ def _advance(
 @eqx.filter_jit
 def _start(params: PyTree, recipe: Recipe, data: Float[Array, "n dim"], key: Key) -> Carry:
     state = recipe.method.init(data, key)
-    return Carry(params, params, _optimizer(recipe).init(params), state, jnp.array(0))
+    return shared(Carry(params, params, _optimizer(recipe).init(params), state, jnp.array(0)))
 
 
 def train(
@@ -186,6 +188,7 @@ def train(
             last_saved = time.monotonic()
         progress(stop, recipe.updates)
 
+    carry, record = local((carry, record))
     snapshots = [
         _snapshot(recipe, mark, eqx.combine(average, static), carry.method_state, clock)
         for mark, average, clock in zip(marks, record.averages, record.clocks, strict=True)

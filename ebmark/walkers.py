@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, Float, Scalar
 
+from ebmark.devices import spread
 from ebmark.energies import frozen
 
 
@@ -26,7 +27,8 @@ class Walkers(NamedTuple):
 def moved(walkers, energy, step_size, num_steps, key):
     """Reweighted to the energy, then moved by Langevin steps, each with its own correction."""
     h, slope = step_size, jax.vmap(jax.value_and_grad(frozen(energy)))
-    values, slopes = slope(walkers.x)
+    x = spread(walkers.x)
+    values, slopes = slope(x)
     log_weights = walkers.log_weights + walkers.energies - values
 
     def step(carry, key):
@@ -38,7 +40,7 @@ def moved(walkers, energy, step_size, num_steps, key):
         log_ratio = values - new_values + (there - back) / (4 * h)
         return (y, new_values, new_slopes, log_weights + log_ratio), None
 
-    start = (walkers.x, values, slopes, log_weights)
+    start = (x, values, slopes, log_weights)
     (x, values, _, log_weights), _ = jax.lax.scan(step, start, jr.split(key, num_steps))
     return Walkers(x, values, log_weights, walkers.log_z)
 

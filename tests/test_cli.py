@@ -94,6 +94,8 @@ MISTAKES = {
     "run toy --site auroa": ["auroa", "aurora"],
     "run toy --site polaris": ["polaris", "account"],
     "report missing": ["missing", "ebmark run"],
+    "log missing": ["missing", "ebmark run"],
+    "fit good.csv --out m.ebm --distributed": ["--distributed", "srun"],
     "fit missing.csv --out m.ebm": ["missing.csv"],
     "fit good.csv --out m.ebm --method ncc": ["ncc", "nce"],
     "fit good.csv --out m.ebm --steps 0": ["--steps"],

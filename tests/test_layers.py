@@ -7,7 +7,7 @@ import ebmark
 
 ROOT = Path(ebmark.__file__).parent
 
-LOW = {"_types", "_trigonometry", "errors", "files"}
+LOW = {"_types", "_trigonometry", "devices", "errors", "files"}
 MAY_IMPORT = {  # a module, or a folder as a whole, and what of ebmark it may import
     "_types": set(),
     "_trigonometry": set(),
@@ -21,14 +21,16 @@ MAY_IMPORT = {  # a module, or a folder as a whole, and what of ebmark it may im
     "energies": {"_types", "_trigonometry"},
     "local_scale": {"_types"},
     "quadrature": {"_types"},
-    "samplers": {"_types"},
+    "devices": set(),
+    "distributed": {"errors"},
+    "samplers": {"_types", "devices"},
     "datasets": {"_types"},
-    "walkers": {"energies"},
+    "walkers": {"devices", "energies"},
     "noises": {"_types", "energies", "samplers", "local_scale"},
-    "methods": {"_types", "energies", "samplers", "local_scale", "noises", "walkers"},
+    "methods": {"_types", "devices", "energies", "samplers", "local_scale", "noises", "walkers"},
     "metrics": {"_types", "quadrature"},
     "sources": {"_types", "datasets", "local_scale", "metrics", "quadrature"},
-    "train": {"_types", "methods", "serial"},
+    "train": {"_types", "devices", "methods", "serial"},
     "rivals": {"energies", "methods"},
     "recipes": {"errors", "methods", "rivals"},
     "model": LOW | {"energies", "quadrature", "recipes", "serial"},
@@ -56,10 +58,11 @@ MAY_IMPORT = {  # a module, or a folder as a whole, and what of ebmark it may im
     "table": {"errors", "files"},
     "figures": {"statistics"},
     "report": {"errors", "figures", "files", "statistics", "table"},
+    "loggers": {"errors", "table"},
     "summary": {"statistics", "table"},
 }
 ANYTHING = {"__init__", "__main__", "cli", "driver", "single", "tune"}
-NUMBERS_ONLY = {"statistics", "table", "figures", "report", "summary"}
+NUMBERS_ONLY = {"loggers", "statistics", "table", "figures", "report", "summary"}
 
 
 def imports(path: Path) -> set[str]:

@@ -6,6 +6,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Scalar
 
 from ebmark._types import Energy, Key
+from ebmark.devices import spread
 from ebmark.energies import Offset
 from ebmark.methods._base import AbstractMethod
 from ebmark.noises import NOISES, OVERLAP_POINTS, AbstractNoise, overlap
@@ -48,5 +49,5 @@ def log_ratios(
     def log_ratio(x) -> Scalar:
         return -energy(x) - noise.log_prob(x)
 
-    drawn = noise.sample(ratio * batch.shape[0], key)
+    drawn = spread(noise.sample(ratio * batch.shape[0], key))
     return jax.vmap(log_ratio)(batch), jax.vmap(log_ratio)(drawn)

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import jax.random as jr
 
 from ebmark._types import Point
+from ebmark.devices import spread
 from ebmark.methods._base import AbstractMethod
 
 
@@ -42,7 +43,7 @@ class MaximumLikelihood(AbstractMethod):
         shift = jr.uniform(key, (dim,))
         axes = jnp.meshgrid(*[jnp.arange(self.nodes)] * dim, indexing="ij")
         indices = jnp.stack([axis.ravel() for axis in axes], axis=-1)
-        points = state.lower + (indices + shift) * spacing
+        points = spread(state.lower + (indices + shift) * spacing)
         log_z = jax.nn.logsumexp(-jax.vmap(energy)(points)) + jnp.sum(jnp.log(spacing))
         return jnp.mean(jax.vmap(energy)(batch)) + log_z, state
 

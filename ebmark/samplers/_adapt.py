@@ -7,6 +7,7 @@ import jax.random as jr
 from jaxtyping import Array, Float
 
 from ebmark._types import Energy, Key
+from ebmark.devices import spread
 from ebmark.samplers._base import AbstractSampler
 
 _SHRINKAGE, _DELAY, _DECAY = 0.05, 10.0, 0.75  # gamma, t_0 and kappa of the paper
@@ -47,7 +48,7 @@ def adapt(
         weight = t**-_DECAY
         return (states, log_step, weight * log_step + (1 - weight) * average, gap), None
 
-    states = jax.vmap(sampler.init, in_axes=(None, 0))(energy, x)
+    states = jax.vmap(sampler.init, in_axes=(None, 0))(energy, spread(x))
     start = (states, jnp.log(jnp.asarray(sampler.step_size)), jnp.array(0.0), jnp.array(0.0))
     numbered = (jnp.arange(1.0, num_steps + 1), jr.split(key, num_steps))
     (states, _, average, _), _ = jax.lax.scan(body, start, numbered)

@@ -9,6 +9,7 @@ import jax.random as jr
 from jaxtyping import Array, Float
 
 from ebmark._types import Energy, Key, Point
+from ebmark.devices import spread
 
 
 class AbstractSampler(eqx.Module):
@@ -41,7 +42,7 @@ def run_chains(
         keys = jr.split(step_key, x.shape[0])
         return jax.vmap(sampler.step, in_axes=(None, 0, 0))(energy, states, keys), None
 
-    start = jax.vmap(sampler.init, in_axes=(None, 0))(energy, x)
+    start = jax.vmap(sampler.init, in_axes=(None, 0))(energy, spread(x))
     return jax.lax.scan(body, start, jr.split(key, num_steps))[0]
 
 

@@ -97,7 +97,8 @@ def command(folder, processes, *arguments):
         started.append(subprocess.Popen(line, cwd=folder, env=environment, **pipes))
     ended = [one.communicate(timeout=400) for one in started]
     assert all(one.returncode == 0 for one in started), ended
-    return ended
+    said = (out.splitlines() for out, _ in ended)
+    return [[line for line in lines if not line.startswith("[Gloo]")] for lines in said]
 
 
 @pytest.mark.full
@@ -110,11 +111,11 @@ def test_two_processes_fit_and_sample_what_one_does(tmp_path, columns):
     for processes in (1, 2):
         model = f"{processes}.ebm"
         ended = command(tmp_path, processes, "fit", "points.npy", "--out", model, "--steps", "40")
-        assert model in ended[0][0] and all(out == "" for out, _ in ended[1:])
+        assert model in ended[0][-1] and not any(ended[1:])
         new = f"{processes}.npy"
         how = ("--sampler", "langevin", "--steps", "20", "-n", "101")
         ended = command(tmp_path, processes, "sample", model, "--out", new, *how)
-        assert new in ended[0][0] and all(out == "" for out, _ in ended[1:])
+        assert new in ended[0][-1] and not any(ended[1:])
         fitted[processes] = np.load(tmp_path / new)
     np.testing.assert_allclose(fitted[2], fitted[1], atol=2e-3)
     assert {path.name for path in tmp_path.iterdir()} == {

@@ -86,7 +86,7 @@ def run(
     if data is not None:
         if datasets is not None:
             raise UserError("--data and --datasets exclude each other: give one of them")
-        points, name = _read(data), _dataset_name(data)
+        points, name = _read(data)
         chosen = dataclasses.replace(
             chosen, name=f"{chosen.name}-{name}", title=f"{name}: your points"
         )
@@ -158,7 +158,7 @@ def tune(
 
     study = Study(name="tune", methods=methods, datasets=datasets, num_train=num_train)
     effort = Effort(trials=trials, seeds=seeds, evaluations=evaluations, seed=seed)
-    points, name = (None, "") if data is None else (_read(data), _dataset_name(data))
+    points, name = (None, "") if data is None else _read(data)
     command = shlex.join(["ebmark", *sys.argv[1:]])
     try:
         engine = new_engine("processes", out, jobs=jobs or os.cpu_count() or 1)
@@ -195,13 +195,9 @@ def log(
         out: where the logger writes; FOLDER/log-TO if not given.
         follow: go on until all cells of the study are done and logged.
     """
-    from ebmark.loggers import log_study, logger
-    from ebmark.table import load_study
+    from ebmark.loggers import log_to
 
-    study, place = load_study(folder)["name"], out or folder / f"log-{to}"
-    new = log_study(folder, logger(to, place, study), follow=follow)
-    print(f"{new} new cells logged to {to}: {place}")
-    return 0
+    return log_to(to, folder, out or folder / f"log-{to}", follow=follow)
 
 
 def list_all() -> int:
@@ -364,18 +360,12 @@ def _load(plugin: tuple[Path, ...]) -> None:
             load(path)
 
 
-def _read(path: Path) -> Any:
+def _read(path: Path) -> tuple[Any, str]:
+    """The points of a file, and a name for them."""
     from ebmark.points import read_points
+    from ebmark.sources import name_of
 
     points = read_points(path)
     for note in points.notes:
         print(f"note: {note}", file=sys.stderr)
-    return points
-
-
-def _dataset_name(path: Path) -> str:
-    """A name for the points, out of the file's: letters, digits, - and _ only."""
-    stem = path.name.split(".")[0]
-    return (
-        "".join(c if c.isascii() and (c.isalnum() or c in "-_") else "_" for c in stem) or "points"
-    )
+    return points, name_of(path)

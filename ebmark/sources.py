@@ -160,3 +160,10 @@ def load_source(spec: dict, folder: Path) -> Source:
     if spec["points"] is None:
         return Law(spec["dataset"])
     return Own(spec["dataset"], np.load(folder / spec["points"], allow_pickle=False))
+
+
+def name_of(path: Path) -> str:
+    """A name for the points of a file, out of its own: letters, digits, - and _ only."""
+    stem = path.name.split(".")[0]
+    plain = "".join(c if c.isascii() and (c.isalnum() or c in "-_") else "_" for c in stem)
+    return plain or "points"

@@ -12,6 +12,7 @@ from typing import Protocol
 from ebmark.errors import UserError, unknown
 from ebmark.loggers._run import Run as Run
 from ebmark.loggers._study import log_study as log_study
+from ebmark.table import load_study
 
 _PACKAGES = {"tensorboard": "tensorboardX", "wandb": "wandb", "mlflow": "mlflow"}
 
@@ -38,3 +39,11 @@ def logger(name: str, folder: Path, study: str) -> Logger:
     if importlib.util.find_spec(_PACKAGES[name]) is None:
         raise UserError(f'{name} needs the package {_PACKAGES[name]}: pip install "ebmark[{name}]"')
     return importlib.import_module(f"ebmark.loggers._{name}").Writer(folder, study)
+
+
+def log_to(name: str, folder: Path, out: Path, *, follow: bool) -> int:
+    """`ebmark log`."""
+    writer = logger(name, out, load_study(folder)["name"])
+    new = log_study(folder, writer, follow=follow)
+    print(f"{new} new cells logged to {name}: {out}")
+    return 0

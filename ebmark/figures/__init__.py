@@ -5,4 +5,5 @@ from ebmark.figures._charts import anatomy as anatomy, cost as cost, errors as e
 from ebmark.figures._formula import formula as formula
 from ebmark.figures._planes import Panel as Panel, landscapes as landscapes
 from ebmark.figures._planes import samples as samples, trajectories as trajectories
+from ebmark.figures._sweeps import sweep as sweep, sweep_map as sweep_map
 from ebmark.figures._style import PARTS as PARTS, colours as colours, png as png, svg as svg

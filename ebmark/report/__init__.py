@@ -10,6 +10,7 @@ from ebmark import figures
 from ebmark.files import write_whole
 from ebmark.report._metrics import METRICS, stem
 from ebmark.report._pictures import Book, Picture, data_uri, planes
+from ebmark.report._sweeps import sweeps
 from ebmark.report._tables import details, flat, main, recipes
 from ebmark.report._words import answer, made_of
 from ebmark.statistics import ROLES
@@ -51,12 +52,15 @@ def _contents(folder: Path, study: dict[str, Any], table: pd.DataFrame) -> dict[
     book = Book(folder, dpi=round(150 * min(1.0, (4 / max(len(datasets), 1)) ** 0.5)))
     lost = table[table["status"] == "diverged"].drop_duplicates(["dataset", "method", "seed"])
     metrics = {stem(metric) for metric in table["metric"].unique()}
+    swept = any("=" in cell["recipe"] for cell in cells)  # entries are points of a sweep
+    shown = [] if swept else datasets
     return {
         "study": study,
-        "sections": [
-            _section(book, folder, study, table, dataset, methods) for dataset in datasets
-        ],
-        "charts": _charts(book, study, table, datasets, methods),
+        "swept": swept,
+        "num_datasets": len(datasets),
+        "sweeps": sweeps(book, study, table),
+        "sections": [_section(book, folder, study, table, dataset, methods) for dataset in shown],
+        "charts": _charts(book, study, table, shown, methods),
         "done": table["cell"].nunique(),
         "planned": len(cells),
         "lost": lost[["dataset", "method", "seed", "reason"]].to_dict("records"),

@@ -12,7 +12,7 @@ from ebmark.datasets import DATASETS
 from ebmark.methods import METHODS, Recipe
 from ebmark.rivals import RIVALS
 from ebmark.samplers import SAMPLERS
-from ebmark.study import STUDIES
+from ebmark.studies import STUDIES
 
 METRICS = {
     "kl": "KL(data || model), nats, by quadrature: the excess of NLL over the entropy",

@@ -5,10 +5,12 @@ import os
 import shlex
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import tyro
 
+from ebmark.cli_search import sensitivity, tune
+from ebmark.commands import load_plugins, read_own, run_to_report
 from ebmark.errors import UserError, unknown
 
 Positional = tyro.conf.Positional
@@ -63,9 +65,10 @@ def run(
         from ebmark.threads import single
 
         os.environ.update(single(dict(os.environ)))
-    _load(plugin)
-    from ebmark.study import STUDIES, read_study
+    load_plugins(plugin)
+    from ebmark.studies import STUDIES
     from ebmark.study import quick as made_quick
+    from ebmark.study import read_study
 
     if Path(study).suffix == ".toml":
         chosen = read_study(Path(study))
@@ -76,6 +79,7 @@ def run(
     given = {"methods": methods, "datasets": datasets, "seeds": seeds, "steps": steps}
     given |= {"variants": variants}
     changes = {k: v for k, v in given.items() if v is not None}
+    changes |= {"evaluations": None} if steps is not None else {}
     if quick:  # made small first: what is given outright wins
         names = {k: v for k, v in changes.items() if k in ("methods", "datasets")}
         chosen = made_quick(dataclasses.replace(chosen, **names))
@@ -86,7 +90,7 @@ def run(
     if data is not None:
         if datasets is not None:
             raise UserError("--data and --datasets exclude each other: give one of them")
-        points, name = _read(data)
+        points, name = read_own(data)
         chosen = dataclasses.replace(
             chosen, name=f"{chosen.name}-{name}", title=f"{name}: your points"
         )
@@ -96,76 +100,7 @@ def run(
     command = shlex.join(["ebmark", *sys.argv[1:]])
     runs = new_engine(engine, folder, jobs=jobs or os.cpu_count() or 1, site=site or "laptop")
     plan = prepare(chosen, folder, points, name, command, plugin)
-    return _run(folder, plan, runs, plain)
-
-
-def _run(folder: Path, plan: dict[str, dict], engine: Any, plain: bool) -> int:
-    from ebmark.driver import finish, run_plan
-    from ebmark.summary import print_summary
-
-    try:
-        ended = run_plan(folder, plan, engine, plain=plain)
-    except KeyboardInterrupt:
-        print("\nstopped; the same command goes on from here", file=sys.stderr)
-        return 130
-    if ended.done:
-        finish(folder, plan)
-        print_summary(folder)
-        print(f"\nThe report: {folder / 'report.html'}")
-    for cell, reason in ended.failed.items():
-        error = folder / "cells" / f"{cell}.error"
-        print(f"ebmark: cell {cell} failed: {reason} (see {error})", file=sys.stderr)
-    return 1 if ended.failed else 0
-
-
-def tune(
-    methods: tuple[str, ...] = ("cd", "pcd", "dsm", "nce", "ed"),
-    datasets: tuple[str, ...] = ("eight_gaussians", "half_moons"),
-    trials: int = 12,
-    seeds: int = 3,
-    evaluations: int = 8_000_000,
-    seed: int = 0,
-    num_train: int = 10_000,
-    data: Path | None = None,
-    out: Path = Path("runs/tune"),
-    jobs: int | None = None,
-    plugin: tuple[Path, ...] = (),
-    plain: bool = False,
-) -> int:
-    """Tune methods: the same trials and budget for each, on seeds that no study reports.
-
-    Args:
-        methods: those to tune, each on each dataset.
-        datasets: built-in ones.
-        trials: recipes tried; the first is the default one.
-        seeds: runs of each trial, from seed 1,000,000 on; what counts is the median of their KL.
-        evaluations: of the network, in each run: a recipe with a costlier update has fewer.
-        seed: of the search.
-        num_train: training points.
-        data: your own points in place of the datasets: what counts is the NLL of held-out ones.
-        out: the folder of the results; the same command goes on where it was stopped.
-        jobs: searches at a time, each in a process of one thread; the number of cores if not given.
-        plugin: Python files with METHODS or DATASETS of your own.
-        plain: plain lines in place of the live bar.
-    """
-    _load(plugin)
-    if jobs is not None and jobs < 1:
-        raise UserError(f"--jobs must be at least 1, not {jobs}")
-    from ebmark.engines import new_engine
-    from ebmark.study import Study
-    from ebmark.tune import Effort
-    from ebmark.tune import tune as search
-
-    study = Study(name="tune", methods=methods, datasets=datasets, num_train=num_train)
-    effort = Effort(trials=trials, seeds=seeds, evaluations=evaluations, seed=seed)
-    points, name = (None, "") if data is None else _read(data)
-    command = shlex.join(["ebmark", *sys.argv[1:]])
-    try:
-        engine = new_engine("processes", out, jobs=jobs or os.cpu_count() or 1)
-        return search(study, effort, out, engine, command, points, name, plugin, plain)
-    except KeyboardInterrupt:
-        print("\nstopped; the same command goes on from here", file=sys.stderr)
-        return 130
+    return run_to_report(folder, plan, runs, plain)
 
 
 def report(folder: Positional[Path], /) -> int:
@@ -230,7 +165,7 @@ def fit(
         plugin: Python files with METHODS of your own.
         distributed: one run over all processes that srun or mpiexec has started.
     """
-    _load(plugin)
+    load_plugins(plugin)
     from ebmark.single import fit_points
 
     return fit_points(points, out, method=method, steps=steps, seed=seed, distributed=distributed)
@@ -259,7 +194,7 @@ def sample(
         plugin: Python files with METHODS of your own, where the model was fitted by one.
         distributed: deal the chains over all processes that srun or mpiexec has started.
     """
-    _load(plugin)
+    load_plugins(plugin)
     from ebmark.single import sample_model
 
     return sample_model(
@@ -302,7 +237,7 @@ def check(
         plugin: Python files with METHODS of your own.
         quick: leave out the KL on two laws, which takes a full training on each.
     """
-    _load(plugin)
+    load_plugins(plugin)
     from ebmark.checks import checks
     from ebmark.checks import quality as quality_on
     from ebmark.methods import METHODS
@@ -322,6 +257,7 @@ def check(
 COMMANDS = {
     "run": run,
     "tune": tune,
+    "sensitivity": sensitivity,
     "report": report,
     "log": log,
     "list": list_all,
@@ -349,23 +285,3 @@ def main() -> int:
     except BrokenPipeError:  # the reader of our output has gone, as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-
-
-def _load(plugin: tuple[Path, ...]) -> None:
-    """A person's own methods and laws, entered beside the built-in ones."""
-    if plugin:
-        from ebmark.plugins import load
-
-        for path in plugin:
-            load(path)
-
-
-def _read(path: Path) -> tuple[Any, str]:
-    """The points of a file, and a name for them."""
-    from ebmark.points import read_points
-    from ebmark.sources import name_of
-
-    points = read_points(path)
-    for note in points.notes:
-        print(f"note: {note}", file=sys.stderr)
-    return points, name_of(path)

@@ -12,7 +12,7 @@ import pydantic
 from ebmark import plugins, recipes
 from ebmark.datasets import DATASETS
 from ebmark.errors import UserError, unknown
-from ebmark.methods import METHODS, Recipe
+from ebmark.methods import Recipe
 from ebmark.provenance import source_hash, versions
 from ebmark.sources import Law, Source
 from ebmark.statistics import ROLES
@@ -57,42 +57,6 @@ class Study:
     measures: tuple[str, ...] = ()  # what is shown along the sweep; KL if none is named
 
 
-STUDIES: dict[str, Study] = {
-    "toy": Study(),
-    "weights": Study(
-        name="weights",
-        title="Who sees the weights of the modes?",
-        datasets=("eight_gaussians_unequal", "eight_gaussians_unequal_separated"),
-    ),
-    "all": Study(
-        name="all",
-        title="Every method on every law of the plane",
-        datasets=tuple(name for name, law in DATASETS.items() if law.dim <= 2),
-        methods=tuple(METHODS),
-    ),
-    "above_the_plane": Study(
-        name="above_the_plane",
-        title="In 4 to 32 dimensions, where no grid goes",
-        datasets=tuple(name for name, law in DATASETS.items() if law.dim > 2),
-        # one or two of each family; those whose cost or noise does not grow out of hand
-        methods=("cd", "pcd", "jarzynski", "dsm", "diffclf", "ssm_vr", "ed", "nce", "nce_flow")
-        + ("cnce", "gaussian", "flow"),
-        seeds=3,
-    ),
-    "smoke": Study(
-        name="smoke",
-        title="All that runs, in seconds",
-        methods=("cd", "pcd", "dsm", "nce", "mle"),
-        seeds=2,
-        steps=60,
-        num_train=500,
-        num_samples=100,
-        transport_points=100,
-        langevin_steps=40,
-        snapshots=2,
-    ),
-}
-
 _QUICK = {"num_samples": 500, "transport_points": 500, "langevin_steps": 1_000, "snapshots": 2}
 _MANY = 100  # cells a seed: a study of more is quick with one seed
 
@@ -102,7 +66,8 @@ def quick(study: Study) -> Study:
     seeds = 1 if len(study.datasets) * len(study.methods) > _MANY else 2
     smaller = {name: min(getattr(study, name), number) for name, number in _QUICK.items()}
     steps = min(study.steps or 1_000, 1_000)
-    return dataclasses.replace(study, seeds=min(study.seeds, seeds), steps=steps, **smaller)
+    less = {"seeds": min(study.seeds, seeds), "steps": steps, "evaluations": None}
+    return dataclasses.replace(study, **less, **smaller)
 
 
 def validated(study: Study) -> Study:

@@ -69,7 +69,8 @@ def test_the_kl_of_a_gaussian_in_eight_dimensions_is_the_closed_form(tmp_path):
     import json
 
     from ebmark.cell import run_cell
-    from ebmark.study import STUDIES, cell_specs
+    from ebmark.studies import STUDIES
+    from ebmark.study import cell_specs
 
     study = dataclasses.replace(
         STUDIES["smoke"], methods=("gaussian",), num_train=2_000, num_samples=2_000

@@ -50,19 +50,21 @@ MAY_IMPORT = {  # a module, or a folder as a whole, and what of ebmark it may im
     "variants": {"errors", "recipes", "statistics", "tuned"},
     "study": {"datasets", "errors", "methods", "plugins", "provenance", "recipes", "sources"}
     | {"statistics", "variants"},
-    "catalogue": {"datasets", "methods", "rivals", "samplers", "study"},
+    "studies": {"datasets", "errors", "methods", "spaces", "study"},
+    "catalogue": {"datasets", "methods", "rivals", "samplers", "studies"},
     "progress": {"claims"},
     # what reads the results folder knows nothing of models
     "diagnostics": set(),
     "statistics": set(),
     "table": {"errors", "files"},
-    "figures": {"statistics"},
-    "report": {"errors", "figures", "files", "statistics", "table"},
+    "sweeps": {"statistics"},
+    "figures": {"statistics", "sweeps"},
+    "report": {"errors", "figures", "files", "statistics", "sweeps", "table"},
     "loggers": {"errors", "table"},
     "summary": {"statistics", "table"},
 }
-ANYTHING = {"__init__", "__main__", "cli", "driver", "single", "tune"}
-NUMBERS_ONLY = {"loggers", "statistics", "table", "figures", "report", "summary"}
+ANYTHING = {"__init__", "__main__", "cli", "cli_search", "commands", "driver", "single", "tune"}
+NUMBERS_ONLY = {"loggers", "statistics", "sweeps", "table", "figures", "report", "summary"}
 
 
 def imports(path: Path) -> set[str]:

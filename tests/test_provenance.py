@@ -9,7 +9,8 @@ from ebmark.datasets import DATASETS
 from ebmark.methods import METHODS
 from ebmark.provenance import source_files, source_hash
 from ebmark.sources import Law
-from ebmark.study import STUDIES, cell_specs
+from ebmark.studies import STUDIES
+from ebmark.study import cell_specs
 
 
 def names(*modules):

@@ -9,7 +9,8 @@ from ebmark import table, tuned
 from ebmark.errors import UserError
 from ebmark.methods import METHODS
 from ebmark.sources import Law
-from ebmark.study import STUDIES, TUNING_SEEDS, Study, axes, cell_name, cell_specs, validated
+from ebmark.studies import STUDIES
+from ebmark.study import TUNING_SEEDS, Study, axes, cell_name, cell_specs, validated
 
 
 def specs(**changes):

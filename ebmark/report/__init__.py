@@ -14,6 +14,7 @@ from ebmark.report._sweeps import sweeps
 from ebmark.report._tables import details, flat, main, recipes
 from ebmark.report._words import answer, made_of
 from ebmark.statistics import ROLES
+from ebmark.sweeps import without_axes
 from ebmark.table import load_study, read, with_entries
 
 _HERE = Path(__file__).parent
@@ -64,11 +65,14 @@ def _contents(folder: Path, study: dict[str, Any], table: pd.DataFrame) -> dict[
         "done": table["cell"].nunique(),
         "planned": len(cells),
         "lost": lost[["dataset", "method", "seed", "reason"]].to_dict("records"),
-        "methods": [_method(study, method) for method in methods],
+        "methods": [_method(study, m) for m in dict.fromkeys(map(without_axes, methods))],
         "recipes": recipes(study["recipes"]),
         "settings": flat(study["settings"]),
         "glossary": [says for metric, says in METRICS.items() if metric in metrics],
-        "colours": {method: look[0] for method, look in figures.colours(methods).items()},
+        "colours": {
+            method: look[0]
+            for method, look in figures.colours({*methods, *map(without_axes, methods)}).items()
+        },
         "roles": {method: ROLES[method] for method in methods if method in ROLES},
         "files": [
             name

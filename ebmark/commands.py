@@ -1,0 +1,45 @@
+"""What commands share: a plan run to its report, a person's plugins and points."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+
+def run_to_report(folder: Path, plan: dict[str, dict], engine: Any, plain: bool) -> int:
+    """Run the plan on the engine, then print and report what it has; the exit status."""
+    from ebmark.driver import finish, run_plan
+    from ebmark.summary import print_summary
+
+    try:
+        ended = run_plan(folder, plan, engine, plain=plain)
+    except KeyboardInterrupt:
+        print("\nstopped; the same command goes on from here", file=sys.stderr)
+        return 130
+    if ended.done:
+        finish(folder, plan)
+        print_summary(folder)
+        print(f"\nThe report: {folder / 'report.html'}")
+    for cell, reason in ended.failed.items():
+        error = folder / "cells" / f"{cell}.error"
+        print(f"ebmark: cell {cell} failed: {reason} (see {error})", file=sys.stderr)
+    return 1 if ended.failed else 0
+
+
+def load_plugins(plugin: tuple[Path, ...]) -> None:
+    """A person's own methods and laws, entered beside the built-in ones."""
+    if plugin:
+        from ebmark.plugins import load
+
+        for path in plugin:
+            load(path)
+
+
+def read_own(path: Path) -> tuple[Any, str]:
+    """The points of a person's file, and a name for them; what was done to them is told."""
+    from ebmark.points import read_points
+    from ebmark.sources import name_of
+
+    points = read_points(path)
+    for note in points.notes:
+        print(f"note: {note}", file=sys.stderr)
+    return points, name_of(path)

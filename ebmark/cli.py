@@ -45,7 +45,8 @@ def run(
         data: your own points (CSV, TSV, text, NPY, NPZ, Parquet) in place of the datasets.
         out: the folder of the results; runs/STUDY if not given.
         quick: 2 seeds (1 of a study of many cells), 1,000 updates, 500 chains, 2 snapshots.
-        jobs: cells at a time, each in a process of one thread; the number of cores if not given.
+        jobs: cells at a time, each in a process of one thread; if not given, one a GPU, or where
+            there is none, one a core.
         engine: who runs the cells: processes (of this machine; the default), inline (this process,
             for a debugger) or parsl (the nodes of a --site).
         site: laptop, workstation-gpu, slurm, polaris, aurora, perlmutter, or a TOML file of yours.
@@ -98,7 +99,7 @@ def run(
     from ebmark.driver import prepare
 
     command = shlex.join(["ebmark", *sys.argv[1:]])
-    runs = new_engine(engine, folder, jobs=jobs or os.cpu_count() or 1, site=site or "laptop")
+    runs = new_engine(engine, folder, jobs=jobs, site=site or "laptop")
     plan = prepare(chosen, folder, points, name, command, plugin)
     return run_to_report(folder, plan, runs, plain)
 

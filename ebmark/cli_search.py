@@ -1,6 +1,5 @@
 """The commands that search a method's numbers: `tune` and `sensitivity`."""
 
-import os
 import shlex
 import sys
 from pathlib import Path
@@ -56,7 +55,7 @@ def tune(
     points, name = (None, "") if data is None else read_own(data)
     command = shlex.join(["ebmark", *sys.argv[1:]])
     try:
-        engine = new_engine("processes", out, jobs=jobs or os.cpu_count() or 1)
+        engine = new_engine("processes", out, jobs=jobs)
         return search(study, effort, out, engine, command, points, name, plugin, plain)
     except KeyboardInterrupt:
         print("\nstopped; the same command goes on from here", file=sys.stderr)
@@ -97,6 +96,4 @@ def sensitivity(
     from ebmark.engines import new_engine
 
     plan = prepare(study, folder, None, "", shlex.join(["ebmark", *sys.argv[1:]]))
-    return run_to_report(
-        folder, plan, new_engine("processes", folder, jobs=jobs or os.cpu_count()), plain
-    )
+    return run_to_report(folder, plan, new_engine("processes", folder, jobs=jobs), plain)

@@ -43,11 +43,12 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     Raises `UserError` where it cannot be written, at the start if that is known by then;
     whatever goes wrong, `path` is as it was before and the temporary file is gone.
     """
-    target, temporary = _claim(path)
+    (target, temporary), whole = _claim(path), False
     try:
         yield temporary
         _sync(temporary)
         os.replace(temporary, target)
+        whole = True
         with contextlib.suppress(OSError):  # the file is whole; some disks cannot sync a folder
             _sync(target.parent)
     except OSError as error:
@@ -55,8 +56,9 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
             raise _unwritable(path, error) from error
         raise
     finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
+        if not whole:
+            with contextlib.suppress(OSError):
+                temporary.unlink()
 
 
 def _claim(path: str | Path) -> tuple[Path, Path]:

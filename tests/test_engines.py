@@ -11,6 +11,7 @@ import pytest
 from ebmark.claims import claimed
 from ebmark.driver import run_plan
 from ebmark.engines import WorkerLost, new_engine
+from ebmark.engines._devices import gpus, sees
 
 HERE = str(Path(__file__).parent)
 
@@ -141,3 +142,29 @@ def test_two_runs_of_one_study_share_its_cells(folder):
     assert {future.result(30)["status"] for future in theirs.values()} <= {"done", "held"}
     assert all(len(runs(folder, name)) == 1 for name in plan)
     other.close()
+
+
+def test_each_worker_has_one_gpu_where_jax_can_use_any(tmp_path, monkeypatch):
+    for name in ("nvidia0", "nvidia2", "nvidia10", "nvidiactl", "nvidia-uvm"):
+        (tmp_path / name).touch()
+    assert gpus({}, tmp_path) == []  # there is no CUDA for the JAX of the tests
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: name == "jax_cuda13_plugin")
+    assert gpus({}, tmp_path) == ["0", "2", "10"]
+    assert gpus({"CUDA_VISIBLE_DEVICES": "4,GPU-1a"}, tmp_path) == ["4", "GPU-1a"]
+    assert gpus({"CUDA_VISIBLE_DEVICES": ""}, tmp_path) == []
+    assert gpus({"JAX_PLATFORMS": "cpu"}, tmp_path) == []
+    devices = ["4", "GPU-1a"]
+    assert [sees(i, 2, devices) for i in range(2)] == [
+        {"CUDA_VISIBLE_DEVICES": "4"},
+        {"CUDA_VISIBLE_DEVICES": "GPU-1a"},
+    ]
+    shared = {"CUDA_VISIBLE_DEVICES": "4", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
+    assert sees(2, 3, devices) == shared
+    assert sees(0, 3, []) == {}
+
+
+def test_a_worker_is_told_its_gpu(folder, monkeypatch):
+    monkeypatch.setattr("ebmark.engines._processes.gpus", lambda environment: ["7"])
+    ended = run_plan(folder, plan_of(1), processes(folder, "sleeps", 1), plain=True)
+    assert ended.done == 1
+    assert result(folder, "cell0")["environment"]["CUDA_VISIBLE_DEVICES"] == "7"

@@ -4,6 +4,7 @@ An engine has one verb, `submit(name, spec) -> Future`. What travels is a cell's
 JSON, one way, and a small dictionary the other way; the cell itself is in the study's folder.
 """
 
+import os
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, Protocol
@@ -36,17 +37,19 @@ class Engine(Protocol):
 
 
 def new_engine(
-    kind: str, folder: Path, *, jobs: int = 1, site: str = "laptop", runner: str = _CELLS
+    kind: str, folder: Path, *, jobs: int | None = None, site: str = "laptop", runner: str = _CELLS
 ) -> Engine:
     """An engine for the study in `folder`.
 
-    `processes`: `jobs` of them, on this machine. `inline`: one cell after another in this process,
-    for a debugger. `parsl`: workers on the nodes of a `site`, by name or by file.
+    `processes`: `jobs` of them, on this machine; if not given, one a GPU, or where there is none,
+    one a core. `inline`: one cell after another in this process, for a debugger. `parsl`: workers
+    on the nodes of a `site`, by name or by file.
     """
     if kind == "processes":
+        from ebmark.engines._devices import gpus
         from ebmark.engines._processes import Processes
 
-        return Processes(folder, runner, jobs)
+        return Processes(folder, runner, jobs or len(gpus(os.environ)) or os.cpu_count() or 1)
     if kind == "inline":
         from ebmark.engines._inline import Inline
 

@@ -96,13 +96,14 @@ def _kernel(folder: Path, site: Site, addresses: set[str], watch: Any) -> Any:
 def _executor(kind: Any, site: Site, addresses: set[str], watch: Any) -> Any:
     from parsl.executors.high_throughput.executor import DEFAULT_LAUNCH_CMD
 
-    pool = f"{sys.executable} -m parsl.executors.high_throughput.process_worker_pool"
+    pool = f"{site.python or sys.executable} -m parsl.executors.high_throughput.process_worker_pool"
     made = kind(
         label="nodes",
         provider=_provider(site),
         address=min(addresses),  # without one Parsl asks a web service what ours is
         max_workers_per_node=site.workers
         or (_cores() if site.scheduler == "local" else site.cores),
+        cores_per_worker=1e-3 if site.workers else 1.0,  # a number of workers that is given holds
         available_accelerators=site.accelerators,
         cpu_affinity=site.affinity,
         heartbeat_period=max(5, site.lost_after // 4),

@@ -1,4 +1,4 @@
-"""Cells in processes of this machine, one thread and one core each."""
+"""Cells in processes of this machine: one thread, one core, and one GPU if there are any."""
 
 import contextlib
 import itertools
@@ -11,6 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from ebmark.engines._devices import gpus, sees
 from ebmark.engines._task import WorkerLost
 from ebmark.threads import single
 
@@ -27,6 +28,7 @@ class Processes:
     def __init__(self, folder: Path, runner: str, jobs: int):
         self._command = [sys.executable, "-m", "ebmark.engines.worker"]
         self._arguments = [str(folder.resolve()), runner]
+        self._jobs, self._devices = jobs, gpus(os.environ)
         self._pool = ThreadPoolExecutor(jobs, initializer=self._arrive)
         self._numbers = itertools.count()
         self._mine = threading.local()
@@ -81,7 +83,7 @@ class Processes:
             # not the terminal's group: Ctrl-C reaches the driver, which then stops its workers
             return subprocess.Popen(
                 [*self._command, *self._arguments, str(number), str(os.getpid())],
-                env=single(dict(os.environ)),
+                env=single(dict(os.environ)) | sees(number, self._jobs, self._devices),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 text=True,

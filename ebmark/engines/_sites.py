@@ -39,6 +39,7 @@ class Site(pydantic.BaseModel):
         str, ...
     ] = ()  # commands of the shell on each job's first node, before the workers
 
+    python: str = ""  # of the nodes, such as /tmp/env/bin/python; that of the command if not given
     launcher: Literal["single", "srun", "mpiexec"] = "single"  # what starts a node's workers
     launcher_options: str = ""
     interface: str = ""  # the network between the nodes and the command, such as hsn0

@@ -10,7 +10,7 @@ from typing import Annotated
 import tyro
 
 from ebmark.cli_search import sensitivity, tune
-from ebmark.commands import load_plugins, read_own, run_to_report
+from ebmark.commands import checked_seed, load_plugins, read_own, run_to_report
 from ebmark.errors import UserError, unknown
 
 Positional = tyro.conf.Positional
@@ -204,22 +204,33 @@ def sample(
 
 
 def evaluate(
-    samples: Positional[Path],
+    samples: Positional[Path | None] = None,
     /,
+    energy: str | None = None,
     against: Path | None = None,
     dataset: str | None = None,
     more: bool = False,
     seed: int = 0,
 ) -> int:
-    """Score anybody's samples against points or a built-in dataset, beside each metric's floor.
+    """Score anybody's samples, or energy function, against points or a built-in dataset.
 
     Args:
         samples: the points to judge, made by whatever program.
+        energy: FILE.py:FUNCTION in place of samples, from NumPy points (n, dim) to energies (n,),
+            made with whatever framework: KL, log Z and exact samples, on a --dataset of the plane.
         against: a file of points of the truth.
         dataset: a built-in dataset in place of --against.
         more: also the slower metrics, with their floors (a minute or two).
         seed: of the subsets that are compared.
     """
+    if (samples is None) == (energy is None):
+        raise UserError("give one of SAMPLES and --energy FILE.py:FUNCTION: what is to be judged")
+    if energy is not None:
+        if against is not None or more:
+            raise UserError("--energy is judged against a --dataset alone, without --more")
+        from ebmark.foreign import evaluate_energy
+
+        return evaluate_energy(energy, dataset=dataset, seed=checked_seed(seed))
     from ebmark.single import evaluate_samples
 
     return evaluate_samples(samples, against=against, dataset=dataset, seed=seed, more=more)

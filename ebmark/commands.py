@@ -4,6 +4,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from ebmark.errors import UserError
+
 
 def run_to_report(folder: Path, plan: dict[str, dict], engine: Any, plain: bool) -> int:
     """Run the plan on the engine, then print and report what it has; the exit status."""
@@ -43,3 +45,10 @@ def read_own(path: Path) -> tuple[Any, str]:
     for note in points.notes:
         print(f"note: {note}", file=sys.stderr)
     return points, name_of(path)
+
+
+def checked_seed(seed: int) -> int:
+    """The seed, if it is one."""
+    if not 0 <= seed < 2**32:
+        raise UserError(f"--seed must be from 0 to {2**32 - 1}, not {seed}")
+    return seed

@@ -27,7 +27,7 @@ def load(path: Path) -> None:
 
     Raises UserError if it cannot be read or run, names nothing, or names what is there already.
     """
-    module, digest = _run(path), hashlib.sha256(path.read_bytes()).hexdigest()
+    module, digest = run_file(path), hashlib.sha256(path.read_bytes()).hexdigest()
     found = {kind: getattr(module, kind, {}) for kind in _KINDS}
     if not any(found.values()):
         raise UserError(
@@ -67,9 +67,10 @@ def origin(*names: str) -> dict[str, str]:
     return {name: _ORIGINS[name] for name in names if name in _ORIGINS}
 
 
-def _run(path: Path) -> ModuleType:
+def run_file(path: Path) -> ModuleType:
+    """The module of a person's Python file. Raises UserError, naming the line, if it fails."""
     if path.suffix != ".py":
-        raise UserError(f"{path}: a plugin is a Python file, with the ending .py")
+        raise UserError(f"{path}: is no Python file, with the ending .py")
     name = f"ebmark_plugin_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     module = sys.modules[name] = importlib.util.module_from_spec(spec)

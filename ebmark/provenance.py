@@ -14,7 +14,7 @@ import ebmark
 _READERS = {"statistics", "cli.py", "report", "figures", "table.py", "driver.py", "progress.py"}
 _READERS |= {"claims.py", "distributed.py", "engines", "loggers"}
 _READERS |= {"catalogue.py", "checks.py", "floors.py", "power.py", "single.py", "summary.py"}
-_READERS |= {"cli_search.py", "commands.py", "sweeps.py"}
+_READERS |= {"cli_search.py", "commands.py", "foreign.py", "sweeps.py"}
 # a spec holds all that these say
 _READERS |= {"search.py", "spaces.py", "studies.py", "tune.py", "tuned.py", "variants.py"}
 # of these a cell's numbers come from the files that it names alone, and from those they import

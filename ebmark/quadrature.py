@@ -112,22 +112,37 @@ def normalise(
     nowhere finite give NaN.
     """
 
+    def energies(points: np.ndarray) -> np.ndarray:
+        return evaluate(energy, units.standardise(points)) + units.log_jacobian
+
+    return normalise_values(energies, grid, tolerance=tolerance, attempts=attempts)
+
+
+def normalise_values(
+    energies: Callable[[np.ndarray], np.ndarray],
+    grid: Grid,
+    *,
+    tolerance: float = 1e-4,
+    attempts: int = 5,
+) -> Normalised:
+    """The same of any function from points (n, dim) in the user's units to energies (n,)."""
+
     def on(grid: Grid) -> tuple[np.ndarray, float]:
-        energies = evaluate(energy, units.standardise(grid.points())) + units.log_jacobian
-        lowest = np.min(energies)
+        values = energies(grid.points())
+        lowest = np.min(values)
         with np.errstate(invalid="ignore"):  # inf - inf: no energy is finite, and NaN says so
-            log_z = float(np.log(np.sum(np.exp(lowest - energies)) * grid.cell) - lowest)
-        return energies, log_z
+            log_z = float(np.log(np.sum(np.exp(lowest - values)) * grid.cell) - lowest)
+        return values, log_z
 
     for attempt in range(attempts):
-        energies, log_z = on(grid)
+        values, log_z = on(grid)
         fine_error = abs(log_z - on(grid.resized(nodes=0.5))[1])
         box_error = abs(log_z - on(grid.resized(width=2))[1])
         error = max(fine_error, box_error)
         if not error > tolerance or attempt == attempts - 1:
             break
         grid = grid.resized(width=1.5 if box_error > tolerance else 1.0, nodes=1.5)
-    log_density = -(energies + log_z).reshape((grid.nodes,) * len(grid.lower))
+    log_density = -(values + log_z).reshape((grid.nodes,) * len(grid.lower))
     return Normalised(grid, log_density, log_z, error)
 
 

@@ -10,6 +10,7 @@ import jax.random as jr
 import numpy as np
 
 from ebmark import recipes
+from ebmark.commands import checked_seed
 from ebmark.datasets import DATASETS
 from ebmark.devices import local
 from ebmark.diagnostics import split_rhat
@@ -62,7 +63,7 @@ def fit_points(
     first = join() if distributed else True  # the others compute the same, and keep silent
     keep_compiled_programs()
     _say(points.notes if first else ())
-    split_key, energy_key, train_key, sample_key = jr.split(jr.key(_seed(seed)), 4)
+    split_key, energy_key, train_key, sample_key = jr.split(jr.key(checked_seed(seed)), 4)
     train_x, test_x = source.split(len(points.x), _MOST_COMPARED, split_key)
     units, settings = standardised(train_x), dataclasses.asdict(Network())
     fitted = train(
@@ -130,7 +131,7 @@ def sample_model(
             f"exact samples need 1 or 2 columns, and the model has {model.dim}: use tempering"
         )
     keep_compiled_programs()
-    key = jr.key(_seed(seed))
+    key = jr.key(checked_seed(seed))
     if sampler == "exact":
         drawn = exact_samples(_normalised(model), n, key)
     else:
@@ -154,7 +155,7 @@ def evaluate_samples(
         raise unknown("dataset", dataset, DATASETS)
     samples = read_points(path)
     _say(samples.notes)
-    key = jr.key(_seed(seed))
+    key = jr.key(checked_seed(seed))
     truth_key, sample_key = jr.split(key)
     source: Source
     if dataset is not None:
@@ -228,12 +229,6 @@ def _how_they_fared(trace: np.ndarray, kernel, accepted) -> str:
     return (
         f"accepted {np.mean(accepted):.0%} of moves at step {float(kernel.step_size):.3g}; {words}"
     )
-
-
-def _seed(seed: int) -> int:
-    if not 0 <= seed < 2**32:
-        raise UserError(f"--seed must be from 0 to {2**32 - 1}, not {seed}")
-    return seed
 
 
 def _say(notes) -> None:

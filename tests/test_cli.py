@@ -26,6 +26,17 @@ def run(monkeypatch, capsys, tmp_path):
     return command
 
 
+ENERGIES = """import numpy as np
+
+flat = lambda x: np.zeros(len(x))
+column = lambda x: (x**2).sum(1, keepdims=True)
+hole = lambda x: np.where(x[:, 0] > 1, np.nan, (x**2).sum(1))
+pit = lambda x: np.where(x[:, 0] > 1, -np.inf, (x**2).sum(1))
+fails = lambda x: 1 / 0
+words = lambda x: ["low"] * len(x)
+"""
+
+
 def files(tmp_path: Path) -> dict:
     """Inputs of the bad sort, by name."""
     rng = np.random.default_rng(0)
@@ -48,6 +59,7 @@ def files(tmp_path: Path) -> dict:
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "thesis.txt").write_text("years of work")
     (tmp_path / "a_file").write_text("")
+    (tmp_path / "energies.py").write_text(ENERGIES)
     (tmp_path / "notes.json").write_text('{"tuned": 3}')
 
 
@@ -108,6 +120,21 @@ MISTAKES = {
     "sample foreign.ebm --out new.xyz": ["new.xyz"],
     "sample foreign.ebm --out new.csv -n 0": ["-n"],
     "evaluate good.csv": ["--against", "--dataset"],
+    "evaluate": ["SAMPLES", "--energy"],
+    "evaluate good.csv --energy energies.py:flat": ["SAMPLES", "--energy"],
+    "evaluate --energy energies.py:flat": ["--dataset"],
+    "evaluate --energy energies.py:flat --against good.csv": ["--dataset"],
+    "evaluate --energy energies.py:flat --dataset half_mon": ["half_moons"],
+    "evaluate --energy energies.py:flat --dataset many_well_4": ["many_well_4", "samples"],
+    "evaluate --energy energies.py:flat --dataset half_moons": ["not a density", "1.39 nats"],
+    "evaluate --energy energies.py:fla --dataset half_moons": ["energies.py", "no function fla"],
+    "evaluate --energy energies.py --dataset half_moons": ["FILE.py:FUNCTION"],
+    "evaluate --energy none.py:flat --dataset half_moons": ["none.py", "no such file"],
+    "evaluate --energy energies.py:column --dataset half_moons": ["(7, 1)", "(7,)"],
+    "evaluate --energy energies.py:hole --dataset half_moons": ["nan", "points", "such as"],
+    "evaluate --energy energies.py:pit --dataset half_moons": ["-inf"],
+    "evaluate --energy energies.py:fails --dataset half_moons": ["line 7", "ZeroDivisionError"],
+    "evaluate --energy energies.py:words --dataset half_moons": ["energies.py:words", "failed"],
     "evaluate good.csv --dataset half_mon": ["half_moons"],
     "evaluate three.csv --dataset half_moons": ["3 columns", "2"],
     "evaluate good.csv --against missing.csv": ["missing.csv"],

@@ -63,7 +63,17 @@ MAY_IMPORT = {  # a module, or a folder as a whole, and what of ebmark it may im
     "loggers": {"errors", "table"},
     "summary": {"statistics", "table"},
 }
-ANYTHING = {"__init__", "__main__", "cli", "cli_search", "commands", "driver", "single", "tune"}
+ANYTHING = {
+    "__init__",
+    "__main__",
+    "cli",
+    "cli_search",
+    "commands",
+    "driver",
+    "foreign",
+    "single",
+    "tune",
+}
 NUMBERS_ONLY = {"loggers", "statistics", "sweeps", "table", "figures", "report", "summary"}
 
 

@@ -31,9 +31,9 @@ _DEFAULT = Variant("default", {}, {}, {})
 class Effort:
     """What the search for each recipe may spend."""
 
-    trials: int = 12
+    trials: int = 10
     seeds: int = 3  # of a trial
-    evaluations: int = 8_000_000  # of the network, in each training
+    evaluations: int = 6_000_000  # of the network, in each training
     seed: int = 0  # of the search itself
 
 

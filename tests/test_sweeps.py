@@ -132,6 +132,6 @@ def test_sensitivity_is_a_grid_over_what_is_tuned(method):
         assert max(study.sweep[axis]) == pytest.approx(max(space))
 
 
-@pytest.mark.parametrize("name", [n for n in STUDIES if n != "comparison"])
+@pytest.mark.parametrize("name", STUDIES)
 def test_the_built_in_studies_are_valid(name):
     assert validated(STUDIES[name]).name == name

@@ -19,7 +19,8 @@ from ebmark.recipes import with_changes
 from ebmark.sources import Law
 from ebmark.spaces import SPACES, Range, space_of
 from ebmark.statistics import ROLES
-from ebmark.study import TUNING_SEEDS, Study, cell_name
+from ebmark.studies import STUDIES
+from ebmark.study import TUNING_SEEDS, Study, cell_name, cell_specs
 from ebmark.tune import Effort, search_spec
 
 CORE = ("cd", "pcd", "dsm", "nce", "ed")
@@ -63,7 +64,7 @@ def test_the_core_methods_have_the_same_number_of_tuned_numbers():
 
 @pytest.mark.parametrize("method", CORE)
 def test_every_trial_of_every_method_costs_the_same_evaluations(method):
-    spec = spec_of(method)
+    spec = spec_of(method, trials=12)
     for number in range(6):
         point = search.propose(spec, [{"point": None, "values": None}] * number)
         training = search.trial_spec(spec, point, TUNING_SEEDS)["training"]
@@ -183,3 +184,17 @@ def test_a_file_that_holds_no_recipes_is_told_so(tmp_path):
     (tmp_path / "notes.json").write_text('{"tuned": 3}')
     with pytest.raises(UserError, match="ebmark tune"):
         tuned.read(tmp_path / "notes.json")
+
+
+def test_the_comparison_is_at_the_budget_that_its_recipes_were_tuned_for():
+    study = STUDIES["comparison"]
+    specs = cell_specs(study, [Law(name) for name in study.datasets], None)
+    assert len(specs) == 3 * (2 * 5 + 1) * 10
+    for spec in specs:
+        recipe = with_changes(spec["method"], spec["training"])
+        spent = recipe.updates * recipe.method.evaluations(recipe.batch, 2)
+        if spec["method"] not in ROLES:
+            assert spent == pytest.approx(study.evaluations, rel=0.01)
+        if spec["recipe"] == "tuned":
+            made = tuned.read(tuned._SHIPPED)[spec["method"]][spec["dataset"]]["made"]
+            assert made["search"]["evaluations"] == study.evaluations

@@ -104,15 +104,16 @@ def run(
     return run_to_report(folder, plan, runs, plain)
 
 
-def report(folder: Positional[Path], /) -> int:
+def report(folder: Positional[Path], /, reference: str | None = None) -> int:
     """Make the report of a study again, from its saved results; nothing is trained.
 
     Args:
         folder: the folder that `ebmark run` wrote.
+        reference: the entry that all are compared with, in place of the study's first method.
     """
     from ebmark.report import write_report
 
-    print(f"The report: {write_report(folder)}")
+    print(f"The report: {write_report(folder, reference)}")
     return 0
 
 

@@ -10,11 +10,15 @@ import pytest
 from results_folder import REASON, build
 
 from ebmark import figures
+from ebmark.errors import UserError
+from ebmark.figures._cost import _shown, frontier
 from ebmark.report import write_report
+from ebmark.report._comparisons import verdict
 from ebmark.report._numbers import brief, decimals, interval, number
+from ebmark.report._sources import _of_w1
 from ebmark.report._tables import flat, main, recipes
 from ebmark.report._words import answer
-from ebmark.statistics import final, summary
+from ebmark.statistics import Curve, Paired, Parts, Verdict, final, parts, summary, verdicts
 from ebmark.table import load_study, read
 
 METHODS = ["cd", "dsm", "nce", "mle"]
@@ -72,7 +76,7 @@ def test_the_figures_are_written_twice(folder):
     drawn = {p.stem for p in (folder / "figures").iterdir()}
     per_dataset = {"samples", "landscapes", "trajectories"}
     names = {f"{kind}_{data}" for kind in per_dataset for data in ("eight_gaussians", "half_moons")}
-    assert drawn == names | {"anatomy", "cost", "errors"}
+    assert drawn == names | {"anatomy", "cost", "errors", "profile", "sources"}
     for name in drawn:
         assert (folder / "figures" / f"{name}.png").read_bytes().startswith(b"\x89PNG")
         ElementTree.fromstring((folder / "figures" / f"{name}.svg").read_bytes())
@@ -125,6 +129,79 @@ def test_the_answer_comes_first_and_from_the_numbers(folder, page):
     assert "The oracle mle , exact likelihood" in said
     assert "cd : 1 of 6 runs diverged, counted as the worst." in said
     assert REASON.replace("'", "&#39;") in page
+
+
+def test_the_verdicts_are_those_of_the_statistics(folder, page):
+    results, said = read(folder), text_of(page)
+    found = verdicts(results, ["eight_gaussians", "half_moons"], METHODS, "kl", "cd")
+    assert "against one reference, cd , on the same seeds" in said and f"all {len(found)} " in said
+    words = [verdict(one) for one in found]
+    assert all(one in said for one in words) and any("diverged" in one for one in words)
+    assert "6 of 6" in said  # ended: the success rate beside the quality
+    for one in found:
+        assert one.different == (one.adjusted < 0.05)
+
+
+def test_another_reference_and_one_that_is_not_there(tmp_path):
+    folder = build(tmp_path, datasets=("half_moons",), methods=("cd", "nce"), seeds=2, points=20)
+    assert "reference, nce , on" in text_of(write_report(folder, "nce").read_text())
+    with pytest.raises(UserError, match="nce"):
+        write_report(folder, "nec")
+    said = text_of(write_report(folder).read_text())
+    assert "no outcome at all could be told apart" in said and "6 seeds are the least" in said
+
+
+@pytest.mark.parametrize(
+    ("n", "p", "adjusted", "needed", "ended", "words"),
+    [
+        (10, 0.01, 0.03, None, 10, "different: higher"),
+        (10, 0.03, 0.06, 14, 10, "not told apart with 10 seeds; about 14 would be needed"),
+        (10, 0.9, 1.0, 5_000, 10, "more than 1,000 would be needed"),
+        (5, np.nan, np.nan, 7, 5, "not told apart with 5 seeds; 6 are the least"),
+        (10, 0.3, 0.6, None, 8, "runs diverged"),
+        (0, np.nan, np.nan, None, 0, "no seed in common"),
+    ],
+)
+def test_verdicts_in_words(n, p, adjusted, needed, ended, words):
+    test = Paired(n, p, 0.1, 0.05, 0.2)
+    one = Verdict("d", "a", 0.2, 0.1, test, adjusted, needed, ended, n, 0.5, 1.0, ended < n)
+    assert words in verdict(one)
+
+
+def test_equal_budgets_are_said_for_all_three_and_the_parts_add_up(folder, page):
+    said = text_of(page)
+    assert "At 5,000 updates:" in said and "evaluations:" in said and "CPU s:" in said
+    results = read(folder)
+    floor = load_study(folder)["floors"]["half_moons"]["w1"]
+    for one in parts(results, "half_moons", METHODS, floor):
+        assert one.floor + one.data + one.training == pytest.approx(max(one.exact, floor["mean"]))
+    assert "The sampler\u2019s own error was not measured in these runs." in said
+
+
+def test_short_chains_are_told_on_where_they_hide_an_error():
+    told, not_told = Paired(10, 0.002, 0.3, 0.2, 0.4), Paired(10, 0.5, 0.0, -0.1, 0.1)
+    better = Paired(10, 0.002, -0.2, -0.3, -0.1)
+    hides = Parts("dsm", 0.1, 0.0, 0.5, 0.3, 0.6, 0.4, told, better)
+    sound = Parts("nce", 0.1, 0.0, 0.0, 0.0, 0.1, 0.1, not_told, not_told)
+    said = " ".join(_of_w1([hides, sound], {"high": 0.15, "n": 500}))
+    assert "Hidden by short chains:</b> dsm would look better" in said and "by 0.20" in said
+    assert "told apart from exact samples of the same energy for dsm (W1 0.30" in said
+    assert "stand out of the floor\u2019s range for dsm alone" in said
+
+
+def test_many_methods_leave_the_charts_readable():
+    """Of 20 methods those on a frontier, or lowest at the end, are in colour: nine, and oracles."""
+    steps = np.array([1, 2])
+    costs = {name: np.array([1.0, 2.0]) for name in ("updates", "evaluations", "train_cpu_seconds")}
+    made = {
+        f"m{i}": Curve(steps, costs, np.array([[2.0 + i], [1.0 + i]]), np.array([[1.0], [2.0]]))
+        for i in range(20)
+    }
+    made["mle"] = made["m19"]
+    assert _shown(made) == {"mle", *(f"m{i}" for i in range(9))}
+    x, y, whose = frontier(made, "updates")
+    assert (x.tolist(), y.tolist(), whose) == ([1.0, 2.0], [2.0, 1.0], {"m0"})
+    assert figures.cost({"d": ("kl", made)}, list(made)) is not None
 
 
 def test_what_was_run_is_said(folder, page):

@@ -70,7 +70,7 @@ def test_tables_and_figures_are_there(page):
     assert page.locator("table.results").count() == 2
     assert page.locator("table.results").first.locator("tbody tr").count() == 5
     images = page.locator("figure img")
-    assert images.count() == 9
+    assert images.count() == 11
     assert all(images.evaluate_all("all => all.map(i => i.complete && i.naturalWidth > 100)"))
 
 

@@ -16,7 +16,7 @@ from ebmark.statistics import (
     final,
     first_passage,
     holm,
-    median_run,
+    middle_seed,
     paired,
     parts,
     profiles,
@@ -174,8 +174,8 @@ def test_best_compares_common_seeds():
 
 def test_median_run_is_one_of_the_runs():
     rows = table([("a", 7, 3.0), ("a", 8, 1.0), ("a", 9, 2.0), ("a", 4, NAN)])
-    assert median_run(rows, "d", "a", "kl") == 9
-    assert median_run(rows, "d", "b", "kl") is None
+    assert middle_seed(final(rows, "d", "kl")["a"]) == 9
+    assert middle_seed(None) is None
 
 
 @pytest.mark.parametrize("n", [6, 7, 10, 15])

@@ -1,4 +1,4 @@
-"""Charts of the table: what the error is made of, what it costs, where it comes from."""
+"""Charts of the table: what the error is made of, and what chains make of it."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from ebmark.figures._style import GREY, INK, PALE, PARTS, blank, colours, styled
-from ebmark.statistics import ROLES, final, median_run, summary, worst_if_diverged
+from ebmark.figures._style import GREY, INK, PALE, PARTS, blank, styled
+from ebmark.statistics import final, middle_seed, role, summary
 
 PLAIN = FuncFormatter(lambda value, _: f"{value:g}")
 WIDTH = 4.9  # inches a dataset
 
 
-def _row(names: Sequence[str], height: float) -> tuple[Figure, list[Axes]]:
+def grid_of(names: Sequence[str], height: float) -> tuple[Figure, list[Axes]]:
     """Axes side by side, two a row, one for each dataset, with its name."""
     columns = min(len(names), 2)
     rows = -(-len(names) // columns)
@@ -38,7 +38,7 @@ def anatomy(table: pd.DataFrame, datasets: Sequence[str], methods: Sequence[str]
     datasets = [name for name in datasets if final(table, name, "leak")]
     if not datasets:
         return None
-    figure, axes = _row(datasets, 0.9 + 0.3 * len(methods))
+    figure, axes = grid_of(datasets, 0.9 + 0.3 * len(methods))
     for one, dataset in zip(axes, datasets, strict=False):
         kl, parts = (
             final(table, dataset, "kl"),
@@ -46,7 +46,7 @@ def anatomy(table: pd.DataFrame, datasets: Sequence[str], methods: Sequence[str]
         )
         longest = 0.0
         for y, method in enumerate(methods):
-            seed = median_run(table, dataset, method, "kl")
+            seed = middle_seed(kl.get(method))
             if seed is None:
                 one.text(
                     0, y, "  no finished run", va="center", color=GREY, style="italic", fontsize=8.5
@@ -59,7 +59,7 @@ def anatomy(table: pd.DataFrame, datasets: Sequence[str], methods: Sequence[str]
                 left += width
             longest = max(longest, left)
             one.text(left, y, f"  {kl[method][seed]:#.2g}", va="center", fontsize=8.5, color=INK)
-        one.set_yticks(range(len(methods)), [_name(method) for method in methods])
+        one.set_yticks(range(len(methods)), [named(method) for method in methods])
         one.set(
             ylim=(len(methods) - 0.4, -0.6),
             xlabel="KL(data || model), nats",
@@ -69,69 +69,7 @@ def anatomy(table: pd.DataFrame, datasets: Sequence[str], methods: Sequence[str]
         one.spines["left"].set_visible(False)
         one.grid(axis="x")
         one.xaxis.set_major_formatter(PLAIN)
-    _legend(figure, axes)
-    return figure
-
-
-@styled
-def cost(table: pd.DataFrame, datasets: Sequence[str], methods: Sequence[str]) -> Figure | None:
-    """KL (or NLL) against training seconds: line the median of the seeds, band their quartiles."""
-    metric = {
-        name: next((m for m in ("kl", "nll") if final(table, name, m)), None) for name in datasets
-    }
-    datasets = [name for name in datasets if metric[name]]
-    if not datasets:
-        return None
-    figure, axes = _row(datasets, 3.1)
-    looks = colours(methods)
-    for one, dataset in zip(axes, datasets, strict=False):
-        name = str(metric[dataset])
-        for method in methods:
-            seconds, values = (_by_step(table, dataset, method, m) for m in ("train_seconds", name))
-            steps = [
-                step for step in values if np.nanmedian(seconds.get(step, np.array([0.0]))) > 0
-            ]
-            x = [np.nanmedian(seconds[step]) for step in steps]
-            low, middle, high = (
-                np.array([_quartiles(values[step]) for step in steps]).reshape(-1, 3).T
-            )
-            colour, mark = looks[method]
-            style = "--" if method in ROLES else "-"
-            one.fill_between(
-                x,
-                low,
-                np.where(np.isfinite(high), high, 1e300),
-                color=colour,
-                alpha=0.16,
-                linewidth=0,
-            )
-            one.plot(
-                x,
-                middle,
-                style,
-                color=colour,
-                marker=mark,
-                markersize=4,
-                linewidth=1.3,
-                label=_name(method),
-            )
-        one.set(
-            xscale="log",
-            xlabel="training seconds",
-            ylabel="KL, nats" if name == "kl" else "NLL, nats",
-        )
-        finite = [
-            v for method in methods for v in _all(table, dataset, method, name) if np.isfinite(v)
-        ]
-        if name == "kl" and finite and min(finite) > 0:
-            one.set_yscale("log")
-            one.set_ylim(min(finite) / 1.3, min(max(finite) * 1.3, 1e6 * min(finite)))
-        elif finite:
-            pad = 0.05 * (max(finite) - min(finite) or 1)
-            one.set_ylim(min(finite) - pad, max(finite) + pad)
-        _log_ticks(one)
-        one.grid(which="major")
-    _legend(figure, axes)
+    legend(figure, axes)
     return figure
 
 
@@ -161,7 +99,7 @@ def errors(
     datasets = [name for name in datasets if final(table, name, "w1_langevin")]
     if not datasets:
         return None
-    figure, axes = _row(datasets, 1.0 + 0.46 * len(methods))
+    figure, axes = grid_of(datasets, 1.0 + 0.46 * len(methods))
     for one, dataset in zip(axes, datasets, strict=False):
         floor = floors.get(dataset, {}).get("w1")
         if floor:
@@ -204,7 +142,7 @@ def errors(
                     markeredgewidth=0,
                     label=label,
                 )
-        one.set_yticks(range(len(methods)), [_name(method) for method in methods])
+        one.set_yticks(range(len(methods)), [named(method) for method in methods])
         one.set(ylim=(len(methods) - 0.45, -0.55), xlabel="W1 to fresh data, in the data's units")
         one.tick_params(axis="y", length=0)
         one.spines["left"].set_visible(False)
@@ -218,7 +156,7 @@ def errors(
         elif seen:
             one.set_xlim(0, 1.06 * max(seen))
         one.xaxis.set_major_formatter(PLAIN)
-    _legend(figure, axes)
+    legend(figure, axes)
     return figure
 
 
@@ -226,12 +164,21 @@ def _fades(num: int) -> list[str]:
     return ["#e8843c", "#f3b483", "#f8d5ba"][:num] + ["#fbe8da"] * max(num - 3, 0)
 
 
-def _name(method: str) -> str:
-    return f"{method} ({ROLES[method]})" if method in ROLES else method
+def named(method: str) -> str:
+    """An entry, and that it is an oracle or an anchor."""
+    return f"{method} ({role(method)})" if role(method) else method
 
 
-def _legend(figure: Figure, axes: Sequence[Axes]) -> None:
-    """One legend above all, a line each."""
+def entry_axis(axes: Axes, entries: Sequence[str]) -> None:
+    """The entries' names, from the top down."""
+    axes.set_yticks(range(len(entries)), [named(entry) for entry in entries])
+    axes.set(ylim=(len(entries) - 0.4, -0.6))
+    axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)
+
+
+def legend(figure: Figure, axes: Sequence[Axes], columns: int = 6) -> None:
+    """One legend above all."""
     found = {
         label: handle
         for one in axes
@@ -241,40 +188,19 @@ def _legend(figure: Figure, axes: Sequence[Axes]) -> None:
         found.values(),
         found.keys(),
         loc="outside upper center",
-        ncols=min(len(found), 6),
+        ncols=min(len(found), columns),
         columnspacing=1.4,
     )
 
 
-def _log_ticks(axes: Axes) -> None:
-    for axis in (axes.xaxis, axes.yaxis):
+def log_ticks(axes: Axes, along: FuncFormatter = PLAIN) -> None:
+    """Plain numbers on logarithmic axes; `along` writes those of x."""
+    for axis, words in ((axes.xaxis, along), (axes.yaxis, PLAIN)):
         if axis.get_scale() != "log":
             continue
         low, high = axis.get_view_interval()
         wide = high > 60 * low
         axis.set_major_locator(LogLocator(subs=(1,) if wide else (1, 2, 5)))
-        axis.set_major_formatter(PLAIN)
+        axis.set_major_formatter(words)
         axis.set_minor_locator(LogLocator(subs=range(2, 10)))
         axis.set_minor_formatter(NullFormatter())
-
-
-def _by_step(table: pd.DataFrame, dataset: str, method: str, metric: str) -> dict[int, np.ndarray]:
-    """Step -> values over seeds; a run that diverged counts as the worst at every step."""
-    rows = table[(table["dataset"] == dataset) & (table["method"] == method)]
-    lost = rows.loc[rows["status"] == "diverged", "seed"].nunique()
-    done = rows[(rows["metric"] == metric) & (rows["status"] != "diverged")]
-    worst = np.full(lost, np.nan if metric.endswith("seconds") else np.inf)
-    return {
-        int(step): np.concatenate([one["value"].to_numpy(float), worst])
-        for step, one in done.groupby("step")
-    }
-
-
-def _all(table: pd.DataFrame, dataset: str, method: str, metric: str) -> np.ndarray:
-    values = _by_step(table, dataset, method, metric).values()
-    return np.array([q for one in values for q in _quartiles(one)])
-
-
-def _quartiles(values: np.ndarray) -> np.ndarray:
-    """Quartiles by order (no interpolation, so that +inf stays itself)."""
-    return np.quantile(worst_if_diverged(values), [0.25, 0.5, 0.75], method="nearest")

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import NullFormatter
 
-from ebmark.figures._charts import PLAIN, WIDTH, _legend, _log_ticks
+from ebmark.figures._charts import PLAIN, WIDTH, legend, log_ticks
 from ebmark.figures._style import DENSITY, INK, PALE, blank, colours, styled
 from ebmark.statistics import ROLES
 from ebmark.sweeps import Spot
@@ -42,11 +42,11 @@ def sweep(spots: Sequence[Spot], axis: str, name: str) -> Figure | None:
             panel, loc="left", fontweight="bold", pad=6 + 10 * max(lost.values(), default=0)
         )
         one.set(xlabel=axis.replace("_", " "), ylabel=name)
-        _log_ticks(one)
+        log_ticks(one)
         if all(isinstance(value, str) for value in values):
             one.set_xticks(range(len(values)), values)
         one.grid(which="major")
-    _legend(figure, grid)
+    legend(figure, grid)
     return figure
 
 

@@ -4,30 +4,41 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+import numpy as np
 import pandas as pd
 
 from ebmark import figures
+from ebmark.errors import unknown
 from ebmark.files import write_whole
+from ebmark.report._budgets import budgets
+from ebmark.report._comparisons import comparisons
 from ebmark.report._metrics import METRICS, stem
 from ebmark.report._pictures import Book, Picture, data_uri, planes
+from ebmark.report._sources import sources, taken_apart
 from ebmark.report._sweeps import sweeps
 from ebmark.report._tables import details, flat, main, recipes
 from ebmark.report._words import answer, made_of
-from ebmark.statistics import ROLES
+from ebmark.statistics import curves, metric_of, profiles, ranks, role
 from ebmark.sweeps import without_axes
 from ebmark.table import load_study, read, with_entries
 
 _HERE = Path(__file__).parent
+_FACTORS = np.geomspace(0.8, 50, 140)  # of the best, at which profiles are drawn
 
 
-def write_report(folder: Path) -> Path:
+def write_report(folder: Path, reference: str | None = None) -> Path:
     """Write `report.html` and `figures/` from what the folder holds, finished or not.
 
-    The same folder gives the same bytes.
+    Entries are compared with `reference`, or with the study's first method. The same folder gives
+    the same bytes. Raises UserError where there is no such entry.
     """
     folder = Path(folder)
     study, table = with_entries(load_study(folder), read(folder))
-    page = _environment().get_template("template.html").render(_contents(folder, study, table))
+    entries = {cell["method"] for cell in study["cells"].values()}
+    if reference is not None and reference not in entries:
+        raise unknown("entry", reference, sorted(entries))
+    contents = _contents(folder, study, _quick(table), reference)
+    page = _environment().get_template("template.html").render(contents)
     write_whole(folder / "report.html", page)
     return folder / "report.html"
 
@@ -42,26 +53,39 @@ def _environment() -> jinja2.Environment:
     )
 
 
-def _contents(folder: Path, study: dict[str, Any], table: pd.DataFrame) -> dict[str, Any]:
+def _quick(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with its words as categories, which are compared far faster."""
+    words = ["dataset", "method", "metric", "status"]
+    return table.astype({name: "category" for name in words})
+
+
+def _contents(
+    folder: Path, study: dict[str, Any], table: pd.DataFrame, reference: str | None
+) -> dict[str, Any]:
     """All that the template sets."""
     cells = list(study["cells"].values())
     planned = {cell["dataset"] for cell in cells}
     datasets = [d for d in dict.fromkeys([*study["datasets"], *sorted(planned)]) if d in planned]
     entries = dict.fromkeys(cell["method"] for cell in cells)
     order = [*study["methods"], *entries]
-    methods = sorted(entries, key=lambda method: (method in ROLES, order.index(method)))
+    methods = sorted(entries, key=lambda method: (role(method) is not None, order.index(method)))
     book = Book(folder, dpi=round(150 * min(1.0, (4 / max(len(datasets), 1)) ** 0.5)))
     lost = table[table["status"] == "diverged"].drop_duplicates(["dataset", "method", "seed"])
     metrics = {stem(metric) for metric in table["metric"].unique()}
     swept = any("=" in cell["recipe"] for cell in cells)  # entries are points of a sweep
     shown = [] if swept else datasets
+    apart = taken_apart(table, shown, methods, study["floors"])
+    along = curves(table, shown, methods)
     return {
         "study": study,
         "swept": swept,
         "num_datasets": len(datasets),
         "sweeps": sweeps(book, study, table),
         "sections": [_section(book, folder, study, table, dataset, methods) for dataset in shown],
-        "charts": _charts(book, study, table, shown, methods),
+        "charts": _charts(book, study, table, shown, methods, apart, along),
+        "comparisons": comparisons(table, shown, methods, reference),
+        "budgets": budgets(along),
+        "sources": sources(table, apart, study["floors"]),
         "done": table["cell"].nunique(),
         "planned": len(cells),
         "lost": lost[["dataset", "method", "seed", "reason"]].to_dict("records"),
@@ -73,7 +97,7 @@ def _contents(folder: Path, study: dict[str, Any], table: pd.DataFrame) -> dict[
             method: look[0]
             for method, look in figures.colours({*methods, *map(without_axes, methods)}).items()
         },
-        "roles": {method: ROLES[method] for method in methods if method in ROLES},
+        "roles": {method: role(method) for method in methods if role(method)},
         "files": [
             name
             for name in ("results.csv", "results.parquet", "study.json")
@@ -93,6 +117,7 @@ def _section(
     methods: list[str],
 ) -> dict[str, Any]:
     """One dataset: its words, tables and pictures."""
+    table = table[table["dataset"] == dataset]
     cells = [cell for cell in study["cells"].values() if cell["dataset"] == dataset]
     here = [method for method in methods if any(cell["method"] == method for cell in cells)]
     seeds = {m: sum(cell["method"] == m for cell in cells) for m in here}
@@ -111,12 +136,32 @@ def _section(
 
 
 def _charts(
-    book: Book, study: dict[str, Any], table: pd.DataFrame, datasets: list[str], methods: list[str]
+    book: Book,
+    study: dict[str, Any],
+    table: pd.DataFrame,
+    datasets: list[str],
+    methods: list[str],
+    apart: dict[str, Any],
+    along: dict[str, Any],
 ) -> dict[str, Picture | None]:
-    steps = study["settings"].get("langevin_steps")
+    steps, metric = study["settings"].get("langevin_steps"), metric_of(table, datasets)
+    ranked = ranks(table, datasets, methods, metric) if metric else None
+    within = profiles(table, datasets, methods, "kl", _FACTORS)
     drawn = {
+        "sources": (
+            figures.sources(apart, methods),
+            "The parts of W1: floor, data, training, sampler",
+        ),
+        "profile": (
+            figures.profile(within, _FACTORS, methods),
+            "The share of runs within a factor of the best",
+        ),
+        "ranks": (figures.critical(ranked), "Mean ranks, and which are not told apart"),
         "anatomy": (figures.anatomy(table, datasets, methods), "The parts of KL"),
-        "cost": (figures.cost(table, datasets, methods), "Quality against training seconds"),
+        "cost": (
+            figures.cost(along, methods),
+            "Quality against updates, evaluations and CPU seconds",
+        ),
         "errors": (
             figures.errors(table, datasets, methods, study["floors"], steps),
             "W1 of exact and of Langevin samples",

@@ -13,7 +13,7 @@ from ebmark import figures
 from ebmark.files import write_whole
 from ebmark.report._numbers import brief
 from ebmark.report._words import diverged
-from ebmark.statistics import ROLES, final, median_run
+from ebmark.statistics import final, middle_seed, role
 from ebmark.table import load_arrays
 
 
@@ -118,12 +118,12 @@ def _panels(
     }
     values, shown, panels = final(table, dataset, by), [], []
     for method in methods:
-        seed = median_run(table, dataset, method, by)
+        seed = middle_seed(values.get(method))
         lost, of = diverged(table, dataset, method)
         notes = [f"{label[by]} {brief(values[method][seed])}"] if seed is not None else []
         notes += [f"{lost} of {of} diverged"] if lost else []
         arrays = load_arrays(folder, cells[method, seed]) if (method, seed) in cells else {}
-        title = f"{method} ({ROLES[method]})" if method in ROLES else method
+        title = f"{method} ({role(method)})" if role(method) else method
         panels.append(figures.Panel(title, ", ".join(notes) or " ", arrays))
         shown += [f"{method} {seed}"] if seed is not None else []
     return panels, f"Each method by its run of median {label[by]} (seed: {', '.join(shown)})."

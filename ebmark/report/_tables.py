@@ -9,7 +9,7 @@ import pandas as pd
 from ebmark.report._metrics import COSTS, UNRANKED, meaning, stem
 from ebmark.report._numbers import DASH, decimals, interval, number
 from ebmark.report._words import diverged
-from ebmark.statistics import ROLES, Summary, best, final, summary
+from ebmark.statistics import Summary, best, final, role, summary
 
 _FULL = ("median", "mean", "worst")
 _MAIN = {
@@ -102,8 +102,8 @@ def main(
     rows = [_row(table, dataset, m, about, seeds.get(m, 0), cells[m]) for m in methods]
     return Table(
         heads,
-        [row for row in rows if row.method not in ROLES],
-        [row for row in rows if row.method in ROLES],
+        [row for row in rows if role(row.method) is None],
+        [row for row in rows if role(row.method)],
         Row("floor", "truth against truth", "", below) if floors else None,
     )
 

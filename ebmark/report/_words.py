@@ -9,7 +9,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from ebmark.report._numbers import brief, decimals, number, probability
-from ebmark.statistics import ROLES, SIGNIFICANT, Best, Paired, best, final, paired, summary
+from ebmark.statistics import SIGNIFICANT, Best, Paired, best, final, paired, role, summary
 
 _LABELS = {
     "kl": "KL(data\u2009\u2016\u2009model)",
@@ -80,7 +80,7 @@ def _oracles(table: pd.DataFrame, dataset: str, metric: str, first: Best) -> lis
     """How far the best is from what the network can reach at all."""
     runs, said = final(table, dataset, metric), []
     ours = summary(runs[first.method]).median
-    oracles = sorted(method for method in runs if ROLES.get(method) == "oracle")
+    oracles = sorted(method for method in runs if role(method) == "oracle")
     for oracle in oracles if metric != "w1_langevin" else []:
         theirs = summary(runs[oracle]).median
         if not math.isfinite(theirs):

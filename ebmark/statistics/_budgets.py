@@ -31,19 +31,39 @@ class AtBudget(NamedTuple):
     over_seeds: Summary
 
 
+def curves(
+    table: pd.DataFrame, datasets: Sequence[str], entries: Sequence[str]
+) -> dict[str, tuple[str, dict[str, Curve]]]:
+    """For each dataset its metric, KL or NLL, and the curves of its entries."""
+    found = {}
+    for dataset in datasets:
+        here = table[table["dataset"] == dataset]
+        metric = metric_of(here, [dataset])
+        if metric is None:
+            continue
+        here = here[here["metric"].isin([metric, "evaluations", "train_cpu_seconds", "kl", "nll"])]
+        made = {entry: curve(here, dataset, entry, metric) for entry in entries}
+        known = {entry: one for entry, one in made.items() if one is not None}
+        if any(role(entry) is None for entry in known):
+            found[dataset] = (metric, known)
+    return found
+
+
 def curve(table: pd.DataFrame, dataset: str, entry: str, metric: str) -> Curve | None:
     """The curve of a metric over training; a run that diverged counts as the worst throughout."""
     rows = table[(table["dataset"] == dataset) & (table["method"] == entry)]
     done, lost = rows[rows["status"] != "diverged"], rows[rows["status"] == "diverged"]
-    wide = {
-        name: done[done["metric"] == name].pivot_table(
-            index="step", columns="seed", values="value", observed=True
+    wide = {}
+    for name in (metric, "evaluations", "train_cpu_seconds"):
+        one = done.loc[done["metric"] == name, ["step", "seed", "value"]]
+        wide[name] = one.drop_duplicates(["step", "seed"]).pivot(
+            index="step", columns="seed", values="value"
         )
-        for name in (metric, "evaluations", "train_cpu_seconds")
-    }
     if any(one.empty for one in wide.values()):
         return None
     steps = [step for step in wide[metric].index if all(step in one.index for one in wide.values())]
+    if not steps:
+        return None
     seconds = wide["train_cpu_seconds"].loc[steps].reindex(columns=wide[metric].columns)
     values = wide[metric].loc[steps].to_numpy(float)
     worst = np.full((len(steps), lost["seed"].nunique()), np.inf)

@@ -72,9 +72,9 @@ def best(table: pd.DataFrame, dataset: str, metric: str) -> Best | None:
     return Best(order[0], order[1], paired(a, b))
 
 
-def median_run(table: pd.DataFrame, dataset: str, method: str, metric: str) -> int | None:
+def middle_seed(runs: pd.Series | None) -> int | None:
     """The seed in the middle of those that did not diverge (the lower of two): the one to show."""
-    values = final(table, dataset, metric).get(method, pd.Series(dtype=float)).dropna()
+    values = pd.Series(dtype=float) if runs is None else runs.dropna()
     if values.empty:
         return None
     return int(values.sort_values(kind="stable").index[(len(values) - 1) // 2])

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from ebmark.statistics._intervals import success, summary
@@ -26,6 +27,7 @@ class Verdict(NamedTuple):
     of: int
     share_low: float  # the 95 % interval of the share of runs that ended
     share_high: float
+    lost: bool = False  # whether a run of either diverged
 
     @property
     def different(self) -> bool:
@@ -67,7 +69,9 @@ def verdicts(
     tested = sum(not math.isnan(p) for p in adjusted) or len(found)
     return [
         one._replace(
-            adjusted=p, needed=None if p < SIGNIFICANT else seeds_needed(d, comparisons=tested)
+            adjusted=p,
+            needed=None if p < SIGNIFICANT else seeds_needed(d, comparisons=tested),
+            lost=not np.isfinite(d).all(),
         )
         for one, p, d in zip(found, adjusted, differences, strict=True)
     ]

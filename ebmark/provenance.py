@@ -13,7 +13,15 @@ import ebmark
 # what reads numbers but does not make them: changing it leaves finished cells as they are
 _READERS = {"statistics", "cli.py", "report", "figures", "table.py", "driver.py", "progress.py"}
 _READERS |= {"claims.py", "distributed.py", "engines", "loggers"}
-_READERS |= {"catalogue.py", "checks.py", "floors.py", "power.py", "single.py", "summary.py"}
+_READERS |= {
+    "catalogue.py",
+    "checks.py",
+    "floors.py",
+    "power.py",
+    "single.py",
+    "step_bias.py",
+    "summary.py",
+}
 _READERS |= {"cli_search.py", "commands.py", "foreign.py", "sweeps.py"}
 # a spec holds all that these say
 _READERS |= {"search.py", "spaces.py", "studies.py", "tune.py", "tuned.py", "variants.py"}

@@ -211,6 +211,7 @@ def evaluate(
     against: Path | None = None,
     dataset: str | None = None,
     more: bool = False,
+    points: int = 2_000,
     seed: int = 0,
 ) -> int:
     """Score anybody's samples, or energy function, against points or a built-in dataset.
@@ -222,6 +223,7 @@ def evaluate(
         against: a file of points of the truth.
         dataset: a built-in dataset in place of --against.
         more: also the slower metrics, with their floors (a minute or two).
+        points: how many of each are compared, at most; 100,000 take minutes, by other metrics.
         seed: of the subsets that are compared.
     """
     if (samples is None) == (energy is None):
@@ -234,7 +236,8 @@ def evaluate(
         return evaluate_energy(energy, dataset=dataset, seed=checked_seed(seed))
     from ebmark.single import evaluate_samples
 
-    return evaluate_samples(samples, against=against, dataset=dataset, seed=seed, more=more)
+    how = {"seed": seed, "more": more, "most": points}
+    return evaluate_samples(samples, against=against, dataset=dataset, **how)
 
 
 def check(

@@ -15,12 +15,14 @@ import numpy as np
 
 from ebmark.errors import unknown
 from ebmark.files import write_whole
-from ebmark.metrics import MORE_SAMPLE_METRICS, SAMPLE_METRICS
+from ebmark.metrics import MANY_POINTS, MORE_SAMPLE_METRICS, OF_MANY_POINTS, SAMPLE_METRICS
 from ebmark.sources import Law, Own, Source
 
 _SHIPPED = Path(__file__).parent / "floors.json"
 _DRAWS, _FEW_DRAWS = 100, 20
 _POINTS = (500, 2_000)
+_FEWEST_DRAWS = 5  # of many points: their range is narrow
+_FALL_AS_1_BY_N = ("mmd", "energy_distance", "sinkhorn")
 
 
 def floors(source: Source, num: int, metrics: list[str]) -> dict[str, dict[str, Any]]:
@@ -31,6 +33,8 @@ def floors(source: Source, num: int, metrics: list[str]) -> dict[str, dict[str, 
     """
     if isinstance(source, Own):
         num = min(num, len(source.points) // 2)
+    if num > MANY_POINTS:
+        return _of_many(source, num, metrics)
     shipped = _shipped().get(source.name, {}) if isinstance(source, Law) else {}
     found = shipped.get(str(num), {})
     known = {metric: found[metric] for metric in metrics if metric in found}
@@ -38,9 +42,26 @@ def floors(source: Source, num: int, metrics: list[str]) -> dict[str, dict[str, 
     return known | (measured(source, num, missing, _FEW_DRAWS) if missing else {})
 
 
+def _of_many(source: Source, num: int, metrics: list[str]) -> dict[str, dict[str, Any]]:
+    """Measured at this size where that takes seconds; else by the law of degenerate U-statistics.
+
+    n times MMD^2, the energy distance or the Sinkhorn divergence of two samples of n points of one
+    law has a limit law: their floors are those of 2,000 points, times 2,000 / n.
+    """
+    falling = [metric for metric in metrics if metric in _FALL_AS_1_BY_N]
+    found = {}
+    for metric, floor in floors(source, _POINTS[-1], falling).items():
+        scaled = {end: floor[end] * floor["n"] / num for end in ("mean", "low", "high")}
+        found[metric] = floor | scaled | {"n": num}
+    others = [metric for metric in metrics if metric not in falling]
+    return found | measured(source, num, others, _FEWEST_DRAWS)
+
+
 def measured(source: Source, num: int, metrics: list[str], draws: int) -> dict[str, dict[str, Any]]:
     """The floors, measured now; the same each time."""
     functions = source.sample_metrics() | SAMPLE_METRICS | MORE_SAMPLE_METRICS
+    if num > MANY_POINTS:
+        functions |= dict(OF_MANY_POINTS.values())
     values: dict[str, list[float]] = {metric: [] for metric in metrics}
     for draw in range(draws):
         x = source.draw(2 * num, jr.fold_in(jr.key(20_261_123), draw))

@@ -18,7 +18,7 @@ from ebmark.distributed import join, leave
 from ebmark.errors import UserError, unknown
 from ebmark.files import check_writable
 from ebmark.floors import floors
-from ebmark.metrics import MORE_SAMPLE_METRICS, SAMPLE_METRICS
+from ebmark.metrics import MANY_POINTS, MORE_SAMPLE_METRICS, OF_MANY_POINTS, SAMPLE_METRICS
 from ebmark.model import Model, load_model, new_energy, save_model
 from ebmark.points import check_output, read_points, write_points
 from ebmark.quadrature import Grid, Normalised, exact_samples, normalise
@@ -146,9 +146,17 @@ def sample_model(
 
 
 def evaluate_samples(
-    path: Path, *, against: Path | None, dataset: str | None, seed: int, more: bool = False
+    path: Path,
+    *,
+    against: Path | None,
+    dataset: str | None,
+    seed: int,
+    more: bool = False,
+    most: int = _MOST_COMPARED,
 ) -> int:
     """`ebmark evaluate`."""
+    if most < 10:
+        raise UserError(f"--points must be at least 10, not {most}")
     if (against is None) == (dataset is None):
         raise UserError("give one of --against FILE and --dataset NAME: what the samples should be")
     if dataset is not None and dataset not in DATASETS:
@@ -160,17 +168,21 @@ def evaluate_samples(
     source: Source
     if dataset is not None:
         source = Law(dataset)
-        limit = _MOST_COMPARED
+        limit = most
     else:
         points = read_points(against)
         _say(points.notes)
         source = Own(against.stem, points.x)
-        limit = min(_MOST_COMPARED, len(points.x) // 2)
+        limit = min(most, len(points.x) // 2)
     if samples.x.shape[1] != source.dim:
         raise UserError(f"{path}: has {samples.x.shape[1]} columns, and the truth has {source.dim}")
     num = min(limit, len(samples.x))
     drawn = Own("samples", samples.x).draw(num, sample_key)
+    if num == most < len(samples.x):
+        _say([f"{len(samples.x)} points given, {num} of them compared: --points N for more"])
     metrics = SAMPLE_METRICS | (MORE_SAMPLE_METRICS if more else {})
+    if num > MANY_POINTS:
+        metrics = dict(OF_MANY_POINTS.get(name, (name, f)) for name, f in metrics.items())
     scores = _scores(drawn, source.draw(num, truth_key), source, metrics)
     print_scores(scores, f"{path.name} against {source.name}, {num} points of each")
     return 0

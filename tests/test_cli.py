@@ -119,6 +119,7 @@ MISTAKES = {
     "sample short.ebm --out new.csv": ["short.ebm"],
     "sample foreign.ebm --out new.xyz": ["new.xyz"],
     "sample foreign.ebm --out new.csv -n 0": ["-n"],
+    "evaluate good.csv --dataset half_moons --points 3": ["--points", "10"],
     "evaluate good.csv": ["--against", "--dataset"],
     "evaluate": ["SAMPLES", "--energy"],
     "evaluate good.csv --energy energies.py:flat": ["SAMPLES", "--energy"],

@@ -15,7 +15,9 @@ from ebmark.metrics._neighbours import density as density
 from ebmark.metrics._neighbours import precision as precision
 from ebmark.metrics._neighbours import recall as recall
 from ebmark.metrics._sinkhorn import sinkhorn_divergence as sinkhorn_divergence
+from ebmark.metrics._sinkhorn_lazy import sinkhorn_on_the_fly as sinkhorn_on_the_fly
 from ebmark.metrics._stein import kernel_stein_discrepancy as kernel_stein_discrepancy
+from ebmark.metrics._transport import minibatch_wasserstein as minibatch_wasserstein
 from ebmark.metrics._transport import sliced_wasserstein as sliced_wasserstein
 from ebmark.metrics._transport import wasserstein as wasserstein
 
@@ -36,4 +38,12 @@ MORE_SAMPLE_METRICS: dict[str, Callable[..., float]] = {
     "recall": recall,
     "density": density,
     "coverage": coverage,
+}
+
+# what stands for them where there are too many points for a matrix of all distances
+MANY_POINTS = 5_000
+OF_MANY_POINTS: dict[str, tuple[str, Callable[..., float]]] = {
+    "w1": ("minibatch_w1", lambda x, y: minibatch_wasserstein(x, y, order=1)),
+    "w2": ("minibatch_w2", lambda x, y: minibatch_wasserstein(x, y, order=2)),
+    "sinkhorn": ("sinkhorn", sinkhorn_on_the_fly),
 }

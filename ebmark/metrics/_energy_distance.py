@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.spatial.distance import cdist
 
-_BLOCK = 1024  # rows at a time: memory stays at a block times n
+_BLOCK = 1024  # rows and columns at a time: memory stays at the square of it
 
 
 def energy_distance(x: Float[np.ndarray, "n dim"], y: Float[np.ndarray, "m dim"]) -> float:
@@ -25,5 +25,11 @@ def energy_distance(x: Float[np.ndarray, "n dim"], y: Float[np.ndarray, "m dim"]
 
 
 def _sum(a: np.ndarray, b: np.ndarray) -> float:
-    blocks = (a[start : start + _BLOCK] for start in range(0, len(a), _BLOCK))
-    return float(sum(cdist(block, b).sum() for block in blocks))
+    total = 0.0
+    for start in range(0, len(a), _BLOCK):
+        rows = a[start : start + _BLOCK]
+        # of one sample with itself, what is above the diagonal counts twice
+        for at in range(start if a is b else 0, len(b), _BLOCK):
+            block = cdist(rows, b[at : at + _BLOCK]).sum()
+            total += float(block) * (2 if a is b and at > start else 1)
+    return total

@@ -26,7 +26,7 @@ def sinkhorn_divergence(x: Float[np.ndarray, "n dim"], y: Float[np.ndarray, "m d
         return math.nan
     origin = np.mean(y, axis=0, dtype=np.float64)
     x, y = x - origin, y - origin
-    epsilon = _SHARE * 2 * float(np.mean(np.sum(y**2, axis=1)))
+    epsilon = regularisation(y)
 
     def transport(a, b):
         cost = ot.dist(a, b)
@@ -41,3 +41,8 @@ def sinkhorn_divergence(x: Float[np.ndarray, "n dim"], y: Float[np.ndarray, "m d
         return float(np.sum(plan * cost) + epsilon * entropy)
 
     return transport(x, y) - 0.5 * transport(x, x) - 0.5 * transport(y, y)
+
+
+def regularisation(y: Float[np.ndarray, "m dim"]) -> float:
+    r"""$\epsilon$: a share of the mean squared distance of two points of the reference."""
+    return _SHARE * 2 * float(np.sum(np.var(y, axis=0, dtype=np.float64)))

@@ -56,8 +56,8 @@ def run_cell(folder: Path, name: str, spec: dict, progress: Progress = lambda wh
             rows += _density_rows(source, units, snapshot, densities[-1], test_x)
     if densities and trouble is None and not densities[-1].settled:
         trouble = (
-            "log Z is not finite, as far as a grid can see: a box twice as wide still moves it by "
-            f"{densities[-1].log_z_error:.3g} nats"
+            "log Z is not known: a box twice as wide, or half the nodes, still moves it by "
+            f"{densities[-1].log_z_error:.3g} nats; the energy may not hold its mass together"
         )
     if fit.snapshots and densities:
         arrays |= _grid_arrays(source, densities[-1])

@@ -96,7 +96,7 @@ class Normalised(NamedTuple):
 
     @property
     def settled(self) -> bool:
-        """Whether there is a finite Z, as far as the grid and a box twice as wide can see."""
+        """Whether Z is known: neither a box twice as wide nor half the nodes moves it."""
         return math.isfinite(self.log_z) and self.log_z_error < _SETTLED
 
 
@@ -136,8 +136,10 @@ def normalise_values(
 
     for attempt in range(attempts):
         values, log_z = on(grid)
-        fine_error = abs(log_z - on(grid.resized(nodes=0.5))[1])
-        box_error = abs(log_z - on(grid.resized(width=2))[1])
+        coarse = on(grid.resized(nodes=0.5))[1]
+        fine_error = abs(log_z - coarse)
+        # of the same spacing: a density too sharp for it is not taken for one too wide
+        box_error = abs(coarse - on(grid.resized(width=2))[1])
         error = max(fine_error, box_error)
         if not error > tolerance or attempt == attempts - 1:
             break

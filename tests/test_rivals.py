@@ -84,6 +84,15 @@ def test_an_energy_that_nothing_holds_together_has_no_finite_z(slope, settled):
     assert not settled or found.log_z == pytest.approx(math.log(2), abs=1e-3)
 
 
+def test_a_density_too_sharp_for_the_first_grid_is_refined_and_not_widened():
+    """A Gaussian of a third of a spacing, off the nodes: log Z = log(2 pi s^2) in the end."""
+    units, scale = Units(np.zeros(2), np.ones(2)), 0.02
+    energy = lambda x: jnp.sum((x - 0.013) ** 2) / (2 * scale**2)
+    found = normalise(energy, Grid((-8.0, -8.0), (8.0, 8.0), 256), units)
+    assert found.settled and found.grid.upper == (8.0, 8.0)
+    assert found.log_z == pytest.approx(math.log(2 * math.pi * scale**2), abs=1e-3)
+
+
 @alone
 def test_without_the_extra_a_rival_is_one_clear_line(tmp_path):
     ended = ebmark("run", "toy", "--methods", "nce", "ebmkit/nce", cwd=tmp_path)

@@ -1,0 +1,1 @@
+"""ebmark against torchebm and ebmkit, measured side by side: `python -m benchmarks`."""

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import tyro
 
-from ebmark.cli_search import sensitivity, tune
+from ebmark.cli_search import leaderboard, sensitivity, tune
 from ebmark.commands import checked_seed, load_plugins, read_own, run_to_report
 from ebmark.errors import UserError, unknown
 
@@ -274,6 +274,7 @@ COMMANDS = {
     "run": run,
     "tune": tune,
     "sensitivity": sensitivity,
+    "leaderboard": leaderboard,
     "report": report,
     "log": log,
     "list": list_all,

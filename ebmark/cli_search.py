@@ -1,4 +1,4 @@
-"""The commands that search a method's numbers: `tune` and `sensitivity`."""
+"""The commands beside a single study: `tune`, `sensitivity`, `leaderboard`."""
 
 import shlex
 import sys
@@ -97,3 +97,34 @@ def sensitivity(
 
     plan = prepare(study, folder, None, "", shlex.join(["ebmark", *sys.argv[1:]]))
     return run_to_report(folder, plan, new_engine("processes", folder, jobs=jobs), plain)
+
+
+def leaderboard(
+    folders: Positional[tuple[Path, ...]],
+    /,
+    metric: str = "kl",
+    against: str | None = None,
+    out: Path | None = None,
+) -> int:
+    """Check results folders, submissions of anybody, and rank their entries with intervals.
+
+    Args:
+        folders: what `ebmark run` wrote: results.csv, study.json, plan.json, and cells if kept.
+        metric: what is ranked; less is better.
+        against: the entry that all are tested against, with Holm's correction.
+        out: a page to write, .md or .html.
+    """
+    from ebmark.leaderboard import leaderboard as made
+    from ebmark.leaderboard import write_page
+    from ebmark.summary import print_parts
+
+    if not folders:
+        raise UserError("leaderboard wants folders that `ebmark run` wrote")
+    if out is not None and out.suffix not in (".md", ".html"):
+        raise UserError(f"{out}: a page ends in .md or .html")
+    parts, notes = made(folders, metric, against)
+    print_parts(parts, notes)
+    if out is not None:
+        write_page(out, parts, notes)
+        print(f"The page: {out}")
+    return 0

@@ -22,7 +22,7 @@ _READERS |= {
     "step_bias.py",
     "summary.py",
 }
-_READERS |= {"cli_search.py", "commands.py", "foreign.py", "sweeps.py"}
+_READERS |= {"cli_search.py", "commands.py", "foreign.py", "leaderboard.py", "sweeps.py"}
 # a spec holds all that these say
 _READERS |= {"search.py", "spaces.py", "studies.py", "tune.py", "tuned.py", "variants.py"}
 # of these a cell's numbers come from the files that it names alone, and from those they import

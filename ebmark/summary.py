@@ -92,6 +92,19 @@ def print_tuned(tuned: dict[str, dict[str, dict]]) -> None:
     Console().print(printed)
 
 
+def print_parts(parts: list[tuple[str, list[str], list[list[str]]]], notes: list[str]) -> None:
+    """Tables as rows of text, each with its title, and what is to be said of them."""
+    for title, heads, rows in parts:
+        printed = Table(title=title, title_justify="left")
+        for i, head in enumerate(heads):
+            printed.add_column(head, justify="right" if i else "left")
+        for row in rows:
+            printed.add_row(*row)
+        Console().print(printed)
+    for note in notes:
+        print(note)
+
+
 def print_scores(rows: list[tuple[str, float, dict | None]], title: str) -> None:
     """Metrics with their floors."""
     printed = Table(title=title, title_justify="left")

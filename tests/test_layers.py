@@ -72,6 +72,7 @@ ANYTHING = {
     "commands",
     "driver",
     "foreign",
+    "leaderboard",
     "single",
     "tune",
 }

@@ -147,13 +147,14 @@ def leaderboard(folders: tuple[Path, ...], metric: str, against: str | None) -> 
         heads = ["entry", "place", "runs ended", metric, "95 % of the median"]
         parts.append((dataset, heads + ([f"against {against}"] if against else []), rows))
     ranked = ranks(whole, datasets, entries, metric)
-    notes = [f"{len(folders)} submissions; the unit is the seed; a diverged run is the worst."]
+    names = ", ".join(one.name for one in submissions)
+    notes = [f"Submissions: {names}. The unit is the seed; a diverged run is the worst."]
     if ranked is not None:
         rows = [[e, f"{m:.2f}"] for e, m in zip(ranked.entries, ranked.mean, strict=True)]
         parts.append((f"Mean rank over {len(ranked.datasets)} datasets", ["entry", "rank"], rows))
         if ranked.enough:
             close = f"mean ranks less than {ranked.critical:.2f} apart are not told apart"
-            notes.append(f"Friedman's test: p = {ranked.p:.3f}; {close}.")
+            notes.append(f"Friedman's test: p = {ranked.p:.2g}; {close}.")
         else:
             notes.append("Below 6 datasets no difference of mean ranks is tested.")
     return parts, notes

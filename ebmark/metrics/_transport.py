@@ -20,13 +20,14 @@ def wasserstein(
     Flamary et al. (2021), POT: Python optimal transport.
     """
     import ot
+    from scipy.spatial.distance import cdist
 
     if not (np.isfinite(x).all() and np.isfinite(y).all()):
         return math.nan
     origin = np.mean(y, axis=0, dtype=np.float64)  # far from 0, squares lose their digits
     x, y = x - origin, y - origin
     metric = "sqeuclidean" if order == 2 else "euclidean"
-    cost = ot.dist(x, y, metric=metric)
+    cost = cdist(x, y, metric)  # several times as fast as ot.dist
     weights = [np.full(len(z), 1 / len(z)) for z in (x, y)]
     return max(float(ot.emd2(*weights, cost, numItermax=10_000_000)), 0.0) ** (1 / order)
 

@@ -1,14 +1,18 @@
 """All that ebmark knows by name, with a line each.
 
-python -m ebmark.catalogue > docs/methods.md        makes the page of the methods
+python -m ebmark.catalogue        makes what `ebmark list` reads, and docs/methods.md, anew
 """
 
 import dataclasses
 import inspect
+import json
 import re
 from collections.abc import Mapping
+from pathlib import Path
 
 from ebmark.datasets import DATASETS
+from ebmark.files import write_whole
+from ebmark.listing import CATALOGUE
 from ebmark.methods import METHODS, Recipe
 from ebmark.rivals import RIVALS
 from ebmark.samplers import SAMPLERS
@@ -39,6 +43,9 @@ METRICS = {
 }
 
 
+_ADVICE = re.compile(r"Needs (?P<needs>.+?)\. (?P<when>Use it .+?)\. (?P<not>Not .+)\.", re.S)
+
+
 def about(kind: type) -> dict[str, str]:
     """Title, line, equation and reference of a class, out of its name and docstring."""
     paragraphs = (inspect.getdoc(kind) or "").split("\n\n")
@@ -50,6 +57,14 @@ def about(kind: type) -> dict[str, str]:
         "loss": " ".join(equation.strip("$ \n").split()),
         "reference": " ".join(paragraphs[-1].split()),
     }
+
+
+def advice(kind: type) -> dict[str, str]:
+    """What a method needs, when to use it, and when not: the docstring's paragraph of these."""
+    for paragraph in (inspect.getdoc(kind) or "").split("\n\n"):
+        if found := _ADVICE.fullmatch(" ".join(paragraph.split())):
+            return found.groupdict()
+    return {}
 
 
 def catalogue() -> dict[str, dict[str, str]]:
@@ -79,9 +94,11 @@ def methods_page() -> str:
     names: dict[type, list[str]] = {}
     for name, recipe in METHODS.items():
         names.setdefault(type(recipe.method), []).append(name)
-    table = ["| method | what it does | evaluations a datum | updates |", "|---|---|---:|---:|"]
+    table = ["| method | what it does | needs | evaluations a datum | updates |"]
+    table.append("|---|---|---|---:|---:|")
     sections = []
     for kind, found in names.items():
+        needs = advice(kind).get("needs", "")
         for name in found:
             recipe = METHODS[name]
             each = recipe.method.evaluations(recipe.batch, 2) / recipe.batch
@@ -92,7 +109,8 @@ def methods_page() -> str:
                 if getattr(recipe.method, f.name) != f.default
             ]
             line = about(kind)["line"] + (f" ({', '.join(own)})" if own else "")
-            table.append(f"| `{name}` | {line} | {cost} | {recipe.updates or 'none'} |")
+            row = (f"`{name}`", line, needs, cost, str(recipe.updates or "none"))
+            table.append(f"| {' | '.join(row)} |")
         paragraphs = (inspect.getdoc(kind) or "").split("\n\n")
         body = [p if p.startswith("$$") else p.replace("\n", " ") for p in paragraphs]
         heading = ", ".join(f"`{name}`" for name in found)
@@ -100,10 +118,16 @@ def methods_page() -> str:
     head = (
         "# Training methods\n\nMade from docstrings by `python -m ebmark.catalogue`. Evaluations "
         "are forward passes of the\nnetwork for each point of the batch and update, at the default "
-        "recipe in two dimensions (3 for a\ngradient in the parameters, 2 for one in x)."
+        "recipe in two dimensions (3 for a\ngradient in the parameters, 2 for one in x). Every "
+        "method needs energies and their gradient in\nthe parameters; what it needs beside them is "
+        "said. KL in nats, at the default recipes, of single seeds\nwhere no number of seeds "
+        "is given."
     )
     return "\n\n".join([head, "\n".join(table), *sections]) + "\n"
 
 
 if __name__ == "__main__":
-    print(methods_page(), end="")
+    write_whole(CATALOGUE, json.dumps(catalogue(), indent=1) + "\n")
+    page = Path(__file__).parents[1] / "docs" / "methods.md"
+    if page.exists():  # in the repository, not where ebmark is installed
+        write_whole(page, methods_page())

@@ -139,10 +139,9 @@ def log(
 
 def list_all() -> int:
     """Name the studies, datasets, methods, samplers and metrics, with a line each."""
-    from ebmark.catalogue import catalogue
-    from ebmark.summary import print_catalogue
+    from ebmark.listing import print_catalogue
 
-    print_catalogue(catalogue())
+    print_catalogue()
     return 0
 
 

@@ -51,16 +51,6 @@ def _redundant(metric: str, shown: list[str]) -> bool:
     return metric == "nll" and "kl" in shown
 
 
-def print_catalogue(catalogue: dict[str, dict[str, str]]) -> None:
-    """Every name with its line."""
-    console = Console(soft_wrap=True)
-    for kind, lines in catalogue.items():
-        console.print(f"[bold]{kind}[/bold]")
-        width = max(map(len, lines))
-        for name, line in lines.items():
-            console.print(f"  {name:{width}}  {line}", highlight=False, markup=False)
-
-
 def print_checks(rows: list[tuple[str, str, str, bool]], method: str) -> None:
     """What was checked, found and wanted."""
     printed = Table(title=f"{method}: checks", title_justify="left")

@@ -52,7 +52,8 @@ MAY_IMPORT = {  # a module, or a folder as a whole, and what of ebmark it may im
     "study": {"datasets", "errors", "methods", "plugins", "provenance", "recipes", "sources"}
     | {"statistics", "variants"},
     "studies": {"datasets", "errors", "methods", "spaces", "study"},
-    "catalogue": {"datasets", "methods", "rivals", "samplers", "studies"},
+    "listing": set(),
+    "catalogue": {"files", "listing", "datasets", "methods", "rivals", "samplers", "studies"},
     "progress": {"claims"},
     # what reads the results folder knows nothing of models
     "diagnostics": set(),

@@ -26,13 +26,12 @@ def right(v, precision=1.0):
 
 
 def sigmas(method, num=2_001):
-    return np.array(STATE.smallest) ** np.linspace(1, 0, num) * method.largest ** np.linspace(
-        0, 1, num
-    )
+    levels = np.linspace(0, 1, num) ** method.lean
+    return np.array(STATE.smallest) ** (1 - levels) * method.largest**levels
 
 
 def test_the_matching_loss_at_the_truth_is_what_the_posterior_leaves():
-    """E |sigma s - z|^2 = d / (1 + sigma^2), the mean over log sigma; to 2 %."""
+    """E |sigma s - z|^2 = d / (1 + sigma^2), the mean over the levels drawn; to 2 %."""
     method = MultiscaleDenoisingScoreMatching()
     found, _ = jax.jit(lambda x, key: method.loss(right, x, STATE, key))(WHITE, jr.key(1))
     assert float(found) == pytest.approx(np.mean(1 / (1 + sigmas(method) ** 2)), rel=0.02)

@@ -6,7 +6,6 @@ from pathlib import Path
 import jax.random as jr
 
 from ebmark import plugins
-from ebmark.catalogue import methods_page
 from ebmark.methods import METHODS
 
 README = Path(__file__).parent.parent / "README.md"
@@ -36,9 +35,3 @@ def test_what_the_readme_names_is_there():
     root = README.parent
     for link in re.findall(r"\]\(([^)#:]+)\)", text) + re.findall(r'src="([^":]+)"', text):
         assert (root / link).exists(), link
-
-
-def test_the_page_of_methods_is_that_of_the_docstrings():
-    page = (README.parent / "docs" / "methods.md").read_text()
-    assert page == methods_page()  # else: python -m ebmark.catalogue > docs/methods.md
-    assert all(f"`{name}`" in page for name in METHODS)

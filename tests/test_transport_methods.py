@@ -1,5 +1,7 @@
 """Energy Matching's parts: pairs by transport, straight flows, and chains that warm up."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import jax.random as jr
@@ -57,13 +59,33 @@ def test_the_straight_flow_to_a_point_has_no_loss_and_no_other_has():
     assert float(exact) == pytest.approx(0, abs=1e-10)
 
 
-def test_a_quadratic_potentials_chains_end_with_its_gaussian_at_the_temperature():
-    """V = e |x|^2 / 2 in a wide well cools to N(0, I): p is exp(-V / e), at any e."""
-    method = EnergyMatching(temperature=0.5, num_steps=1_000)
+def test_a_quadratic_potentials_sampler_ends_with_its_gaussian_at_the_temperature():
+    """V = e |x|^2 / 2: the noise falls in while it is cold, then warms up to exp(-V / e), any e."""
+    method = EnergyMatching(temperature=0.5, sampler_steps=1_000)
     state = EnergyMatchingState(jnp.array(0.02), jnp.array(0), jnp.zeros(2))
-    start = 3.0 * jr.normal(jr.key(10), (4_000, 2))
-    end = jax.jit(
-        lambda x, key: method._follow(lambda x: 0.5 * x @ x, state, x, jnp.zeros(4_000), key)
-    )(start, jr.key(11))
+    draw = jax.jit(
+        lambda method, key: method.sample(lambda x: 0.5 * x @ x, state, 4_000, key),
+        static_argnums=0,
+    )
     h = 0.5 * 0.02  # the step, in E's units: its stationary variance is 1 / (1 - h / 2)
+    end = draw(method, jr.key(11))
     assert np.var(end, axis=0) == pytest.approx([1 / (1 - h / 2)] * 2, rel=0.1)
+    cold = draw(dataclasses.replace(method, sampler_steps=40), jr.key(11))  # t = .8, still cold
+    assert np.var(cold, axis=0) == pytest.approx([(1 - h) ** 80] * 2, rel=0.1)
+
+
+def test_the_contrast_vanishes_for_the_law_itself_and_only_there():
+    """From N(0, I), chains of E = |x|^2 / 2 stay; those of other precisions leave. The flow apart:
+    with a weight of 0 in its place the loss differs by weight times temperature times the gap."""
+    state = EnergyMatchingState(jnp.array(0.02), jnp.array(10**6), jnp.zeros(2))
+    batch = jr.normal(jr.key(12), (20_000, 2))
+    one, none = EnergyMatching(weight=1.0), EnergyMatching(weight=0.0)
+
+    @jax.jit
+    def gap(precision):
+        energy = lambda x: 0.5 * precision * x @ x
+        both = (method.loss(energy, batch, state, jr.key(13))[0] for method in (one, none))
+        return (next(both) - next(both)) / one.temperature
+
+    assert float(gap(1.0)) == pytest.approx(0, abs=0.03)
+    assert float(gap(0.7)) < -0.03 and float(gap(1.4)) > 0.03

@@ -28,6 +28,10 @@ class ContrastiveDivergence(AbstractChainMethod):
     progress. `step_size` None is $h = s_{min}^2 / 10$, from the data's smallest local scale: near
     $s_{min}^2$ the chain's own bias is learned into the energy and feeds itself.
 
+    Needs chains, and a gradient in x. Use it when no noise law covers the data but short chains
+    cross them, as in many dimensions. Not when modes lie apart: short steps are score matching, and
+    the masses drift (nearly half of its KL on the 8 Gaussians).
+
     Hinton (2002), Training products of experts by minimizing contrastive divergence.
     """
 

@@ -29,6 +29,10 @@ class ConditionalNoiseContrastiveEstimation(AbstractMethod):
     and `widest`: a mixture of symmetric moves is symmetric. Its gradient is that of one step of
     contrastive divergence with Barker's acceptance (Yair & Michaeli 2021).
 
+    Needs energies, and symmetric moves of the data. Use it when no noise law can be fitted: at the
+    oracle on the 8 Gaussians and the moons with wide moves (10 seeds). Not in many dimensions,
+    where a wide move seldom meets data.
+
     Ceylan & Gutmann (2018), Conditional noise-contrastive estimation of unnormalised models.
     """
 

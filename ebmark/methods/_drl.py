@@ -9,7 +9,7 @@ import jax.random as jr
 
 from ebmark.energies import frozen
 from ebmark.methods._noise_levels import AbstractNoiseLevelMethod, AtLevel
-from ebmark.samplers import MALA
+from ebmark.samplers import MALA, run_chains
 
 
 class DiffusionRecoveryLikelihood(AbstractNoiseLevelMethod):
@@ -19,9 +19,11 @@ class DiffusionRecoveryLikelihood(AbstractNoiseLevelMethod):
        e^{-E(x_i, i) - \|x_i - x_{i+1}\|^2 / 2 s_i^2}, \quad
        \nabla \mathcal{L} = \mathbb{E}[\nabla E(x_i, i)] - \mathbb{E}[\nabla E(x_i^-, i)] $$
 
-    Negatives are `num_steps` of MALA on that law from $x_i$; level 0 is the data themselves. Its
-    own sampler recovers $x_L, \dots, x_0$ by such chains, each from the last. The paper's chains
-    are unadjusted and start at $x_{i+1}$ in training too: here, such chains ran away.
+    Negatives are `num_steps` of MALA on that law from $x_i$; its own sampler recovers $x_L, \dots,
+    x_0$ so. The paper's chains are unadjusted and start at $x_{i+1}$: here, such ran away.
+
+    Needs chains and a network told the level. Use it when samples are wanted, and chains of the
+    data's own law do not mix. Not when the density is: KL .065 on the 8 Gaussians (one seed).
 
     Gao, Song, Poole, Wu & Kingma (2021), Learning energy-based models by diffusion recovery
     likelihood, eqs. 6 and 11.
@@ -51,8 +53,7 @@ class DiffusionRecoveryLikelihood(AbstractNoiseLevelMethod):
         def conditional(x):
             return there(x) + jnp.sum((x - noisy) ** 2) / (2 * gap)
 
-        start, keys = kernel.init(conditional, x), jr.split(key, num_steps)
-        return jax.lax.scan(lambda c, k: (kernel.step(conditional, c, k), None), start, keys)[0].x
+        return run_chains(kernel, conditional, x[None], num_steps, key).x[0]
 
     def settle(self, energy, state, level, x, key):
         recover = functools.partial(self.recover, energy, state, level)

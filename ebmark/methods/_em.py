@@ -13,6 +13,7 @@ from ebmark.energies import frozen
 from ebmark.local_scale import local_scale, safe_step
 from ebmark.methods._base import AbstractMethod
 from ebmark.methods._flow_matching import flow_matching
+from ebmark.samplers import Langevin, run_chains
 
 
 class EnergyMatchingState(NamedTuple):
@@ -28,46 +29,45 @@ class EnergyMatching(AbstractMethod):
        + \lambda\, (\mathbb{E}_{data} V - \mathbb{E}_{x^-} V), \quad V = \epsilon E $$
 
     $x_t = (1 - t) x_0 + t x_1 + .1 z$ of paired noise and data; $w$ falls from 1 at $t = .8$ to 0
-    at 1. Chains $x^-$ follow $-\nabla V$, cold to $t = .8$, then warming to $\epsilon$ at 1; half
-    start at the data, hot. $p \propto e^{-V / \epsilon}$.
+    at 1. Each chain $x^-$ is compared with the datum that it started at. In the paper half of them
+    start at noise: here these arrive unsettled, and KL on the moons was .37. The sampler follows
+    $-\nabla V$, cold to $t = .8$, then warming to $\epsilon$; $p \propto e^{-V / \epsilon}$.
+
+    Needs second derivatives, chains, and pairs by transport. Use it when noise is to flow to the
+    data by one potential. Not when the density alone is wanted: NCE is cheaper, and as near.
 
     Balcerak et al. (2025), Energy Matching: unifying flow matching and energy-based models.
     """
 
     temperature: float = 0.15
-    weight: float = 40.0  # the paper has 2
+    weight: float = 400.0  # the paper's: 2
     warmup: int = eqx.field(static=True, default=1_000)
-    num_steps: int = eqx.field(static=True, default=120)
+    num_steps: int = eqx.field(static=True, default=20)
+    sampler_steps: int = eqx.field(static=True, default=240)
 
     def init(self, data, key):
         pace = jnp.minimum(safe_step(local_scale(data, key)) / self.temperature, 0.01)
         return EnergyMatchingState(pace, jnp.array(0), jnp.zeros(data.shape[1]))
 
-    def _follow(self, energy, state, x, start, key):
+    def sample(self, trainable, state, num, key):
         def step(x, numbered):
             i, key = numbered
-            heat = self.temperature * jnp.clip((start + i * state.pace - 0.8) / 0.2, 0, 1)
-            drift = state.pace * self.temperature * jax.vmap(jax.grad(energy))(x)
-            shake = jnp.sqrt(2 * heat * state.pace)[:, None]
-            return x - drift + shake * jr.normal(key, x.shape), None
+            heat = self.temperature * jnp.clip((i * state.pace - 0.8) / 0.2, 0, 1)
+            drift = state.pace * self.temperature * jax.vmap(jax.grad(trainable))(x)
+            return x - drift + jnp.sqrt(2 * heat * state.pace) * jr.normal(key, x.shape), None
 
-        steps = jnp.arange(self.num_steps), jr.split(key, self.num_steps)
-        return jax.lax.scan(step, x, steps)[0]
-
-    def sample(self, trainable, state, num, key):
-        start_key, key = jr.split(key)
-        x = jr.normal(start_key, (num, *state.origin.shape))
-        return self._follow(trainable, state, x, jnp.zeros(num), key)
+        keys = jr.split(key, self.sampler_steps + 1)
+        x = jr.normal(keys[0], (num, *state.origin.shape))
+        return jax.lax.scan(step, x, (jnp.arange(self.sampler_steps), keys[1:]))[0]
 
     def loss(self, energy, batch, state, key):
         noise_key, flow_key, chain_key = jr.split(key, 3)
         noise = jr.normal(noise_key, batch.shape)
         velocity = lambda x: -self.temperature * jax.grad(energy)(x)  # noqa: E731
         flow = flow_matching(velocity, noise, batch, flow_key)
-        hot = (jnp.arange(batch.shape[0] // 16) % 2).astype(float)  # a sixteenth has chains
-        starts = jnp.where(hot[:, None] > 0, batch[: len(hot)], noise[: len(hot)])
-        moved = self._follow(frozen(energy), state, starts, hot, chain_key)
-        gap = jnp.mean(jax.vmap(energy)(batch)) - jnp.mean(jax.vmap(energy)(moved))
+        born, kernel = batch[: batch.shape[0] // 2], Langevin(state.pace * self.temperature)
+        moved = run_chains(kernel, frozen(energy), born, self.num_steps, chain_key).x
+        gap = jnp.mean(jax.vmap(energy)(born)) - jnp.mean(jax.vmap(energy)(moved))
         weight = self.weight * self.temperature * jnp.minimum(1, state.update / self.warmup)
         return flow + weight * gap, state._replace(update=state.update + 1)
 
@@ -75,4 +75,4 @@ class EnergyMatching(AbstractMethod):
         return None  # transport and contrast pull apart where the flow ends
 
     def evaluations(self, batch, dim):
-        return batch * (9 + (2 * self.num_steps + 3) / 16)
+        return batch * (6 + (2 * self.num_steps + 6) / 2)

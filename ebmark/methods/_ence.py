@@ -16,6 +16,10 @@ class ExponentialNoiseContrastiveEstimation(AbstractContrastMethod):
     At the optimum $u = \log p / q$ and $\mathcal{L} = 2 \int \sqrt{p q}$. Its gradient has heavy
     tails: the paper normalises it, here the recipe's clip does.
 
+    Needs a noise law that can be drawn and weighed. Use it when the noise is so far that NCE's loss
+    is flat. Not when noise and data overlap: NCE then has the smaller variance, and needs no
+    clipping.
+
     Liu, Rosenfeld, Ravikumar & Risteski (2022), Analyzing and improving the optimization landscape
     of noise-contrastive estimation.
     """

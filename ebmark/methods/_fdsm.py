@@ -25,6 +25,9 @@ class FiniteDifferenceScoreMatching(AbstractMethod):
     $\epsilon$; None is `share` of the data's smallest local scale. In float32 the differences drown
     in rounding below $10^{-3}$.
 
+    Needs energies alone. Use it when derivatives in x are dear or cannot be had. Not when the
+    data's scale is small beside the float's precision, nor for the masses of far modes.
+
     Pang et al. (2020), Efficient learning of generative models via finite-difference score
     matching, eq. 15.
     """

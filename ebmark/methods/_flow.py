@@ -12,6 +12,9 @@ class NormalizingFlow(AbstractAnchor):
 
     It is not an energy-based model: it says what another model of the same size of budget reaches.
 
+    Needs an invertible network, of its own. Use it as an anchor, when asking what normalised models
+    reach at such a cost. Not when an energy is wanted: modes that lie apart stay joined by bridges.
+
     Dinh, Sohl-Dickstein & Bengio (2017), Density estimation using Real NVP; Durkan et al. (2019),
     Neural spline flows.
     """

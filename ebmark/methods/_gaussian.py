@@ -10,6 +10,11 @@ class GaussianFit(AbstractAnchor):
     $$ E(x) = \tfrac12 (x - m)^T C^{-1} (x - m) + \tfrac12 \log |2 \pi C| $$
 
     Its likelihood is the highest of all Gaussians', and log Z = 0.
+
+    Needs the data's mean and covariance. Use it as the floor, when asking whether training gained
+    anything at all. Not when the data have two modes.
+
+    Anderson (1958), An introduction to multivariate statistical analysis, section 3.2.
     """
 
     def wrap(self, energy, data, key):

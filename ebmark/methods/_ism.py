@@ -15,6 +15,10 @@ class ImplicitScoreMatching(AbstractMethod):
     finite data have a score of their own: what holds the curvature at each point back is the
     network's smoothness alone. The energy must be twice differentiable and the density positive.
 
+    Needs second derivatives, one product with the Hessian a dimension. Use it when few dimensions
+    and smooth data allow no blur at all. Not when the density has edges or narrow modes, in many
+    dimensions, nor for the masses of far modes.
+
     Hyvarinen (2005), Estimation of non-normalized statistical models by score matching, eq. 4.
     """
 

@@ -31,6 +31,10 @@ class JarzynskiContrastiveDivergence(AbstractChainMethod):
     its own correction. Below an effective share of a half they are resampled. Modes get their
     masses through the weights. log Z is that of the last, unaveraged parameters.
 
+    Needs walkers that it keeps, started where Z is known. Use it when chains are to give the masses
+    of modes and log Z. Not when the data are thin in units of their spread: the steps are then
+    short, and the weights fall to a few walkers (the diagnostic `ess`).
+
     Carbone, Hua, Coste & Vanden-Eijnden (2023), Efficient training of energy-based models using
     Jarzynski equality, proposition 1, reweighted before each move in place of after.
     """

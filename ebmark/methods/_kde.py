@@ -19,6 +19,9 @@ class KernelDensityEstimate(AbstractAnchor):
     The bandwidth maximises the leave-one-out likelihood over `bandwidths` values between .02 and 1,
     evenly in their logarithm.
 
+    Needs the data's distances. Use it as an anchor, when asking what no training at all can reach.
+    Not in more than some five dimensions, nor when data are few.
+
     Parzen (1962), On estimation of a probability density function and mode; Habbema, Hermans & van
     den Broek (1974), A stepwise discriminant analysis program using density estimation.
     """

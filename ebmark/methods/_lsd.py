@@ -32,6 +32,10 @@ class LearnedSteinDiscrepancy(AbstractMethod):
     is a perceptron on Fourier features, as the energy is, and takes `num_critic` steps of its own
     Adam an update. As blind as any score to far modes' weights.
 
+    Needs a gradient in x and a critic, trained beside the energy. Use it when second derivatives of
+    the energy are too dear. Not when sliced score matching can be had: the critic costs more than
+    the energy and lags behind it (KL .066 on the 8 Gaussians, one seed).
+
     Grathwohl et al. (2020), Learning the Stein discrepancy for training and evaluating
     energy-based models without sampling, eq. 6.
     """

@@ -25,6 +25,10 @@ class MaximumLikelihood(AbstractMethod):
     The nodes are a `nodes` x `nodes` grid over the data's box and a `margin` around it, shifted at
     random each step: else the network hides mass between them. One or two dimensions only.
 
+    Needs a grid: one or two dimensions. Use it as the oracle, when asking what is the network's
+    fault and what the method's. Not when the data have more columns, or the grid is coarser than
+    their details.
+
     Fisher (1922), On the mathematical foundations of theoretical statistics.
     """
 

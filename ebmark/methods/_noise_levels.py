@@ -80,15 +80,16 @@ class AbstractNoiseLevelMethod(AbstractMethod):
 
 
 def noisy(
-    method: AbstractNoiseLevelMethod, energy: Energy, state: LevelState, batch, key
+    method: AbstractNoiseLevelMethod, energy: Energy, state: LevelState, batch, key, lean=1.0
 ) -> tuple[Float[Array, " batch"], Float[Array, "batch dim"], Scalar]:
-    r"""Levels spread evenly over a batch, its noisy points, and their score-matching loss.
+    r"""Levels spread over a batch, its noisy points, and their score-matching loss.
 
-    $$ \tfrac12 \mathbb{E}_{u, x, z} \| \sigma_u \nabla E_u(x + \sigma_u z) - z \|^2 $$
+    $$ \tfrac12 \mathbb{E}_{u, x, z} \| \sigma_u \nabla E_u(x + \sigma_u z) - z \|^2, \quad
+       u = v^{lean}, \; v \sim U(0, 1) $$
     """
     level_key, noise_key = jr.split(key)
     size = batch.shape[0]
-    levels = (jnp.arange(size) + jr.uniform(level_key, (size,))) / size
+    levels = ((jnp.arange(size) + jr.uniform(level_key, (size,))) / size) ** lean
     noise = jr.normal(noise_key, batch.shape)
 
     def one(x, z, level):

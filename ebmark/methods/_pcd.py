@@ -31,6 +31,10 @@ class PersistentContrastiveDivergence(AbstractChainMethod):
     at, not with a fresh batch: where chains do not cross between modes, the random masses of fresh
     batches tilt the energy, and nothing tilts it back.
 
+    Needs chains that it keeps, and a gradient in x. Use it when CD's chains are too short for the
+    data: long ones at the price of short. Not when the masses of far modes matter, which stay those
+    of the births, nor when learning outruns the chains.
+
     Tieleman (2008), Training RBMs using approximations to the likelihood gradient; Du & Mordatch
     (2019), Implicit generation and modeling with energy-based models.
     """

@@ -18,6 +18,9 @@ class RankingNoiseContrastiveEstimation(AbstractContrastMethod):
     importance sampling as $K \to \infty$. $K$ is `ratio` times the batch, and the data of a batch
     share their noise: each term has the law that it would have alone.
 
+    Needs a noise law that can be drawn and weighed. Use it when many noise points are cheap and an
+    offset is not wanted. Not when the energy is to come out normalised: Z stays free.
+
     Ma & Collins (2018), Noise contrastive estimation and negative sampling for conditional models;
     van den Oord, Li & Vinyals (2018), Representation learning with contrastive predictive
     coding.

@@ -30,6 +30,9 @@ class ShortRunMCMC(AbstractChainMethod):
     The chains do not reach the energy's own law, so what is learned is the generator: the same $k$
     steps from noise, its own sampler. The density that belongs to the energy is another, and worse.
 
+    Needs chains from noise. Use it when a generator of a fixed cost is wanted. Not when the energy
+    is to be a density: KL 4.1 on the moons (one seed).
+
     Nijkamp, Hill, Zhu & Wu (2019), Learning non-convergent non-persistent short-run MCMC.
     """
 

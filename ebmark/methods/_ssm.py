@@ -17,6 +17,10 @@ class SlicedScoreMatching(AbstractMethod):
     `num_slices` directions a point. The mean over $v$ is implicit score matching's loss, since
     $\mathbb{E}[v v^\top] = I$.
 
+    Needs second derivatives, one product with the Hessian. Use it when implicit score matching has
+    too many dimensions and the slope's own noise does not matter. Not when the norm of the slope is
+    free, as here: `ssm_vr` has less variance at the same cost.
+
     Song, Garg, Shi & Ermon (2019), Sliced score matching, eq. 7.
     """
 

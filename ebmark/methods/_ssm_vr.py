@@ -17,6 +17,10 @@ class SlicedScoreMatchingVR(AbstractMethod):
     It needs $\mathbb{E}[v v^\top] = I$: with unit vectors the curvature would count $1 / dim$, and
     the optimum would be wrong, not just scaled. `num_slices` directions a point.
 
+    Needs second derivatives, one product with the Hessian. Use it when implicit score matching is
+    wanted in many dimensions. Not in the plane, where the exact trace costs half as much again, nor
+    for the masses of far modes.
+
     Song, Garg, Shi & Ermon (2019), Sliced score matching, eq. 8.
     """
 

@@ -61,6 +61,22 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
                 temporary.unlink()
 
 
+def inside(folder: Path, name: str) -> Path:
+    """The file of that name in the folder. Raises `UserError` where a link leads out of it."""
+    path = folder / name
+    if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder)):
+        raise UserError(f"{shown(path, 100)}: is a link that leads out of its folder; remove it")
+    return path
+
+
+def make_folder(path: Path) -> None:
+    """Make the folder, if it is not there. Raises `UserError` where it cannot be made."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unwritable(path, error) from error
+
+
 def _claim(path: str | Path) -> tuple[Path, Path]:
     """The file to write, links followed, and a new empty file beside it. Raises `UserError`."""
     if "\0" in str(path):

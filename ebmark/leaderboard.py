@@ -1,6 +1,5 @@
 """A results folder is a submission: it is checked, and then ranked with the others."""
 
-import json
 import math
 from pathlib import Path
 from typing import NamedTuple
@@ -15,6 +14,7 @@ from ebmark.errors import UserError
 from ebmark.files import write_whole
 from ebmark.sources import Law
 from ebmark.statistics import final, ranks, role, summary, verdicts
+from ebmark.stored import read_plan
 from ebmark.study import TUNING_SEEDS, cell_name
 
 # what must be equal on a dataset for two runs to be of one contest
@@ -65,17 +65,9 @@ def checked(folder: Path) -> Submission:
 
 
 def _plan(folder: Path) -> dict[str, dict]:
-    try:
-        plan = json.loads((folder / "plan.json").read_text(encoding="utf-8"))
-        wanted = {*_KEYS, *_PROTOCOL, "points", "training"}
-        if not plan or not all(wanted <= set(spec) for spec in plan.values()):
-            raise ValueError("lacks keys")
-    except FileNotFoundError:
-        raise UserError(
-            f"{folder}: holds no plan.json, the specs of its cells; submit it with the table"
-        ) from None
-    except (ValueError, OSError, AttributeError, TypeError):
-        raise UserError(f"{folder / 'plan.json'}: not a study's plan") from None
+    plan = read_plan(folder)
+    if not plan:
+        raise UserError(f"{folder / 'plan.json'}: not a study's plan: it has no cells")
     return plan
 
 

@@ -40,17 +40,23 @@ def load(path: Path) -> None:
         for name, thing in named.items():
             if name in registry and _ORIGINS.get(name) != digest:
                 raise UserError(f'{path}: {kind} names "{name}", which is there already; rename it')
-            if not isinstance(name, str) or not isinstance(thing, wanted):
+            if not (isinstance(name, str) and 0 < len(name) <= 100 and name.isprintable()):
+                raise UserError(f"{path}: {kind}: a name is 1 to 100 letters, not {name!r:.80}")
+            if not isinstance(thing, wanted):
                 raise UserError(
                     f"{path}: {kind}[{name!r}] must be a {wanted.__name__}, not {thing!r:.80}"
                 )
             registry[name], _ORIGINS[name] = thing, digest
 
 
-def load_kept(folder: Path) -> None:
-    """Load the plugins that a study's folder keeps."""
-    for path in sorted((folder / "plugins").glob("*.py")):
-        load(path)
+def load_kept(folder: Path, wanted: frozenset[str]) -> None:
+    """Load those plugins of a study's folder whose hash is wanted: that of a file named before.
+
+    Whatever else lies there is not run: the folder may be a stranger's.
+    """
+    for path in sorted((folder / "plugins").glob("*.py")) if wanted else ():
+        if hashlib.sha256(path.read_bytes()).hexdigest() in wanted:
+            load(path)
 
 
 def keep(paths: tuple[Path, ...], folder: Path) -> None:

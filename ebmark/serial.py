@@ -20,9 +20,11 @@ from jaxtyping import PyTree
 
 from ebmark.errors import UserError
 from ebmark.files import write_whole
+from ebmark.reading import read_bytes
 
 _MAGIC = b"EBMARK1\n"
 _LONGEST_HEADER = 1 << 20
+_MOST = 4 << 30  # bytes of a file
 _DIGEST = 32  # bytes of a sha256
 
 
@@ -67,11 +69,9 @@ def load_tree(path: Path, like: PyTree) -> PyTree:
 def _read(path: Path) -> tuple[dict[str, Any], bytes, bool]:
     """The header, the body, and whether the checksum of both is right."""
     try:
-        content = Path(path).read_bytes()
+        content = read_bytes(path, _MOST)
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror})") from None
     foreign = UserError(f"{path}: not a file of ebmark's; `ebmark fit` makes model files")
     start = len(_MAGIC) + 8
     if not content.startswith(_MAGIC) or len(content) < start:

@@ -13,7 +13,9 @@ import numpy as np
 from jaxtyping import Float
 
 from ebmark._types import Key
+from ebmark.arrays import read_array
 from ebmark.datasets import DATASETS, AbstractDataset
+from ebmark.errors import UserError
 from ebmark.local_scale import local_scale
 from ebmark.metrics import SAMPLE_METRICS, Truth, mode_shares, quality, truth_on
 from ebmark.quadrature import Grid, Units, evaluate
@@ -156,10 +158,19 @@ def standardised(train: Float[np.ndarray, "n dim"]) -> Units:
 
 
 def load_source(spec: dict, folder: Path) -> Source:
-    """The source that a cell's spec names; a person's points lie in the study's folder."""
+    """The source that a cell's spec names; a person's points lie in the study's folder.
+
+    Raises UserError where they are damaged, or are not those that the cell is of.
+    """
     if spec["points"] is None:
         return Law(spec["dataset"])
-    return Own(spec["dataset"], np.load(folder / spec["points"], allow_pickle=False))
+    path = folder / spec["points"]
+    if path.parent != folder:
+        raise UserError(f"{path}: leads out of the study's folder")
+    own = Own(spec["dataset"], read_array(path))
+    if own.points.ndim != 2 or own.fingerprint != spec["law"]:
+        raise UserError(f"{path}: damaged; remove it and give the command of the study again")
+    return own
 
 
 def name_of(path: Path) -> str:

@@ -3,7 +3,7 @@
 import dataclasses
 import hashlib
 import json
-import tomllib
+import math
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,45 +11,51 @@ import pydantic
 
 from ebmark import plugins, recipes
 from ebmark.datasets import DATASETS
-from ebmark.errors import UserError, unknown
+from ebmark.errors import UserError, shown, unknown
 from ebmark.methods import Recipe
 from ebmark.provenance import source_hash, versions
+from ebmark.reading import read_toml
 from ebmark.sources import Law, Source
 from ebmark.statistics import ROLES
 from ebmark.variants import LAW_FACTS, SETTINGS, Variant, check_sweep, column, variants
 
 TUNING_SEEDS = 1_000_000  # seeds from here on are for tuning: no study reports them
-Count = Annotated[int, pydantic.Field(ge=1)]
+MOST_CELLS = 2_000_000
+Count = Annotated[int, pydantic.Field(ge=1, le=10**9)]
+Title = Annotated[str, pydantic.Field(max_length=1_000)]
+# the study's folder is called so: nothing that leads elsewhere, nothing hidden
+Name = Annotated[str, pydantic.Field(pattern=r"\A[^/\x00-\x1f\x7f.][^/\x00-\x1f\x7f]{0,99}\z")]
+Scale = Annotated[float, pydantic.Field(ge=1e-6, le=1e6)]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Network:
     """The energy that all methods of a study train: a perceptron on Fourier features, confined."""
 
-    num_features: Annotated[int, pydantic.Field(ge=0)] = 32  # 0: a plain perceptron
-    bandwidth: Annotated[float, pydantic.Field(gt=0)] = 1.0
-    width: Count = 64
-    depth: Count = 2
-    tau: Annotated[float, pydantic.Field(gt=0)] = 1.0  # of the confining Gaussian
+    num_features: Annotated[int, pydantic.Field(ge=0, le=10_000)] = 32  # 0: a plain perceptron
+    bandwidth: Scale = 1.0
+    width: Annotated[int, pydantic.Field(ge=1, le=10_000)] = 64
+    depth: Annotated[int, pydantic.Field(ge=1, le=64)] = 2
+    tau: Scale = 1.0  # of the confining Gaussian
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Study:
     """Datasets x methods x seeds, and how each cell is trained, sampled and scored."""
 
-    name: str = "toy"
-    title: str = "CD, DSM and NCE on two toy laws, and the oracle"
+    name: Name = "toy"
+    title: Title = "CD, DSM and NCE on two toy laws, and the oracle"
     datasets: tuple[str, ...] = ("eight_gaussians", "half_moons")
     methods: tuple[str, ...] = ("cd", "dsm", "nce", "mle")
     seeds: Annotated[int, pydantic.Field(ge=1, le=TUNING_SEEDS)] = 10
     variants: tuple[str, ...] = ("default",)  # or tuned, or a file of tuned recipes
     steps: Count | None = None  # updates, in place of each recipe's own
     evaluations: Count | None = None  # of the network: as many updates as these buy
-    num_train: Annotated[int, pydantic.Field(ge=20)] = 10_000
-    num_samples: Annotated[int, pydantic.Field(ge=10)] = 2_000  # chains, exact samples, test points
-    transport_points: Annotated[int, pydantic.Field(ge=10)] = 2_000  # of them, in W1 and W2
-    langevin_steps: Annotated[int, pydantic.Field(ge=4)] = 2_000
-    snapshots: Count = 8
+    num_train: Annotated[int, pydantic.Field(ge=20, le=10**8)] = 10_000
+    num_samples: Annotated[int, pydantic.Field(ge=10, le=10**6)] = 2_000  # chains, exact, test
+    transport_points: Annotated[int, pydantic.Field(ge=10, le=20_000)] = 2_000  # in W1 and W2
+    langevin_steps: Annotated[int, pydantic.Field(ge=4, le=10**8)] = 2_000
+    snapshots: Annotated[int, pydantic.Field(ge=1, le=10_000)] = 8
     energy: Network = Network()
     recipes: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
     sweep: dict[str, tuple[float | int | str, ...]] = dataclasses.field(default_factory=dict)
@@ -87,6 +93,9 @@ def validated(study: Study) -> Study:
     if study.steps is not None and study.evaluations is not None:
         raise UserError("steps and evaluations exclude each other: give one of them")
     check_sweep(study.sweep, study.methods)
+    cells = math.prod([study.seeds, *map(len, (*study.sweep.values(), study.methods))])
+    if (cells := cells * len(study.datasets) * len(study.variants)) > MOST_CELLS:
+        raise UserError(f"{cells:,} cells are asked for, and at most {MOST_CELLS:,} make a study")
     for axis in (name for name in SETTINGS if name in study.sweep):
         for value in study.sweep[axis]:
             _adapt(dataclasses.asdict(study) | {axis: value, "sweep": {}}, "the study")
@@ -107,12 +116,7 @@ def _check_across(study: Study) -> None:
 
 def read_study(path: Path) -> Study:
     """A study from a TOML file with the fields of `Study`. Raises UserError, naming the key."""
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror})") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not TOML: {error}") from None
+    content = read_toml(path)
     content = {"name": path.stem, "title": path.stem} | content
     return validated(_adapt(content, str(path)))
 
@@ -127,9 +131,10 @@ def _adapt(content: dict[str, Any], where: str) -> Study:
         return pydantic.TypeAdapter(Study).validate_python(content)
     except pydantic.ValidationError as error:
         first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        given = f", not {first['input']!r}" if not isinstance(first["input"], dict) else ""
-        raise UserError(f"{where}: {key}: {_plain(first['msg'])}{given}") from None
+        key = shown(".".join(str(part) for part in first["loc"]), 80)
+        plain = isinstance(first["input"], str | int | float | None)
+        given = f", not {shown(repr(first['input']), 80)}" if plain else ""
+        raise UserError(f"{where}: {key}: {shown(_plain(first['msg']), 120)}{given}") from None
 
 
 def _plain(message: str) -> str:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from ebmark import table
@@ -23,7 +24,8 @@ def print_summary(folder: Path) -> None:
         shown = ["kl"] * ("kl" in shown) + [
             m for m in shown if m != "kl" and not _redundant(m, shown)
         ]
-        printed = Table(title=f"{dataset}: medians over seeds", title_justify="left")
+        title = f"{escape(dataset)}: medians over seeds"  # names are no markup
+        printed = Table(title=title, title_justify="left")
         for column in ("method", *shown, "seeds", "diverged"):
             justify = "left" if column == "method" else "right"
             printed.add_column(
@@ -39,7 +41,7 @@ def print_summary(folder: Path) -> None:
             ]
             cells = values.drop_duplicates("cell")
             diverged = int((cells["status"] == "diverged").sum())
-            printed.add_row(method, *medians, str(len(cells)), str(diverged or "-"))
+            printed.add_row(escape(method), *medians, str(len(cells)), str(diverged or "-"))
         floor = [study["floors"].get(dataset, {}).get(m.rsplit("_", 1)[0]) for m in shown]
         ends = [f"{f['low']:.3g} to {f['high']:.3g}" if f else "" for f in floor]
         printed.add_section()

@@ -9,9 +9,24 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import pydantic
+from typing_extensions import TypedDict
+
 from ebmark.errors import UserError
 from ebmark.files import write_whole
+from ebmark.reading import read_json
 
+
+class _Tuned(TypedDict):
+    changes: dict[str, pydantic.JsonValue]
+    made: dict[str, pydantic.JsonValue]
+
+
+class _File(TypedDict):
+    tuned: dict[str, dict[str, _Tuned]]
+
+
+_FILE = pydantic.TypeAdapter(_File)
 _SHIPPED = Path(__file__).parent / "tuned.json"
 
 
@@ -42,18 +57,8 @@ def read(path: Path) -> dict[str, dict[str, dict[str, Any]]]:
 
 @cache
 def _read(path: Path, changed: int) -> dict[str, dict[str, dict[str, Any]]]:
-    try:
-        tuned = json.loads(path.read_text(encoding="utf-8"))["tuned"]
-        whole = all(
-            isinstance(one["changes"], dict) and isinstance(one["made"], dict)
-            for datasets in tuned.values()
-            for one in datasets.values()
-        )
-    except (ValueError, KeyError, TypeError, AttributeError):
-        whole = False
-    if not whole:
-        raise UserError(f"{path}: holds no tuned recipes; `ebmark tune` writes such files")
-    return tuned
+    del changed
+    return read_json(path, _FILE, "`ebmark tune` writes such files")["tuned"]
 
 
 def write(path: Path, tuned: dict[str, dict[str, dict[str, Any]]]) -> None:

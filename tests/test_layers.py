@@ -14,10 +14,13 @@ MAY_IMPORT = {  # a module, or a folder as a whole, and what of ebmark it may im
     "errors": set(),
     "threads": set(),
     "provenance": set(),
-    "claims": set(),
+    "claims": {"errors"},
     "files": {"errors"},
+    "reading": {"errors"},
+    "arrays": {"errors", "reading"},
+    "stored": {"errors", "reading"},
     "points": {"errors", "files"},
-    "serial": {"errors", "files"},
+    "serial": {"errors", "files", "reading"},
     "energies": {"_types", "_trigonometry"},
     "local_scale": {"_types"},
     "quadrature": {"_types"},
@@ -29,36 +32,37 @@ MAY_IMPORT = {  # a module, or a folder as a whole, and what of ebmark it may im
     "noises": {"_types", "energies", "samplers", "local_scale"},
     "methods": {"_types", "devices", "energies", "samplers", "local_scale", "noises", "walkers"},
     "metrics": {"_types", "quadrature"},
-    "sources": {"_types", "datasets", "local_scale", "metrics", "quadrature"},
-    "train": {"_types", "devices", "methods", "serial"},
+    "sources": {"_types", "arrays", "datasets", "errors", "local_scale", "metrics", "quadrature"},
+    "train": {"_types", "devices", "errors", "methods", "serial"},
     "rivals": {"energies", "methods"},
     "recipes": {"errors", "methods", "rivals"},
     "model": LOW | {"energies", "quadrature", "recipes", "serial"},
     "tempered": {"_types", "ais", "diagnostics", "samplers"},
     "cell": LOW
     | {"tempered", "methods", "metrics", "model", "provenance", "quadrature", "recipes", "samplers"}
-    | {"sources", "train"},
+    | {"claims", "sources", "train"},
     "plugins": {"datasets", "errors", "methods"},
     "spaces": set(),
     "search": {"cell", "errors", "files", "recipes", "spaces", "variants"},
-    "engines": {"cell", "claims", "errors", "files", "plugins", "search", "threads"},
+    "engines": {"cell", "claims", "errors", "files", "plugins", "reading", "search"} | {"threads"},
     "ais": {"_types", "samplers"},
     "checks": {"energies", "methods", "metrics", "quadrature", "sources", "train"},
     "step_bias": {"_types", "errors", "model", "quadrature", "samplers"},
     "power": {"datasets", "metrics", "sources"},
     "floors": {"datasets", "errors", "files", "metrics", "sources"},
-    "tuned": {"errors", "files"},
+    "tuned": {"errors", "files", "reading"},
     "variants": {"errors", "recipes", "statistics", "tuned"},
-    "study": {"datasets", "errors", "methods", "plugins", "provenance", "recipes", "sources"}
-    | {"statistics", "variants"},
+    "study": {"datasets", "errors", "methods", "plugins", "provenance", "reading", "recipes"}
+    | {"sources", "statistics", "variants"},
     "studies": {"datasets", "errors", "methods", "spaces", "study"},
     "listing": set(),
     "catalogue": {"files", "listing", "datasets", "methods", "rivals", "samplers", "studies"},
     "progress": {"claims"},
+    "status": {"claims", "errors", "reading", "stored"},
     # what reads the results folder knows nothing of models
     "diagnostics": set(),
     "statistics": set(),
-    "table": {"errors", "files"},
+    "table": {"arrays", "errors", "files", "reading", "stored"},
     "sweeps": {"statistics"},
     "figures": {"statistics", "sweeps"},
     "report": {"errors", "figures", "files", "statistics", "sweeps", "table"},
@@ -78,6 +82,7 @@ ANYTHING = {
     "tune",
 }
 NUMBERS_ONLY = {"loggers", "statistics", "sweeps", "table", "figures", "report", "summary"}
+NUMBERS_ONLY |= {"arrays", "reading", "status", "stored"}
 
 
 def imports(path: Path) -> set[str]:

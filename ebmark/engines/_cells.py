@@ -10,7 +10,7 @@ def run(folder: Path, name: str, spec: dict, tell: Callable[[str, float], None])
 
     Before the first, the compiled programs and the study's plugins are found.
     """
-    _ready(folder)
+    _ready(folder, frozenset(spec.get("plugins", {}).values()))
     from ebmark.cell import run_cell
     from ebmark.search import run_search
 
@@ -19,8 +19,8 @@ def run(folder: Path, name: str, spec: dict, tell: Callable[[str, float], None])
 
 
 @functools.cache
-def _ready(folder: Path) -> None:
+def _ready(folder: Path, wanted: frozenset[str]) -> None:
     from ebmark import plugins, threads
 
     threads.keep_compiled_programs()
-    plugins.load_kept(folder)
+    plugins.load_kept(folder, wanted)

@@ -2,13 +2,13 @@
 
 import os
 import re
-import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pydantic
 
-from ebmark.errors import UserError, unknown
+from ebmark.errors import UserError, shown, unknown
+from ebmark.reading import read_toml
 
 Count = Annotated[int, pydantic.Field(ge=1)]
 _SHIPPED = Path(__file__).parent / "sites"
@@ -81,13 +81,13 @@ def load_site(name: str) -> Site:
     """
     path = Path(name) if name.endswith(".toml") else own_folder() / f"{name}.toml"
     if path.suffix == ".toml" and path.exists():
-        own = _read(path)
+        own = read_toml(path)
         like = own.pop("like", path.stem if path.stem in shipped() else None)
         if like is not None and like not in shipped():
-            raise unknown(f"site in {path}: like =", str(like), shipped())
-        content, where = (_read(_SHIPPED / f"{like}.toml") if like else {}) | own, str(path)
+            raise unknown(f"site in {path}: like =", shown(like), shipped())
+        content, where = (read_toml(_SHIPPED / f"{like}.toml") if like else {}) | own, str(path)
     elif name in shipped():
-        content, where = _read(_SHIPPED / f"{name}.toml"), f"site {name}"
+        content, where = read_toml(_SHIPPED / f"{name}.toml"), f"site {name}"
     elif name.endswith(".toml"):
         raise UserError(
             f"{name}: there is no such file; a site is a TOML file or one of {', '.join(shipped())}"
@@ -102,15 +102,6 @@ def load_site(name: str) -> Site:
     return site
 
 
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror})") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not TOML: {error}") from None
-
-
 def _validated(content: dict[str, Any], where: str) -> Site:
     for key in content:
         if key not in Site.model_fields:
@@ -123,7 +114,9 @@ def _validated(content: dict[str, Any], where: str) -> Site:
             raise UserError(f"{where}: {first['msg'].removeprefix('Value error, ')}") from None
         key = ".".join(str(part) for part in first["loc"][:1])
         wanted = re.sub("Input should |String should ", "must ", first["msg"])
-        raise UserError(f"{where}: {key}: {wanted}, not {first['input']!r}") from None
+        raise UserError(
+            f"{where}: {key}: {wanted}, not {shown(repr(first['input']), 80)}"
+        ) from None
     for key in site.needs:
         if key not in Site.model_fields:
             raise unknown(f"key in {where}: needs", key, Site.model_fields)

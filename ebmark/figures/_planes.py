@@ -52,7 +52,8 @@ def on(view: Window, arrays: Mapping[str, np.ndarray], name: str) -> np.ndarray 
         return None
     grid = np.asarray(arrays["grid_x"], float), np.asarray(arrays["grid_y"], float)
     known = RegularGridInterpolator(grid, np.asarray(arrays[name], float), bounds_error=False)
-    return known(np.stack(np.meshgrid(view.x, view.y, indexing="ij"), axis=-1))
+    found = known(np.stack(np.meshgrid(view.x, view.y, indexing="ij"), axis=-1))
+    return found if np.isfinite(found).any() else None
 
 
 def _grid(figure: Figure, view: Window, num: int, rows: int) -> tuple[Figure, np.ndarray]:
@@ -254,7 +255,7 @@ def landscapes(truth: Panel, models: Sequence[Panel]) -> Figure | None:
         for panel in [truth, *models]
         if {"truth_log_density", "log_density"} & set(panel.arrays)
     ]
-    if not panels:
+    if not panels or truth.arrays["reference"].shape[1] != 2:
         return None
     view = window(truth.arrays["reference"])
     names = ["truth_log_density" if panel is truth else "log_density" for panel in panels]

@@ -9,7 +9,7 @@ import pandas as pd
 
 from ebmark import figures
 from ebmark.errors import unknown
-from ebmark.files import write_whole
+from ebmark.files import inside, write_whole
 from ebmark.report._budgets import budgets
 from ebmark.report._comparisons import comparisons
 from ebmark.report._metrics import METRICS, stem
@@ -20,7 +20,7 @@ from ebmark.report._tables import details, flat, main, recipes
 from ebmark.report._words import answer, made_of
 from ebmark.statistics import curves, metric_of, profiles, ranks, role
 from ebmark.sweeps import without_axes
-from ebmark.table import load_study, read, with_entries
+from ebmark.table import current, load_study, with_entries, write
 
 _HERE = Path(__file__).parent
 _FACTORS = np.geomspace(0.8, 50, 140)  # of the best, at which profiles are drawn
@@ -33,13 +33,17 @@ def write_report(folder: Path, reference: str | None = None) -> Path:
     the same bytes. Raises UserError where there is no such entry.
     """
     folder = Path(folder)
-    study, table = with_entries(load_study(folder), read(folder))
+    study = load_study(folder)
+    table, saved = current(folder, study)
+    if not saved:
+        write(folder, table)
+    study, table = with_entries(study, table)
     entries = {cell["method"] for cell in study["cells"].values()}
     if reference is not None and reference not in entries:
         raise unknown("entry", reference, sorted(entries))
     contents = _contents(folder, study, _quick(table), reference)
     page = _environment().get_template("template.html").render(contents)
-    write_whole(folder / "report.html", page)
+    write_whole(inside(folder, "report.html"), page)
     return folder / "report.html"
 
 

@@ -10,7 +10,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ebmark import figures
-from ebmark.files import write_whole
+from ebmark.errors import UserError
+from ebmark.files import inside, make_folder, write_whole
 from ebmark.report._numbers import brief
 from ebmark.report._words import diverged
 from ebmark.statistics import final, middle_seed, role
@@ -30,9 +31,9 @@ class Book:
     """The figures made so far: each written as PNG and SVG, and handed to the page."""
 
     def __init__(self, folder: Path, dpi: int) -> None:
-        self._folder, self._dpi = folder / "figures", dpi
+        self._folder, self._dpi = inside(folder, "figures"), dpi
         self._slugs: dict[str, str] = {}
-        self._folder.mkdir(exist_ok=True)
+        make_folder(self._folder)
 
     def slug(self, name: str) -> str:
         """A name as part of a file's name, another for each name."""
@@ -48,8 +49,8 @@ class Book:
         if figure is None:
             return None
         png, svg = figures.png(figure, self._dpi), figures.svg(figure)
-        write_whole(self._folder / f"{name}.png", png)
-        write_whole(self._folder / f"{name}.svg", svg)
+        write_whole(inside(self._folder, f"{name}.png"), png)
+        write_whole(inside(self._folder, f"{name}.svg"), svg)
         uri = data_uri(svg, "svg+xml") if lines else data_uri(png, "png")
         return Picture(uri, name, alt, caption)
 
@@ -116,13 +117,18 @@ def _panels(
         for name, cell in study["cells"].items()
         if cell["dataset"] == dataset
     }
-    values, shown, panels = final(table, dataset, by), [], []
+    values, shown, panels, dims = final(table, dataset, by), [], [], set()
     for method in methods:
         seed = middle_seed(values.get(method))
         lost, of = diverged(table, dataset, method)
         notes = [f"{label[by]} {brief(values[method][seed])}"] if seed is not None else []
         notes += [f"{lost} of {of} diverged"] if lost else []
         arrays = load_arrays(folder, cells[method, seed]) if (method, seed) in cells else {}
+        whole = {"train", "reference"} <= set(arrays)
+        dims |= {arrays["reference"].shape[1]} if whole else set()
+        if len(dims) > 1 or (arrays and not whole):
+            place = folder / "cells" / cells[method, seed] / "samples.npz"
+            raise UserError(f"{place}: lacks the points, or they are of another dimension")
         title = f"{method} ({role(method)})" if role(method) else method
         panels.append(figures.Panel(title, ", ".join(notes) or " ", arrays))
         shown += [f"{method} {seed}"] if seed is not None else []

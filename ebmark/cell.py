@@ -18,8 +18,9 @@ import numpy as np
 import ebmark
 from ebmark import recipes
 from ebmark._types import Energy, Key
+from ebmark.claims import is_done, making
 from ebmark.devices import described
-from ebmark.files import write_whole
+from ebmark.files import atomic_path, make_folder, write_whole
 from ebmark.methods import Recipe
 from ebmark.metrics import density_metrics
 from ebmark.model import Model, new_energy, save_model
@@ -42,10 +43,14 @@ Progress = Callable[[str, float], None]
 def run_cell(folder: Path, name: str, spec: dict, progress: Progress = lambda what, share: None):
     """Train, sample and score one cell; its folder appears under `folder`/cells whole.
 
+    A long training is saved beside it as NAME.saved, and goes on from there when it was cut off.
+
     All methods of a (dataset, seed) get the same points, initial energy, chains' starts and noise.
     """
-    keys = _keys(spec["seed"])
-    recipe, source, units, train_x, test_x, train_z, fit = _trained(folder, spec, keys, progress)
+    began, keys = time.perf_counter(), _keys(spec["seed"])
+    saved = folder / "cells" / f"{name}.saved"
+    found = _trained(folder, spec, keys, progress, saved)
+    recipe, source, units, train_x, test_x, train_z, fit = found
     arrays = {"train": train_x, "reference": test_x, "losses": fit.losses}
     rows, trouble = _training_rows(fit, recipe, source.dim), fit.trouble
     densities: list[Normalised] = []
@@ -78,7 +83,9 @@ def run_cell(folder: Path, name: str, spec: dict, progress: Progress = lambda wh
     model = None
     if fit.snapshots:
         model = Model(fit.energy, units, spec | {"num_train": len(train_x)}, None)
-    _write(folder, name, spec, rows, trouble, arrays, model)
+    result = _result(rows, trouble, time.perf_counter() - began)
+    _write(folder, name, spec, result, arrays, model)
+    saved.unlink(missing_ok=True)
 
 
 def final_quality(folder: Path, spec: dict) -> float:
@@ -105,7 +112,9 @@ def final_quality(folder: Path, spec: dict) -> float:
     return value if math.isfinite(value) else math.inf
 
 
-def _trained(folder: Path, spec: dict, keys: dict[str, Key], progress: Progress):
+def _trained(
+    folder: Path, spec: dict, keys: dict[str, Key], progress: Progress, saved: Path | None = None
+):
     """The spec's points, standardised, and what its recipe learns from them."""
     source = load_source(spec, folder)
     train_x, test_x = source.split(spec["num_train"], spec["num_samples"], keys["data"])
@@ -119,6 +128,7 @@ def _trained(folder: Path, spec: dict, keys: dict[str, Key], progress: Progress)
         train_z,
         key=keys["training"],
         num_snapshots=spec["snapshots"],
+        saved=saved,
         progress=lambda step, updates: progress("training", step / updates),
     )
     return recipe, source, units, train_x, test_x, train_z, fit
@@ -292,12 +302,9 @@ def _final_metrics(source: Source) -> list[str]:
     return [*density, *scores, "w1_sampler"]
 
 
-def _write(folder: Path, name: str, spec: dict, rows: Rows, trouble: str | None, arrays, model):
-    """The cell's folder, made beside its place and renamed into it."""
-    cells = folder / "cells"
-    place, making = cells / name, cells / f".making-{name}-{os.getpid()}"
-    making.mkdir(parents=True, exist_ok=True)
-    result: dict[str, Any] = {
+def _result(rows: Rows, trouble: str | None, seconds: float) -> dict[str, Any]:
+    """What a cell found, and what it was made by."""
+    return {
         "status": "done" if trouble is None else "diverged",
         "reason": trouble or "",
         "rows": [[step, metric, _plain(value)] for step, metric, value in rows],
@@ -305,17 +312,38 @@ def _write(folder: Path, name: str, spec: dict, rows: Rows, trouble: str | None,
         "versions": versions(),
         "source": source_hash(),
         "device": described(device()),
+        "seconds": round(seconds, 3),
     }
-    if model is not None:
-        save_model(making / "energy.ebm", model)
-    with open(making / "samples.npz", "wb") as file:
-        np.savez_compressed(file, **arrays)
-    write_whole(making / "spec.json", json.dumps(spec, indent=1, sort_keys=True))
-    write_whole(making / "result.json", json.dumps(result, indent=1))
-    if place.exists():
-        shutil.rmtree(making)
-    else:
-        os.replace(making, place)
+
+
+def _write(folder: Path, name: str, spec: dict, result: dict[str, Any], arrays, model):
+    """The cell's folder, made beside its place and renamed into it."""
+    made = making(folder, name)
+    try:
+        make_folder(made)
+        if model is not None:
+            save_model(made / "energy.ebm", model)
+        with atomic_path(made / "samples.npz") as path, open(path, "wb") as file:
+            np.savez_compressed(file, **arrays)
+        write_whole(made / "spec.json", json.dumps(spec, indent=1, sort_keys=True))
+        write_whole(made / "result.json", json.dumps(result, indent=1))
+        _put(made, folder, name)
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+
+
+def _put(made: Path, folder: Path, name: str) -> None:
+    """Rename the cell into its place. One that is there whole stays; a part of one gives way."""
+    place = folder / "cells" / name
+    try:
+        os.replace(made, place)
+    except OSError:
+        if is_done(folder, name):  # somebody else has made it, to the same numbers
+            return
+        aside = made.with_name(f"{made.name}-aside")
+        os.replace(place, aside)
+        shutil.rmtree(aside, ignore_errors=True)
+        os.replace(made, place)
 
 
 def _plain(value: float) -> float | str | None:

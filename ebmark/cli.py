@@ -31,6 +31,7 @@ def run(
     engine: str | None = None,
     site: str | None = None,
     plugin: tuple[Path, ...] = (),
+    max_minutes: float | None = None,
     plain: bool = False,
 ) -> int:
     """Run a study: train, sample, score, report. What was run before is not run again.
@@ -51,6 +52,8 @@ def run(
             for a debugger) or parsl (the nodes of a --site).
         site: laptop, workstation-gpu, slurm, polaris, aurora, perlmutter, or a TOML file of yours.
         plugin: Python files with METHODS or DATASETS of your own, to be named beside the built-in.
+        max_minutes: save what is running and stop after so long, with exit status 75 if cells are
+            left; the same command goes on. Leave it two minutes less than the batch system does.
         plain: plain lines in place of the live bar.
     """
     from ebmark.engines import ENGINES, new_engine
@@ -66,6 +69,8 @@ def run(
         from ebmark.threads import single
 
         os.environ.update(single(dict(os.environ)))
+    if max_minutes is not None and not max_minutes > 0:
+        raise UserError(f"--max-minutes must be above 0, not {max_minutes:g}")
     load_plugins(plugin)
     from ebmark.studies import STUDIES
     from ebmark.study import quick as made_quick
@@ -101,7 +106,7 @@ def run(
     command = shlex.join(["ebmark", *sys.argv[1:]])
     runs = new_engine(engine, folder, jobs=jobs, site=site or "laptop")
     plan = prepare(chosen, folder, points, name, command, plugin)
-    return run_to_report(folder, plan, runs, plain)
+    return run_to_report(folder, plan, runs, plain, max_minutes)
 
 
 def report(folder: Positional[Path], /, reference: str | None = None) -> int:
@@ -135,6 +140,18 @@ def log(
     from ebmark.loggers import log_to
 
     return log_to(to, folder, out or folder / f"log-{to}", follow=follow)
+
+
+def status(folder: Positional[Path], /, watch: bool = False) -> int:
+    """How a study stands: cells done, running, failed, diverged, how fast, how long still.
+
+    Args:
+        folder: the folder that `ebmark run` writes, seen from any machine.
+        watch: look again and again until all is done.
+    """
+    from ebmark.status import show_status
+
+    return show_status(folder, watch)
 
 
 def list_all() -> int:
@@ -276,6 +293,7 @@ COMMANDS = {
     "leaderboard": leaderboard,
     "report": report,
     "log": log,
+    "status": status,
     "list": list_all,
     "fit": fit,
     "sample": sample,

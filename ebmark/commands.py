@@ -6,17 +6,32 @@ from typing import Any
 
 from ebmark.errors import UserError
 
+_STOPPED = 75  # the exit status of a run that has more to do: "try again", as sysexits.h has it
 
-def run_to_report(folder: Path, plan: dict[str, dict], engine: Any, plain: bool) -> int:
-    """Run the plan on the engine, then print and report what it has; the exit status."""
+
+def run_to_report(
+    folder: Path, plan: dict[str, dict], engine: Any, plain: bool, minutes: float | None = None
+) -> int:
+    """Run the plan on the engine, then print and report what it has; the exit status.
+
+    After so many minutes it is stopped, and says what is left.
+    """
     from ebmark.driver import finish, run_plan
     from ebmark.summary import print_summary
 
     try:
-        ended = run_plan(folder, plan, engine, plain=plain)
+        ended = run_plan(folder, plan, engine, minutes=minutes, plain=plain)
     except KeyboardInterrupt:
         print("\nstopped; the same command goes on from here", file=sys.stderr)
         return 130
+    if ended.stopped:
+        left = ended.planned - ended.done - len(ended.failed)
+        print(
+            f"stopped: {left} of {ended.planned} cells are left, and those that were running are "
+            f"saved; the same command goes on from here (ebmark status {folder})",
+            file=sys.stderr,
+        )
+        return _STOPPED
     if ended.done:
         finish(folder, plan)
         print_summary(folder)

@@ -1,10 +1,14 @@
 """Running a study: the plan, the engine that runs it, and what is made of its cells."""
 
+import contextlib
 import dataclasses
 import datetime
 import json
+import math
 import os
 import queue
+import signal
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future
@@ -17,7 +21,7 @@ import ebmark
 from ebmark import plugins, table
 from ebmark.catalogue import about
 from ebmark.claims import is_done
-from ebmark.engines import Engine, EngineLost
+from ebmark.engines import Engine, EngineLost, stop_file
 from ebmark.errors import UserError
 from ebmark.files import atomic_path, write_whole
 from ebmark.floors import floors
@@ -26,9 +30,12 @@ from ebmark.progress import Progress
 from ebmark.provenance import device, source_hash, versions
 from ebmark.recipes import RECIPES
 from ebmark.sources import Law, Own, Source, load_source
+from ebmark.stored import read_result
 from ebmark.study import Study, axes, cell_name, cell_specs, validated
 
+_MADE = {"plan.json", "results.csv", "results.parquet", "report.html"}
 _MOMENT = 0.2  # seconds between two looks at what has ended
+_GRACE = 120.0  # seconds that a cell has to save itself and stop
 _AGAIN = 2.0  # seconds until a cell that another run holds is asked for again
 
 
@@ -39,6 +46,7 @@ class Outcome:
     planned: int
     done: int
     failed: dict[str, str]  # cell -> the last line of its error
+    stopped: bool = False  # whether its time was up before all were done
 
 
 def prepare(
@@ -69,6 +77,8 @@ def prepare(
     if points_file is not None and not (folder / points_file).exists():
         with atomic_path(folder / points_file) as path, open(path, "wb") as file:
             np.save(file, sources[0].points)
+    for cell in plan:
+        read_result(folder, cell)  # a damaged one is told now, not after hours
     write_whole(folder / "plan.json", json.dumps(plan))
     described = _described(study, sources, plan, points, command)
     write_whole(folder / "study.json", json.dumps(described, indent=1))
@@ -76,21 +86,55 @@ def prepare(
 
 
 def run_plan(
-    folder: Path, plan: dict[str, dict], engine: Engine, *, plain: bool = False
+    folder: Path,
+    plan: dict[str, dict],
+    engine: Engine,
+    *,
+    minutes: float | None = None,
+    plain: bool = False,
 ) -> Outcome:
     """Run the cells that are not done on the engine, and close it.
 
     A cell that another run's worker holds is asked for again, until one of the two has done it.
+    After so many minutes, or on SIGTERM, the cells that are running are saved and left.
     """
     for name in plan:
         (folder / "cells" / f"{name}.error").unlink(missing_ok=True)
     done = {name for name in plan if is_done(folder, name)}
+    with _stopping(stop_file(folder), minutes) as stop:
+        return _run(folder, plan, engine, done, stop, plain)
+
+
+@contextlib.contextmanager
+def _stopping(stop: Path, minutes: float | None) -> Iterator[Path]:
+    """The file that makes the workers stop appears after so many minutes, or on SIGTERM."""
+    stop.unlink(missing_ok=True)
+    timer = threading.Timer(60 * (minutes or 0), stop.touch)
+    timer.daemon = True
+    if minutes is not None:
+        timer.start()
+    ours = threading.current_thread() is threading.main_thread()
+    before = signal.signal(signal.SIGTERM, lambda *_: stop.touch()) if ours else None
+    try:
+        yield stop
+    finally:
+        timer.cancel()
+        if ours:
+            signal.signal(signal.SIGTERM, before)
+        stop.unlink(missing_ok=True)
+
+
+def _run(
+    folder: Path, plan: dict[str, dict], engine: Engine, done: set[str], stop: Path, plain: bool
+) -> Outcome:
     failed: dict[str, str] = {}
+    left: set[str] = set()
+    told = math.inf
     todo, held, asked = [name for name in plan if name not in done], [], 0.0
     ended: queue.SimpleQueue[tuple[str, Future]] = queue.SimpleQueue()
     progress = Progress(folder, plan, done, plain=plain)
     try:
-        while len(done) + len(failed) < len(plan):
+        while len(done) + len(failed) + len(left) < len(plan):
             for name in todo:
                 future = engine.submit(name, plan[name])
                 future.add_done_callback(lambda future, name=name: ended.put((name, future)))
@@ -102,15 +146,21 @@ def run_plan(
                     done.add(name)
                 elif status == "held":
                     held.append(name)
+                elif status == "stopped":
+                    left.add(name)
                 else:
                     failed[name] = reason
             progress.show(done)
             if held and time.monotonic() - asked > _AGAIN:
                 todo, held, asked = held, [], time.monotonic()
+            told = min(told, time.monotonic()) if stop.exists() else math.inf
+            if time.monotonic() - told > _GRACE:  # a long breath of some cell's: it is cut off
+                break
     finally:
         progress.close()
         engine.close()
-    return Outcome(len(plan), len(done), failed)
+    stopped = stop.exists() and len(done) + len(failed) < len(plan)
+    return Outcome(len(plan), len(done), failed, stopped)
 
 
 def _those_of(ended: queue.SimpleQueue) -> Iterator[tuple[str, Future]]:
@@ -132,7 +182,8 @@ def _how(folder: Path, name: str, future: Future) -> tuple[str, str]:
         result = future.result()
         return result["status"], result["reason"]
     reason = f"{type(error).__name__}: {error}".splitlines()[0]
-    write_whole(folder / "cells" / f"{name}.error", reason + "\n")
+    with contextlib.suppress(UserError):  # as on a full disk: then it is told only
+        write_whole(folder / "cells" / f"{name}.error", reason + "\n")
     return "failed", reason
 
 
@@ -154,16 +205,19 @@ def _take_folder(folder: Path, study: Study, sources: list[Source]) -> None:
     """Make the folder ours. Raises UserError if it is another study's, or nobody's we know."""
     try:
         (folder / "cells").mkdir(parents=True, exist_ok=True)
-        content = {path.name for path in folder.iterdir()} - {"cells"}
+        content = {path.name for path in folder.iterdir()} - {"cells", "figures"}
     except OSError as error:
         why = error.strerror or "it cannot be made"
         raise UserError(f"{folder}: cannot be used ({why}); choose another with --out") from None
     if not os.access(folder, os.W_OK):
         raise UserError(f"{folder}: you may not write there; choose another folder with --out")
     if "study.json" not in content:
-        if content:
+        # what a run that was killed at its start leaves; more only where the plan is there
+        others = {name for name in content if not name.startswith((".tmp-", "points-"))}
+        others -= {"plugins"} | (_MADE if "plan.json" in content else set())
+        if others:
             raise UserError(
-                f"{folder}: holds other files (such as {min(content)}) and no study; "
+                f"{folder}: holds other files (such as {min(others)}) and no study; "
                 "choose another folder with --out"
             )
         return

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import hashlib
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +19,7 @@ from jaxtyping import Array, Float, Int, PyTree
 
 from ebmark._types import Energy, Key, State
 from ebmark.devices import local, shared, spread
+from ebmark.errors import UserError
 from ebmark.methods import Recipe
 from ebmark.serial import load_tree, read_header, save_tree
 
@@ -141,9 +143,9 @@ def train(
     """Fit `energy` to `data`, which are in standardised units.
 
     A run that diverges is stopped within a chunk of updates, and `trouble` says why; its snapshots
-    up to there are kept. With `saved`, the run is written to that file every `save_every` seconds
-    and taken up from there, with the same result, bit for bit, as if it had never stopped; not so
-    a method that has its own loop.
+    up to there are kept. With `saved`, the run is written to that file every `save_every` seconds,
+    and when `progress` raises, and taken up from there, with the same result, bit for bit, as if it
+    had never stopped; not so a method that has its own loop.
     """
     wrap_key, init_key, loop_key = jr.split(key, 3)
     if recipe.updates == 0:
@@ -166,9 +168,8 @@ def train(
     losses = np.full(recipe.updates, np.nan, np.float32)
     record = Record(losses, np.zeros(2), [params] * len(marks), np.zeros((len(marks), 2)))
     fingerprint = None if saved is None else _fingerprint(recipe, (params, data), key, marks)
-    known = saved is not None and saved.exists()
-    if known and read_header(saved).get("run") == fingerprint:
-        carry, record = load_tree(saved, (carry, record))
+    if saved is not None and saved.exists():
+        carry, record = _taken_up(saved, fingerprint, (carry, record))
 
     trouble, last_saved = None, time.monotonic()
     while (step := int(carry.step)) < recipe.updates and trouble is None:
@@ -183,10 +184,16 @@ def train(
             record.averages[index] = carry.average
             record.clocks[index] = record.seconds
         due = time.monotonic() - last_saved > save_every
-        if saved is not None and trouble is None and due:  # a sick run is not one to go on with
-            save_tree(saved, {"run": fingerprint}, (carry, record))
+        healthy = saved is not None and trouble is None  # a sick run is not one to go on with
+        if healthy and due:
+            _keep(saved, fingerprint, (carry, record))
             last_saved = time.monotonic()
-        progress(stop, recipe.updates)
+        try:
+            progress(stop, recipe.updates)
+        except BaseException:  # whoever watches wants to stop here
+            if healthy:
+                _keep(saved, fingerprint, (carry, record))
+            raise
 
     carry, record = local((carry, record))
     snapshots = [
@@ -196,6 +203,26 @@ def train(
     ]
     done = record.losses[: int(carry.step)]
     return Fit(snapshots, done, carry.method_state, trouble, compile_seconds)
+
+
+def _keep(saved: Path, fingerprint: str | None, run: tuple[Carry, Record]) -> None:
+    """Write the checkpoint; training goes on where that cannot be done."""
+    try:
+        save_tree(saved, {"run": fingerprint}, run)
+    except UserError as error:
+        print(f"note: no checkpoint: {error}", file=sys.stderr)
+
+
+def _taken_up(saved: Path, fingerprint: str | None, start: tuple[Carry, Record]):
+    """The run in the checkpoint; the start, with a note, if it is damaged or another run's."""
+    try:
+        if read_header(saved).get("run") == fingerprint:
+            return load_tree(saved, start)
+        why = "it is of another run"
+    except UserError as error:
+        why = str(error)
+    print(f"note: {saved.name} is dropped ({why}): its training begins anew", file=sys.stderr)
+    return start
 
 
 def _snapshot(recipe: Recipe, step: int, trainable: PyTree, state: State, clock) -> Snapshot:

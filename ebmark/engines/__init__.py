@@ -9,10 +9,10 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, Protocol
 
-from ebmark.engines._task import EngineLost, WorkerLost
+from ebmark.engines._task import EngineLost, WorkerLost, stop_file
 from ebmark.errors import unknown
 
-__all__ = ["ENGINES", "Engine", "EngineLost", "WorkerLost", "new_engine"]
+__all__ = ["ENGINES", "Engine", "EngineLost", "WorkerLost", "new_engine", "stop_file"]
 
 ENGINES = ("processes", "inline", "parsl")
 _CELLS = "ebmark.engines._cells:run"  # a function of folder, name, spec and progress
@@ -24,10 +24,11 @@ class Engine(Protocol):
     def submit(self, name: str, spec: dict) -> Future[dict[str, Any]]:
         """Run the cell; the future's result says how it went and where it lies.
 
-        {"status": "done" | "held" | "failed", "path", "reason", "host", "pid", "seconds"}
+        {"status", "path", "reason", "host", "pid", "seconds"}
 
-        `held`: another run's worker is at it. The future raises `WorkerLost` where the workers that
-        ran the cell died, each time, and `EngineLost` where no cell can be run any more.
+        The status is `done`, `failed`, `held` (another run's worker is at it) or `stopped` (there
+        was a `stop_file`). The future raises `WorkerLost` where the workers that ran the cell died,
+        each time, and `EngineLost` where no cell can be run any more.
         """
         ...
 

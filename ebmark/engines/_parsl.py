@@ -1,7 +1,6 @@
 """Cells on the nodes of a cluster, by Parsl: its executor keeps workers there between cells."""
 
 import importlib.util
-import json
 import os
 import shlex
 import socket
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ebmark.engines._sites import Site
-from ebmark.engines._task import EngineLost, WorkerLost, run_in_pool
+from ebmark.engines._task import EngineLost, WorkerLost, as_task, run_in_pool
 from ebmark.errors import UserError
 from ebmark.threads import cache_folder
 
@@ -36,7 +35,7 @@ class Parsl:
     def submit(self, name: str, spec: dict) -> Future:
         if self._kernel is None:
             self._kernel = _kernel(self._folder, self._site, self._addresses, self._watch)
-        arguments = (str(self._folder), self._runner, json.dumps({"name": name, "spec": spec}))
+        arguments = (str(self._folder), self._runner, as_task(self._folder, name, spec))
         ours: Future = Future()
         theirs = self._kernel.submit(
             run_in_pool,

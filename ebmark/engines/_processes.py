@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ebmark.engines._devices import gpus, sees
-from ebmark.engines._task import WorkerLost
+from ebmark.engines._task import WorkerLost, as_task
 from ebmark.threads import single
 
 _TRIES = 3  # a cell whose worker dies this often has failed
@@ -27,7 +27,7 @@ class Processes:
 
     def __init__(self, folder: Path, runner: str, jobs: int):
         self._command = [sys.executable, "-m", "ebmark.engines.worker"]
-        self._arguments = [str(folder.resolve()), runner]
+        self._folder, self._arguments = folder, [str(folder.resolve()), runner]
         self._jobs, self._devices = jobs, gpus(os.environ)
         self._pool = ThreadPoolExecutor(jobs, initializer=self._arrive)
         self._numbers = itertools.count()
@@ -36,7 +36,7 @@ class Processes:
         self._lock, self._closed = threading.Lock(), False
 
     def submit(self, name: str, spec: dict) -> Future:
-        return self._pool.submit(self._run, json.dumps({"name": name, "spec": spec}))
+        return self._pool.submit(self._run, as_task(self._folder, name, spec))
 
     def close(self) -> None:
         with self._lock:  # from here on none is started

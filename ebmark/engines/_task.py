@@ -13,8 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from ebmark import threads
-from ebmark.claims import claimed, is_done
+from ebmark.claims import claimed, is_done, machine
+from ebmark.errors import UserError
 from ebmark.files import write_whole
+
+
+class Stopped(Exception):
+    """The run's time is up: what can be saved is saved, and the same command goes on from there."""
 
 
 class WorkerLost(Exception):
@@ -25,14 +30,44 @@ class EngineLost(Exception):
     """The engine can run nothing any more; the reason is one line."""
 
 
-def run_task(folder: str, runner: str, name: str, spec: dict) -> dict[str, Any]:
-    """Run one cell under its claim. What goes wrong in it is told and written down, not raised."""
-    began, reason = time.perf_counter(), ""
-    with claimed(Path(folder), name) as claim:
-        if claim is not None:
-            claim.tell("starting", 0.0)
-            reason = _trouble(Path(folder), runner, name, spec, claim.tell)
-    ended = "done" if is_done(Path(folder), name) else "held"
+def stop_file(folder: Path) -> Path:
+    """The file that tells this process's tasks to stop, wherever they run."""
+    return folder.resolve() / "cells" / f".stop-{machine()[:8]}-{os.getpid()}"
+
+
+def as_task(folder: Path, name: str, spec: dict) -> str:
+    """A cell as it travels to its worker."""
+    return json.dumps({"name": name, "spec": spec, "stop": str(stop_file(folder))})
+
+
+def run_task(folder: str, runner: str, task: str) -> dict[str, Any]:
+    """Run one cell under its claim. What goes wrong in it is told and written down, not raised.
+
+    Once there is a file as the task's `stop` says, the cell is left at its next sign of life.
+    """
+    began, reason, ended = time.perf_counter(), "", "held"
+    cell = json.loads(task)
+    name, stop = cell["name"], cell["stop"]
+
+    def listen() -> None:
+        if os.path.exists(stop):
+            raise Stopped
+
+    try:
+        listen()
+        with claimed(Path(folder), name) as claim:
+            if claim is not None:
+
+                def tell(what: str, share: float) -> None:
+                    claim.tell(what, share)
+                    listen()
+
+                reason = _trouble(Path(folder), runner, name, cell["spec"], tell)
+    except UserError as error:  # no claim could be made, as on a full disk
+        reason = str(error)
+    except Stopped:
+        ended = "stopped"
+    ended = "done" if is_done(Path(folder), name) else ended
     return {
         "status": "failed" if reason else ended,
         "path": f"cells/{name}",
@@ -46,8 +81,7 @@ def run_task(folder: str, runner: str, name: str, spec: dict) -> dict[str, Any]:
 def run_in_pool(folder: str, runner: str, task: str) -> dict[str, Any]:
     """`run_task` for a process of somebody else's pool, which was started for no study of ours."""
     _become_a_worker()
-    cell = json.loads(task)
-    return run_task(folder, runner, cell["name"], cell["spec"])
+    return run_task(folder, runner, task)
 
 
 @functools.cache
@@ -73,6 +107,8 @@ def _trouble(folder: Path, runner: str, name: str, spec: dict, tell: Callable) -
     try:
         _runner(runner)(folder, name, spec, tell)
         error.unlink(missing_ok=True)
+    except Stopped:
+        raise
     except Exception as caught:  # told, written down, and the others go on
         text = traceback.format_exc()
         try:

@@ -16,17 +16,20 @@ _BLOCK = 64  # rows that are paired among themselves: the work grows with the sq
 def paired(x: Float[Array, "n dim"], y: Float[Array, "n dim"], key: Key) -> Float[Array, "n dim"]:
     r"""A partner of each row of x among those of y, drawn from the entropic transport plan.
 
-    Blocks of 64 rows are paired each on their own.
+    Blocks of 64 rows are paired each on their own, and so are those that are left.
 
     $$ \pi = \arg\min \langle \pi, \|x - y\|^2 \rangle - \epsilon H(\pi) $$
 
     Cuturi (2013), Sinkhorn distances; for flows: Tong et al. (2024), algorithm 3.
     """
-    blocks = max(1, x.shape[0] // _BLOCK)
-    if x.shape[0] % blocks:
-        blocks = 1
-    x, y = (a.reshape(blocks, -1, a.shape[1]) for a in jax.lax.stop_gradient((x, y)))
-    return jax.vmap(_paired)(x, y, jr.split(key, blocks)).reshape(-1, x.shape[2])
+    x, y = jax.lax.stop_gradient((x, y))
+    block_key, rest_key = jr.split(key)
+    whole = x.shape[0] // _BLOCK * _BLOCK
+    blocks = [a[:whole].reshape(-1, _BLOCK, a.shape[1]) for a in (x, y)]
+    pairs = jax.vmap(_paired)(*blocks, jr.split(block_key, len(blocks[0]))).reshape(-1, x.shape[1])
+    if whole < x.shape[0]:
+        pairs = jnp.concatenate([pairs, _paired(x[whole:], y[whole:], rest_key)])
+    return pairs
 
 
 def _paired(x, y, key):

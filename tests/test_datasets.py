@@ -40,6 +40,12 @@ ENTROPIES = {
     # by quadrature in one dimension, and by a finer grid
     "double_well": 1.718576,
     "gmm_40": 6.957895,
+    # by quadrature in float64 with scipy's logsumexp, 3,001 nodes an axis
+    "eight_gaussians_unequal_r4": 3.785406,
+    "eight_gaussians_unequal_r6": 3.214959,
+    "eight_gaussians_unequal_r10": 2.248586,
+    "eight_gaussians_unequal_r12": 1.884291,
+    "gaussian_mixture_2": 2.420379,
 }
 PLANE = [name for name, dataset in DATASETS.items() if dataset.dim == 2]
 ABOVE = [name for name, dataset in DATASETS.items() if dataset.dim > 2]

@@ -33,7 +33,8 @@ def run(devices: int, *arguments) -> dict:
 @pytest.mark.parametrize(
     ("names", "batch", "devices"),
     [
-        ("nce,pcd", 64, 4),
+        ("nce", 64, 4),
+        pytest.param("pcd", 64, 4, marks=pytest.mark.full),
         pytest.param("cd,dsm,mle,jarzynski,ed", 64, 4, marks=pytest.mark.full),
         pytest.param("nce,cd", 100, 3, marks=pytest.mark.full),  # 3 does not divide 100
     ],
@@ -50,6 +51,7 @@ def test_training_on_several_devices_is_training_on_one(names, batch, devices):
         assert np.abs(gaps - gaps.mean()).max() < 1e-4
 
 
+@pytest.mark.full
 def test_chains_on_several_devices_are_those_on_one():
     """Each has its own key, and no sum crosses them: here they are equal bit by bit."""
     one, several = (run(n, "chains") for n in (1, 4))

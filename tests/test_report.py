@@ -82,6 +82,7 @@ def test_the_figures_are_written_twice(folder):
         ElementTree.fromstring((folder / "figures" / f"{name}.svg").read_bytes())
 
 
+@pytest.mark.full
 def test_a_report_made_again_is_the_same_to_the_byte(tmp_path):
     folder = build(tmp_path, datasets=("half_moons",), methods=("cd",), seeds=1, points=60)
 
@@ -142,6 +143,7 @@ def test_the_verdicts_are_those_of_the_statistics(folder, page):
         assert one.different == (one.adjusted < 0.05)
 
 
+@pytest.mark.full
 def test_another_reference_and_one_that_is_not_there(tmp_path):
     folder = build(tmp_path, datasets=("half_moons",), methods=("cd", "nce"), seeds=2, points=20)
     assert "reference, nce , on" in text_of(write_report(folder, "nce").read_text())

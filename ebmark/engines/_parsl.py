@@ -6,6 +6,7 @@ import shlex
 import socket
 import sys
 import threading
+import warnings
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
@@ -80,6 +81,8 @@ def _kernel(folder: Path, site: Site, addresses: set[str], watch: Any) -> Any:
     from parsl.dataflow.dflow import DataFlowKernel
     from parsl.executors import HighThroughputExecutor
 
+    # it forks to call the scheduler's commands, and the child does nothing but become one of them
+    warnings.filterwarnings("ignore", r"os\.fork\(\) was called", RuntimeWarning)
     return DataFlowKernel(
         Config(
             executors=[_executor(HighThroughputExecutor, site, addresses, watch)],

@@ -158,6 +158,13 @@ def test_best_is_told_apart_only_by_the_paired_test():
     assert not best(table(same), "d", "kl").significant
 
 
+def test_the_very_same_runs_under_another_name_are_no_next():
+    twins = [(m, s, 1.0 + s) for m in ("a", "a, tuned") for s in range(6)]
+    assert best(table(twins), "d", "kl").runner_up is None
+    found = best(table(twins + [("b", s, 3.0 + s) for s in range(6)]), "d", "kl")
+    assert (found.method, found.runner_up, found.significant) == ("a", "b", True)
+
+
 def test_best_ranks_by_the_one_rule():
     rows = [("a", s, 0.1 if s < 4 else NAN) for s in range(10)] + [("b", s, 5.0) for s in range(10)]
     assert best(table(rows), "d", "kl").method == "b"

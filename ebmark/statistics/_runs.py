@@ -56,7 +56,10 @@ def final(table: pd.DataFrame, dataset: str, metric: str) -> dict[str, pd.Series
 
 
 def best(table: pd.DataFrame, dataset: str, metric: str) -> Best | None:
-    """The lowest median, oracles and anchors aside, against the next; None if there is none."""
+    """The lowest median, oracles and anchors aside, against the next; None if there is none.
+
+    An entry of the very same runs, as where the tuned recipe is the default one, is no next.
+    """
     runs = {
         method: one for method, one in final(table, dataset, metric).items() if role(method) is None
     }
@@ -66,10 +69,11 @@ def best(table: pd.DataFrame, dataset: str, metric: str) -> Best | None:
     )
     if not order or not np.isfinite(medians[order[0]]):
         return None
-    if len(order) == 1:
+    others = [method for method in order if not runs[method].equals(runs[order[0]])]
+    if not others:
         return Best(order[0], None, None)
-    a, b = runs[order[0]].align(runs[order[1]], join="inner")
-    return Best(order[0], order[1], paired(a, b))
+    a, b = runs[order[0]].align(runs[others[0]], join="inner")
+    return Best(order[0], others[0], paired(a, b))
 
 
 def middle_seed(runs: pd.Series | None) -> int | None:

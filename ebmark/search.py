@@ -30,13 +30,14 @@ def run_search(folder: Path, name: str, spec: dict, progress: Callable[[str, flo
     search, journal = spec["search"], folder / "cells" / f"{name}.trials.json"
     trials = json.loads(journal.read_text()) if journal.exists() else []
     while len(trials) < search["trials"]:
-        point = propose(spec, trials)
-        values = []
+        point, values = propose(spec, trials), []
+        changes = as_changes(point if trials else _given(point, spec))
         for seed in search["seeds"]:
             done = len(trials) + len(values) / len(search["seeds"])
             progress(f"trial {len(trials) + 1}", done / search["trials"])
-            values.append(final_quality(folder, trial_spec(spec, point, seed)))
-        trials.append({"point": point, "values": [_plain(value) for value in values]})
+            values.append(final_quality(folder, trial_spec(spec, changes, seed)))
+        values = [_plain(value) for value in values]
+        trials.append({"point": point, "changes": changes, "values": values})
         write_whole(journal, json.dumps(trials))
     making = folder / "cells" / f".making-{name}-{os.getpid()}"
     making.mkdir(parents=True, exist_ok=True)
@@ -46,9 +47,9 @@ def run_search(folder: Path, name: str, spec: dict, progress: Callable[[str, flo
     journal.unlink()
 
 
-def trial_spec(spec: dict, point: Point, seed: int) -> dict:
+def trial_spec(spec: dict, changes: dict[str, Any], seed: int) -> dict:
     """The cell that a trial trains on a seed: as many updates as the budget buys its recipe."""
-    recipe = recipes.with_changes(spec["method"], merged(spec["training"], as_changes(point)))
+    recipe = recipes.with_changes(spec["method"], merged(spec["training"], changes))
     cost = recipe.method.evaluations(recipe.batch, spec["search"]["dim"])
     updates = max(1, round(spec["search"]["evaluations"] / cost))
     training = recipes.as_dict(recipe) | {"updates": updates}
@@ -88,20 +89,29 @@ def propose(spec: dict, trials: list[dict]) -> Point:
 
 
 def _start(space: Space, spec: dict) -> Point:
-    """The default recipe's point; what it derives from the data, from the law's own scale."""
+    """Where the default recipe stands; what it derives from the data, by the law's own scale."""
     scale = math.sqrt(10 * spec["langevin"]["step_size"])
     derived = {"method.step_size": spec["langevin"]["step_size"], "method.sigma": scale / 2}
     derived["method.width"] = scale
     point = {}
     for axis, values in space.items():
-        inside, _, field = axis.rpartition(".")
-        value = (spec["training"][inside] if inside else spec["training"])[field]
+        value = _default(axis, spec)
         value = derived[axis] if value is None else value
         if isinstance(values, Range):
             point[axis] = min(max(value, values.low), values.high)
         else:
             point[axis] = min(values, key=lambda v: abs(math.log(v / value)))
     return point
+
+
+def _given(point: Point, spec: dict) -> Point:
+    """Without what the default recipe derives from the data: in the first trial it does so too."""
+    return {axis: value for axis, value in point.items() if _default(axis, spec) is not None}
+
+
+def _default(axis: str, spec: dict) -> float | None:
+    inside, _, field = axis.rpartition(".")
+    return (spec["training"][inside] if inside else spec["training"])[field]
 
 
 def _at(values: Range | tuple[int, ...], share: float) -> float:

@@ -16,7 +16,7 @@ from ebmark.errors import UserError
 from ebmark.files import atomic_path, write_whole
 from ebmark.points import Points
 from ebmark.provenance import device
-from ebmark.search import as_changes, score, trial_spec
+from ebmark.search import score, trial_spec
 from ebmark.sources import Law, Own, Source
 from ebmark.spaces import Range, space_of
 from ebmark.statistics import ROLES
@@ -118,7 +118,7 @@ def _found(folder: Path, plan: dict[str, dict], command: str) -> dict[str, dict[
         if not math.isfinite(score(first)):
             continue
         search = spec["search"]
-        training = trial_spec(spec, first["point"], search["seeds"][0])["training"]
+        training = trial_spec(spec, first["changes"], search["seeds"][0])["training"]
         made = {
             "command": command,
             "ebmark": ebmark.__version__,
@@ -134,7 +134,7 @@ def _found(folder: Path, plan: dict[str, dict], command: str) -> dict[str, dict[
             "diverged": sum(not math.isfinite(score(trial)) for trial in trials),
             "trials": trials,
         }
-        changes = as_changes(first["point"]) | {"updates": training["updates"]}
+        changes = first["changes"] | {"updates": training["updates"]}
         found = {"changes": changes, "made": made}
         tuned_recipes.setdefault(spec["method"], {})[spec["dataset"]] = found
     return tuned_recipes

@@ -67,7 +67,7 @@ def test_every_trial_of_every_method_costs_the_same_evaluations(method):
     spec = spec_of(method, trials=12)
     for number in range(6):
         point = search.propose(spec, [{"point": None, "values": None}] * number)
-        training = search.trial_spec(spec, point, TUNING_SEEDS)["training"]
+        training = search.trial_spec(spec, search.as_changes(point), TUNING_SEEDS)["training"]
         recipe = with_changes(method, training)
         spent = recipe.updates * recipe.method.evaluations(recipe.batch, 2)
         assert spent == pytest.approx(Effort().evaluations, rel=0.01)
@@ -78,6 +78,15 @@ def test_the_first_trial_is_the_default_recipe():
     point = search.propose(spec, [])
     assert point == {"learning_rate": 3e-3, "method.scale": 1.2, "method.ratio": 1}
     assert search.propose(spec_of("cd"), [])["method.step_size"] == spec["langevin"]["step_size"]
+
+
+@pytest.mark.parametrize("method", ["cd", "dsm", "nce"])
+def test_the_first_trial_derives_from_the_data_what_the_default_recipe_does(
+    method, tmp_path, monkeypatch
+):
+    seen, spec = [], spec_of(method, trials=1)
+    run(tmp_path, spec, monkeypatch, lambda tried: seen.append(tried["training"]) or 0.1)
+    assert all(one | {"updates": 0} == spec["training"] | {"updates": 0} for one in seen)
 
 
 def test_tuning_seeds_are_none_that_a_study_can_report():

@@ -17,7 +17,7 @@ from ebmark._types import Energy, Key
 from ebmark.errors import UserError
 from ebmark.model import load_model
 from ebmark.quadrature import Grid, exact_samples, normalise
-from ebmark.samplers import Langevin
+from ebmark.samplers import Langevin, run_chains
 
 _CHAINS = 4_000
 
@@ -79,9 +79,7 @@ def _mean_energies(energy: Energy, x, step_size, num_steps: int, key: Key):
     def body(carry, numbered):
         x, total = carry
         number, step_key = numbered
-        keys = jr.split(step_key, x.shape[0])
-        states = jax.vmap(kernel.init, in_axes=(None, 0))(energy, x)
-        x = jax.vmap(kernel.step, in_axes=(None, 0, 0))(energy, states, keys).x
+        x = run_chains(kernel, energy, x, 1, step_key).x
         return (x, total + jnp.where(number >= num_steps // 2, jax.vmap(energy)(x), 0.0)), None
 
     start = (x, jnp.zeros(x.shape[0]))

@@ -122,9 +122,10 @@ def test_annealed_langevin_is_langevin_at_temperature_one_and_after_its_end():
     hot = _run(AnnealedLangevin(0.1, temperature=9.0, num_annealing=10**6), line, x, 60, key).x
     assert np.var(hot) > 4  # nearly 9 / (1 - h / 2), on the way
     once = jax.vmap(cold.init, in_axes=(None, 0))(correlated, x)._replace(steps=jnp.ones(50))
-    step = jax.vmap(cold.step, in_axes=(None, 0, 0))(correlated, once, jr.split(key, 50))
+    noise = cold.draw(key, 50, 2)
+    step = jax.vmap(cold.step, in_axes=(None, 0, 0))(correlated, once, noise)
     same = jax.vmap(Langevin(0.1).step, in_axes=(None, 0, 0))(
-        correlated, Langevin(0.1).init(correlated, x), jr.split(key, 50)
+        correlated, Langevin(0.1).init(correlated, x), noise
     )
     np.testing.assert_allclose(step.x, same.x, rtol=1e-6)
 

@@ -69,7 +69,9 @@ class TestEverySampler:
         state = sampler.init(correlated, jnp.array([1.0, 2.0]))
         np.testing.assert_array_equal(state[0], state.x)
         np.testing.assert_array_equal(state.x, [1.0, 2.0])
-        new = eqx.filter_eval_shape(sampler.step, correlated, state, getkey())
+        new = eqx.filter_eval_shape(
+            sampler.step, correlated, state, sampler.draw(getkey(), 1, 2)[0]
+        )
         old = jax.eval_shape(lambda: state)
         assert jax.tree.map(lambda a: (a.shape, a.dtype), new) == jax.tree.map(
             lambda a: (a.shape, a.dtype), old

@@ -41,8 +41,8 @@ def adapt(
     def body(carry, numbered):
         states, log_step, average, gap = carry
         t, step_key = numbered
-        keys = jr.split(step_key, x.shape[0])
-        states = jax.vmap(at(log_step).step, in_axes=(None, 0, 0))(energy, states, keys)
+        noise = sampler.draw(step_key, *x.shape)
+        states = jax.vmap(at(log_step).step, in_axes=(None, 0, 0))(energy, states, noise)
         gap = gap + (target - jnp.mean(states.accepted))
         log_step = middle - jnp.sqrt(t) / _SHRINKAGE * gap / (t + _DELAY)
         weight = t**-_DECAY

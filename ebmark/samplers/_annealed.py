@@ -5,11 +5,10 @@ from typing import NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import jax.random as jr
 from jaxtyping import Array, Float, Int
 
 from ebmark._types import Point
-from ebmark.samplers._base import AbstractSampler
+from ebmark.samplers._base import AbstractUnadjusted
 
 
 class AnnealedState(NamedTuple):
@@ -17,7 +16,7 @@ class AnnealedState(NamedTuple):
     steps: Int[Array, ""]
 
 
-class AnnealedLangevin(AbstractSampler):
+class AnnealedLangevin(AbstractUnadjusted):
     r"""Langevin that begins hot and cools: it crosses barriers first and settles later.
 
     $$ x' = x - h \nabla E(x) + \sqrt{2 h T_i}\, \xi, \quad
@@ -39,9 +38,9 @@ class AnnealedLangevin(AbstractSampler):
         del energy
         return AnnealedState(x, jnp.array(0))
 
-    def step(self, energy, state, key):
+    def step(self, energy, state, noise):
         left = jnp.maximum(0.0, 1 - state.steps / self.num_annealing)
         heat = 2 * self.step_size * self.temperature**left
         drift = -self.step_size * jax.grad(energy)(state.x)
-        x = state.x + drift + jnp.sqrt(heat) * jr.normal(key, state.x.shape)
+        x = state.x + drift + jnp.sqrt(heat) * noise
         return AnnealedState(x, state.steps + 1)

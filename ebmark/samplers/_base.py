@@ -1,4 +1,4 @@
-"""What a sampler is: `init` and `step` for one chain; a scan of steps for many."""
+"""What a sampler is: `init` and `step` for one chain, `draw` and a scan of steps for many."""
 
 import abc
 from typing import Any
@@ -24,8 +24,23 @@ class AbstractSampler(eqx.Module):
         """The state of a chain that starts at `x`."""
 
     @abc.abstractmethod
-    def step(self, energy: Energy, state: Any, key: Key) -> Any:
-        """One transition."""
+    def step(self, energy: Energy, state: Any, noise: Any) -> Any:
+        """One transition, driven by one chain's part of what `draw` has drawn."""
+
+    def draw(self, key: Key, num: int, dim: int) -> Any:
+        """What drives a transition of `num` independent chains: a key each, by default."""
+        del dim
+        return jr.split(key, num)
+
+
+class AbstractUnadjusted(AbstractSampler):
+    """A sampler whose transition needs one Gaussian vector: those of all chains are drawn at once.
+
+    The law is that of a key for each chain, at half the price.
+    """
+
+    def draw(self, key, num, dim):
+        return jr.normal(key, (num, dim))
 
 
 @eqx.filter_jit
@@ -39,8 +54,8 @@ def run_chains(
     """`num_steps` transitions of independent chains from the rows of `x`; their last states."""
 
     def body(states, step_key):
-        keys = jr.split(step_key, x.shape[0])
-        return jax.vmap(sampler.step, in_axes=(None, 0, 0))(energy, states, keys), None
+        noise = sampler.draw(step_key, *x.shape)
+        return jax.vmap(sampler.step, in_axes=(None, 0, 0))(energy, states, noise), None
 
     start = jax.vmap(sampler.init, in_axes=(None, 0))(energy, spread(x))
     return jax.lax.scan(body, start, jr.split(key, num_steps))[0]
@@ -62,8 +77,8 @@ def trace_chains(
     """
 
     def transition(states, key):
-        keys = jr.split(key, states.x.shape[0])
-        return jax.vmap(sampler.step, in_axes=(None, 0, 0))(energy, states, keys), None
+        noise = sampler.draw(key, *states.x.shape)
+        return jax.vmap(sampler.step, in_axes=(None, 0, 0))(energy, states, noise), None
 
     def body(states, key):
         states, _ = jax.lax.scan(transition, states, jr.split(key, every))

@@ -4,18 +4,17 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import jax.random as jr
 from jaxtyping import Array, Float
 
 from ebmark._types import Point
-from ebmark.samplers._base import AbstractSampler
+from ebmark.samplers._base import AbstractUnadjusted
 
 
 class LangevinState(NamedTuple):
     x: Point
 
 
-class Langevin(AbstractSampler):
+class Langevin(AbstractUnadjusted):
     r"""Unadjusted Langevin: one gradient step and one noise, no correction.
 
     $$ x' = x - h \nabla E(x) + \sqrt{2 h}\, \xi, \quad \xi \sim N(0, I) $$
@@ -33,7 +32,6 @@ class Langevin(AbstractSampler):
         del energy
         return LangevinState(x)
 
-    def step(self, energy, state, key):
+    def step(self, energy, state, noise):
         drift = -self.step_size * jax.grad(energy)(state.x)
-        noise = jnp.sqrt(2 * self.step_size) * jr.normal(key, state.x.shape)
-        return LangevinState(state.x + drift + noise)
+        return LangevinState(state.x + drift + jnp.sqrt(2 * self.step_size) * noise)

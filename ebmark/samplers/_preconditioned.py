@@ -4,18 +4,17 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import jax.random as jr
 from jaxtyping import Array, Float
 
 from ebmark._types import Point
-from ebmark.samplers._base import AbstractSampler
+from ebmark.samplers._base import AbstractUnadjusted
 
 
 class PreconditionedState(NamedTuple):
     x: Point
 
 
-class PreconditionedLangevin(AbstractSampler):
+class PreconditionedLangevin(AbstractUnadjusted):
     r"""Unadjusted Langevin in a metric of the target's shape: long and narrow becomes round.
 
     $$ x' = x - h\, C \nabla E(x) + \sqrt{2h}\, L \xi, \quad C = L L^\top $$
@@ -40,9 +39,8 @@ class PreconditionedLangevin(AbstractSampler):
         del energy
         return PreconditionedState(x)
 
-    def step(self, energy, state, key):
+    def step(self, energy, state, noise):
         factor = jnp.eye(state.x.shape[0]) if self.factor is None else self.factor
         slope = factor @ (factor.T @ jax.grad(energy)(state.x))
-        noise = factor @ jr.normal(key, state.x.shape)
-        x = state.x - self.step_size * slope + jnp.sqrt(2 * self.step_size) * noise
+        x = state.x - self.step_size * slope + jnp.sqrt(2 * self.step_size) * (factor @ noise)
         return PreconditionedState(x)

@@ -5,11 +5,10 @@ from typing import NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import jax.random as jr
 from jaxtyping import Array, Float
 
 from ebmark._types import Point
-from ebmark.samplers._base import AbstractSampler
+from ebmark.samplers._base import AbstractUnadjusted
 
 
 class UnderdampedState(NamedTuple):
@@ -18,7 +17,7 @@ class UnderdampedState(NamedTuple):
     gradient: Point
 
 
-class UnderdampedLangevin(AbstractSampler):
+class UnderdampedLangevin(AbstractUnadjusted):
     r"""Underdamped Langevin by the splitting BAOAB: momentum carries the chain on.
 
     $$ B: p - \tfrac{\epsilon}{2} \nabla E(x), \quad A: x + \tfrac{\epsilon}{2} p, \quad
@@ -38,12 +37,12 @@ class UnderdampedLangevin(AbstractSampler):
     def init(self, energy, x):
         return UnderdampedState(x, jnp.zeros_like(x), jax.grad(energy)(x))
 
-    def step(self, energy, state, key):
+    def step(self, energy, state, noise):
         epsilon = jnp.sqrt(2 * self.step_size)
         keep = jnp.exp(-self.friction * epsilon)
         p = state.momentum - epsilon / 2 * state.gradient
         x = state.x + epsilon / 2 * p
-        p = keep * p + jnp.sqrt(1 - keep**2) * jr.normal(key, x.shape)
+        p = keep * p + jnp.sqrt(1 - keep**2) * noise
         x = x + epsilon / 2 * p
         gradient = jax.grad(energy)(x)
         return UnderdampedState(x, p - epsilon / 2 * gradient, gradient)

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, Float, PyTree, Scalar
 
+from ebmark._activation import silu
 from ebmark._trigonometry import cosine_and_sine
 from ebmark._types import Energy, Key, Point
 
@@ -27,7 +28,7 @@ class MLP(eqx.Module):
     layers: eqx.nn.MLP
 
     def __init__(self, dim: int, *, width: int = 128, depth: int = 2, key: Key):
-        self.layers = eqx.nn.MLP(dim, "scalar", width, depth, jax.nn.silu, key=key)
+        self.layers = eqx.nn.MLP(dim, "scalar", width, depth, silu, key=key)
 
     def __call__(self, x: Point) -> Scalar:
         return self.layers(x)
@@ -60,7 +61,7 @@ class FourierMLP(eqx.Module):
     ):
         feature_key, layer_key = jr.split(key)
         self.frequencies = bandwidth * jr.normal(feature_key, (num_features, dim))
-        self.layers = eqx.nn.MLP(2 * num_features, out, width, depth, jax.nn.silu, key=layer_key)
+        self.layers = eqx.nn.MLP(2 * num_features, out, width, depth, silu, key=layer_key)
 
     def __call__(self, x: Point) -> Scalar:
         frequencies = jax.lax.stop_gradient(self.frequencies)

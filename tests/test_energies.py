@@ -6,7 +6,9 @@ import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 import pytest
+import scipy.special
 
+from ebmark._activation import silu
 from ebmark._trigonometry import cosine_and_sine
 from ebmark.energies import (
     MLP,
@@ -31,6 +33,20 @@ NETWORKS = {
 @pytest.fixture(params=NETWORKS.values(), ids=NETWORKS.keys())
 def energy(request):
     return Confined(request.param(jr.key(5)), tau=1.0)
+
+
+def test_silu_and_two_derivatives_of_it_are_those_of_the_logistic_function():
+    z = np.concatenate([np.linspace(-100, 100, 20_001), [0.0, -1e4, 1e4, -1e-30]])
+    s = scipy.special.expit(z)
+    slope = s * (1 + z * (1 - s))
+    curvature = s * (1 - s) * (2 + z * (1 - 2 * s))
+    truths = (z * s, slope, curvature)
+    for order, truth in enumerate(truths):
+        function = silu
+        for _ in range(order):
+            function = jax.grad(function)
+        found = jax.vmap(function)(jnp.asarray(z, jnp.float32))
+        np.testing.assert_allclose(found, truth, rtol=1e-6, atol=2e-6)
 
 
 # the pieces of the plane where the argument's reduction changes, the far end of the claim, and 0

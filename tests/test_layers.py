@@ -7,9 +7,10 @@ import ebmark
 
 ROOT = Path(ebmark.__file__).parent
 
-LOW = {"_types", "_trigonometry", "devices", "errors", "files"}
+LOW = {"_activation", "_types", "_trigonometry", "devices", "errors", "files"}
 MAY_IMPORT = {  # a module, or a folder as a whole, and what of ebmark it may import
     "_types": set(),
+    "_activation": set(),
     "_trigonometry": set(),
     "errors": set(),
     "threads": set(),
@@ -21,7 +22,7 @@ MAY_IMPORT = {  # a module, or a folder as a whole, and what of ebmark it may im
     "stored": {"errors", "reading"},
     "points": {"errors", "files"},
     "serial": {"errors", "files", "reading"},
-    "energies": {"_types", "_trigonometry"},
+    "energies": {"_activation", "_types", "_trigonometry"},
     "local_scale": {"_types"},
     "quadrature": {"_types"},
     "devices": set(),

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 import pytest
+import scipy.stats
 
 from ebmark.datasets import GaussianRing
 from ebmark.energies import Confined, FourierMLP, Offset, Quadratic, log_normaliser_of_gaussian
@@ -25,7 +26,7 @@ from ebmark.methods import (
     PersistentContrastiveDivergence,
 )
 from ebmark.methods._cd import CDState
-from ebmark.methods._pcd import PCDState
+from ebmark.methods._pcd import PCDState, spread_picks
 from ebmark.quadrature import Grid, evaluate, normalise
 from ebmark.sources import Law, standardised
 from ebmark.train import train
@@ -202,6 +203,21 @@ def test_a_batch_with_too_much_of_one_mode_does_not_tilt_pcds_energy_while_it_ti
         assert float(at.tilt) == 0  # not small: none of the signs changed
     fresh = jnp.mean(jnp.sign(one_sided)) - jnp.mean(jnp.sign(moved))
     assert float(fresh) > 0.9  # what comparing the chains with the batch would have said
+
+
+@pytest.mark.parametrize(("total", "num"), [(8, 3), (50, 20), (20, 20), (1_024, 256)])
+def test_the_chains_that_pcd_picks_are_different_and_each_has_its_turn_as_often(total, num):
+    """A chi-squared test of the counts, which are nearly independent."""
+    rounds = 4_000
+    picked = jax.vmap(lambda key: spread_picks(total, num, key))(jr.split(jr.key(0), rounds))
+    counts = np.zeros((rounds, total), int)
+    np.add.at(counts, (np.arange(rounds)[:, None], np.asarray(picked)), 1)
+    assert counts.max() == 1 and (counts.sum(axis=1) == num).all()
+    share = num / total
+    far = np.sum((counts.mean(axis=0) - share) ** 2) * rounds / (share * (1 - share) or 1)
+    assert far < scipy.stats.chi2.isf(1e-4, total - 1)  # fails once in some thousand seeds
+    # how often a chain has its turn is a matter of its own: the next round does not know the last
+    assert abs(np.mean(counts[1:] * counts[:-1]) - share**2) < 1e-2
 
 
 def test_pcd_puts_its_chains_back_and_remembers_their_births(gaussian):

@@ -6,8 +6,10 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.random as jr
-from jaxtyping import Array, Float, Scalar
+import numpy as np
+from jaxtyping import Array, Float, Int, Scalar
 
+from ebmark._types import Key
 from ebmark.energies import frozen
 from ebmark.local_scale import local_scale, safe_step
 from ebmark.methods._chains import AbstractChainMethod
@@ -18,6 +20,18 @@ class PCDState(NamedTuple):
     births: Float[Array, "chains dim"]
     chains: Float[Array, "chains dim"]
     step_size: Scalar
+
+
+def spread_picks(total: int, num: int, key: Key) -> Int[Array, " num"]:
+    """`num` different numbers below `total`, each as likely: one from each of as many stretches.
+
+    A stratified draw, where the stretches begin at random. Chains are exchangeable, so all that
+    matters is that each has its turn as often; a shuffle of all costs as much as moving them.
+    """
+    inside_key, turn_key = jr.split(key)
+    edges = np.arange(num + 1) * total // num
+    inside = jr.randint(inside_key, (num,), edges[:-1], edges[1:])
+    return (inside + jr.randint(turn_key, (), 0, total)) % total
 
 
 class PersistentContrastiveDivergence(AbstractChainMethod):
@@ -52,7 +66,7 @@ class PersistentContrastiveDivergence(AbstractChainMethod):
     def loss(self, energy, batch, state, key):
         pick_key, fresh_key, chain_key = jr.split(key, 3)
         num = min(self.num_chains, batch.shape[0])
-        picked = jr.permutation(pick_key, self.num_chains)[:num]
+        picked = spread_picks(self.num_chains, num, pick_key)
         fresh = jr.bernoulli(fresh_key, self.reinjection, (num, 1))
         born, start = (jnp.where(fresh, batch[:num], x[picked]) for x in state[:2])
         kernel = Langevin(state.step_size)

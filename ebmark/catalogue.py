@@ -28,7 +28,7 @@ METRICS = {
     "log_z": "log Z of the energy, by quadrature",
     "log_z_error": "by how much twice the box or half the nodes move log Z",
     "mode_tv": "total variation of the masses of the modes",
-    "fisher": "Fisher divergence, by quadrature: squared error of the score, blind to far weights",
+    "fisher": "Fisher divergence: squared error of the score, blind to the weights of far modes",
     "w1": "exact 1-Wasserstein distance of two samples",
     "w2": "exact 2-Wasserstein distance of two samples",
     "sliced_w2": "mean over directions of the 2-Wasserstein distance on a line",

@@ -251,21 +251,24 @@ def _above_the_plane(source: Source, units: Units, fit: Fit, spec, test_x, lange
     """Where no grid goes: tempered samples for exact ones, log Z bracketed, and what follows.
 
     Where the bracket failed, its width is reported and no KL; where the chains have not mixed,
-    neither what their samples would score.
+    neither what their samples would score. The Fisher divergence is over the test points.
     """
     step, num = fit.snapshots[-1].step, spec["transport_points"]
     chains = max(min(spec["num_samples"], _TEMPERED), 2 * -(-num // 4))
     found = reference(fit.energy, chains, source.dim, key)
     gap = found.bracket.upper - found.bracket.lower
     values = {"log_z_error": gap, "rhat_tempered": found.rhat}
+    z = jnp.asarray(units.standardise(test_x), jnp.float32)
     if not found.failed:
         values["log_z"] = found.bracket.estimate
-        z = jnp.asarray(units.standardise(test_x), jnp.float32)
         energies = np.asarray(jax.vmap(fit.energy)(z), np.float64) + units.log_jacobian
         values["nll"] = float(energies.mean()) + found.bracket.estimate
         if isinstance(source, Law):
             truth = np.logaddexp.reduce(source.log_components(test_x), axis=1)
             values["kl"] = values["nll"] + float(truth.mean())
+    if isinstance(source, Law):  # needs no Z: known whatever the chains do
+        slopes = np.asarray(jax.vmap(jax.grad(fit.energy))(z), np.float64) / units.scale
+        values["fisher"] = float(np.mean(np.sum((slopes + source.scores(test_x)) ** 2, axis=1)))
     tempered, pair = units.restore(found.x), [units.restore(half)[:num] for half in found.halves]
     rows: Rows = []
     if found.mixed:
@@ -295,7 +298,8 @@ def _final_metrics(source: Source) -> list[str]:
     """What a diverged run has no number for: NaN, and never averaged."""
     plane, known = source.dim <= 2, isinstance(source, Law)
     density = ["kl"] if known else []
-    density += ["tv", "leak", "masses", "shapes", "mode_tv", "fisher"] if known and plane else []
+    density += ["fisher"] if known else []
+    density += ["tv", "leak", "masses", "shapes", "mode_tv"] if known and plane else []
     density += ["nll"] if known or plane else []
     ways = ("langevin", "exact" if plane else "tempered")
     scores = [f"{metric}_{way}" for metric in source.sample_metrics() for way in ways]

@@ -36,6 +36,14 @@ def _log_components(dataset: AbstractDataset, x):
     return jax.vmap(dataset.log_components)(x)
 
 
+@jax.jit
+def _scores(dataset: AbstractDataset, x):
+    def log_density(x):
+        return jax.nn.logsumexp(dataset.log_components(x))
+
+    return jax.vmap(jax.grad(log_density))(x)
+
+
 @dataclasses.dataclass(frozen=True)
 class Law:
     """A dataset whose density is known."""
@@ -81,6 +89,10 @@ class Law:
         """The log-densities of the law's components at points."""
         found = _log_components(self.dataset, jnp.asarray(x, jnp.float32))
         return np.asarray(found, np.float64)
+
+    def scores(self, x: Float[np.ndarray, "n dim"]) -> Float[np.ndarray, "n dim"]:
+        """The slopes of the law's log-density at points."""
+        return np.asarray(_scores(self.dataset, jnp.asarray(x, jnp.float32)), np.float64)
 
     def sample_metrics(self) -> dict[str, SampleMetric]:
         """MMD only above the plane, where no density is on a grid; what the law itself can tell."""

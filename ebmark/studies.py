@@ -11,8 +11,9 @@ from ebmark.study import Study
 CORE = ("cd", "pcd", "dsm", "nce", "ed")
 TUNED_ON = ("eight_gaussians", "half_moons", "eight_gaussians_unequal")
 BUDGET = 6_000_000  # evaluations of the network, as in tuning: 3,906 updates of NCE, 901 of CD-10
-# questions have many cells: what they do not ask is made short
+# questions have many cells: what they do not ask is made short, and the budget is one for all
 _SHORT: dict[str, Any] = {
+    "evaluations": BUDGET,
     "seeds": 6,  # the fewest whose median has a 95 % interval
     "num_samples": 1_000,
     "transport_points": 500,
@@ -76,15 +77,15 @@ STUDIES: dict[str, Study] = {
         ),
         methods=(*CORE, "diffclf", "mle"),
         across="separation",
-        measures=("kl", "mode_tv", "w1_exact", "w1_langevin"),
-        **_SHORT | {"langevin_steps": 2_000},
+        measures=("kl", "mode_tv", "mode_shares_langevin"),
+        **_SHORT | {"seeds": 5, "langevin_steps": 2_000},
     ),
     "data_size": Study(
         name="data_size",
         title="How many points does a method need?",
         methods=(*CORE, "mle"),
         sweep={"num_train": (100, 300, 1_000, 3_000, 10_000, 30_000, 100_000)},
-        **_SHORT,
+        **_SHORT | {"seeds": 3},
     ),
     "dimension": Study(
         name="dimension",
@@ -96,8 +97,8 @@ STUDIES: dict[str, Study] = {
         ),
         methods=(*CORE, "nce_flow"),
         across="dim",
-        measures=("kl", "sliced_w2_langevin"),
-        **_SHORT,
+        measures=("kl", "fisher", "mode_shares_langevin"),
+        **_SHORT | {"seeds": 3},
     ),
     "noise": Study(
         name="noise",
@@ -115,13 +116,12 @@ STUDIES: dict[str, Study] = {
         methods=(*CORE, "mle"),
         variants=("default", "tuned"),
         sweep={"evaluations": tuple(BUDGET * share // 4 for share in (1, 2, 4, 8, 16))},
-        **_SHORT,
+        **_SHORT | {"evaluations": None},
     ),
     "chain_length": Study(
         name="chain_length",
         title="CD and PCD: how many steps are worth their cost?",
         methods=("cd", "pcd", "mle"),
-        evaluations=BUDGET,
         sweep={"method.num_steps": (1, 2, 5, 10, 20, 40)},
         **_SHORT,
     ),
@@ -145,9 +145,8 @@ def sensitivity(method: str, datasets: tuple[str, ...], seeds: int, evaluations:
         title=f"How sensitive is {method} to its own numbers?",
         datasets=datasets,
         methods=(method,),
-        evaluations=evaluations,
         sweep={axis: _grid(values, len(own)) for axis, values in own.items()},
-        **_SHORT | {"seeds": seeds},
+        **_SHORT | {"seeds": seeds, "evaluations": evaluations},
     )
 
 

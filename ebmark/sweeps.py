@@ -10,6 +10,9 @@ import pandas as pd
 
 from ebmark.statistics import Summary, summary, worst_if_diverged
 
+# what every cell of a study has, but where it could not be found out
+_EVERYWHERE = ("kl", "nll")
+
 
 class Spot(NamedTuple):
     """One point of a sweep: where it lies, and what the seeds found there."""
@@ -18,6 +21,8 @@ class Spot(NamedTuple):
     line: str  # the method and the recipe's name, without the axes
     at: dict[str, Any]  # axis -> value; without those that the method does not have
     found: Summary
+    ends: tuple[float, float]  # the median's 95 % interval; the seeds' range where they are few
+    unknown: int = 0  # runs that ended, and whose measure could not be found out
 
 
 def spots(
@@ -26,13 +31,15 @@ def spots(
     """Each entry's measure at the end of training, in the table's order, over its seeds.
 
     `table` holds entries for methods. Laws of one family stand on one panel if an axis is a number
-    of the laws. A diverged run is infinite.
+    of the laws. A diverged run is infinite, and so is one whose KL is not known.
     """
     last = table[table["metric"] == measure].sort_values("step", kind="stable")
     last = last.drop_duplicates("cell", keep="last")
-    lost = table[(table["status"] == "diverged") & ~table["cell"].isin(last["cell"])]
-    last = pd.concat([last, lost.drop_duplicates("cell")])
-    value = last["value"].where(last["status"] != "diverged", np.nan)
+    lost = table[~table["cell"].isin(last["cell"])].drop_duplicates("cell")
+    if measure not in _EVERYWHERE:
+        lost = lost[lost["status"] == "diverged"]
+    last = pd.concat([last.assign(unknown=False), lost.assign(unknown=lost["status"] == "done")])
+    value = last["value"].where((last["status"] == "done") & ~last["unknown"], np.nan)
     if not np.isfinite(value).any():
         return []
     last = last.assign(
@@ -46,7 +53,10 @@ def spots(
         ["panel", "line", *axes], sort=False, dropna=False
     ):
         where = {axis: v for axis, v in zip(axes, at, strict=True) if v == v and v is not None}
-        found.append(Spot(panel, line, where, summary(rows["value"])))
+        s = summary(rows["value"])
+        bounded = s.median_low == s.median_low
+        ends = (s.median_low, s.median_high) if bounded else (rows["value"].min(), s.worst)
+        found.append(Spot(panel, line, where, s, ends, int(rows["unknown"].sum())))
     return found
 
 

@@ -90,6 +90,13 @@ def test_the_kl_of_a_gaussian_in_eight_dimensions_is_the_closed_form(tmp_path):
     truth = np.logaddexp.reduce(law.log_components(arrays["reference"]), axis=1).mean()
     assert last["kl"] == pytest.approx(last["nll"] + truth, abs=1e-6)
     drawn = np.random.default_rng(0).multivariate_normal(mean, covariance, size=100)
+    slopes = -d @ np.linalg.inv(covariance)  # of the fit; the law's by central differences
+    ends = [law.log_components(arrays["reference"] + s * 0.02 * np.eye(8)[0]) for s in (1, -1)]
+    first = np.subtract(*(np.logaddexp.reduce(end, axis=1) for end in ends)) / 0.04
+    scores = law.scores(arrays["reference"])
+    assert scores[:, 0] == pytest.approx(first, abs=0.02 * np.abs(scores).max())
+    fisher = np.mean(np.sum((slopes - scores) ** 2, axis=1))
+    assert last["fisher"] == pytest.approx(fisher, rel=1e-3)
     num = study.transport_points  # as two draws of the fit itself
     again = wasserstein(arrays["tempered"][:num], drawn[:num], order=1)
     assert again == pytest.approx(last["w1_sampler_floor"], rel=0.1)

@@ -71,6 +71,25 @@ def test_the_usable_stretch_ends_at_the_first_worse_neighbour():
     assert usable(lost, "step_size") is None
 
 
+def test_a_run_whose_kl_is_not_known_counts_as_the_worst_and_is_told_apart_from_a_diverged_one():
+    table = made_table()
+    unknown = (table["step_size"] == 0.003) & (table["seed"] < 2)
+    table.loc[unknown, "metric"] = "log_z_error"  # as where tempered chains have not mixed
+    spot = next(s for s in found(table) if s.at.get("step_size") == 0.003)
+    assert (spot.unknown, spot.found.diverged, spot.found.n) == (2, 2, 7)
+    assert math.isinf(spot.found.worst)
+    lines = figures.sweep(found(table), "step_size", "KL")
+    texts = [text.get_text() for text in lines.axes[0].texts]
+    assert texts == ["? 2/7", "\u00d7 1/7", "\u00d7 7/7"]
+
+
+def test_of_few_seeds_the_ends_are_their_range_and_of_six_the_medians_interval():
+    few = next(s for s in found(made_table(seeds=3)) if s.line == "nce")
+    assert few.ends == pytest.approx((0.008, 0.008 * 1.02)) and math.isnan(few.found.median_low)
+    many = next(s for s in found(made_table(seeds=7)) if s.line == "nce")
+    assert many.ends == (many.found.median_low, many.found.median_high)
+
+
 def test_laws_of_one_family_stand_on_one_panel():
     table = made_table(seeds=1)
     table = pd.concat([table, table.assign(dataset="rings_4", cell=table["cell"] + "b")])

@@ -20,9 +20,9 @@ from ebmark.sweeps import Spot
 
 @styled
 def sweep(spots: Sequence[Spot], axis: str, name: str) -> Figure | None:
-    """Medians along one axis with their 95 % intervals; where runs diverged, how many.
+    """Medians along one axis with their 95 % intervals; how many runs diverged, or are not known.
 
-    A method without the axis is a level line.
+    Of fewer than 6 seeds the band is their range. A method without the axis is a level line.
     """
     if not any(axis in spot.at for spot in spots):
         return None
@@ -64,8 +64,7 @@ def _line(
     x = np.array([place[spot.at[axis]] for spot in along], float)
     found = [spot.found for spot in along]
     middle = np.array([s.median for s in found])
-    low = np.array([s.median_low if math.isfinite(s.median_low) else s.median for s in found])
-    high = np.array([s.median_high if s.median_high == s.median_high else s.median for s in found])
+    low, high = (np.array([spot.ends[end] for spot in along]) for end in (0, 1))
     top = one.get_ylim()[1]
     alive = np.isfinite(middle)
     one.fill_between(
@@ -73,11 +72,13 @@ def _line(
     )
     shown = np.where(alive, middle, np.nan)
     one.plot(x, shown, style, color=colour, marker=mark, markersize=4, linewidth=1.3, label=line)
-    for at, s in zip(x, found, strict=True):
-        if s.diverged:
+    for at, spot in zip(x, along, strict=True):
+        for sign, count in zip("\u00d7?", (_diverged(spot), spot.unknown), strict=True):
+            if not count:
+                continue
             lost[at] = lost.get(at, 0) + 1
             above = (0, 10 * lost[at] - 7)
-            text = f"\u00d7 {s.diverged}/{s.n}"
+            text = f"{sign} {count}/{spot.found.n}"
             one.annotate(
                 text,
                 (at, top),
@@ -91,8 +92,12 @@ def _line(
             )
 
 
+def _diverged(spot: Spot) -> int:
+    return spot.found.diverged - spot.unknown
+
+
 def _scale_y(one: Axes, spots: list[Spot]) -> None:
-    ends = [v for s in spots for v in (s.found.median, s.found.median_low, s.found.median_high)]
+    ends = [v for s in spots for v in (s.found.median, *s.ends)]
     ends = [v for v in ends if math.isfinite(v)]
     if not ends:
         return
@@ -142,7 +147,8 @@ def _tile(one: Axes, spot: Spot, at: tuple[int, int], norm: Normalize) -> None:
         hatched = Rectangle((x - 0.5, y - 0.5), 1, 1, fill=False, hatch="////", linewidth=0)
         hatched.set_edgecolor(PALE)
         one.add_patch(hatched)
-    text = f"{found.median:#.2g}" if alive else "diverged"
+    gone = "not known" if spot.unknown else "diverged"
+    text = f"{found.median:#.2g}" if alive else gone
     if found.diverged:
         text += (
             f"\n{found.diverged} of {found.n} lost" if alive else f"\n{found.diverged}/{found.n}"

@@ -94,7 +94,8 @@ METRICS = {
     "fisher": Meaning(
         "Fisher",
         "",
-        "Fisher divergence: the mean squared error of the score; blind to weights of far modes.",
+        "Fisher divergence: the mean squared error of the score; blind to weights of far modes. "
+        "By quadrature; above the plane over the test points.",
     ),
     "energy_distance": Meaning(
         "energy distance\u00b2",

@@ -53,7 +53,10 @@ def _sweep(book: Book, measure: str, axes: list[str], found: list[Spot]) -> Swee
     elif len(axes) == 2:
         picture = figures.sweep_map(found, (axes[0], axes[1]), label)
     alt = f"{name} along {' and '.join(axes)}"
-    heads = ["dataset", "method", *axes, "seeds", "diverged", "median", "95 % of the median"]
+    ends = [math.isfinite(spot.found.median_low) for spot in found]
+    band = ["range of the seeds", "95 % of the median, or range", "95 % of the median"]
+    heads = ["dataset", "method", *axes, "seeds", "diverged", "not known", "median"]
+    heads.append(band[any(ends) + all(ends)])
     return Sweep(
         label,
         says,
@@ -75,7 +78,12 @@ def _words(found: Sequence[Spot], axes: list[str], name: str) -> list[Markup]:
         alive = [s for s in here if math.isfinite(s.found.median)]
         head = Markup("<b>{}</b> on {}: ").format(line, panel)
         if not alive:
-            said.append(head + Markup("diverged throughout."))
+            gone = (
+                "not known at any point."
+                if any(s.unknown for s in here)
+                else "diverged throughout."
+            )
+            said.append(head + gone)
             continue
         best = min(alive, key=lambda s: s.found.median)
         text = head + Markup("lowest {} {} at {}").format(name, brief(best.found.median), _at(best))
@@ -89,7 +97,8 @@ def _words(found: Sequence[Spot], axes: list[str], name: str) -> list[Markup]:
             text += Markup("; highest {} at {}").format(brief(worst.found.median), _at(worst))
         if lost:
             where = "; ".join(_at(s) for s in lost[:6]) + (" and more" if len(lost) > 6 else "")
-            text += Markup("; the median run diverged at {}").format(where)
+            kind = "is not known or diverged" if any(s.unknown for s in lost) else "diverged"
+            text += Markup("; the median run {} at {}").format(kind, where)
         said.append(text + Markup("."))
     return said
 
@@ -109,15 +118,18 @@ def _value(value: Any) -> str:
 def _rows(found: Sequence[Spot], axes: list[str]) -> list[list[Cell]]:
     places = decimals([spot.found.median for spot in found], 2, 6)
     rows = []
-    for panel, line, at, s in found:
+    for panel, line, at, s, ends, unknown in found:
         values = [at.get(axis) for axis in axes]
         where = [
             Cell("", None) if v is None else Cell(_value(v), None if isinstance(v, str) else v)
             for v in values
         ]
-        low_high = interval(s.median_low, s.median_high, places)
-        seeds = [Cell(str(s.n), s.n), Cell(str(s.diverged or ""), s.diverged)]
+        low_high = interval(*ends, places)
+        counts = (s.n, s.diverged - unknown, unknown)
+        seeds = [Cell(str(count or ""), count) for count in counts]
         sort_by = s.median if math.isfinite(s.median) else 1e300
-        median = Cell(number(s.median, places, pad=True), sort_by, "median")
+        known = math.isfinite(s.median) or not unknown
+        text = number(s.median, places, pad=True) if known else "not known"
+        median = Cell(text, sort_by, "median")
         rows.append([Cell(panel), Cell(line), *where, *seeds, median, Cell(low_high, kind="mean")])
     return rows

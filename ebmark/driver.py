@@ -81,6 +81,8 @@ def prepare(
         read_result(folder, cell)  # a damaged one is told now, not after hours
     write_whole(folder / "plan.json", json.dumps(plan))
     described = _described(study, sources, plan, points, command)
+    if (folder / "study.json").exists():
+        described["step_bias"] = table.load_study(folder)["step_bias"]
     write_whole(folder / "study.json", json.dumps(described, indent=1))
     return plan
 
@@ -190,14 +192,17 @@ def _how(folder: Path, name: str, future: Future) -> tuple[str, str]:
 def finish(folder: Path, plan: dict[str, dict]) -> None:
     """Make the table and the report of what is done."""
     from ebmark.report import write_report
+    from ebmark.step_bias import of_study as step_biases
 
     described = table.load_study(folder)
     described["floors"] = {
         source.name: floors(source, number, metrics)
         for source, number, metrics in _floors_wanted(folder, plan)
     }
+    rows = table.collect(folder, plan)
+    described["step_bias"] = step_biases(folder, *table.with_entries(described, rows))
     write_whole(folder / "study.json", json.dumps(described, indent=1))
-    table.write(folder, table.collect(folder, plan))
+    table.write(folder, rows)
     write_report(folder)
 
 
@@ -269,6 +274,7 @@ def _described(study: Study, sources, plan, points: Points | None, command: str)
         "methods_about": {method: about(type(RECIPES[method].method)) for method in first},
         "datasets_about": {source.name: _dataset_about(source, plan) for source in sources},
         "floors": {},
+        "step_bias": {},
         "cells": {
             name: {key: spec[key] for key in ("dataset", "method", "recipe", "seed")}
             | ({"axes": spec["axes"]} if "axes" in spec else {})

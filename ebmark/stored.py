@@ -58,6 +58,25 @@ class Floor(TypedDict):
     high: FiniteFloat
 
 
+_Three = Annotated[list[FiniteFloat], Field(min_length=3, max_length=3)]
+
+
+class StepBias(TypedDict):
+    """What Langevin's step does to the mean energy of one run, in nats: `step_bias.py`."""
+
+    cell: CellName
+    seed: Seed
+    steps: _Three
+    means: _Three
+    errors: _Three
+    biases: _Three
+    bias_errors: _Three
+    limit: FiniteFloat
+    limit_error: FiniteFloat
+    exact: FiniteFloat
+    exact_error: FiniteFloat
+
+
 class AboutMethod(TypedDict):
     """A method in words."""
 
@@ -106,6 +125,7 @@ class Study(TypedDict, total=False):
     methods_about: dict[Name, AboutMethod]
     datasets_about: dict[Name, AboutDataset]
     floors: dict[Name, dict[Name, Floor]]
+    step_bias: dict[Name, dict[Name, StepBias]]
     cells: dict[CellName, Entry]
     notes: list[Text]
     axes: list[Name]
@@ -167,7 +187,7 @@ def read_study(folder: Path) -> dict[str, Any]:
             f"{folder}: no folder of a study (it holds no study.json); `ebmark run` makes one"
         ) from None
     study = _NOTHING | {key: [] for key in _LISTS} | {key: {} for key in _TABLES} | study
-    study = {"name": "", "floors": {}, "cells": {}} | study
+    study = {"name": "", "floors": {}, "step_bias": {}, "cells": {}} | study
     for kind in ("dataset", "method"):
         entries = {
             (cell[kind], cell["recipe"] * (kind == "method")) for cell in study["cells"].values()

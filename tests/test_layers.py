@@ -48,7 +48,7 @@ MAY_IMPORT = {  # a module, or a folder as a whole, and what of ebmark it may im
     "engines": {"cell", "claims", "errors", "files", "plugins", "reading", "search"} | {"threads"},
     "ais": {"_types", "samplers"},
     "checks": {"energies", "methods", "metrics", "quadrature", "sources", "train"},
-    "step_bias": {"_types", "errors", "model", "quadrature", "samplers"},
+    "step_bias": {"_types", "arrays", "errors", "model", "quadrature", "samplers", "statistics"},
     "power": {"datasets", "metrics", "sources"},
     "floors": {"datasets", "errors", "files", "metrics", "sources"},
     "tuned": {"errors", "files", "reading"},

@@ -15,6 +15,7 @@ from ebmark.report._comparisons import comparisons
 from ebmark.report._metrics import METRICS, stem
 from ebmark.report._pictures import Book, Picture, data_uri, planes
 from ebmark.report._sources import sources, taken_apart
+from ebmark.report._step_bias import step_biases
 from ebmark.report._sweeps import sweeps
 from ebmark.report._tables import details, flat, main, recipes
 from ebmark.report._words import answer, made_of
@@ -90,6 +91,7 @@ def _contents(
         "comparisons": comparisons(table, shown, methods, reference),
         "budgets": budgets(along),
         "sources": sources(table, apart, study["floors"]),
+        "step_biases": step_biases(study["step_bias"], shown),
         "done": table["cell"].nunique(),
         "planned": len(cells),
         "lost": lost[["dataset", "method", "seed", "reason"]].to_dict("records"),

@@ -19,6 +19,7 @@ _READERS |= {
     "checks.py",
     "floors.py",
     "power.py",
+    "publish.py",
     "single.py",
     "step_bias.py",
     "summary.py",

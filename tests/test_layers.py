@@ -68,6 +68,7 @@ MAY_IMPORT = {  # a module, or a folder as a whole, and what of ebmark it may im
     "figures": {"statistics", "sweeps"},
     "report": {"errors", "figures", "files", "statistics", "sweeps", "table"},
     "loggers": {"errors", "table"},
+    "publish": {"errors", "files", "report", "stored", "table"},
     "summary": {"statistics", "table"},
 }
 ANYTHING = {
@@ -82,7 +83,16 @@ ANYTHING = {
     "single",
     "tune",
 }
-NUMBERS_ONLY = {"loggers", "statistics", "sweeps", "table", "figures", "report", "summary"}
+NUMBERS_ONLY = {
+    "loggers",
+    "publish",
+    "statistics",
+    "sweeps",
+    "table",
+    "figures",
+    "report",
+    "summary",
+}
 NUMBERS_ONLY |= {"arrays", "reading", "status", "stored"}
 
 

@@ -6,6 +6,7 @@ import json
 import pandas as pd
 import pytest
 
+from ebmark import publish as publishing
 from ebmark import table
 from ebmark.cli import main
 from ebmark.errors import UserError
@@ -117,3 +118,17 @@ def test_the_command_prints_and_refuses_in_one_line(tmp_path, monkeypatch, capsy
     assert main() == 0 and "nce" in capsys.readouterr().out
     spoil_spec(folder)
     assert main() == 2 and capsys.readouterr().err.count("\n") == 1
+
+
+def test_what_is_published_is_a_submission_of_the_same_numbers(tmp_path, monkeypatch):
+    folder = submit(tmp_path / "a")
+    (folder / "report.html").write_text("<html>")
+    monkeypatch.setattr(publishing, "write_report", lambda folder, _: folder / "report.html")
+    rows = pd.read_csv(folder / "results.csv").assign(source="0" * 64, device="cpu")
+    rows.to_csv(folder / "results.csv", index=False)
+    publishing.publish(folder, tmp_path / "b")
+    assert "source" not in pd.read_csv(tmp_path / "b" / "results.csv")
+    assert leaderboard((tmp_path / "b",), "kl", "cd")[0] == leaderboard((folder,), "kl", "cd")[0]
+    rows[rows["seed"] > 0].to_csv(folder / "results.csv", index=False)
+    with pytest.raises(UserError, match="3 of 24 cells are not in its table"):
+        publishing.publish(folder, tmp_path / "b")

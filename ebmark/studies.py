@@ -95,10 +95,11 @@ STUDIES: dict[str, Study] = {
             "double_well",
             *(f"many_well_{dim}" for dim in (4, 8, 16, 32)),
         ),
-        methods=(*CORE, "nce_flow"),
+        methods=("cd", "dsm", "nce", "ed"),
         across="dim",
         measures=("kl", "fisher", "mode_shares_langevin"),
-        **_SHORT | {"seeds": 3},
+        # above the plane a cell's time is that of its tempered chains
+        **_SHORT | {"seeds": 3, "num_samples": 250, "transport_points": 250},
     ),
     "noise": Study(
         name="noise",

@@ -9,7 +9,9 @@ import pytest
 
 from ebmark import figures
 from ebmark.report import write_report
+from ebmark.report._budgets import trainings
 from ebmark.spaces import SPACES
+from ebmark.statistics import at_equal
 from ebmark.studies import STUDIES, sensitivity
 from ebmark.study import validated
 from ebmark.sweeps import spots, usable, without_axes
@@ -97,6 +99,32 @@ def test_laws_of_one_family_stand_on_one_panel():
         table.assign(method=table["entry"]), ["step_size"], "kl", {"rings": "R", "rings_4": "R"}
     )
     assert {spot.panel for spot in one} == {"R"}
+
+
+def test_trainings_of_several_lengths_are_one_curve_each_of_whole_trainings():
+    """NCE has .02 / budget, CD .08 / budget, at twice the CPU seconds for an evaluation."""
+    rows = [
+        {
+            "dataset": "rings",
+            "method": f"{method}, evaluations={n}",
+            "seed": seed,
+            "step": n // cost,
+        }
+        | {"metric": metric, "value": value, "status": "done"}
+        for method, cost, kl in (("cd", 6, 0.08), ("nce", 3, 0.02))
+        for n in (60, 120, 240)
+        for seed in range(3)
+        for metric, value in (("kl", kl / n), ("evaluations", n), ("train_cpu_seconds", n * cost))
+    ]
+    table = pd.DataFrame(rows)
+    entries = list(table["method"].unique())
+    assert trainings({"axes": []}, table, ["rings"], entries, True) == {}
+    (_, found) = trainings({"axes": ["evaluations"]}, table, ["rings"], entries, True)["rings"]
+    assert list(found) == ["cd", "nce"] and found["cd"].steps.tolist() == [10, 20, 40]
+    budget, at_budget = at_equal(found, "train_cpu_seconds")
+    assert budget == 720 and at_budget["nce"].over_seeds.median == pytest.approx(0.02 / 240)
+    assert at_budget["cd"].over_seeds.median == pytest.approx(0.08 / 120)
+    assert at_budget["cd"].step == 20 and at_budget["cd"].whole
 
 
 def test_an_entry_without_its_axes():

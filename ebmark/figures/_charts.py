@@ -16,6 +16,9 @@ from ebmark.figures._style import GREY, INK, PALE, PARTS, blank, styled
 from ebmark.statistics import final, middle_seed, role, summary
 
 PLAIN = FuncFormatter(lambda value, _: f"{value:g}")
+COUNT = FuncFormatter(
+    lambda v, _: f"{v / 1e6:g}M" if v >= 1e6 else f"{v / 1e3:g}k" if v >= 1e3 else f"{v:g}"
+)
 WIDTH = 4.9  # inches a dataset
 
 

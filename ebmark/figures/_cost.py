@@ -5,17 +5,13 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
 
-from ebmark.figures._charts import legend, log_ticks, named
+from ebmark.figures._charts import COUNT, legend, log_ticks, named
 from ebmark.figures._style import PALE, blank, colours, styled
 from ebmark.statistics import BUDGETS, Curve, role
 
 _LABELS = ("updates", "network evaluations", "CPU seconds of training")
 _MOST = 9  # methods in colour; the others are thin and grey
-_COUNT = FuncFormatter(
-    lambda v, _: f"{v / 1e6:g}M" if v >= 1e6 else f"{v / 1e3:g}k" if v >= 1e3 else f"{v:g}"
-)
 
 
 @styled
@@ -116,5 +112,5 @@ def _limits(axes: Axes, curves: Mapping[str, Curve], metric: str) -> None:
     elif len(finite):
         pad = 0.05 * (np.ptp(finite) or 1)
         axes.set_ylim(finite.min() - pad, finite.max() + pad)
-    log_ticks(axes, _COUNT)
+    log_ticks(axes, COUNT)
     axes.grid(which="major")

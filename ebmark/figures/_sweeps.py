@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import NullFormatter
 
-from ebmark.figures._charts import PLAIN, WIDTH, legend, log_ticks
+from ebmark.figures._charts import COUNT, PLAIN, WIDTH, legend, log_ticks
 from ebmark.figures._style import DENSITY, INK, PALE, blank, colours, styled
 from ebmark.statistics import ROLES
 from ebmark.sweeps import Spot
@@ -42,7 +42,8 @@ def sweep(spots: Sequence[Spot], axis: str, name: str) -> Figure | None:
             panel, loc="left", fontweight="bold", pad=6 + 10 * max(lost.values(), default=0)
         )
         one.set(xlabel=axis.replace("_", " "), ylabel=name)
-        log_ticks(one)
+        large = max((v for v in values if not isinstance(v, str)), default=0) >= 1e4
+        log_ticks(one, COUNT if large else PLAIN)
         if all(isinstance(value, str) for value in values):
             one.set_xticks(range(len(values)), values)
         one.grid(which="major")
@@ -97,10 +98,12 @@ def _diverged(spot: Spot) -> int:
 
 
 def _scale_y(one: Axes, spots: list[Spot]) -> None:
-    ends = [v for s in spots for v in (s.found.median, *s.ends)]
-    ends = [v for v in ends if math.isfinite(v)]
-    if not ends:
+    medians = [s.found.median for s in spots if math.isfinite(s.found.median)]
+    if not medians:
         return
+    near = (min(medians) / 3, 3 * max(medians))  # one seed gone astray must not flatten the rest
+    bands = [v for s in spots for v in s.ends if math.isfinite(v)]
+    ends = [*medians, *(min(max(v, near[0]), near[1]) if min(medians) > 0 else v for v in bands)]
     if min(ends) > 0 and max(ends) > 5 * min(ends):
         one.set_yscale("log")
         one.set_ylim(min(ends) / 1.3, min(max(ends) * 1.3, 1e6 * min(ends)))

@@ -10,7 +10,7 @@ import pandas as pd
 from ebmark import figures
 from ebmark.errors import unknown
 from ebmark.files import inside, write_whole
-from ebmark.report._budgets import budgets
+from ebmark.report._budgets import budgets, trainings
 from ebmark.report._comparisons import comparisons
 from ebmark.report._metrics import METRICS, stem
 from ebmark.report._pictures import Book, Picture, data_uri, planes
@@ -19,11 +19,12 @@ from ebmark.report._step_bias import step_biases
 from ebmark.report._sweeps import sweeps
 from ebmark.report._tables import details, flat, main, recipes
 from ebmark.report._words import answer, made_of
-from ebmark.statistics import curves, metric_of, profiles, ranks, role
+from ebmark.statistics import metric_of, profiles, ranks, role
 from ebmark.sweeps import without_axes
 from ebmark.table import current, load_study, with_entries, write
 
 _HERE = Path(__file__).parent
+_COST = "Quality against updates, evaluations and CPU seconds"
 _FACTORS = np.geomspace(0.8, 50, 140)  # of the best, at which profiles are drawn
 
 
@@ -80,14 +81,16 @@ def _contents(
     swept = any("=" in cell["recipe"] for cell in cells)  # entries are points of a sweep
     shown = [] if swept else datasets
     apart = taken_apart(table, shown, methods, study["floors"])
-    along = curves(table, shown, methods)
+    along = trainings(study, table, datasets, methods, swept)
+    lines = [entry for _, found in along.values() for entry in found]
     return {
         "study": study,
         "swept": swept,
         "num_datasets": len(datasets),
         "sweeps": sweeps(book, study, table),
         "sections": [_section(book, folder, study, table, dataset, methods) for dataset in shown],
-        "charts": _charts(book, study, table, shown, methods, apart, along),
+        "charts": _charts(book, study, table, shown, methods, apart)
+        | {"cost": book.add(figures.cost(along, lines), "cost", _COST, lines=True)},
         "comparisons": comparisons(table, shown, methods, reference),
         "budgets": budgets(along),
         "sources": sources(table, apart, study["floors"]),
@@ -148,7 +151,6 @@ def _charts(
     datasets: list[str],
     methods: list[str],
     apart: dict[str, Any],
-    along: dict[str, Any],
 ) -> dict[str, Picture | None]:
     steps, metric = study["settings"].get("langevin_steps"), metric_of(table, datasets)
     ranked = ranks(table, datasets, methods, metric) if metric else None
@@ -164,10 +166,6 @@ def _charts(
         ),
         "ranks": (figures.critical(ranked), "Mean ranks, and which are not told apart"),
         "anatomy": (figures.anatomy(table, datasets, methods), "The parts of KL"),
-        "cost": (
-            figures.cost(along, methods),
-            "Quality against updates, evaluations and CPU seconds",
-        ),
         "errors": (
             figures.errors(table, datasets, methods, study["floors"], steps),
             "W1 of exact and of Langevin samples",

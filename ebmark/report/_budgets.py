@@ -1,19 +1,38 @@
 """Quality at equal budgets, and the time to a target: tables and words, from one training each."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import pandas as pd
 from markupsafe import Markup
 
 from ebmark.report._comparisons import Sheet
 from ebmark.report._numbers import DASH, brief, decimals, number
 from ebmark.report._tables import Cell
-from ebmark.statistics import BUDGETS, AtBudget, Curve, at_equal, first_passage, role
+from ebmark.statistics import BUDGETS, AtBudget, Curve, at_equal, curves, first_passage, role
+from ebmark.sweeps import without_axes
 
 _SHARES = (0.25, 1.0)
 _UNITS = {"updates": "updates", "evaluations": "evaluations", "train_cpu_seconds": "CPU s"}
 _LAST = 1e300
+
+
+def trainings(
+    study: Mapping[str, Any],
+    table: pd.DataFrame,
+    datasets: Sequence[str],
+    entries: Sequence[str],
+    swept: bool,
+) -> dict[str, tuple[str, dict[str, Curve]]]:
+    """The curves of quality against cost: snapshots, or whole trainings of a swept budget."""
+    if not swept:
+        return curves(table, datasets, entries)
+    if study["axes"] != ["evaluations"]:
+        return {}
+    names = {entry: without_axes(entry) for entry in table["method"].unique()}
+    table = table.assign(method=[names[entry] for entry in table["method"]])
+    return curves(table, datasets, list(dict.fromkeys(names.values())), finished=True)
 
 
 def budgets(found: Mapping[str, tuple[str, dict[str, Curve]]]) -> list[dict[str, Any]]:
@@ -36,11 +55,12 @@ def _sheet(curves: dict[str, Curve], metric: str) -> Sheet:
             heads.append(f"{_budget(budget, cost)}")
             columns.append(reached)
     places = decimals([one.over_seeds.median for c in columns for one in c.values()], 2)
+    marked = not any(one.finished for one in curves.values())  # else all have ended
     targets = _targets(curves) if metric == "kl" else []
     heads += [f"s to {target:g}" for target in targets]
     rows = []
     for entry, one in curves.items():
-        cells = [_reached(column.get(entry), places) for column in columns]
+        cells = [_reached(column.get(entry), places, marked) for column in columns]
         cells += [_passage(one, target) for target in targets]
         rows.append((entry, cells))
     return Sheet(heads, rows)
@@ -51,12 +71,12 @@ def _budget(budget: float, cost: str) -> str:
     return f"{amount} {_UNITS[cost]}"
 
 
-def _reached(one: AtBudget | None, places: int) -> Cell:
+def _reached(one: AtBudget | None, places: int, marked: bool) -> Cell:
     if one is None:
         return Cell(DASH, _LAST, "", "its first snapshot costs more")
     s = one.over_seeds
     value = s.median if math.isfinite(s.median) else _LAST
-    kind = "lost" if math.isinf(s.median) else "best" if one.whole else ""
+    kind = "lost" if math.isinf(s.median) else "best" if one.whole and marked else ""
     title = f"at update {one.step:,}, {100 * one.spent:.0f} % of the budget"
     title += "; the whole training" if one.whole else ""
     return Cell(number(s.median, places), value, kind, title)

@@ -10,16 +10,21 @@ import pandas as pd
 from ebmark.statistics._intervals import Summary, summary
 from ebmark.statistics._runs import final, role
 
+_SLACK = 0.01  # of a budget: trainings are of whole updates, which cost more or less
 BUDGETS = ("updates", "evaluations", "train_cpu_seconds")
 
 
 class Curve(NamedTuple):
-    """The snapshots of an entry's trainings: steps, the costs by then, and a metric by seed."""
+    """The snapshots of an entry's trainings: steps, the costs by then, and a metric by seed.
+
+    Or, where the budget itself was swept, the ends of trainings of each length: all `finished`.
+    """
 
     steps: np.ndarray
     costs: dict[str, np.ndarray]  # medians over seeds
     values: np.ndarray  # (snapshots, seeds); +inf where the run diverged
     seconds: np.ndarray  # CPU seconds, of each run
+    finished: bool = False
 
 
 class AtBudget(NamedTuple):
@@ -32,9 +37,12 @@ class AtBudget(NamedTuple):
 
 
 def curves(
-    table: pd.DataFrame, datasets: Sequence[str], entries: Sequence[str]
+    table: pd.DataFrame, datasets: Sequence[str], entries: Sequence[str], finished: bool = False
 ) -> dict[str, tuple[str, dict[str, Curve]]]:
-    """For each dataset its metric, KL or NLL, and the curves of its entries."""
+    """For each dataset its metric, KL or NLL, and the curves of its entries.
+
+    They are `finished` where each row is the end of a training of its own.
+    """
     found = {}
     for dataset in datasets:
         here = table[table["dataset"] == dataset]
@@ -43,7 +51,7 @@ def curves(
             continue
         here = here[here["metric"].isin([metric, "evaluations", "train_cpu_seconds", "kl", "nll"])]
         made = {entry: curve(here, dataset, entry, metric) for entry in entries}
-        known = {entry: one for entry, one in made.items() if one is not None}
+        known = {e: c._replace(finished=finished) for e, c in made.items() if c is not None}
         if any(role(entry) is None for entry in known):
             found[dataset] = (metric, known)
     return found
@@ -89,11 +97,11 @@ def at_equal(curves: dict[str, Curve], cost: str, share: float = 1.0) -> tuple[f
     budget = share * min(whole.values())
     found = {}
     for entry, one in curves.items():
-        paid = np.flatnonzero(one.costs[cost] <= budget * (1 + 1e-9))
+        paid = np.flatnonzero(one.costs[cost] <= budget * (1 + _SLACK))
         if len(paid):
             i = paid[-1]
             spent = float(one.costs[cost][i] / budget) if budget else 1.0
-            ended = bool(i == len(one.steps) - 1)
+            ended = one.finished or bool(i == len(one.steps) - 1)
             found[entry] = AtBudget(int(one.steps[i]), spent, ended, summary(one.values[i]))
     return float(budget), found
 

@@ -1,5 +1,6 @@
 """A results folder is a submission: it is checked, and then ranked with the others."""
 
+import json
 import math
 from pathlib import Path
 from typing import NamedTuple
@@ -110,12 +111,19 @@ def _check_rows(folder: Path, rows: pd.DataFrame, plan: dict[str, dict]) -> None
 
 
 def leaderboard(folders: tuple[Path, ...], metric: str, against: str | None) -> tuple[list, list]:
-    """(title, heads, rows) of each dataset and of the ranks over all; and notes.
+    """(title, heads, rows) of each contest and of the ranks over all; and notes.
 
-    Raises UserError where a folder is no submission, or two are not of one protocol.
+    A contest is a dataset under one protocol: what differs in it is never ranked together. A folder
+    that is no submission is refused in the notes; UserError where none is left.
     """
-    submissions = [checked(folder) for folder in folders]
-    _check_protocol(submissions)
+    submissions, refused = [], []
+    for folder in folders:
+        try:
+            submissions.append(checked(folder))
+        except UserError as error:
+            refused.append(error)
+    if not submissions:
+        raise refused[0]
     whole = _together(submissions)
     datasets, entries = (list(dict.fromkeys(whole[key])) for key in ("dataset", "method"))
     if against is not None and against not in entries:
@@ -126,7 +134,7 @@ def leaderboard(folders: tuple[Path, ...], metric: str, against: str | None) -> 
     for dataset in datasets:
         found = {entry: summary(one) for entry, one in final(whole, dataset, metric).items()}
         if not found:
-            raise UserError(f"--metric {metric}: never measured on {dataset}")
+            continue
         order = sorted(found, key=lambda e: (role(e) is not None, found[e].median, e))
         rows = []
         for place, entry in enumerate(order, 1):
@@ -138,9 +146,12 @@ def leaderboard(folders: tuple[Path, ...], metric: str, against: str | None) -> 
             )
         heads = ["entry", "place", "runs ended", metric, "95 % of the median"]
         parts.append((dataset, heads + ([f"against {against}"] if against else []), rows))
+    if not parts:
+        raise UserError(f"--metric {metric}: never measured")
     ranked = ranks(whole, datasets, entries, metric)
     names = ", ".join(one.name for one in submissions)
     notes = [f"Submissions: {names}. The unit is the seed; a diverged run is the worst."]
+    notes += [f"Refused: {error}." for error in refused]
     if ranked is not None:
         rows = [[e, f"{m:.2f}"] for e, m in zip(ranked.entries, ranked.mean, strict=True)]
         parts.append((f"Mean rank over {len(ranked.datasets)} datasets", ["entry", "rank"], rows))
@@ -152,27 +163,38 @@ def leaderboard(folders: tuple[Path, ...], metric: str, against: str | None) -> 
     return parts, notes
 
 
-def _check_protocol(submissions: list[Submission]) -> None:
-    first: dict[str, tuple[str, dict]] = {}
-    for one in submissions:
-        for spec in one.plan.values():
-            ours = {key: spec[key] for key in _PROTOCOL}
-            name, theirs = first.setdefault(spec["dataset"], (one.name, ours))
-            if unequal := [key for key in _PROTOCOL if ours[key] != theirs[key]]:
-                raise UserError(
-                    f"{one.name} and {name} are not of one protocol: on {spec['dataset']} they "
-                    f"differ in {', '.join(unequal)}"
-                )
+def _contests(submissions: list[Submission]) -> dict[str, str]:
+    """Cell -> its contest: the dataset, and, where that stands under several protocols, which."""
+    specs = {name: spec for one in submissions for name, spec in one.plan.items()}
+    protocols: dict[str, dict[str, dict]] = {}
+    for spec in specs.values():
+        own = {key: spec[key] for key in _PROTOCOL}
+        protocols.setdefault(spec["dataset"], {})[json.dumps(own, sort_keys=True)] = own
+    found = {}
+    for name, spec in specs.items():
+        others = list(protocols[spec["dataset"]].values())
+        unequal = [key for key in _PROTOCOL if any(spec[key] != one[key] for one in others)]
+        says = [_says(key, spec[key]) for key in unequal]
+        found[name] = ", ".join([spec["dataset"], *says])
+    return found
+
+
+def _says(key: str, value) -> str:
+    if isinstance(value, dict):
+        value = " ".join(f"{k.replace('_', ' ')} {v}" for k, v in value.items())
+    return f"{key.replace('_', ' ')} {value}"
 
 
 def _together(submissions: list[Submission]) -> pd.DataFrame:
-    """One table; an entry that two submissions have is told by its folder."""
+    """One table of contests; an entry that two submissions have is told by its folder."""
     names = [set(one.table["method"]) for one in submissions]
+    contests = _contests(submissions)
     tables = []
     for one, own in zip(submissions, names, strict=True):
         twice = {entry for entry in own if sum(entry in other for other in names) > 1}
         labels = [f"{e}, {one.name}" if e in twice else e for e in one.table["method"]]
-        tables.append(one.table.assign(method=labels))
+        where = [contests[cell] for cell in one.table["cell"]]
+        tables.append(one.table.assign(method=labels, dataset=where))
     return pd.concat(tables, ignore_index=True)
 
 

@@ -23,7 +23,7 @@ from ebmark.quadrature import Grid, exact_samples, normalise
 from ebmark.samplers import Langevin
 from ebmark.statistics import final, metric_of, middle_seed
 
-_CHAINS, _STEPS = 1_000, 400
+_CHAINS, _STEPS = 1_000, 300
 _FINEST = 4  # steps of h / 4 make one of h
 _LEAST = 2_000  # Langevin steps of a study that asks what they do
 _MOST = 60  # cells that are measured of a study: a second or two each

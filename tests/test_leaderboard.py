@@ -108,8 +108,21 @@ def test_a_submission_that_was_changed_is_refused_with_the_reason(tmp_path, spoi
 
 def test_submissions_of_two_protocols_are_not_ranked_together(tmp_path):
     folders = submit(tmp_path / "a"), submit(tmp_path / "b", num_train=500)
-    with pytest.raises(UserError, match="num_train"):
-        leaderboard(folders, "kl", None)
+    parts, _ = leaderboard(folders, "kl", None)
+    titles = [title for title, _, rows in parts if len(rows) == 3]
+    assert titles == ["half_moons, num train 10000", "half_moons, num train 500"]
+    for letter, (_, _, rows) in zip("ab", parts, strict=False):
+        assert {row[0] for row in rows} == {f"{m}, {letter}" for m in ("cd", "nce", "mle")}
+
+
+def test_a_folder_that_is_no_submission_is_refused_and_the_others_are_ranked(tmp_path):
+    good, bad = submit(tmp_path / "a"), submit(tmp_path / "b")
+    (bad / "plan.json").unlink()
+    parts, notes = leaderboard((bad, good), "kl", None)
+    assert [row[0] for row in parts[0][2]] == ["nce", "cd", "mle"]
+    assert any(note.startswith("Refused: ") and "plan.json" in note for note in notes)
+    with pytest.raises(UserError, match=r"plan\.json"):
+        leaderboard((bad,), "kl", None)
 
 
 def test_the_command_prints_and_refuses_in_one_line(tmp_path, monkeypatch, capsys):

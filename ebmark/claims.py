@@ -12,7 +12,6 @@ import errno
 import fcntl
 import json
 import os
-import secrets
 import shutil
 import socket
 import threading
@@ -22,11 +21,13 @@ from pathlib import Path
 from typing import Any
 
 from ebmark.errors import UserError
+from ebmark.owners import disk_clock, machine, sweep, tag
 
 _BEAT = 10.0  # seconds between two touches
 _PATIENCE = 60.0  # seconds without one after which another machine's claim is free
 _MOMENT = 2.0  # seconds that a new claim waits for those who look at it
 _WIDTH = 400  # bytes of a claim
+_BESIDE = {"claim", "saved", "trials.json"}  # what lies beside a cell that is being made
 _NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP}
 
 
@@ -35,17 +36,9 @@ def is_done(folder: Path, name: str) -> bool:
     return (folder / "cells" / name / "result.json").exists()
 
 
-def machine() -> str:
-    """This machine, from its start on: a number of the kernel's, or its name."""
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    except OSError:
-        return socket.gethostname()
-
-
 def making(folder: Path, name: str) -> Path:
     """Where this process makes a cell, beside its place; nobody else does so there."""
-    return folder / "cells" / f".making-{name}-{machine()[:8]}-{os.getpid()}"
+    return folder / "cells" / f".making-{name}-{tag()}"
 
 
 class Claim:
@@ -158,14 +151,7 @@ def _free(descriptor: int, said: dict[str, Any] | None, lock: int, path) -> bool
 
 def _fresh(descriptor: int, path: Path) -> bool:
     """Whether a claim was touched within the minute, by the clock of the disk that it is on."""
-    probe = path.parent / f".clock-{secrets.token_hex(8)}"
-    try:
-        probe.touch()
-        now = probe.stat().st_mtime
-        probe.unlink()
-    except OSError:  # as where we may only look
-        now = time.time()
-    return abs(now - os.fstat(descriptor).st_mtime) < _PATIENCE
+    return abs(disk_clock(path.parent) - os.fstat(descriptor).st_mtime) < _PATIENCE
 
 
 def _is(descriptor: int, path: Path) -> bool:
@@ -185,6 +171,25 @@ def _said(descriptor: int) -> dict[str, Any]:
         return said if whole and type(said["share"]) is float and 0 <= said["share"] <= 1 else {}
     except (ValueError, TypeError, KeyError, RecursionError):
         return {}
+
+
+def tidy(folder: Path, names: Iterable[str]) -> None:
+    """Remove what was left of cells that are done, by workers killed in the moment between.
+
+    Cells that are not done keep their checkpoints, and dead holders' claims, which bind nobody.
+    """
+    cells, names = folder / "cells", set(names)
+    with contextlib.suppress(OSError):
+        for path in list(cells.iterdir()):
+            name, _, kind = path.name.partition(".")
+            if name in names and kind in _BESIDE and is_done(folder, name):
+                if kind == "claim":
+                    with contextlib.suppress(UserError), claimed(folder, name):
+                        pass  # it is gone, unless somebody holds it
+                else:
+                    _unlink(path)
+    sweep(folder)
+    sweep(cells)
 
 
 def _sweep(folder: Path, name: str) -> None:

@@ -20,7 +20,7 @@ import numpy as np
 import ebmark
 from ebmark import plugins, table
 from ebmark.catalogue import about
-from ebmark.claims import is_done
+from ebmark.claims import is_done, tidy
 from ebmark.engines import Engine, EngineLost, stop_file
 from ebmark.errors import UserError
 from ebmark.files import atomic_path, write_whole
@@ -100,11 +100,15 @@ def run_plan(
     A cell that another run's worker holds is asked for again, until one of the two has done it.
     After so many minutes, or on SIGTERM, the cells that are running are saved and left.
     """
+    tidy(folder, plan)
     for name in plan:
-        (folder / "cells" / f"{name}.error").unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # none is there, or the disk is read-only
+            (folder / "cells" / f"{name}.error").unlink()
     done = {name for name in plan if is_done(folder, name)}
     with _stopping(stop_file(folder), minutes) as stop:
-        return _run(folder, plan, engine, done, stop, plain)
+        ended = _run(folder, plan, engine, done, stop, plain)
+    tidy(folder, plan)
+    return ended
 
 
 @contextlib.contextmanager
@@ -218,8 +222,8 @@ def _take_folder(folder: Path, study: Study, sources: list[Source]) -> None:
         raise UserError(f"{folder}: you may not write there; choose another folder with --out")
     if "study.json" not in content:
         # what a run that was killed at its start leaves; more only where the plan is there
-        others = {name for name in content if not name.startswith((".tmp-", "points-"))}
-        others -= {"plugins"} | (_MADE if "plan.json" in content else set())
+        others = {name for name in content if not name.startswith((".tmp-", "points-", "log-"))}
+        others -= {"plugins", "parsl"} | (_MADE if "plan.json" in content else set())
         if others:
             raise UserError(
                 f"{folder}: holds other files (such as {min(others)}) and no study; "

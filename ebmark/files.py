@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ebmark.errors import UserError, shown
+from ebmark.owners import tag
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _REASONS = {
@@ -82,7 +83,7 @@ def _claim(path: str | Path) -> tuple[Path, Path]:
     if "\0" in str(path):
         raise UserError(f"{shown(path, 100)}: no file can have this name; choose another")
     target = Path(os.path.realpath(path))
-    temporary = target.parent / f".tmp-{secrets.token_hex(8)}{target.suffix}"
+    temporary = target.parent / f".tmp-{tag()}-{secrets.token_hex(8)}{target.suffix}"
     try:
         if target.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))

@@ -7,7 +7,7 @@ import ebmark
 
 ROOT = Path(ebmark.__file__).parent
 
-LOW = {"_activation", "_types", "_trigonometry", "devices", "errors", "files"}
+LOW = {"_activation", "_types", "_trigonometry", "devices", "errors", "files", "owners"}
 MAY_IMPORT = {  # a module, or a folder as a whole, and what of ebmark it may import
     "_types": set(),
     "_activation": set(),
@@ -15,8 +15,9 @@ MAY_IMPORT = {  # a module, or a folder as a whole, and what of ebmark it may im
     "errors": set(),
     "threads": set(),
     "provenance": set(),
-    "claims": {"errors"},
-    "files": {"errors"},
+    "owners": set(),
+    "claims": {"errors", "owners"},
+    "files": {"errors", "owners"},
     "reading": {"errors"},
     "arrays": {"errors", "reading"},
     "stored": {"errors", "reading"},
@@ -42,10 +43,11 @@ MAY_IMPORT = {  # a module, or a folder as a whole, and what of ebmark it may im
     "cell": LOW
     | {"tempered", "methods", "metrics", "model", "provenance", "quadrature", "recipes", "samplers"}
     | {"claims", "sources", "train"},
-    "plugins": {"datasets", "errors", "methods"},
+    "plugins": {"datasets", "errors", "files", "methods"},
     "spaces": set(),
-    "search": {"cell", "errors", "files", "recipes", "spaces", "variants"},
-    "engines": {"cell", "claims", "errors", "files", "plugins", "reading", "search"} | {"threads"},
+    "search": {"cell", "claims", "errors", "files", "recipes", "spaces", "variants"},
+    "engines": {"cell", "claims", "errors", "files", "owners", "plugins", "reading"}
+    | {"search", "threads"},
     "ais": {"_types", "samplers"},
     "checks": {"energies", "methods", "metrics", "quadrature", "sources", "train"},
     "step_bias": {"_types", "arrays", "errors", "model", "quadrature", "samplers", "statistics"},

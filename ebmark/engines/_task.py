@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from ebmark import threads
-from ebmark.claims import claimed, is_done, machine
+from ebmark.claims import claimed, is_done
 from ebmark.errors import UserError
 from ebmark.files import write_whole
+from ebmark.owners import tag
 
 
 class Stopped(Exception):
@@ -32,7 +33,7 @@ class EngineLost(Exception):
 
 def stop_file(folder: Path) -> Path:
     """The file that tells this process's tasks to stop, wherever they run."""
-    return folder.resolve() / "cells" / f".stop-{machine()[:8]}-{os.getpid()}"
+    return folder.resolve() / "cells" / f".stop-{tag()}"
 
 
 def as_task(folder: Path, name: str, spec: dict) -> str:

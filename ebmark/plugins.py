@@ -8,7 +8,6 @@ serves. No file is ever run that was not named by the person who runs the comman
 
 import hashlib
 import importlib.util
-import shutil
 import sys
 import traceback
 from pathlib import Path
@@ -16,6 +15,7 @@ from types import ModuleType
 
 from ebmark.datasets import DATASETS, AbstractDataset
 from ebmark.errors import UserError
+from ebmark.files import make_folder, write_whole
 from ebmark.methods import METHODS, Recipe
 
 _KINDS = {"METHODS": (METHODS, Recipe), "DATASETS": (DATASETS, AbstractDataset)}
@@ -64,8 +64,8 @@ def keep(paths: tuple[Path, ...], folder: Path) -> None:
     if len({path.name for path in paths}) < len(paths):
         raise UserError(f"two plugins have the same file name: {', '.join(map(str, paths))}")
     for path in paths:
-        (folder / "plugins").mkdir(exist_ok=True)
-        shutil.copyfile(path, folder / "plugins" / path.name)
+        make_folder(folder / "plugins")
+        write_whole(folder / "plugins" / path.name, path.read_bytes())
 
 
 def origin(*names: str) -> dict[str, str]:

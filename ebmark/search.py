@@ -12,8 +12,9 @@ from scipy.stats import qmc
 
 from ebmark import recipes
 from ebmark.cell import final_quality
+from ebmark.claims import making
 from ebmark.errors import UserError
-from ebmark.files import write_whole
+from ebmark.files import make_folder, write_whole
 from ebmark.spaces import Range, Space
 from ebmark.variants import merged
 
@@ -39,11 +40,11 @@ def run_search(folder: Path, name: str, spec: dict, progress: Callable[[str, flo
         values = [_plain(value) for value in values]
         trials.append({"point": point, "changes": changes, "values": values})
         write_whole(journal, json.dumps(trials))
-    making = folder / "cells" / f".making-{name}-{os.getpid()}"
-    making.mkdir(parents=True, exist_ok=True)
+    made = making(folder, name)
+    make_folder(made)
     result = {"status": "done", "reason": "", "trials": trials}
-    write_whole(making / "result.json", json.dumps(result, indent=1))
-    os.replace(making, folder / "cells" / name)
+    write_whole(made / "result.json", json.dumps(result, indent=1))
+    os.replace(made, folder / "cells" / name)
     journal.unlink()
 
 

@@ -7,8 +7,6 @@ import json
 import math
 import os
 import queue
-import signal
-import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future
@@ -21,7 +19,7 @@ import ebmark
 from ebmark import plugins, table
 from ebmark.catalogue import about
 from ebmark.claims import is_done, tidy
-from ebmark.engines import Engine, EngineLost, stop_file
+from ebmark.engines import Engine, EngineLost
 from ebmark.errors import UserError
 from ebmark.files import atomic_path, write_whole
 from ebmark.floors import floors
@@ -30,6 +28,7 @@ from ebmark.progress import Progress
 from ebmark.provenance import device, source_hash, versions
 from ebmark.recipes import RECIPES
 from ebmark.sources import Law, Own, Source, load_source
+from ebmark.stopping import Stop, stopping
 from ebmark.stored import read_result
 from ebmark.study import Study, axes, cell_name, cell_specs, validated
 
@@ -105,33 +104,14 @@ def run_plan(
         with contextlib.suppress(OSError):  # none is there, or the disk is read-only
             (folder / "cells" / f"{name}.error").unlink()
     done = {name for name in plan if is_done(folder, name)}
-    with _stopping(stop_file(folder), minutes) as stop:
+    with stopping(folder, minutes) as stop:
         ended = _run(folder, plan, engine, done, stop, plain)
     tidy(folder, plan)
     return ended
 
 
-@contextlib.contextmanager
-def _stopping(stop: Path, minutes: float | None) -> Iterator[Path]:
-    """The file that makes the workers stop appears after so many minutes, or on SIGTERM."""
-    stop.unlink(missing_ok=True)
-    timer = threading.Timer(60 * (minutes or 0), stop.touch)
-    timer.daemon = True
-    if minutes is not None:
-        timer.start()
-    ours = threading.current_thread() is threading.main_thread()
-    before = signal.signal(signal.SIGTERM, lambda *_: stop.touch()) if ours else None
-    try:
-        yield stop
-    finally:
-        timer.cancel()
-        if ours:
-            signal.signal(signal.SIGTERM, before)
-        stop.unlink(missing_ok=True)
-
-
 def _run(
-    folder: Path, plan: dict[str, dict], engine: Engine, done: set[str], stop: Path, plain: bool
+    folder: Path, plan: dict[str, dict], engine: Engine, done: set[str], stop: Stop, plain: bool
 ) -> Outcome:
     failed: dict[str, str] = {}
     left: set[str] = set()
@@ -159,13 +139,13 @@ def _run(
             progress.show(done)
             if held and time.monotonic() - asked > _AGAIN:
                 todo, held, asked = held, [], time.monotonic()
-            told = min(told, time.monotonic()) if stop.exists() else math.inf
-            if time.monotonic() - told > _GRACE:  # a long breath of some cell's: it is cut off
-                break
+            told = min(told, time.monotonic()) if stop.asked else math.inf
+            if time.monotonic() - told > (_GRACE if stop.heard else 0):  # a cell's long breath
+                break  # it is cut off
     finally:
         progress.close()
         engine.close()
-    stopped = stop.exists() and len(done) + len(failed) < len(plan)
+    stopped = stop.asked and len(done) + len(failed) < len(plan)
     return Outcome(len(plan), len(done), failed, stopped)
 
 

@@ -61,6 +61,7 @@ MAY_IMPORT = {  # a module, or a folder as a whole, and what of ebmark it may im
     "listing": set(),
     "catalogue": {"files", "listing", "datasets", "methods", "rivals", "samplers", "studies"},
     "progress": {"claims"},
+    "stopping": {"engines"},
     "status": {"claims", "errors", "reading", "stored"},
     # what reads the results folder knows nothing of models
     "diagnostics": set(),

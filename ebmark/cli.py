@@ -137,9 +137,10 @@ def log(
         out: where the logger writes; FOLDER/log-TO if not given.
         follow: go on until all cells of the study are done and logged.
     """
+    from ebmark.files import inside
     from ebmark.loggers import log_to
 
-    return log_to(to, folder, out or folder / f"log-{to}", follow=follow)
+    return log_to(to, folder, out or inside(folder, f"log-{to}"), follow=follow)
 
 
 def status(folder: Positional[Path], /, watch: bool = False) -> int:

@@ -5,21 +5,42 @@ import math
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+import pydantic
 from scipy.stats import qmc
+from typing_extensions import TypedDict
 
 from ebmark import recipes
 from ebmark.cell import final_quality
 from ebmark.claims import making
 from ebmark.errors import UserError
 from ebmark.files import make_folder, write_whole
+from ebmark.reading import read_json
 from ebmark.spaces import Range, Space
 from ebmark.variants import merged
 
 _WORST = 1e300  # what the search is told of a recipe that diverges: any other is better
 Point = dict[str, float]  # a field of the recipe -> its value
+
+
+class Trial(TypedDict):
+    """What was tried, and what came of it on each seed; None where it diverged."""
+
+    point: dict[str, int | pydantic.FiniteFloat]
+    changes: dict[str, pydantic.JsonValue]
+    values: Annotated[list[pydantic.FiniteFloat | None], pydantic.Field(min_length=1)]
+
+
+class Ended(TypedDict):
+    """`result.json` of a search."""
+
+    __pydantic_config__ = pydantic.ConfigDict(extra="allow")
+    trials: Annotated[list[Trial], pydantic.Field(min_length=1)]
+
+
+_TRIALS, _ENDED = pydantic.TypeAdapter(list[Trial]), pydantic.TypeAdapter(Ended)
 
 
 def run_search(folder: Path, name: str, spec: dict, progress: Callable[[str, float], None]) -> None:
@@ -29,7 +50,7 @@ def run_search(folder: Path, name: str, spec: dict, progress: Callable[[str, flo
     so that a search that was killed goes on, and ends as if it had not been.
     """
     search, journal = spec["search"], folder / "cells" / f"{name}.trials.json"
-    trials = json.loads(journal.read_text()) if journal.exists() else []
+    trials = _read(journal, _TRIALS, f"remove {journal}") or []
     while len(trials) < search["trials"]:
         point, values = propose(spec, trials), []
         changes = as_changes(point if trials else _given(point, spec))
@@ -55,6 +76,20 @@ def trial_spec(spec: dict, changes: dict[str, Any], seed: int) -> dict:
     updates = max(1, round(spec["search"]["evaluations"] / cost))
     training = recipes.as_dict(recipe) | {"updates": updates}
     return spec | {"training": training, "seed": seed, "snapshots": 1}
+
+
+def read_search(folder: Path, name: str) -> list[Trial] | None:
+    """The trials of a search that has ended; None if it has not. Raises UserError if damaged."""
+    place = folder / "cells" / name
+    ended = _read(place / "result.json", _ENDED, f"remove the folder {place}")
+    return None if ended is None else ended["trials"]
+
+
+def _read(path: Path, wanted: pydantic.TypeAdapter, mend: str):
+    try:
+        return read_json(path, wanted, f"{mend} and give the command again")
+    except FileNotFoundError:
+        return None
 
 
 def score(trial: dict[str, Any]) -> float:

@@ -13,10 +13,10 @@ from ebmark import plugins, tuned
 from ebmark.driver import run_plan
 from ebmark.engines import Engine
 from ebmark.errors import UserError
-from ebmark.files import atomic_path, write_whole
+from ebmark.files import atomic_path, refuse_links_out, write_whole
 from ebmark.points import Points
 from ebmark.provenance import device
-from ebmark.search import score, trial_spec
+from ebmark.search import read_search, score, trial_spec
 from ebmark.sources import Law, Own, Source
 from ebmark.spaces import Range, space_of
 from ebmark.statistics import ROLES
@@ -110,10 +110,9 @@ def _found(folder: Path, plan: dict[str, dict], command: str) -> dict[str, dict[
     """The best recipe of each search that ended, and all that made it."""
     tuned_recipes: dict[str, dict[str, Any]] = {}
     for name, spec in plan.items():
-        path = folder / "cells" / name / "result.json"
-        if not path.exists():
+        trials = read_search(folder, name)
+        if trials is None:
             continue
-        trials = json.loads(path.read_text())["trials"]
         first = min(trials, key=score)
         if not math.isfinite(score(first)):
             continue
@@ -144,6 +143,7 @@ def _take_folder(folder: Path) -> None:
     """Make the folder ours. Raises UserError if it holds something else."""
     try:
         (folder / "cells").mkdir(parents=True, exist_ok=True)
+        refuse_links_out(folder)
         content = {path.name for path in folder.iterdir()} - {"cells"}
     except OSError as error:
         why = error.strerror or "it cannot be made"

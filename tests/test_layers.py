@@ -45,7 +45,7 @@ MAY_IMPORT = {  # a module, or a folder as a whole, and what of ebmark it may im
     | {"claims", "sources", "train"},
     "plugins": {"datasets", "errors", "files", "methods"},
     "spaces": set(),
-    "search": {"cell", "claims", "errors", "files", "recipes", "spaces", "variants"},
+    "search": {"cell", "claims", "errors", "files", "reading", "recipes", "spaces", "variants"},
     "engines": {"cell", "claims", "errors", "files", "owners", "plugins", "reading"}
     | {"search", "threads"},
     "ais": {"_types", "samplers"},
@@ -70,7 +70,7 @@ MAY_IMPORT = {  # a module, or a folder as a whole, and what of ebmark it may im
     "sweeps": {"statistics"},
     "figures": {"statistics", "sweeps"},
     "report": {"errors", "figures", "files", "statistics", "sweeps", "table"},
-    "loggers": {"errors", "table"},
+    "loggers": {"errors", "stored", "table"},
     "publish": {"errors", "files", "report", "stored", "table"},
     "summary": {"statistics", "table"},
 }

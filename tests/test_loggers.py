@@ -15,6 +15,13 @@ from ebmark.loggers import LOGGERS, log_study, logger
 
 SPEC = {
     "dataset": "half_moons",
+    "law": "1",
+    "points": None,
+    "num_train": 10,
+    "num_samples": 10,
+    "transport_points": 10,
+    "langevin": {"steps": 10, "step_size": 0.1},
+    "energy": {},
     "method": "nce",
     "recipe": "default",
     "training": {"learning_rate": 0.003, "method": {"noise": "gaussian", "width": None}},
@@ -27,10 +34,15 @@ def folder(tmp_path):
     place = tmp_path / "study"
     place.mkdir()
     (place / "study.json").write_text(json.dumps({"name": "toy"}))
-    plan = {name: SPEC | {"seed": seed} for seed, name in enumerate(("aa", "bb", "cc"))}
+    plan = {
+        name: SPEC | {"seed": seed}
+        for seed, name in enumerate(("aaaaaaaaaaaaaaaa", "bbbbbbbbbbbbbbbb", "cccccccccccccccc"))
+    }
     (place / "plan.json").write_text(json.dumps(plan))
-    finish(place, "aa", "done", [[100, "kl", 0.5], [200, "kl", 0.25], [200, "w1", "inf"]])
-    finish(place, "bb", "diverged", [[200, "kl", None]], "the loss was not finite")
+    finish(
+        place, "aaaaaaaaaaaaaaaa", "done", [[100, "kl", 0.5], [200, "kl", 0.25], [200, "w1", "inf"]]
+    )
+    finish(place, "bbbbbbbbbbbbbbbb", "diverged", [[200, "kl", None]], "the loss was not finite")
     return place
 
 
@@ -38,7 +50,8 @@ def finish(place, name, status, rows, reason=""):
     cell = place / "cells" / name
     cell.mkdir(parents=True)
     np.savez(cell / "samples.npz", losses=np.repeat([3.0, 1.0], 100).astype(np.float32))
-    result = {"status": status, "reason": reason, "rows": rows}
+    made = {"ebmark": "0", "versions": {"jax": "0"}, "source": "0", "device": "cpu"}
+    result = {"status": status, "reason": reason, "rows": rows} | made
     (cell / "result.json").write_text(json.dumps(result))
 
 
@@ -66,23 +79,36 @@ def test_tensorboard_holds_the_numbers_of_the_cells(folder, tmp_path):
     writer = logger("tensorboard", tmp_path / "tb", "toy")
     assert log_study(folder, writer) == 2
     found, words = by_tensorboardx(tmp_path / "tb")
-    assert found["aa", "kl", 100] == 0.5 and found["aa", "kl", 200] == 0.25
-    assert found["aa", "w1", 200] == math.inf and math.isnan(found["bb", "kl", 200])
-    assert found["aa", "last/kl", 0] == 0.25
+    assert (
+        found["aaaaaaaaaaaaaaaa", "kl", 100] == 0.5 and found["aaaaaaaaaaaaaaaa", "kl", 200] == 0.25
+    )
+    assert found["aaaaaaaaaaaaaaaa", "w1", 200] == math.inf and math.isnan(
+        found["bbbbbbbbbbbbbbbb", "kl", 200]
+    )
+    assert found["aaaaaaaaaaaaaaaa", "last/kl", 0] == 0.25
     losses = {
-        step: value for (cell, tag, step), value in found.items() if (cell, tag) == ("aa", "loss")
+        step: value
+        for (cell, tag, step), value in found.items()
+        if (cell, tag) == ("aaaaaaaaaaaaaaaa", "loss")
     }
     assert len(losses) == 100 and losses[2] == 3.0 and losses[200] == 1.0
-    assert b"training.learning_rate" in words["aa"] and b"gaussian" in words["aa"]
-    assert b"the loss was not finite" in words["bb"]
+    assert (
+        b"training.learning_rate" in words["aaaaaaaaaaaaaaaa"]
+        and b"gaussian" in words["aaaaaaaaaaaaaaaa"]
+    )
+    assert b"the loss was not finite" in words["bbbbbbbbbbbbbbbb"]
 
 
 def test_a_cell_is_logged_once_and_a_new_one_when_it_is_done(folder, tmp_path):
     writer = logger("tensorboard", tmp_path / "tb", "toy")
     assert [log_study(folder, writer) for _ in range(2)] == [2, 0]
-    finish(folder, "cc", "done", [[200, "kl", 0.1]])
+    finish(folder, "cccccccccccccccc", "done", [[200, "kl", 0.1]])
     assert log_study(folder, logger("tensorboard", tmp_path / "tb", "toy"), follow=True) == 1
-    assert {path.name for path in (tmp_path / "tb").iterdir()} == {"aa", "bb", "cc"}
+    assert {path.name for path in (tmp_path / "tb").iterdir()} == {
+        "aaaaaaaaaaaaaaaa",
+        "bbbbbbbbbbbbbbbb",
+        "cccccccccccccccc",
+    }
 
 
 def test_mistakes_are_told(folder, tmp_path, monkeypatch):
@@ -91,9 +117,25 @@ def test_mistakes_are_told(folder, tmp_path, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(UserError, match=r"pip install \"ebmark\[wandb\]\""):
         logger("wandb", tmp_path / "wandb", "toy")
-    (folder / "cells" / "aa" / "result.json").write_text("{")
+    (folder / "cells" / "aaaaaaaaaaaaaaaa" / "result.json").write_text("{")
     with pytest.raises(UserError, match="damaged"):
         log_study(folder, None)
+
+
+@pytest.mark.parametrize("name", ["../../up", "/tmp/up", "up"])
+def test_a_strangers_names_lead_nowhere(folder, tmp_path, name):
+    plan = json.loads((folder / "plan.json").read_text())
+    (folder / "plan.json").write_text(json.dumps({name: plan["a" * 16]}))
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(UserError, match="plan.json: damaged"):
+        log_study(folder, None)
+    (folder / "log-tensorboard").symlink_to(tmp_path)
+    ended = subprocess.run(
+        [sys.executable, "-m", "ebmark", "log", folder], capture_output=True, text=True
+    )
+    assert ended.returncode == 2 and "leads out of its folder" in ended.stderr
+    (folder / "log-tensorboard").unlink()
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 READERS = {
@@ -102,11 +144,11 @@ from mlflow import MlflowClient
 client = MlflowClient(tracking_uri=sys.argv[1])
 experiment = client.get_experiment_by_name("toy").experiment_id
 runs = {run.data.tags["ebmark.cell"]: run for run in client.search_runs([experiment])}
-history = client.get_metric_history(runs["aa"].info.run_id, "kl")
+history = client.get_metric_history(runs["aaaaaaaaaaaaaaaa"].info.run_id, "kl")
 print(json.dumps({"kl": {m.step: m.value for m in history}, "cells": sorted(runs),
-    "losses": len(client.get_metric_history(runs["aa"].info.run_id, "loss")),
-    "learning_rate": runs["aa"].data.params["training.learning_rate"],
-    "outcome": runs["bb"].data.tags["ebmark.outcome"]}))
+    "losses": len(client.get_metric_history(runs["aaaaaaaaaaaaaaaa"].info.run_id, "loss")),
+    "learning_rate": runs["aaaaaaaaaaaaaaaa"].data.params["training.learning_rate"],
+    "outcome": runs["bbbbbbbbbbbbbbbb"].data.tags["ebmark.outcome"]}))
 """,
     "wandb": """
 import glob
@@ -137,14 +179,14 @@ for path in sorted(glob.glob(sys.argv[1] + "/wandb/offline-run-*/*.wandb")):
         step = record.history.step.num
         for item in record.history.item:
             name = item.key or item.nested_key[0]
-            if cell == "aa" and name == "kl":
+            if cell == "aaaaaaaaaaaaaaaa" and name == "kl":
                 found["kl"][step] = json.loads(item.value_json)
-            found["losses"] += cell == "aa" and name == "loss"
+            found["losses"] += cell == "aaaaaaaaaaaaaaaa" and name == "loss"
         for item in record.run.config.update:
             if item.key == "training.learning_rate":
                 found["learning_rate"] = item.value_json
         for item in record.summary.update:
-            if (item.key or item.nested_key[0]) == "outcome" and cell == "bb":
+            if (item.key or item.nested_key[0]) == "outcome" and cell == "bbbbbbbbbbbbbbbb":
                 found["outcome"] = json.loads(item.value_json)
 print(json.dumps(found))
 """,
@@ -169,7 +211,10 @@ def test_the_viewers_own_reader_finds_what_the_cells_say(folder, tmp_path, name)
     read = subprocess.run(reader, capture_output=True, text=True, env=environment)
     assert read.returncode == 0, read.stderr
     found = json.loads(read.stdout)
-    assert found["kl"] == {"100": 0.5, "200": 0.25} and found["cells"] == ["aa", "bb"]
+    assert found["kl"] == {"100": 0.5, "200": 0.25} and found["cells"] == [
+        "aaaaaaaaaaaaaaaa",
+        "bbbbbbbbbbbbbbbb",
+    ]
     assert found["losses"] == 100 and float(found["learning_rate"]) == 0.003
     assert found["outcome"] == "diverged: the loss was not finite"
 

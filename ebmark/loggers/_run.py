@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ebmark import table
-from ebmark.errors import UserError
+from ebmark.stored import read_plan, read_result
 
 _LOSSES = 100  # points of the loss curve: each is the mean of the updates since the last
 
@@ -33,22 +33,14 @@ class Run(NamedTuple):
 
 def finished(folder: Path, seen: Set[str] = frozenset()) -> Iterator[Run]:
     """The study's cells that are done and not `seen`, in the plan's order."""
-    plan = json.loads((folder / "plan.json").read_text())
-    for name, spec in plan.items():
-        path = folder / "cells" / name / "result.json"
-        if name in seen or not path.exists():
+    for name, spec in read_plan(folder).items():
+        result = None if name in seen else read_result(folder, name)
+        if result is None:
             continue
-        try:
-            result = json.loads(path.read_text())
-            metrics: dict[int, dict[str, float]] = {}
-            for step, metric, value in result["rows"]:
-                number = float("nan") if value is None else float(value)
-                metrics.setdefault(int(step), {})[metric] = number
-            outcome = ": ".join(word for word in (result["status"], result["reason"]) if word)
-        except (ValueError, KeyError, TypeError):
-            raise UserError(
-                f"{path}: damaged; remove the folder {path.parent} and run the study again"
-            ) from None
+        metrics: dict[int, dict[str, float]] = {}
+        for step, metric, value in result["rows"]:
+            metrics.setdefault(step, {})[metric] = float("nan" if value is None else value)
+        outcome = ": ".join(word for word in (result["status"], result["reason"]) if word)
         title = f"{spec['method']} on {spec['dataset']}, seed {spec['seed']}"
         losses = _thinned(table.load_arrays(folder, name).get("losses", np.zeros(0)))
         yield Run(name, title, _flat(spec), metrics, losses, outcome)

@@ -1,11 +1,11 @@
 """`ebmark log`: the finished cells that a logger does not have yet; again, as they finish."""
 
-import json
 import time
 from pathlib import Path
 
 from ebmark import table
 from ebmark.loggers._run import finished
+from ebmark.stored import read_plan
 
 _EVERY = 5.0  # seconds between two looks at a study that is still running
 
@@ -14,7 +14,7 @@ def log_study(folder: Path, writer, *, follow: bool = False) -> int:
     """Log what is finished, with `follow` until the whole plan is; how many cells were new."""
     new, seen = 0, set()
     table.load_study(folder)
-    planned = set(json.loads((folder / "plan.json").read_text()))
+    planned = set(read_plan(folder))
     while True:
         for run in finished(folder, seen):
             if not writer.has(run.cell):

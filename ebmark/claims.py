@@ -14,6 +14,7 @@ import json
 import os
 import shutil
 import socket
+import stat
 import threading
 import time
 from collections.abc import Iterable, Iterator
@@ -28,6 +29,7 @@ _PATIENCE = 60.0  # seconds without one after which another machine's claim is f
 _MOMENT = 2.0  # seconds that a new claim waits for those who look at it
 _WIDTH = 400  # bytes of a claim
 _BESIDE = {"claim", "saved", "trials.json"}  # what lies beside a cell that is being made
+_PLAIN = os.O_NONBLOCK | os.O_NOFOLLOW  # a stranger's pipe or link neither holds nor leads us
 _NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP}
 
 
@@ -101,9 +103,10 @@ def running(folder: Path, names: Iterable[str]) -> list[dict[str, Any]]:
     found = []
     for name in names:
         try:
-            with open(folder / "cells" / f"{name}.claim", "rb") as file:
+            path = folder / "cells" / f"{name}.claim"
+            with open(os.open(path, os.O_RDONLY | _PLAIN), "rb") as file:
                 said = _said(file.fileno())
-                if said and not _free(file.fileno(), said, fcntl.LOCK_SH, file.name):
+                if said and not _free(file.fileno(), said, fcntl.LOCK_SH, path):
                     found.append({"name": name} | said)
         except OSError:
             continue
@@ -112,7 +115,7 @@ def running(folder: Path, names: Iterable[str]) -> list[dict[str, Any]]:
 
 def _taken(path: Path) -> tuple[int | None, bool]:
     """The claim's file, locked and ours, and whether it is new; None if it is somebody else's."""
-    flags = os.O_RDWR | os.O_CREAT
+    flags = os.O_RDWR | os.O_CREAT | _PLAIN
     try:
         try:
             descriptor, new = os.open(path, flags | os.O_EXCL, 0o644), True  # atomic on any disk
@@ -120,6 +123,9 @@ def _taken(path: Path) -> tuple[int | None, bool]:
             descriptor, new = os.open(path, flags, 0o644), False
     except OSError as error:
         raise UserError(f"{path}: cannot be written ({error.strerror})") from None
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise UserError(f"{path}: cannot be written (it is no file; remove it)")
     said = None if new else _said(descriptor)
     deadline = time.monotonic() + _MOMENT
     while not (free := _free(descriptor, said, fcntl.LOCK_EX, path)) and new:

@@ -21,7 +21,7 @@ from ebmark.catalogue import about
 from ebmark.claims import is_done, tidy
 from ebmark.engines import Engine, EngineLost
 from ebmark.errors import UserError
-from ebmark.files import atomic_path, write_whole
+from ebmark.files import atomic_path, refuse_links_out, write_whole
 from ebmark.floors import floors
 from ebmark.points import Points
 from ebmark.progress import Progress
@@ -194,6 +194,7 @@ def _take_folder(folder: Path, study: Study, sources: list[Source]) -> None:
     """Make the folder ours. Raises UserError if it is another study's, or nobody's we know."""
     try:
         (folder / "cells").mkdir(parents=True, exist_ok=True)
+        refuse_links_out(folder)
         content = {path.name for path in folder.iterdir()} - {"cells", "figures"}
     except OSError as error:
         why = error.strerror or "it cannot be made"

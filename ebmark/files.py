@@ -70,6 +70,15 @@ def inside(folder: Path, name: str) -> Path:
     return path
 
 
+def refuse_links_out(folder: Path) -> None:
+    """Raise UserError where what a run would write in a study's folder, a link leads elsewhere."""
+    for part in (".", "cells", "plugins"):
+        with contextlib.suppress(FileNotFoundError), os.scandir(inside(folder, part)) as entries:
+            for entry in entries:
+                if entry.is_symlink():
+                    inside(folder, os.path.join(part, entry.name))
+
+
 def make_folder(path: Path) -> None:
     """Make the folder, if it is not there. Raises `UserError` where it cannot be made."""
     try:

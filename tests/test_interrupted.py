@@ -189,6 +189,23 @@ def test_what_a_dead_holder_left_is_swept_away_and_what_a_live_one_makes_is_not(
         assert live.exists() and not dead.exists()
 
 
+@pytest.mark.parametrize("kind", ["a pipe", "a link", "a folder"])
+def test_what_is_no_file_holds_nobody_up_and_leads_nowhere(cells, kind):
+    """A stranger's folder: to look at it costs nothing, to run in it changes nothing elsewhere."""
+    path, mine = cells / "cells" / "mine.claim", cells / "precious"
+    mine.write_text("x" * 999)
+    {
+        "a pipe": lambda: os.mkfifo(path),
+        "a link": lambda: path.symlink_to(mine),
+        "a folder": lambda: path.mkdir(),
+    }[kind]()
+    assert not running(cells, ["mine"])
+    with pytest.raises(UserError, match="mine.claim: cannot be written"):
+        with claimed(cells, "mine"):
+            pass
+    assert mine.read_text() == "x" * 999
+
+
 # --- folders --------------------------------------------------------------------------------------
 
 
@@ -223,6 +240,19 @@ def test_a_run_killed_at_its_start_does_not_lose_its_folder(tmp_path, left, take
     else:
         with pytest.raises(UserError, match=f"holds other files .such as {left[0]}"):
             _take_folder(tmp_path, Study(), [])
+
+
+@pytest.mark.parametrize(
+    "link", ["plan.json", "study.json", "cells", "cells/1.saved", "plugins", "plugins/mine.py"]
+)
+def test_no_run_writes_through_a_strangers_link(tmp_path, tmp_path_factory, link):
+    elsewhere = tmp_path_factory.mktemp("mine") / "precious"
+    elsewhere.mkdir() if "." not in link else elsewhere.write_text("mine")
+    (tmp_path / link).parent.mkdir(exist_ok=True)
+    (tmp_path / link).symlink_to(elsewhere)
+    with pytest.raises(UserError, match="leads out of its folder; remove it"):
+        prepare(Study(seeds=1), tmp_path, None, "", "ebmark run")
+    assert elsewhere.read_text() == "mine" if "." in link else not list(elsewhere.iterdir())
 
 
 def test_a_strangers_plugin_is_not_run(tmp_path):

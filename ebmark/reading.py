@@ -33,7 +33,7 @@ def read_bytes(path: Path, most: int = MOST) -> bytes:
             if status.st_size > most:
                 size = f"{status.st_size:,} bytes, and at most {most:,} are read"
                 raise UserError(f"{shown(path, 200)}: is too large ({size})")
-            return file.read(most)
+            return file.read(status.st_size)  # what is asked for is allocated
     except (FileNotFoundError, NotADirectoryError):
         raise FileNotFoundError(path) from None
     except OSError as error:

@@ -1,8 +1,9 @@
 """Files from strangers: each gives a value or one line, whatever is in it, and costs little.
 
 Every reader gets valid files that are mutated: bits flipped, cut short, spliced, and, where it
-is JSON, values, keys and parts of the document replaced by what was meant to hurt. EBMARK_FUZZ is
-the number of inputs for each of the readers (`./dev test --full`: 10,000).
+is JSON, values, keys and parts of the document replaced by what was meant to hurt. Each reader
+gets five times EBMARK_FUZZ inputs (`./dev test --full`: 10,000); with --hypothesis-show-statistics
+they are counted.
 """
 
 import contextlib
@@ -21,11 +22,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from results_folder import build
 
-from ebmark import table
+from ebmark import table, tuned
 from ebmark.arrays import read_array
+from ebmark.claims import claimed, running
+from ebmark.engines._sites import load_site
 from ebmark.errors import UserError
+from ebmark.model import load_model
 from ebmark.points import read_points
-from ebmark.stored import read_result
+from ebmark.search import read_search
+from ebmark.serial import load_tree, read_header, save_tree
+from ebmark.stored import read_plan, read_result
 from ebmark.study import read_study
 
 LONG = int(os.environ.get("EBMARK_FUZZ", "0"))
@@ -215,6 +221,10 @@ def as_json(document) -> bytes:
     return json.dumps(document).encode()
 
 
+def edited_json(document, edits) -> bytes:
+    return as_json(edited(document, edits))
+
+
 # --- the folder of a study ------------------------------------------------------------------------
 
 
@@ -224,7 +234,7 @@ def test_the_description_of_a_study(folder, tmp_path_factory, edits, cuts, raw):
     original = (folder / "study.json").read_bytes()
     place = tmp_path_factory.getbasetemp() / "described"
     place.mkdir(exist_ok=True)
-    changed = cut(original, cuts) if raw else as_json(edited(json.loads(original), edits))
+    changed = cut(original, cuts) if raw else edited_json(json.loads(original), edits)
     (place / "study.json").write_bytes(changed)
     study = value_or_line(lambda: table.load_study(place))
     if study is not None:  # then nothing in it leads out of the folder, or breaks a line
@@ -241,11 +251,74 @@ def test_the_result_of_a_cell(folder, tmp_path_factory, edits, cuts, raw):
     original = (folder / "cells" / name / "result.json").read_bytes()
     place = tmp_path_factory.getbasetemp() / "result"
     (place / "cells" / name).mkdir(parents=True, exist_ok=True)
-    changed = cut(original, cuts) if raw else as_json(edited(json.loads(original), edits))
+    changed = cut(original, cuts) if raw else edited_json(json.loads(original), edits)
     (place / "cells" / name / "result.json").write_bytes(changed)
     if value_or_line(lambda: read_result(place, name)) is not None:
         rows = table.collect(place, {name: cells[name]})
         assert set(rows["status"]) <= {"done", "diverged"}
+
+
+SPEC = {
+    "dataset": "half_moons",
+    "method": "nce",
+    "recipe": "default",
+    "seed": 0,
+    "law": "1f",
+    "points": None,
+    "num_train": 300,
+    "num_samples": 60,
+    "transport_points": 50,
+    "langevin": {"steps": 40, "step_size": 0.001},
+    "energy": {"num_features": 3, "bandwidth": 1.0, "width": 4, "depth": 1, "tau": 1.0},
+    "training": {"updates": 30, "learning_rate": 0.003, "method": {"noise": "gaussian"}},
+    "axes": {"num_train": 300},
+}
+
+
+@fuzz()
+@given(EDITS, CUTS, st.booleans())
+def test_the_plan_of_a_study(tmp_path_factory, edits, cuts, raw):
+    plan = {"0123456789abcdef": SPEC, "f" * 16: SPEC | {"points": f"points-{'0' * 16}.npy"}}
+    place = tmp_path_factory.getbasetemp() / "planned"
+    place.mkdir(exist_ok=True)
+    (place / "plan.json").write_bytes(cut(as_json(plan), cuts) if raw else edited_json(plan, edits))
+    plan = value_or_line(lambda: read_plan(place))
+    for name, spec in (plan or {}).items():
+        assert len(name) == 16 and int(name, 16) >= 0
+        assert spec["points"] is None or os.path.basename(spec["points"]) == spec["points"]
+
+
+@fuzz()
+@given(EDITS, CUTS, st.booleans())
+def test_the_trials_of_a_search(tmp_path_factory, edits, cuts, raw):
+    trial = {"point": {"batch": 256, "method.step_size": 0.01}, "values": [0.1, None, 0.3]}
+    result = {"status": "done", "reason": "", "trials": [trial | {"changes": {"batch": 256}}] * 2}
+    place = tmp_path_factory.getbasetemp() / "searched"
+    (place / "cells" / "0").mkdir(parents=True, exist_ok=True)
+    changed = cut(as_json(result), cuts) if raw else edited_json(result, edits)
+    (place / "cells" / "0" / "result.json").write_bytes(changed)
+    for trial in value_or_line(lambda: read_search(place, "0")) or ():
+        assert trial["values"]
+
+
+@fuzz()
+@given(EDITS, CUTS, st.booleans())
+def test_what_a_claim_says(tmp_path_factory, edits, cuts, raw):
+    """Nonsense holds nobody: the claim is free, or another's for as long as it is touched."""
+    said = {"machine": "other", "host": "node7", "pid": 1, "since": 0, "what": "a", "share": 0.5}
+    place = tmp_path_factory.getbasetemp() / "held"
+    (place / "cells").mkdir(parents=True, exist_ok=True)
+    claim = place / "cells" / "mine.claim"
+    claim.write_bytes(cut(as_json(said), cuts) if raw else edited_json(said, edits))
+    for one in running(place, ["mine"]):
+        assert 0 <= one["share"] <= 1 and isinstance(one["host"], str)
+    os.utime(claim, (0, 0))
+
+    def taken():
+        with claimed(place, "mine") as held:
+            assert held is not None
+
+    value_or_line(taken)
 
 
 @fuzz()
@@ -395,3 +468,60 @@ def test_the_points_of_a_person(tmp_path_factory, kind, cuts):
     points = value_or_line(lambda: read_points(place))
     if points is not None:
         assert np.isfinite(points.x).all() and len(points.columns) == points.x.shape[1]
+
+
+SITE = b"""
+like = "slurm"
+walltime = "3:00:00"
+blocks = 2
+nodes = 1
+queue = "main"
+setup = ["module load conda"]
+workers = 8
+accelerators = ["0", "1"]
+affinity = "none"
+lost_after = 20
+"""
+
+
+@fuzz()
+@given(st.integers(0, 10**6), WORDS, CUTS, st.booleans())
+def test_a_site(tmp_path_factory, which, word, cuts, raw):
+    place = tmp_path_factory.getbasetemp() / "site.toml"
+    lines = SITE.splitlines()
+    at = which % len(lines)
+    lines[at] = lines[at].partition(b"=")[0] + b"= " + word
+    place.write_bytes(cut(SITE, cuts) if raw else b"\n".join(lines))
+    site = value_or_line(lambda: load_site(str(place)))
+    if site is not None:
+        assert site.blocks >= 1 and site.lost_after >= 10
+
+
+@fuzz()
+@given(EDITS, CUTS, st.booleans())
+def test_a_file_of_tuned_recipes(tmp_path_factory, edits, cuts, raw):
+    recipe = {"changes": {"batch": 256, "method": {"sigma": 0.1}}, "made": {"score": 0.1}}
+    document = {"tuned": {"cd": {"half_moons": recipe, "rings": recipe}, "nce": {}}}
+    place = tmp_path_factory.getbasetemp() / "tuned.json"
+    place.write_bytes(cut(as_json(document), cuts) if raw else edited_json(document, edits))
+    value_or_line(lambda: tuned._read.__wrapped__(place, 0))
+
+
+LEAVES = [np.arange(6.0).reshape(2, 3), np.zeros(2)]
+HEADER = {"kind": "model", "ebmark": "0", "dim": 2, "columns": ["a", "b"], "run": "1f"}
+HEADER |= {"spec": {key: SPEC[key] for key in ("method", "energy", "langevin", "num_train")}}
+HEADER["spec"]["training"] = {"updates": 30, "batch": 64, "method": {"noise": "gaussian"}}
+
+
+@fuzz(0.5)
+@given(EDITS, CUTS, st.booleans())
+def test_a_model_or_checkpoint_whose_header_lies(tmp_path_factory, edits, cuts, raw):
+    """Its checksum is right, unless its bytes are cut."""
+    place = tmp_path_factory.getbasetemp() / "model.ebm"
+    header = edited(HEADER, edits)
+    save_tree(place, header, LEAVES)
+    if raw:
+        place.write_bytes(cut(place.read_bytes(), cuts))
+    value_or_line(lambda: read_header(place))
+    value_or_line(lambda: load_tree(place, LEAVES))
+    assert value_or_line(lambda: load_model(place)) is None

@@ -172,11 +172,16 @@ def _said(descriptor: int) -> dict[str, Any]:
     """What a claim says; its types are those that a holder writes, or it says nothing."""
     try:
         said = json.loads(os.pread(descriptor, _WIDTH, 0))
-        kinds = {"machine": str, "host": str, "pid": int, "since": int, "what": str}
-        whole = all(type(said[key]) is kind for key, kind in kinds.items())
-        return said if whole and type(said["share"]) is float and 0 <= said["share"] <= 1 else {}
+        words = all(_is_word(said[key]) for key in ("machine", "host", "what"))
+        counts = all(type(said[key]) is int and 0 <= said[key] < 2**53 for key in ("pid", "since"))
+        share = type(said["share"]) is float and 0 <= said["share"] <= 1
+        return said if words and counts and share else {}
     except (ValueError, TypeError, KeyError, RecursionError):
         return {}
+
+
+def _is_word(value: Any) -> bool:
+    return isinstance(value, str) and value.isprintable()
 
 
 def tidy(folder: Path, names: Iterable[str]) -> None:

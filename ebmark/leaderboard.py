@@ -1,7 +1,9 @@
 """A results folder is a submission: it is checked, and then ranked with the others."""
 
+import html
 import json
 import math
+import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -220,6 +222,15 @@ def write_page(path: Path, parts: list, notes: list[str]) -> None:
         return
     lines = ["# Leaderboard", ""]
     for title, heads, rows in parts:
-        lines += [f"## {title}", "", f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
-        lines += [f"| {' | '.join(row)} |" for row in rows] + [""]
-    write_whole(path, "\n".join([*lines, *notes]) + "\n")
+        lines += [f"## {_text(title)}", "", _line(heads), "|---" * len(heads) + "|"]
+        lines += [_line(row) for row in rows] + [""]
+    write_whole(path, "\n".join([*lines, *map(_text, notes)]) + "\n")
+
+
+def _line(cells: list[str]) -> str:
+    return f"| {' | '.join(map(_text, cells))} |"
+
+
+def _text(words: str) -> str:
+    """Words as Markdown that shows them as they are: names come from strangers."""
+    return re.sub(r"([\\`*\[\]|])", r"\\\1", html.escape(words, quote=False))

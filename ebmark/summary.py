@@ -80,18 +80,20 @@ def print_tuned(tuned: dict[str, dict[str, dict]]) -> None:
             default = made["score_of_default"]
             default = "diverged" if default is None else f"{default:.3g}"
             trials = [str(n) for n in (updates, len(made["trials"]), made["diverged"])]
-            printed.add_row(method, dataset, f"{made['score']:.3g}", default, recipe, *trials)
+            printed.add_row(
+                *map(escape, (method, dataset)), f"{made['score']:.3g}", default, recipe, *trials
+            )
     Console().print(printed)
 
 
 def print_parts(parts: list[tuple[str, list[str], list[list[str]]]], notes: list[str]) -> None:
     """Tables as rows of text, each with its title, and what is to be said of them."""
     for title, heads, rows in parts:
-        printed = Table(title=title, title_justify="left")
+        printed = Table(title=escape(title), title_justify="left")
         for i, head in enumerate(heads):
-            printed.add_column(head, justify="right" if i else "left")
+            printed.add_column(escape(head), justify="right" if i else "left")
         for row in rows:
-            printed.add_row(*row)
+            printed.add_row(*map(escape, row))
         Console().print(printed)
     for note in notes:
         print(note)
@@ -99,7 +101,7 @@ def print_parts(parts: list[tuple[str, list[str], list[list[str]]]], notes: list
 
 def print_scores(rows: list[tuple[str, float, dict | None]], title: str) -> None:
     """Metrics with their floors."""
-    printed = Table(title=title, title_justify="left")
+    printed = Table(title=escape(title), title_justify="left")
     for column in ("metric", "value", "floor, 95 % range"):
         printed.add_column(column, justify="left" if column == "metric" else "right")
     for metric, value, floor in rows:

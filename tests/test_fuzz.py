@@ -311,7 +311,8 @@ def test_what_a_claim_says(tmp_path_factory, edits, cuts, raw):
     claim = place / "cells" / "mine.claim"
     claim.write_bytes(cut(as_json(said), cuts) if raw else edited_json(said, edits))
     for one in running(place, ["mine"]):
-        assert 0 <= one["share"] <= 1 and isinstance(one["host"], str)
+        assert 0 <= one["share"] <= 1 and max(one["since"], one["pid"]) < 2**53
+        assert all(one[key].isprintable() for key in ("machine", "host", "what"))
     os.utime(claim, (0, 0))
 
     def taken():

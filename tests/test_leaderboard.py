@@ -13,6 +13,7 @@ from ebmark.errors import UserError
 from ebmark.leaderboard import checked, leaderboard, write_page
 from ebmark.sources import Law
 from ebmark.study import Study, cell_name, cell_specs
+from ebmark.summary import print_parts
 
 STUDY = Study(datasets=("half_moons",), methods=("cd", "nce", "mle"), seeds=8)
 QUALITY = {"cd": 0.02, "nce": 0.01, "mle": 0.008}
@@ -49,6 +50,20 @@ def test_entries_are_ranked_by_their_medians_and_the_oracle_stands_apart(tmp_pat
     for name in ("page.md", "page.html"):
         write_page(tmp_path / name, parts, notes)
         assert "half_moons" in (tmp_path / name).read_text()
+
+
+def test_names_from_strangers_are_text(tmp_path, capsys):
+    nasty = "<script>alert(1)</script> | [b](javascript:x) [/red] `c`"
+    parts = [(nasty, ["entry", nasty], [[nasty, "1"]])]
+    for name in ("page.md", "page.html"):
+        write_page(tmp_path / name, parts, [nasty])
+        assert "<script" not in (tmp_path / name).read_text()
+    page = (tmp_path / "page.md").read_text()
+    assert "\\[b\\](javascript:x)" in page
+    rows = [line for line in page.splitlines() if line.startswith("|")]
+    assert [line.replace("\\|", "").count("|") for line in rows] == [3, 3, 3]
+    print_parts(parts, [nasty])
+    assert "[/red]" in capsys.readouterr().out
 
 
 def test_an_entry_of_two_submissions_is_told_by_its_folder(tmp_path):

@@ -18,11 +18,16 @@ def single(environment: dict[str, str]) -> dict[str, str]:
     return environment | _VARIABLES | {"XLA_FLAGS": flags.strip()}
 
 
-def pin(index: int) -> None:
-    """Bind this process to one of the processors that it may use (where the system can)."""
+def pin(index: int, of: int) -> None:
+    """Bind this process, one `of` so many, to a processor that it may use (where the system can).
+
+    Only where they take them all: fewer are left to the system, as two runs of one worker each
+    would be bound to the same processor.
+    """
     if hasattr(os, "sched_setaffinity"):
         allowed = sorted(os.sched_getaffinity(0))
-        os.sched_setaffinity(0, {allowed[index % len(allowed)]})
+        if of >= len(allowed):
+            os.sched_setaffinity(0, {allowed[index % len(allowed)]})
 
 
 def cache_folder() -> Path:

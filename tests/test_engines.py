@@ -12,6 +12,7 @@ from ebmark.claims import claimed
 from ebmark.driver import run_plan
 from ebmark.engines import WorkerLost, new_engine
 from ebmark.engines._devices import gpus, sees
+from ebmark.threads import pin
 
 HERE = str(Path(__file__).parent)
 
@@ -90,6 +91,17 @@ def test_workers_stay_and_have_one_thread_and_what_cells_print_is_no_answer(fold
     assert len({runs(folder, name)[0] for name in plan}) == 1
     seen = [result(folder, name)["environment"] for name in plan]
     assert all((each["NPROC"], each["OMP_NUM_THREADS"]) == ("1", "1") for each in seen)
+
+
+def test_workers_are_bound_to_processors_only_where_they_take_them_all(monkeypatch):
+    """Else two runs of one worker each would share the first."""
+    bound = []
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {4, 5, 6}, raising=False)
+    monkeypatch.setattr("os.sched_setaffinity", lambda _, cores: bound.append(cores), raising=False)
+    for of in (1, 3, 5):
+        for index in range(of):
+            pin(index, of)
+    assert bound == [{4}, {5}, {6}, {4}, {5}, {6}, {4}, {5}]
 
 
 def test_killed_workers_are_replaced_and_every_cell_is_there_once(folder):

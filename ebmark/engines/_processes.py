@@ -82,7 +82,7 @@ class Processes:
                 raise WorkerLost("the run was stopped")
             # not the terminal's group: Ctrl-C reaches the driver, which then stops its workers
             return subprocess.Popen(
-                [*self._command, *self._arguments, str(number), str(os.getpid())],
+                [*self._command, *self._arguments, *map(str, (number, self._jobs, os.getpid()))],
                 env=single(dict(os.environ)) | sees(number, self._jobs, self._devices),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,

@@ -1,6 +1,6 @@
 """A worker of the engine `processes`: it runs the cells that it is given, one after another.
 
-    python -m ebmark.engines.worker FOLDER RUNNER NUMBER PARENT
+    python -m ebmark.engines.worker FOLDER RUNNER NUMBER OF PARENT
 
 A cell is a line of JSON on its standard input, how it went a line on its standard output.
 """
@@ -14,8 +14,8 @@ from ebmark.engines._task import die_with, run_task
 
 
 def main() -> int:
-    folder, runner, number, parent = sys.argv[1:]
-    threads.pin(int(number))
+    folder, runner, number, of, parent = sys.argv[1:]
+    threads.pin(int(number), int(of))
     die_with(int(parent))
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what the cells print is no answer

@@ -20,6 +20,8 @@ from ebmark import recipes
 from ebmark._types import Energy, Key
 from ebmark.claims import is_done, making
 from ebmark.devices import described
+from ebmark.early_stopping import best_so_far, held_apart, held_out_nll
+from ebmark.early_stopping import marks as early_marks
 from ebmark.files import atomic_path, make_folder, write_whole
 from ebmark.methods import Recipe
 from ebmark.metrics import density_metrics
@@ -29,7 +31,7 @@ from ebmark.quadrature import Normalised, Units, exact_samples, normalise
 from ebmark.samplers import Langevin, run_chains
 from ebmark.sources import Law, Source, load_source, standardised
 from ebmark.tempered import reference
-from ebmark.train import Fit, Snapshot, train
+from ebmark.train import Fit, Snapshot, evenly, train
 
 _SHOWN = 16  # chains whose trajectories are kept
 _FRAMES = 100  # points of a trajectory
@@ -83,7 +85,7 @@ def run_cell(folder: Path, name: str, spec: dict, progress: Progress = lambda wh
     model = None
     if fit.snapshots:
         model = Model(fit.energy, units, spec | {"num_train": len(train_x)}, None)
-    result = _result(rows, trouble, time.perf_counter() - began)
+    result = _result(rows, trouble, fit.stopped, time.perf_counter() - began)
     _write(folder, name, spec, result, arrays, model)
     saved.unlink(missing_ok=True)
 
@@ -119,25 +121,34 @@ def _trained(
     source = load_source(spec, folder)
     train_x, test_x = source.split(spec["num_train"], spec["num_samples"], keys["data"])
     units = standardised(train_x)
-    train_z = jnp.asarray(units.standardise(train_x), jnp.float32)
     recipe = recipes.with_changes(spec["method"], spec["training"])
+    marks, chosen_by = evenly(recipe.updates, spec["snapshots"]), None
+    if spec.get("early_stopping") and recipe.updates:
+        marks = early_marks(recipe.updates, spec["snapshots"])
+        train_x, chosen_by = held_apart(train_x, keys["choice"])
+    train_z = jnp.asarray(units.standardise(train_x), jnp.float32)
     inputs = source.dim + recipe.method.extra_inputs
     fit = train(
         recipe,
         new_energy(spec["energy"], inputs, keys["energy"]),
         train_z,
         key=keys["training"],
-        num_snapshots=spec["snapshots"],
+        marks=marks,
         saved=saved,
         progress=lambda step, updates: progress("training", step / updates),
     )
+    if chosen_by is not None:
+        progress("early stopping", 0.0)
+        score = held_out_nll(chosen_by, units, source.grid(), keys["choice"])
+        fit = best_so_far(fit, score, marks)
     return recipe, source, units, train_x, test_x, train_z, fit
 
 
 def _keys(seed: int) -> dict[str, Key]:
     """The streams of a seed, by name; that of training is each method's own to spend."""
     names = ("data", "energy", "training", "start", "chains", "exact", "own")
-    return dict(zip(names, jr.split(jr.key(seed), len(names)), strict=True))
+    keys = dict(zip(names, jr.split(jr.key(seed), len(names)), strict=True))
+    return keys | {"choice": jr.fold_in(keys["data"], 1)}
 
 
 def _training_rows(fit: Fit, recipe: Recipe, dim: int) -> Rows:
@@ -149,6 +160,8 @@ def _training_rows(fit: Fit, recipe: Recipe, dim: int) -> Rows:
             (snapshot.step, "train_cpu_seconds", snapshot.cpu_seconds),
             (snapshot.step, "evaluations", evaluations),
         ]
+    if fit.kept is not None:
+        rows.append((recipe.updates, "kept_updates", fit.kept))
     return rows + [(recipe.updates, "compile_seconds", fit.compile_seconds)]
 
 
@@ -306,11 +319,11 @@ def _final_metrics(source: Source) -> list[str]:
     return [*density, *scores, "w1_sampler"]
 
 
-def _result(rows: Rows, trouble: str | None, seconds: float) -> dict[str, Any]:
+def _result(rows: Rows, trouble: str | None, stopped: str, seconds: float) -> dict[str, Any]:
     """What a cell found, and what it was made by."""
     return {
         "status": "done" if trouble is None else "diverged",
-        "reason": trouble or "",
+        "reason": trouble or stopped,
         "rows": [[step, metric, _plain(value)] for step, metric, value in rows],
         "ebmark": ebmark.__version__,
         "versions": versions(),

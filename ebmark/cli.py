@@ -170,6 +170,7 @@ def fit(
     method: str = "nce",
     steps: int | None = None,
     seed: int = 0,
+    early_stopping: bool = True,
     plugin: tuple[Path, ...] = (),
     distributed: bool = False,
 ) -> int:
@@ -181,13 +182,23 @@ def fit(
         method: one of `ebmark list`.
         steps: updates, in place of the recipe's own.
         seed: of the split, the initial energy and the training.
+        early_stopping: keep the energy under which a tenth of the points, not trained on, were
+            likeliest; without it, the last.
         plugin: Python files with METHODS of your own.
         distributed: one run over all processes that srun or mpiexec has started.
     """
     load_plugins(plugin)
     from ebmark.single import fit_points
 
-    return fit_points(points, out, method=method, steps=steps, seed=seed, distributed=distributed)
+    return fit_points(
+        points,
+        out,
+        method=method,
+        steps=steps,
+        seed=seed,
+        early_stopping=early_stopping,
+        distributed=distributed,
+    )
 
 
 def sample(

@@ -265,8 +265,17 @@ def _described(study: Study, sources, plan, points: Points | None, command: str)
             | ({"axes": spec["axes"]} if "axes" in spec else {})
             for name, spec in plan.items()
         },
-        "notes": list(points.notes) if points is not None else [],
+        "notes": [*(points.notes if points is not None else []), *_how_stopped(plan)],
     }
+
+
+def _how_stopped(plan: dict[str, dict]) -> list[str]:
+    if not any(spec.get("early_stopping") for spec in plan.values()):
+        return []
+    return [
+        "early stopping: a tenth of the training points is not trained on; after each look the "
+        "energy is kept under which they were likeliest so far."
+    ]
 
 
 def _recipes(plan: dict[str, dict]) -> dict[str, dict]:

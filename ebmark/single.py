@@ -15,6 +15,7 @@ from ebmark.datasets import DATASETS
 from ebmark.devices import local
 from ebmark.diagnostics import split_rhat
 from ebmark.distributed import join, leave
+from ebmark.early_stopping import best_so_far, held_apart, held_out_nll, marks
 from ebmark.errors import UserError, unknown
 from ebmark.files import check_writable
 from ebmark.floors import floors
@@ -40,11 +41,19 @@ from ebmark.train import train
 _MOST_COMPARED = 2_000  # points in the exact transport
 _SAMPLERS = ("exact", *SAMPLERS)
 _ADAPTED, _KEPT = 200, 100  # steps that adapt the step; states kept to tell how chains fare
+_LOOKS = 10  # of early stopping, evenly over the training; and some more early on
 _NODES = 256
 
 
 def fit_points(
-    path: Path, out: Path, *, method: str, steps: int | None, seed: int, distributed: bool = False
+    path: Path,
+    out: Path,
+    *,
+    method: str,
+    steps: int | None,
+    seed: int,
+    early_stopping: bool = True,
+    distributed: bool = False,
 ) -> int:
     """`ebmark fit`."""
     if steps is not None and steps < 1:
@@ -66,13 +75,21 @@ def fit_points(
     split_key, energy_key, train_key, sample_key = jr.split(jr.key(checked_seed(seed)), 4)
     train_x, test_x = source.split(len(points.x), _MOST_COMPARED, split_key)
     units, settings = standardised(train_x), dataclasses.asdict(Network())
+    early_stopping &= recipe.updates > 0
+    choice_key = jr.fold_in(split_key, 1)
+    fit_x, chosen_by = held_apart(train_x, choice_key) if early_stopping else (train_x, None)
+    looks = marks(recipe.updates, _LOOKS) if early_stopping else []
     fitted = train(
         recipe,
         new_energy(settings, source.dim + recipe.method.extra_inputs, energy_key),
-        jnp.asarray(units.standardise(train_x), jnp.float32),
+        jnp.asarray(units.standardise(fit_x), jnp.float32),
         key=train_key,
+        marks=looks,
         progress=_progress if first else lambda step, updates: None,
     )
+    if chosen_by is not None:
+        score = held_out_nll(chosen_by, units, source.grid(), choice_key)
+        fitted = best_so_far(fitted, score, looks)
     if fitted.trouble is not None:
         if first:
             print(f"\nebmark: the training diverged: {fitted.trouble}", file=sys.stderr)
@@ -93,6 +110,7 @@ def fit_points(
     if not first:
         return 0
     print(file=sys.stderr)
+    _say([fitted.stopped] if fitted.stopped else [])
     save_model(out, model)
     if drawn is None:
         density = normalise(model.energy, source.grid(), units)

@@ -56,6 +56,7 @@ class Study:
     transport_points: Annotated[int, pydantic.Field(ge=10, le=20_000)] = 2_000  # in W1 and W2
     langevin_steps: Annotated[int, pydantic.Field(ge=4, le=10**8)] = 2_000
     snapshots: Annotated[int, pydantic.Field(ge=1, le=10_000)] = 8
+    early_stopping: bool | None = None  # None: of trainings on a person's own points
     energy: Network = Network()
     recipes: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
     sweep: dict[str, tuple[float | int | str, ...]] = dataclasses.field(default_factory=dict)
@@ -199,6 +200,7 @@ def cell_spec(
             "versions": versions(*recipe.method.packages),
             "source": source_hash(*_modules(recipe, source)),
         }
+        | ({"early_stopping": True} if _stops_early(study, source) else {})
         | ({"axes": axes} if axes else {})
         | _from_plugins(method, source.name)
     )
@@ -216,6 +218,12 @@ def _updates(study: Study, method: str, recipe: Recipe, dim: int) -> int:
     if study.evaluations is None or method in ROLES:
         return recipe.updates
     return max(1, round(study.evaluations / recipe.method.evaluations(recipe.batch, dim)))
+
+
+def _stops_early(study: Study, source: Source) -> bool:
+    """A law gives fresh points without end, and its studies ask what whole recipes do."""
+    own = not isinstance(source, Law)
+    return own if study.early_stopping is None else study.early_stopping
 
 
 def _modules(recipe: Recipe, source: Source) -> list[str]:

@@ -5,7 +5,7 @@ import functools
 import hashlib
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -64,11 +64,18 @@ class Fit:
     state: State
     trouble: str | None  # why the run was stopped; None if it was not
     compile_seconds: float
+    stopped: str = ""  # what early stopping says of it
+    kept: int | None = None  # the updates of the energy that early stopping kept
 
     @property
     def energy(self) -> Energy:
         """The last energy."""
         return self.snapshots[-1].energy
+
+
+def evenly(updates: int, num: int) -> list[int]:
+    """The marks of `num` snapshots, evenly over the updates."""
+    return [round(updates * (i + 1) / num) for i in range(num)]
 
 
 def _optimizer(recipe: Recipe) -> optax.GradientTransformation:
@@ -135,12 +142,14 @@ def train(
     data: Float[Array, "n dim"],
     *,
     key: Key,
-    num_snapshots: int = 1,
+    marks: Sequence[int] = (),
     saved: Path | None = None,
     save_every: float = 30.0,
     progress: Callable[[int, int], None] = lambda step, updates: None,
 ) -> Fit:
     """Fit `energy` to `data`, which are in standardised units.
+
+    A snapshot is taken at the end, and after as many updates as each of `marks` says.
 
     A run that diverges is stopped within a chunk of updates, and `trouble` says why; its snapshots
     up to there are kept. With `saved`, the run is written to that file every `save_every` seconds,
@@ -150,8 +159,7 @@ def train(
     wrap_key, init_key, loop_key = jr.split(key, 3)
     if recipe.updates == 0:
         return _fit_at_once(recipe, energy, data, wrap_key, init_key)
-    marks = sorted({round(recipe.updates * (i + 1) / num_snapshots) for i in range(num_snapshots)})
-    marks = [mark for mark in marks if mark > 0]
+    marks = sorted({mark for mark in marks if 0 < mark < recipe.updates} | {recipe.updates})
     stops = sorted({*marks, *range(_CHUNK, recipe.updates, _CHUNK)})
     loop = recipe.method.fit(recipe, energy, data, stops, key)
     if loop is not None:

@@ -40,9 +40,10 @@ MAY_IMPORT = {  # a module, or a folder as a whole, and what of ebmark it may im
     "recipes": {"errors", "methods", "rivals"},
     "model": LOW | {"energies", "quadrature", "recipes", "serial"},
     "tempered": {"_types", "ais", "diagnostics", "samplers"},
+    "early_stopping": {"_types", "ais", "quadrature", "train"},
     "cell": LOW
     | {"tempered", "methods", "metrics", "model", "provenance", "quadrature", "recipes", "samplers"}
-    | {"claims", "sources", "train"},
+    | {"claims", "early_stopping", "sources", "train"},
     "plugins": {"datasets", "errors", "files", "methods"},
     "spaces": set(),
     "search": {"cell", "claims", "errors", "files", "reading", "recipes", "spaces", "variants"},

@@ -49,7 +49,7 @@ class Loop(AbstractMethod):
 def followed(**fields):
     start = Quadratic(jnp.array(1.0), jnp.zeros(2))
     recipe = Recipe(method=Loop(**fields), updates=600)
-    return train(recipe, start, jnp.zeros((20, 2)), key=jr.key(0), num_snapshots=4)
+    return train(recipe, start, jnp.zeros((20, 2)), key=jr.key(0), marks=[150, 300, 450])
 
 
 def test_a_loop_of_its_own_is_followed_from_snapshot_to_snapshot():

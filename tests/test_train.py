@@ -13,7 +13,7 @@ from ebmark import train as train_module
 from ebmark.energies import Confined, FourierMLP, Quadratic
 from ebmark.methods import METHODS, ContrastiveDivergence, Recipe
 from ebmark.sources import Law, standardised
-from ebmark.train import train
+from ebmark.train import evenly, train
 
 
 @pytest.fixture(scope="module")
@@ -48,13 +48,18 @@ class Interrupted(Exception):
 )
 @pytest.mark.parametrize("when", [250, pytest.param(450, marks=pytest.mark.full)])
 def test_a_resumed_run_is_the_uninterrupted_one_bit_by_bit(data, tmp_path, name, when):
-    whole = train(short(name), energy(), data, key=jr.key(2), num_snapshots=4)
+    whole = train(short(name), energy(), data, key=jr.key(2), marks=evenly(600, 4))
 
     def interrupt(step, updates):
         if step >= when:
             raise Interrupted
 
-    options = {"key": jr.key(2), "num_snapshots": 4, "saved": tmp_path / "run", "save_every": 0}
+    options = {
+        "key": jr.key(2),
+        "marks": evenly(600, 4),
+        "saved": tmp_path / "run",
+        "save_every": 0,
+    }
     with pytest.raises(Interrupted):
         train(short(name), energy(), data, progress=interrupt, **options)
     steps = []
@@ -103,7 +108,7 @@ def test_a_sick_run_is_sick_again_when_it_is_taken_up_again(data, tmp_path):
 
 def test_where_chunks_end_changes_nothing(data, monkeypatch):
     one = train(short("dsm", 300), energy(), data, key=jr.key(2))
-    many = train(short("dsm", 300), energy(), data, key=jr.key(2), num_snapshots=7)
+    many = train(short("dsm", 300), energy(), data, key=jr.key(2), marks=evenly(300, 7))
     assert same(one.energy, many.energy) and np.array_equal(one.losses, many.losses)
     assert [s.step for s in many.snapshots] == [43, 86, 129, 171, 214, 257, 300]
 
@@ -118,7 +123,13 @@ def test_a_step_on_the_cliff_is_stopped_within_two_chunks_and_explained(step_siz
     x = Law("eight_gaussians").draw(1_000, jr.key(0))
     z = jnp.asarray(standardised(x).standardise(x), jnp.float32)
     recipe = dataclasses.replace(METHODS["cd"], method=ContrastiveDivergence(step_size=step_size))
-    fit = train(recipe, Confined(FourierMLP(2, key=jr.key(1))), z, key=jr.key(2), num_snapshots=12)
+    fit = train(
+        recipe,
+        Confined(FourierMLP(2, key=jr.key(1))),
+        z,
+        key=jr.key(2),
+        marks=evenly(recipe.updates, 12),
+    )
     assert fit.trouble is not None and "step_size" in fit.trouble and f"{step_size}" in fit.trouble
     assert len(fit.losses) <= 500
     assert all(snapshot.step < len(fit.losses) for snapshot in fit.snapshots)
@@ -126,7 +137,7 @@ def test_a_step_on_the_cliff_is_stopped_within_two_chunks_and_explained(step_siz
 
 def test_a_learning_rate_without_bounds_ends_in_a_sentence(data):
     recipe = dataclasses.replace(short("dsm"), learning_rate=1e30)
-    fit = train(recipe, energy(), data, key=jr.key(2), num_snapshots=3)
+    fit = train(recipe, energy(), data, key=jr.key(2), marks=evenly(600, 3))
     assert fit.trouble is not None and "learning_rate" in fit.trouble
     assert len(fit.losses) == 200 and fit.snapshots == []
 
@@ -153,7 +164,7 @@ def test_the_average_is_the_exponential_moving_average_of_the_parameters(data):
 
 
 def test_training_seconds_hold_no_compilation(data):
-    fit = train(short("nce", 100), energy(), data, key=jr.key(2), num_snapshots=2)
+    fit = train(short("nce", 100), energy(), data, key=jr.key(2), marks=[50])
     assert 0 < fit.snapshots[0].seconds <= fit.snapshots[1].seconds < fit.compile_seconds + 5
 
 

@@ -127,11 +127,21 @@ METRICS = {
         "evaluations", "", "Network evaluations in training, counted in points."
     ),
     "updates": Meaning("updates", "", "Updates of the parameters."),
+    "kept_updates": Meaning(
+        "kept",
+        "updates",
+        "The updates after which points that were not trained on were likeliest: that energy is "
+        "kept (early stopping).",
+    ),
 }
 COSTS = frozenset(
     "train_seconds train_cpu_seconds compile_seconds sample_seconds evaluations updates".split()  # noqa: SIM905
 )
-UNRANKED = COSTS | {"log_z", "log_z_error", "rhat_tempered", "w1_sampler", "w1_sampler_floor"}
+UNRANKED = (
+    COSTS
+    | {"kept_updates"}
+    | {"log_z", "log_z_error", "rhat_tempered", "w1_sampler", "w1_sampler_floor"}
+)
 
 
 def meaning(metric: str) -> Meaning:

@@ -1,13 +1,9 @@
 """One cell, run and written whole: the unit of work of every engine."""
 
-import json
 import math
-import os
-import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import equinox as eqx
 import jax
@@ -15,18 +11,14 @@ import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 
-import ebmark
 from ebmark import recipes
 from ebmark._types import Energy, Key
-from ebmark.claims import is_done, making
-from ebmark.devices import described
+from ebmark.cell_files import as_result, write_cell
 from ebmark.early_stopping import best_so_far, held_apart, held_out_nll
 from ebmark.early_stopping import marks as early_marks
-from ebmark.files import atomic_path, make_folder, write_whole
 from ebmark.methods import Recipe
 from ebmark.metrics import density_metrics
-from ebmark.model import Model, new_energy, save_model
-from ebmark.provenance import device, source_hash, versions
+from ebmark.model import Model, new_energy
 from ebmark.quadrature import Normalised, Units, exact_samples, normalise
 from ebmark.samplers import Langevin, run_chains
 from ebmark.sources import Law, Source, load_source, standardised
@@ -85,8 +77,8 @@ def run_cell(folder: Path, name: str, spec: dict, progress: Progress = lambda wh
     model = None
     if fit.snapshots:
         model = Model(fit.energy, units, spec | {"num_train": len(train_x)}, None)
-    result = _result(rows, trouble, fit.stopped, time.perf_counter() - began)
-    _write(folder, name, spec, result, arrays, model)
+    result = as_result(rows, trouble, fit.stopped, time.perf_counter() - began)
+    write_cell(folder, name, spec, result, arrays, model)
     saved.unlink(missing_ok=True)
 
 
@@ -317,54 +309,3 @@ def _final_metrics(source: Source) -> list[str]:
     ways = ("langevin", "exact" if plane else "tempered")
     scores = [f"{metric}_{way}" for metric in source.sample_metrics() for way in ways]
     return [*density, *scores, "w1_sampler"]
-
-
-def _result(rows: Rows, trouble: str | None, stopped: str, seconds: float) -> dict[str, Any]:
-    """What a cell found, and what it was made by."""
-    return {
-        "status": "done" if trouble is None else "diverged",
-        "reason": trouble or stopped,
-        "rows": [[step, metric, _plain(value)] for step, metric, value in rows],
-        "ebmark": ebmark.__version__,
-        "versions": versions(),
-        "source": source_hash(),
-        "device": described(device()),
-        "seconds": round(seconds, 3),
-    }
-
-
-def _write(folder: Path, name: str, spec: dict, result: dict[str, Any], arrays, model):
-    """The cell's folder, made beside its place and renamed into it."""
-    made = making(folder, name)
-    try:
-        make_folder(made)
-        if model is not None:
-            save_model(made / "energy.ebm", model)
-        with atomic_path(made / "samples.npz") as path, open(path, "wb") as file:
-            np.savez_compressed(file, **arrays)
-        write_whole(made / "spec.json", json.dumps(spec, indent=1, sort_keys=True))
-        write_whole(made / "result.json", json.dumps(result, indent=1))
-        _put(made, folder, name)
-    finally:
-        shutil.rmtree(made, ignore_errors=True)
-
-
-def _put(made: Path, folder: Path, name: str) -> None:
-    """Rename the cell into its place. One that is there whole stays; a part of one gives way."""
-    place = folder / "cells" / name
-    try:
-        os.replace(made, place)
-    except OSError:
-        if is_done(folder, name):  # somebody else has made it, to the same numbers
-            return
-        aside = made.with_name(f"{made.name}-aside")
-        os.replace(place, aside)
-        shutil.rmtree(aside, ignore_errors=True)
-        os.replace(made, place)
-
-
-def _plain(value: float) -> float | str | None:
-    """A number as JSON can say it: NaN is null, infinities are words."""
-    if math.isnan(value):
-        return None
-    return float(value) if math.isfinite(value) else ("inf" if value > 0 else "-inf")

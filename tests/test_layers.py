@@ -41,9 +41,10 @@ MAY_IMPORT = {  # a module, or a folder as a whole, and what of ebmark it may im
     "model": LOW | {"energies", "quadrature", "recipes", "serial"},
     "tempered": {"_types", "ais", "diagnostics", "samplers"},
     "early_stopping": {"_types", "ais", "quadrature", "train"},
+    "cell_files": {"claims", "devices", "files", "model", "provenance"},
     "cell": LOW
-    | {"tempered", "methods", "metrics", "model", "provenance", "quadrature", "recipes", "samplers"}
-    | {"claims", "early_stopping", "sources", "train"},
+    | {"tempered", "methods", "metrics", "model", "quadrature", "recipes", "samplers"}
+    | {"cell_files", "early_stopping", "sources", "train"},
     "plugins": {"datasets", "errors", "files", "methods"},
     "spaces": set(),
     "search": {"cell", "claims", "errors", "files", "reading", "recipes", "spaces", "variants"},

@@ -12,7 +12,7 @@ from ebmark.ais import Bracket, log_z_bracket
 from ebmark.diagnostics import split_rhat
 from ebmark.samplers import ParallelTempering, adapt, best_acceptance, run_chains, trace_chains
 
-_ADAPTED, _SETTLED, _KEPT, _EVERY = 300, 700, 50, 10  # steps; states kept to compare the chains
+_ADAPTED, _SETTLED, _KEPT, _EVERY = 300, 700, 50, 40  # steps; states kept to compare the chains
 _LEVELS = 2_000  # of the annealing
 _MIXED = 1.1  # the split R-hat above which chains have not
 
@@ -20,7 +20,7 @@ _MIXED = 1.1  # the split R-hat above which chains have not
 class Reference(NamedTuple):
     """Samples of exp(-E) / Z by parallel tempering, how well they mixed, and bounds on log Z."""
 
-    kept: Float[np.ndarray, "times chains dim"]  # 10 steps apart
+    kept: Float[np.ndarray, "times chains dim"]  # 40 steps apart
     rhat: float  # the worst coordinate's; 1 is perfect
     bracket: Bracket
 

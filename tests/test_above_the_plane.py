@@ -21,11 +21,11 @@ def well(x):
 
 def test_the_reference_knows_log_z_and_the_masses_of_wells_that_no_chain_crosses():
     """The masses: 4 standard errors of two draws a chain, 1 seed in 5,000; log Z: the bracket's."""
-    found = reference(well, 400, 4, jr.key(0), step_size=0.02)
+    found = reference(well, 200, 4, jr.key(0), step_size=0.02)
     assert not found.failed
     assert found.bracket.lower - 0.1 < 2 * 10.29348 < found.bracket.upper + 0.1
-    assert found.x.shape == (800, 4) and [half.shape for half in found.halves] == [(800, 4)] * 2
-    for points, draws in ((found.x, 800), *((half, 400) for half in found.halves)):
+    assert found.x.shape == (400, 4) and [half.shape for half in found.halves] == [(400, 4)] * 2
+    for points, draws in ((found.x, 400), *((half, 200) for half in found.halves)):
         right = float(np.mean(points[:, ::2] > 0))
         assert right == pytest.approx(0.84431, abs=4 * np.sqrt(0.844 * 0.156 / draws))
 

@@ -28,6 +28,7 @@ from ebmark.methods import (
 from ebmark.methods._cd import CDState
 from ebmark.methods._pcd import PCDState, spread_picks
 from ebmark.quadrature import Grid, evaluate, normalise
+from ebmark.samplers import MALA
 from ebmark.sources import Law, standardised
 from ebmark.train import train
 
@@ -72,6 +73,25 @@ def test_cd_stands_still_where_langevins_stationary_variance_is_the_datas(num_st
     assert abs(there) < 4 * error + 1e-3
     truth, error = mean_slope(method, 1 / VARIANCE, gaussian, state)
     assert abs(truth) > 10 * error  # at the data's own precision it does move on
+
+
+@pytest.mark.parametrize("num_steps", [1, 5])
+def test_cd_of_adjusted_chains_stands_still_at_likelihoods_own(num_steps, gaussian, monkeypatch):
+    """Metropolis takes the kernel's bias away: lambda* = 1 / s^2 at any step, as likelihood's."""
+    h = 0.5  # where Langevin's own fixed point is .717 for .588
+    monkeypatch.setattr("ebmark.methods._cd.Langevin", MALA)
+    method, state = ContrastiveDivergence(num_steps=num_steps), CDState(jnp.array(h))
+
+    def found(precision):
+        energy, keys = quadratic(precision), jr.split(jr.key(3), 8)
+        loss = lambda e, key: method.loss(e, gaussian, state, key)[0]
+        slopes = [float(eqx.filter_grad(loss)(energy, key).precision) for key in keys]
+        return np.mean(slopes), np.std(slopes) / math.sqrt(len(keys))
+
+    there, error = found(1 / VARIANCE)
+    assert abs(there) < 4 * error + 1e-3
+    langevins, error = found((1 - math.sqrt(1 - 2 * h / VARIANCE)) / h)
+    assert abs(langevins) > 10 * error
 
 
 def test_cd_of_one_small_step_is_score_matching(gaussian):

@@ -1,8 +1,11 @@
-"""How Markov chains fare: effective sample size and split R-hat, of arrays (draws, chains)."""
+"""How chains fare, by effective sample size and split R-hat of arrays (draws, chains)."""
 
 import numpy as np
 import scipy.stats
 from jaxtyping import Float
+
+# of a noise weighted to the model: below, a batch of 256 noise points counts for fewer than 3
+LEAST_OVERLAP = 0.01
 
 
 def ess(draws: Float[np.ndarray, "draws chains"]) -> float:

@@ -4,21 +4,25 @@ import dataclasses
 import sys
 from pathlib import Path
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
+from jaxtyping import Array, Float
 
 from ebmark import recipes
+from ebmark._types import Key
 from ebmark.commands import checked_seed
 from ebmark.datasets import DATASETS
 from ebmark.devices import local
-from ebmark.diagnostics import split_rhat
+from ebmark.diagnostics import LEAST_OVERLAP, split_rhat
 from ebmark.distributed import join, leave
 from ebmark.early_stopping import best_so_far, held_apart, held_out_nll, marks
 from ebmark.errors import UserError, unknown
 from ebmark.files import check_writable
 from ebmark.floors import floors
+from ebmark.methods import AbstractMethod
 from ebmark.metrics import MANY_POINTS, MORE_SAMPLE_METRICS, OF_MANY_POINTS, SAMPLE_METRICS
 from ebmark.model import Model, load_model, new_energy, save_model
 from ebmark.points import check_output, read_points, write_points
@@ -36,7 +40,7 @@ from ebmark.sources import Law, Own, Source, standardised
 from ebmark.study import Network
 from ebmark.summary import print_scores
 from ebmark.threads import keep_compiled_programs
-from ebmark.train import train
+from ebmark.train import Fit, train
 
 _MOST_COMPARED = 2_000  # points in the exact transport
 _SAMPLERS = ("exact", *SAMPLERS)
@@ -79,10 +83,11 @@ def fit_points(
     choice_key = jr.fold_in(split_key, 1)
     fit_x, chosen_by = held_apart(train_x, choice_key) if early_stopping else (train_x, None)
     looks = marks(recipe.updates, _LOOKS) if early_stopping else []
+    train_z = jnp.asarray(units.standardise(fit_x), jnp.float32)
     fitted = train(
         recipe,
         new_energy(settings, source.dim + recipe.method.extra_inputs, energy_key),
-        jnp.asarray(units.standardise(fit_x), jnp.float32),
+        train_z,
         key=train_key,
         marks=looks,
         progress=_progress if first else lambda step, updates: None,
@@ -105,12 +110,13 @@ def fit_points(
     drawn = None
     if source.dim > 2:  # before the others leave: chains are dealt over all processes
         drawn = _chains(model, "langevin", len(test_x), 2_000, sample_key, told=first)
+    warnings = _warnings(recipe.method, fitted, train_z, jr.fold_in(sample_key, 1))
     if distributed:
         leave()
     if not first:
         return 0
     print(file=sys.stderr)
-    _say([fitted.stopped] if fitted.stopped else [])
+    _say([*([fitted.stopped] if fitted.stopped else []), *warnings])
     save_model(out, model)
     if drawn is None:
         density = normalise(model.energy, source.grid(), units)
@@ -122,6 +128,21 @@ def fit_points(
     print_scores(scores, f"{method} on {path.name}, against {len(test_x)} held-out points")
     print(f"The model: {out}")
     return 0
+
+
+def _warnings(
+    method: AbstractMethod, fitted: Fit, train_z: Float[Array, "n dim"], key: Key
+) -> list[str]:
+    """What the method's own diagnostics warn of."""
+    look = eqx.filter_jit(method.diagnostics)
+    found = look(fitted.snapshots[-1].trainable, fitted.state, train_z, key)
+    share = float(found.get("overlap", 1.0))
+    if share >= LEAST_OVERLAP:
+        return []
+    return [
+        f"the noise is too far from the model (its effective share is {share:.2g}): it learns "
+        "little there; try a method of another noise, such as nce_mixture or nce_flow, or dsm"
+    ]
 
 
 def sample_model(

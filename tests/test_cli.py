@@ -199,6 +199,7 @@ def test_fit_sample_and_evaluate_one_model(run, tmp_path, columns):
     status, out, err = run("fit", "points.csv", "--out", "m.ebm", "--steps", "300")
     assert status == 0, err
     assert ("nll" in out) == (columns <= 2) and "w1" in out
+    assert "noise is too far" not in err
     status, out, err = run("sample", "m.ebm", "--out", "new.csv", "-n", "400", "--steps", "500")
     assert status == 0, err
     assert (tmp_path / "new.csv").read_text().splitlines()[0] == header
@@ -209,6 +210,16 @@ def test_fit_sample_and_evaluate_one_model(run, tmp_path, columns):
     status, out, err = run("evaluate", "new.csv", "--against", "points.csv")
     assert status == 0, err
     assert all(metric in out for metric in ("w1", "w2", "sliced_w2", "mmd"))
+
+
+@pytest.mark.full
+def test_fit_warns_of_a_noise_that_hardly_meets_the_points(run, tmp_path):
+    """Two small balls in six dimensions: nothing of a Gaussian as wide as both falls into them."""
+    rng = np.random.default_rng(1)
+    x = rng.choice([-1.0, 1.0], size=(500, 1)) + 0.03 * rng.normal(size=(500, 6))
+    np.savetxt(tmp_path / "points.csv", x, delimiter=",")
+    status, _, err = run("fit", "points.csv", "--out", "m.ebm", "--steps", "500")
+    assert status == 0 and "noise is too far" in err and "nce_flow" in err
 
 
 def test_evaluate_tells_the_truth_from_a_shifted_truth(run, tmp_path):

@@ -71,7 +71,7 @@ MAY_IMPORT = {  # a module, or a folder as a whole, and what of ebmark it may im
     "table": {"arrays", "errors", "files", "reading", "stored"},
     "sweeps": {"statistics"},
     "figures": {"statistics", "sweeps"},
-    "report": {"errors", "figures", "files", "statistics", "sweeps", "table"},
+    "report": {"diagnostics", "errors", "figures", "files", "statistics", "sweeps", "table"},
     "loggers": {"errors", "stored", "table"},
     "publish": {"errors", "files", "report", "stored", "table"},
     "summary": {"statistics", "table"},

@@ -6,6 +6,7 @@ import xml.etree.ElementTree as ElementTree
 from html.parser import HTMLParser
 
 import numpy as np
+import pandas as pd
 import pytest
 from results_folder import REASON, build
 
@@ -14,12 +15,13 @@ from ebmark.errors import UserError
 from ebmark.figures._cost import _shown, frontier
 from ebmark.report import write_report
 from ebmark.report._comparisons import verdict
+from ebmark.report._leading import leading
 from ebmark.report._numbers import brief, decimals, interval, number
 from ebmark.report._sources import _of_w1
-from ebmark.report._tables import flat, main, recipes
+from ebmark.report._tables import Cell, details, flat, main, recipes
 from ebmark.report._words import answer
 from ebmark.statistics import Curve, Paired, Parts, Verdict, final, parts, summary, verdicts
-from ebmark.table import load_study, read
+from ebmark.table import load_arrays, load_study, read
 
 METHODS = ["cd", "dsm", "nce", "mle"]
 SEEDS = dict.fromkeys(METHODS, 6)
@@ -204,6 +206,64 @@ def test_many_methods_leave_the_charts_readable():
     x, y, whose = frontier(made, "updates")
     assert (x.tolist(), y.tolist(), whose) == ([1.0, 2.0], [2.0, 1.0], {"m0"})
     assert figures.cost({"d": ("kl", made)}, list(made)) is not None
+
+
+def test_a_noise_that_hardly_meets_the_model_is_told(folder):
+    results = read(folder)
+    one = results[(results["metric"] == "kl") & (results["dataset"] == "half_moons")]
+    one = one[one["method"].isin(["nce", "dsm"])].assign(metric="overlap", value=0.0042)
+    one.loc[one["method"] == "dsm", "value"] = 0.3
+    said = answer(pd.concat([results, one]), "half_moons", METHODS, None)
+    assert [str(s) for s in said if "Noise too far" in s] == [
+        "Noise too far from the model to learn much from, by its effective share: "
+        "<b>nce</b> (0.0042)."
+    ]
+    assert not [s for s in answer(results, "half_moons", METHODS, None) if "Noise" in s]
+
+
+def test_many_methods_have_large_pictures_of_the_leading_ones_alone(folder):
+    results = read(folder)
+    datasets, many = ["eight_gaussians", "half_moons"], [f"m{i}" for i in range(20)]
+    assert leading(results, datasets, METHODS, None) == METHODS
+    one = results[(results["method"] == "nce") & (results["metric"] == "kl")]
+    made = [one.assign(method=m, value=one["value"] * (1 + i)) for i, m in enumerate(many)]
+    found = leading(pd.concat([results, *made]), datasets, [*many, "mle"], "m19")
+    assert found == [*many[:11], "m19", "mle"]  # the lowest ranks, the reference, the oracle
+
+
+def test_of_one_seed_every_metric_is_a_column(folder):
+    results = read(folder)
+    one = results[(results["seed"] == 0) & (results["dataset"] == "half_moons")]
+    heads, rows = details(one, "half_moons", METHODS, {})
+    assert [row[0].text for row in rows] == METHODS and len({len(row) for row in rows}) == 1
+    kl = [head.text for head in heads].index("kl")
+    values = final(one, "half_moons", "kl")
+    for row in rows:
+        assert float(row[kl].text) == pytest.approx(values[row[0].text].iloc[0], rel=1e-2)
+
+
+def test_many_panels_stand_side_by_side(folder):
+    """None over another, none out of the figure, each of the data's own proportions."""
+    cells = load_study(folder)["cells"].items()
+    arrays = next(
+        load_arrays(folder, name)
+        for name, cell in cells
+        if (cell["dataset"], cell["method"]) == ("half_moons", "nce")
+    )
+    figure = figures.samples(
+        figures.Panel("truth", "", arrays), [figures.Panel(f"m{i}", "", arrays) for i in range(20)]
+    )
+    boxes = [axes.get_position() for axes in figure.axes if axes.axison]
+    assert len(boxes) == 2 * 21 + 1  # and the bar
+    edges = np.array([box.extents for box in boxes])
+    assert edges.min() > 0 and edges.max() < 1
+    for i, box in enumerate(boxes):
+        assert not any(box.overlaps(other) for other in boxes[:i])
+
+
+def test_a_cell_whose_text_is_a_number_is_sorted_by_it():
+    cells = Cell("0.50\u2008", 0.5), Cell("diverged", 1e300), Cell("1,000", 1000.0), Cell("", None)
+    assert [cell.order for cell in cells] == [None, "1e+300", "1000", None]
 
 
 def test_what_was_run_is_said(folder, page):

@@ -9,4 +9,10 @@ from ebmark.figures._planes import Panel as Panel, landscapes as landscapes
 from ebmark.figures._planes import samples as samples, trajectories as trajectories
 from ebmark.figures._sources import sources as sources
 from ebmark.figures._sweeps import sweep as sweep, sweep_map as sweep_map
-from ebmark.figures._style import PARTS as PARTS, colours as colours, png as png, svg as svg
+from ebmark.figures._style import (
+    PARTS as PARTS,
+    colours as colours,
+    png as png,
+    svg as svg,
+    webp as webp,
+)

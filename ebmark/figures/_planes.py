@@ -16,6 +16,7 @@ from ebmark.figures._style import DENSITY, DOTS, GREY, INK, blank, styled
 
 PIXELS = 260
 COLUMNS = 6  # panels side by side
+MANY = 18  # panels from which on they are small, and half as many again stand side by side
 DEPTH = 12  # nats of energy shown above the truth's lowest
 
 
@@ -56,32 +57,66 @@ def on(view: Window, arrays: Mapping[str, np.ndarray], name: str) -> np.ndarray 
     return found if np.isfinite(found).any() else None
 
 
+def columns(num: int) -> int:
+    """How many panels stand side by side."""
+    return min(num, COLUMNS if num <= MANY else 3 * COLUMNS // 2)
+
+
+def _shrunk(axes: Axes) -> float:
+    """The width of this panel as a share of that of one of a few."""
+    spec = axes.get_subplotspec()
+    return min(1.0, COLUMNS / spec.get_gridspec().ncols) if spec else 1.0
+
+
 def _grid(figure: Figure, view: Window, num: int, rows: int) -> tuple[Figure, np.ndarray]:
     """Axes[row, panel] on one scale; more panels than COLUMNS go on below."""
-    columns = min(num, COLUMNS)
-    bands = -(-num // columns)
-    axes = figure.subplots(bands * rows, columns, squeeze=False)
+    across = columns(num)
+    bands = -(-num // across)
+    axes = figure.subplots(bands * rows, across, squeeze=False)
     for one in axes.flat:
         one.set_axis_off()
     by_panel = [
-        [axes[(p // columns) * rows + row, p % columns] for p in range(num)] for row in range(rows)
+        [axes[(p // across) * rows + row, p % across] for p in range(num)] for row in range(rows)
     ]
     for one in (one for row in by_panel for one in row):
         one.set_axis_on()
         one.set(xticks=[], yticks=[], aspect="equal", xlim=view.x[[0, -1]], ylim=view.y[[0, -1]])
         one.spines[:].set(visible=True, linewidth=0.5, color=GREY)
-    return figure, np.array(by_panel, dtype=object)
+        for axis in (one.xaxis, one.yaxis):
+            axis.set_visible(False)  # or all that is not there is laid out
+    panels = np.array(by_panel, dtype=object)
+    if num > MANY:
+        _place(figure, view, panels)
+    return figure, panels
 
 
 def _sized(view: Window, num: int, rows: int) -> Figure:
-    columns = min(num, COLUMNS)
-    width = min(11.0, 2.6 * columns + 0.6)
+    across = columns(num)
+    width = min(11.0, 2.6 * across + 0.6)
     ratio = (view.y[-1] - view.y[0]) / (view.x[-1] - view.x[0])
-    panel = width / (columns + 0.35)
-    figure = blank(width, (panel * ratio + 0.16) * rows * -(-num // columns) + 0.45)
+    panel = width / (across + 0.35)
+    figure = blank(width, (panel * ratio + 0.16) * rows * -(-num // across) + 0.45)
     close = {"w_pad": 0.02, "h_pad": 0.02, "wspace": 0.02, "hspace": 0.02}
     figure.set_layout_engine("compressed", **close)  # panels of fixed aspect, side by side
+    if num > MANY:
+        figure.set_layout_engine("none")  # `_place` does it: an engine takes seconds
     return figure
+
+
+def _place(figure: Figure, view: Window, axes: np.ndarray) -> None:
+    """Many panels in bands, by inches: a title's height above each band, a bar's width beside."""
+    rows, num = axes.shape
+    across, (width, _) = columns(num), figure.get_size_inches()
+    left, bar, head, gap = 0.3, 0.8, 0.36, 0.05
+    panel = (width - left - bar) / across - gap
+    tall = panel * (view.y[-1] - view.y[0]) / (view.x[-1] - view.x[0])
+    band = head + rows * (tall + gap)
+    height = band * -(-num // across) + 0.05
+    figure.set_size_inches(width, height)
+    for (row, p), one in np.ndenumerate(axes):
+        x = left + (p % across) * (panel + gap)
+        y = height - (p // across) * band - head - row * (tall + gap) - tall
+        one.set_position((x / width, y / height, panel / width, tall / height))
 
 
 def _shade(
@@ -91,7 +126,7 @@ def _shade(
         return None
     density = np.exp(np.nan_to_num(log_density, nan=-np.inf)).T / top
     norm = PowerNorm(0.5, vmin=0, vmax=1, clip=True)
-    return axes.imshow(
+    image = axes.imshow(
         density,
         extent=view.extent,
         origin="lower",
@@ -99,13 +134,18 @@ def _shade(
         norm=norm,
         interpolation="bilinear",
     )
+    image.set_in_layout(False)
+    return image
 
 
 def _dots(axes: Axes, view: Window, points: np.ndarray, colour: str = DOTS) -> None:
     n = max(len(points), 1)
     size, alpha = np.clip(3400 / n, 0.6, 5.0), np.clip(1100 / n, 0.3, 0.8)
+    size *= _shrunk(axes) ** 2
     x, y = points[:, :2].T
-    axes.scatter(x, y, s=size, c=colour, alpha=alpha, linewidths=0, rasterized=True)
+    axes.scatter(x, y, s=size, c=colour, alpha=alpha, linewidths=0, rasterized=True).set_in_layout(
+        False
+    )
     outside = np.count_nonzero(~_inside(view, points))
     if outside:
         text = f"{outside:,} not in view"
@@ -116,7 +156,7 @@ def _dots(axes: Axes, view: Window, points: np.ndarray, colour: str = DOTS) -> N
             transform=axes.transAxes,
             ha="right",
             va="bottom",
-            fontsize=7,
+            fontsize=7 * _shrunk(axes),
             color=GREY,
         )
 
@@ -127,7 +167,9 @@ def _inside(view: Window, points: np.ndarray) -> np.ndarray:
 
 
 def _title(axes: Axes, panel: Panel) -> None:
-    axes.set_title(panel.title, pad=15 if panel.note else 4, fontweight="bold")
+    share = _shrunk(axes) ** 0.5
+    pad = 15 * share if panel.note else 4
+    axes.set_title(panel.title, pad=pad, fontweight="bold", fontsize=10.5 * share)
     if panel.note:
         axes.annotate(
             panel.note,
@@ -136,9 +178,14 @@ def _title(axes: Axes, panel: Panel) -> None:
             "axes fraction",
             "offset points",
             ha="center",
-            fontsize=8,
+            fontsize=8 * share,
             color=GREY,
         )
+
+
+def _side(axes: Axes, label: str) -> None:
+    axes.yaxis.set_visible(True)
+    axes.set_ylabel(label, labelpad=5, fontsize=9.5 * _shrunk(axes))
 
 
 def _absent(axes: Axes, why: str) -> None:
@@ -151,16 +198,21 @@ def _absent(axes: Axes, why: str) -> None:
         va="center",
         color=GREY,
         style="italic",
-        fontsize=8.5,
+        fontsize=8.5 * _shrunk(axes),
     )
 
 
 def _bar(
     figure: Figure, image: matplotlib.cm.ScalarMappable, axes: np.ndarray, label: str, ticks=None
 ) -> None:
-    bar = figure.colorbar(
-        image, ax=list(axes.ravel()), shrink=0.7, aspect=28, pad=0.012, ticks=ticks
-    )
+    if axes.shape[1] > MANY:
+        width, height = figure.get_size_inches()
+        place = figure.add_axes((1 - 0.75 / width, 0.5 - 2 / height, 0.13 / width, 4 / height))
+        bar = figure.colorbar(image, cax=place, ticks=ticks)
+    else:
+        bar = figure.colorbar(
+            image, ax=list(axes.ravel()), shrink=0.7, aspect=28, pad=0.012, ticks=ticks
+        )
     bar.outline.set_visible(False)
     bar.set_label(label, fontsize=8.5, color=GREY)
     bar.ax.tick_params(length=2, labelsize=7.5)
@@ -186,11 +238,11 @@ def samples(truth: Panel, models: Sequence[Panel]) -> Figure:
     image = _shade(axes[0, 0], view, density, top)
     _dots(axes[0, 0], view, reference)
     _title(axes[0, 0], truth)
-    axes[0, 0].set_ylabel("Langevin samples", labelpad=5)
+    _side(axes[0, 0], "Langevin samples")
     if exact:
         _shade(axes[1, 0], view, density, top)
         _dots(axes[1, 0], view, truth.arrays["train"][: len(reference)])
-        axes[1, 0].set_ylabel("exact samples", labelpad=5)
+        _side(axes[1, 0], "exact samples")
     for column, (model, log_density) in enumerate(zip(models, shown, strict=True), start=1):
         _title(axes[0, column], model)
         for row, name in enumerate(("langevin", "exact")[:rows]):
@@ -276,8 +328,11 @@ def landscapes(truth: Panel, models: Sequence[Panel]) -> Figure | None:
         filled = one.contourf(
             view.x, view.y, energy.T, levels, cmap=colours, norm=norm, extend="max"
         )
-        filled.set(rasterized=True)
-        one.contour(view.x, view.y, energy.T, levels[::2], colors=INK, linewidths=0.35, alpha=0.7)
+        lines = one.contour(
+            view.x, view.y, energy.T, levels[::2], colors=INK, linewidths=0.35, alpha=0.7
+        )
+        filled.set(rasterized=True, in_layout=False)
+        lines.set_in_layout(False)
         _title(one, panel)
     _bar(figure, filled, axes, "energy \u2212log p, nats", ticks=levels[::2])
     return figure

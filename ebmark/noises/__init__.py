@@ -1,7 +1,6 @@
 """Laws of a known density, fitted to data: what methods contrast data with, and plain anchors."""
 
 from ebmark.noises._base import OVERLAP_POINTS as OVERLAP_POINTS
-from ebmark.noises._base import TOO_FAR as TOO_FAR
 from ebmark.noises._base import AbstractNoise as AbstractNoise
 from ebmark.noises._base import overlap as overlap
 from ebmark.noises._box import Box as Box

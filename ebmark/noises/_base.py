@@ -11,7 +11,6 @@ from jaxtyping import Array, Float, Scalar
 from ebmark._types import Energy, Key, Point
 
 OVERLAP_POINTS = 4096
-TOO_FAR = 0.01  # overlap below which a batch of 256 noise points counts for fewer than 3
 
 
 class AbstractNoise(eqx.Module):

@@ -12,6 +12,7 @@ from ebmark.errors import unknown
 from ebmark.files import inside, write_whole
 from ebmark.report._budgets import budgets, trainings
 from ebmark.report._comparisons import comparisons
+from ebmark.report._leading import leading
 from ebmark.report._metrics import METRICS, stem
 from ebmark.report._pictures import Book, Picture, data_uri, planes
 from ebmark.report._sources import sources, taken_apart
@@ -75,21 +76,25 @@ def _contents(
     entries = dict.fromkeys(cell["method"] for cell in cells)
     order = [*study["methods"], *entries]
     methods = sorted(entries, key=lambda method: (role(method) is not None, order.index(method)))
-    book = Book(folder, dpi=round(150 * min(1.0, (4 / max(len(datasets), 1)) ** 0.5)))
     lost = table[table["status"] == "diverged"].drop_duplicates(["dataset", "method", "seed"])
     metrics = {stem(metric) for metric in table["metric"].unique()}
     swept = any("=" in cell["recipe"] for cell in cells)  # entries are points of a sweep
     shown = [] if swept else datasets
+    book = Book(folder, len(shown) * (1 + len(methods)))
     apart = taken_apart(table, shown, methods, study["floors"])
     along = trainings(study, table, datasets, methods, swept)
     lines = [entry for _, found in along.values() for entry in found]
+    first = leading(table, shown, methods, reference)
     return {
         "study": study,
         "swept": swept,
         "num_datasets": len(datasets),
         "sweeps": sweeps(book, study, table),
-        "sections": [_section(book, folder, study, table, dataset, methods) for dataset in shown],
-        "charts": _charts(book, study, table, shown, methods, apart)
+        "first": first if len(first) < len(methods) else [],
+        "sections": [
+            _section(book, folder, study, table, dataset, methods, first) for dataset in shown
+        ],
+        "charts": _charts(book, study, table, shown, methods, first, apart)
         | {"cost": book.add(figures.cost(along, lines), "cost", _COST, lines=True)},
         "comparisons": comparisons(table, shown, methods, reference),
         "budgets": budgets(along),
@@ -124,6 +129,7 @@ def _section(
     table: pd.DataFrame,
     dataset: str,
     methods: list[str],
+    first: list[str],
 ) -> dict[str, Any]:
     """One dataset: its words, tables and pictures."""
     table = table[table["dataset"] == dataset]
@@ -140,7 +146,7 @@ def _section(
         "made_of": made_of(table, dataset, here),
         "table": main(table, dataset, here, study["methods_about"], floors, seeds),
         "details": details(table, dataset, here, floors),
-        **planes(book, folder, study, table, dataset, here),
+        **planes(book, folder, study, table, dataset, here, first),
     }
 
 
@@ -150,6 +156,7 @@ def _charts(
     table: pd.DataFrame,
     datasets: list[str],
     methods: list[str],
+    first: list[str],
     apart: dict[str, Any],
 ) -> dict[str, Picture | None]:
     steps, metric = study["settings"].get("langevin_steps"), metric_of(table, datasets)
@@ -157,7 +164,9 @@ def _charts(
     within = profiles(table, datasets, methods, "kl", _FACTORS)
     drawn = {
         "sources": (
-            figures.sources(apart, methods),
+            figures.sources(
+                {name: [p for p in one if p.entry in first] for name, one in apart.items()}, first
+            ),
             "The parts of W1: floor, data, training, sampler",
         ),
         "profile": (
@@ -165,9 +174,9 @@ def _charts(
             "The share of runs within a factor of the best",
         ),
         "ranks": (figures.critical(ranked), "Mean ranks, and which are not told apart"),
-        "anatomy": (figures.anatomy(table, datasets, methods), "The parts of KL"),
+        "anatomy": (figures.anatomy(table, datasets, first), "The parts of KL"),
         "errors": (
-            figures.errors(table, datasets, methods, study["floors"], steps),
+            figures.errors(table, datasets, first, study["floors"], steps),
             "W1 of exact and of Langevin samples",
         ),
     }

@@ -17,12 +17,15 @@ from ebmark.report._words import diverged
 from ebmark.statistics import final, middle_seed, role
 from ebmark.table import load_arrays
 
+_FEW = 60  # panels that are drawn finely
+_LIGHT = 300_000  # bytes of an SVG that the page takes as it is
+
 
 class Picture(NamedTuple):
-    """A figure in the page: its data URI, the name of its files, its words."""
+    """A figure in the page: its data URI, its files, its words."""
 
     uri: str
-    file: str
+    files: list[str]
     alt: str
     caption: str
 
@@ -30,8 +33,12 @@ class Picture(NamedTuple):
 class Book:
     """The figures made so far: each written as PNG and SVG, and handed to the page."""
 
-    def __init__(self, folder: Path, dpi: int) -> None:
-        self._folder, self._dpi = inside(folder, "figures"), dpi
+    def __init__(self, folder: Path, panels: int) -> None:
+        """For so many panels in all, of methods on datasets: the more, the coarser."""
+        self._folder = inside(folder, "figures")
+        few = panels <= _FEW
+        self._dpi, self._quality = (150, 85) if few else (100, 55)
+        self._twice = few
         self._slugs: dict[str, str] = {}
         make_folder(self._folder)
 
@@ -45,14 +52,23 @@ class Book:
     def add(
         self, figure: Figure | None, name: str, alt: str, caption: str = "", *, lines: bool = False
     ) -> Picture | None:
-        """Write both files; the page gets the SVG of mere lines, the PNG of what is dense."""
+        """Write PNG and SVG; the page gets the SVG of mere lines, WebP of what is dense.
+
+        Where they are very many panels, what is dense is written as PNG alone.
+        """
         if figure is None:
             return None
-        png, svg = figures.png(figure, self._dpi), figures.svg(figure)
-        write_whole(inside(self._folder, f"{name}.png"), png)
-        write_whole(inside(self._folder, f"{name}.svg"), svg)
-        uri = data_uri(svg, "svg+xml") if lines else data_uri(png, "png")
-        return Picture(uri, name, alt, caption)
+        files = {f"{name}.png": figures.png(figure, self._dpi)}
+        if self._twice or lines:
+            files[f"{name}.svg"] = figures.svg(figure)
+        for file, content in files.items():
+            write_whole(inside(self._folder, file), content)
+        drawn = files.get(f"{name}.svg", b"")
+        if lines and len(drawn) <= _LIGHT:
+            uri = data_uri(drawn, "svg+xml")
+        else:
+            uri = data_uri(figures.webp(files[f"{name}.png"], self._quality), "webp")
+        return Picture(uri, list(files), alt, caption)
 
 
 def data_uri(content: bytes, kind: str) -> str:
@@ -67,8 +83,12 @@ def planes(
     table: pd.DataFrame,
     dataset: str,
     methods: Sequence[str],
+    first: Sequence[str],
 ) -> dict[str, Picture | None]:
-    """The pictures of one dataset: each method by the run in the middle of its seeds."""
+    """The pictures of one dataset: each method by the run in the middle of its seeds.
+
+    Samples of all methods; energies and trajectories of the first alone.
+    """
     panels, median = _panels(folder, study, table, dataset, methods)
     truth = next((p.arrays for p in panels if "reference" in p.arrays), None)
     if truth is None:
@@ -78,6 +98,7 @@ def planes(
     note = "two draws" if rows == 2 else " "
     name = "truth" if "truth_log_density" in truth else "data"
     data = figures.Panel(name, note, truth)
+    large = [panel for method, panel in zip(methods, panels, strict=True) if method in first]
     langevin, slug = _setting(study, dataset), book.slug(dataset)
     return {
         "samples": book.add(
@@ -87,14 +108,14 @@ def planes(
             f"{dataset}. {_where(rows, dim)} Langevin: {langevin}. {median}",
         ),
         "landscapes": book.add(
-            figures.landscapes(data._replace(note=" "), panels),
+            figures.landscapes(data._replace(note=" "), large),
             f"landscapes_{slug}",
             f"Energy landscapes on {dataset}",
             f"{dataset}. The energy \u2212log p of each normalised model, contours at the same "
             f"levels throughout; white is beyond them. {median}",
         ),
         "trajectories": book.add(
-            figures.trajectories(data, panels),
+            figures.trajectories(data, large),
             f"trajectories_{slug}",
             f"Langevin trajectories on {dataset}",
             f"{dataset}. The first chains, from start (rings) to end (dots): {langevin}. {median}",

@@ -34,6 +34,8 @@ _PARTS = ("leak", "masses", "shapes")
 _WITHOUT_GRID = {"nll", "w2_langevin", "sliced_w2_langevin", "mmd_langevin", "mode_shares_langevin"}
 _ORDER = [*_MAIN, "w2_exact", "sliced_w2_exact", "mode_tv", "log_z", "log_z_error"]
 _LABELS = {"median": "median", "mean": "mean [95 %]", "worst": "worst"}
+_DETAILS = ["metric", "method", "seeds", "diverged", "median", "95 % of the median", "mean"]
+_DETAILS += ["95 % of the mean", "worst", "floor"]
 _LAST = 1e300  # where what diverged is sorted
 
 
@@ -53,6 +55,17 @@ class Cell(NamedTuple):
     value: float | None = None
     kind: str = ""
     title: str = ""
+
+    @property
+    def order(self) -> str | None:
+        """What to sort by where the text itself is no number: a page has many cells."""
+        if self.value is None:
+            return None
+        try:
+            float(self.text)
+        except ValueError:
+            return f"{self.value:.6g}"
+        return None
 
 
 class Row(NamedTuple):
@@ -178,13 +191,21 @@ def _row(
 
 def details(
     table: pd.DataFrame, dataset: str, methods: Sequence[str], floors: Mapping[str, Any]
-) -> list[list[Cell]]:
-    """Everything over seeds, a row for each metric and method."""
-    measured = sorted(table.loc[table["dataset"] == dataset, "metric"].unique())
-    rows = []
+) -> tuple[list[Cell], list[list[Cell]]]:
+    """Heads, and everything over seeds: a row for each metric and method.
+
+    Of one seed there is a number each: a row a method, a column a metric.
+    """
+    here = table[table["dataset"] == dataset]
+    measured, runs = sorted(here["metric"].unique()), {}
     for metric in dict.fromkeys([*_ORDER, *measured]):
-        runs = final(table, dataset, metric)
-        sums = {m: _summary(metric, runs[m]) for m in methods if m in runs}
+        found = final(table, dataset, metric)
+        if found:
+            runs[metric] = {m: _summary(metric, found[m]) for m in methods if m in found}
+    if here["seed"].nunique() == 1:
+        return _of_one_seed(runs, floors)
+    rows = []
+    for metric, sums in runs.items():
         places = decimals([s.median for s in sums.values()], 3, 6)
         floor = floors.get(stem(metric))
         truth = [_floor(floor, which, places) for which in ("median", "mean")]
@@ -203,7 +224,22 @@ def details(
                     Cell(" ".join(truth).strip(), kind="mean"),
                 ]
             )
-    return rows
+    return [Cell(name) for name in _DETAILS], rows
+
+
+def _of_one_seed(
+    runs: Mapping[str, Mapping[str, Summary]], floors: Mapping[str, Any]
+) -> tuple[list[Cell], list[list[Cell]]]:
+    heads, columns = [Cell("method")], []
+    for metric, sums in runs.items():
+        places = decimals([s.median for s in sums.values()], 3, 6)
+        floor = _floor(floors.get(stem(metric)), "mean", places)
+        says = meaning(metric).says + (f" Floor: {floor}." if floor else "")
+        heads.append(Cell(metric.replace("_", " "), title=says))
+        columns.append({m: _cell(s, "median", places, None, False) for m, s in sums.items()})
+    names = dict.fromkeys(method for sums in runs.values() for method in sums)
+    rows = [[Cell(m), *(column.get(m, Cell(DASH)) for column in columns)] for m in names]
+    return heads, [[cell._replace(kind="") for cell in row] for row in rows]
 
 
 def flat(nested: Mapping[str, Any], above: str = "") -> dict[str, str]:

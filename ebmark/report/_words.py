@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
+from ebmark.diagnostics import LEAST_OVERLAP
 from ebmark.report._numbers import brief, decimals, number, probability
 from ebmark.statistics import SIGNIFICANT, Best, Paired, best, final, paired, role, summary
 
@@ -40,6 +41,7 @@ def answer(
         *(_by_samples(table, dataset, first) if metric != "w1_langevin" else []),
         *(_shares(table, dataset, first, floor) if floor else []),
         *_lost(table, dataset, methods),
+        *_too_far(table, dataset, methods),
     ]
 
 
@@ -157,6 +159,19 @@ def _lost(table: pd.DataFrame, dataset: str, methods: Sequence[str]) -> list[Mar
     counts = {method: diverged(table, dataset, method) for method in methods}
     words = Markup("<b>{}</b>: {} of {} runs diverged, counted as the worst.")
     return [words.format(method, lost, of) for method, (lost, of) in counts.items() if lost]
+
+
+def _too_far(table: pd.DataFrame, dataset: str, methods: Sequence[str]) -> list[Markup]:
+    """The methods whose noise hardly meets their model."""
+    runs = final(table, dataset, "overlap")
+    medians = {method: summary(runs.get(method, ())).median for method in methods}
+    far = [
+        Markup("<b>{}</b> ({})").format(method, brief(median))
+        for method, median in medians.items()
+        if median < LEAST_OVERLAP
+    ]
+    words = "Noise too far from the model to learn much from, by its effective share: {}."
+    return [Markup(words).format(Markup(", ").join(far))] if far else []
 
 
 def made_of(table: pd.DataFrame, dataset: str, methods: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""A study by sbatch on a real SLURM, of one node, with a job cancelled in the middle."""
+"""On a real SLURM of one node: a study by sbatch, a job cancelled in the middle; a fit by srun."""
 
 import json
 import subprocess
@@ -7,6 +7,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import slurm_cluster
@@ -73,3 +74,29 @@ def test_a_cancelled_job_loses_no_cell_and_the_table_is_that_of_the_inline_run(t
     pd.testing.assert_frame_equal(
         without_times(tmp_path / "slurm"), without_times(tmp_path / "inline")
     )
+
+
+def test_two_tasks_of_srun_fit_what_one_process_does(tmp_path):
+    """To rounding, after 40 updates; srun alone tells them who they are and where they meet."""
+    x = np.random.default_rng(0).normal(size=(300, 2)) @ np.diag([1, 2])
+    np.save(tmp_path / "points.npy", x)
+    fit = ["fit", "points.npy", "--steps", "40", "--out"]
+    ended = ebmark(*fit, "1.ebm", cwd=tmp_path)
+    assert ended.returncode == 0, ended.stderr
+    command = ["srun", "-n", "2", "-t", "5", sys.executable, "-m", "ebmark", *fit, "2.ebm"]
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        slurm_cluster.cluster(Path(folder)) as environment,
+    ):
+        options = {"cwd": tmp_path, "env": environment, "stdin": subprocess.DEVNULL}
+        ended = subprocess.run(
+            [*command, "--distributed"], capture_output=True, text=True, timeout=300, **options
+        )
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.count("2.ebm") == 1  # the first alone speaks
+    how = ["--sampler", "langevin", "--steps", "20", "-n", "101"]
+    for model in "12":
+        out = ebmark("sample", f"{model}.ebm", "--out", f"{model}.npy", *how, cwd=tmp_path)
+        assert out.returncode == 0, out.stderr
+    one, two = (np.load(tmp_path / f"{model}.npy") for model in "12")
+    np.testing.assert_allclose(two, one, atol=2e-3)

@@ -1,7 +1,8 @@
 """The section on a sweep: what changed along the axes, in words, pictures and a table."""
 
 import math
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -34,7 +35,7 @@ def sweeps(book: Book, study: dict[str, Any], table: pd.DataFrame) -> list[Sweep
     if not axes:
         return []
     about, across = study["datasets_about"], set(axes) & {"dim", "separation"}
-    families = {name: one.get("family", name) for name, one in about.items()} if across else {}
+    families = _families(about) if across else {}
     measures = study.get("measures") or [m for m in _DEFAULT if (table["metric"] == m).any()][:1]
     made = []
     for measure in measures:
@@ -42,6 +43,18 @@ def sweeps(book: Book, study: dict[str, Any], table: pd.DataFrame) -> list[Sweep
         if found:
             made.append(_sweep(book, measure, axes, found))
     return made
+
+
+def _families(about: Mapping[str, Any]) -> dict[str, str]:
+    """Dataset -> the name of its family: what its members' names begin with, or its class."""
+    members: dict[str, list[str]] = {}
+    for name, one in about.items():
+        members.setdefault(one.get("family", name), []).append(name)
+    return {
+        name: os.path.commonprefix(names).rstrip("_") or family
+        for family, names in members.items()
+        for name in names
+    }
 
 
 def _sweep(book: Book, measure: str, axes: list[str], found: list[Spot]) -> Sweep:

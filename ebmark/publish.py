@@ -3,7 +3,8 @@
 python -m ebmark.publish RUNS/NAME RESULTS/NAME
 
 The table keeps seven digits, and leaves out the columns that plan.json and study.json say once:
-versions, source and device. The cells' samples and energies stay behind.
+versions, source and device. The cells' samples and energies stay behind; a sweep's report is made
+without pictures of them.
 """
 
 import io
@@ -35,8 +36,11 @@ def publish(folder: Path, place: Path, reference: str | None = None) -> int:
     kept = rows.drop(columns=_SAID_ELSEWHERE, errors="ignore")
     kept.to_csv(text, index=False, na_rep="nan", lineterminator="\n", float_format="%.7g")
     write_whole(place / "results.csv", text.getvalue())
-    page = write_report(folder, reference).read_bytes()
-    write_whole(place / "report.html", page.decode())
+    if table.load_study(folder)["axes"]:  # a sweep: its table says all, the samples would be large
+        write_report(place, reference)
+        shutil.rmtree(place / "figures")
+    else:
+        write_whole(place / "report.html", write_report(folder, reference).read_bytes())
     return sum(path.stat().st_size for path in place.iterdir() if path.is_file())
 
 

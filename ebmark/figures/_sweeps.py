@@ -17,6 +17,8 @@ from ebmark.figures._style import DENSITY, INK, PALE, blank, colours, styled
 from ebmark.statistics import ROLES
 from ebmark.sweeps import Spot
 
+_FEW = 9  # values that an axis can name
+
 
 @styled
 def sweep(spots: Sequence[Spot], axis: str, name: str) -> Figure | None:
@@ -46,6 +48,8 @@ def sweep(spots: Sequence[Spot], axis: str, name: str) -> Figure | None:
         log_ticks(one, COUNT if large else PLAIN)
         if all(isinstance(value, str) for value in values):
             one.set_xticks(range(len(values)), values)
+        elif len(values) <= _FEW:
+            one.set_xticks(values)  # what was tried, and nothing between
         one.grid(which="major")
     legend(figure, grid)
     return figure
@@ -185,8 +189,6 @@ def _places(one: Axes, values: list) -> dict:
     if min(values) > 0 and max(values) >= 8 * min(values):
         one.set_xscale("log")
         one.set_xlim(min(values) / 1.25, 1.25 * max(values))
-    if len(values) <= 8:
-        one.set_xticks(values)
     one.xaxis.set_major_formatter(PLAIN)
     one.xaxis.set_minor_formatter(NullFormatter())
     return {value: value for value in values}

@@ -13,6 +13,7 @@ from ebmark.report._numbers import (
     MINUS,
     brief,
     decimals,
+    digits,
     interval,
     number,
     probability,
@@ -123,7 +124,9 @@ def verdict(one: Verdict) -> str:
 
 
 def _sheet(table: pd.DataFrame, found: Sequence[Verdict], metric: str) -> Sheet:
-    places = decimals([v for one in found for v in (one.median, one.theirs)], 3)
+    places = decimals(
+        [v for one in found for v in (one.median, one.theirs)], max(digits(metric), 3)
+    )
     heads = ["entry", "median", "difference", "95 %", "p, Holm", "verdict", "ended"]
     heads += ["mean of these [BCa]"]
     rows, runs = [], final(table, found[0].dataset, metric)

@@ -41,9 +41,14 @@ def interval(low: float, high: float, places: int) -> str:
     return f"[{number(low, places)}, {number(high, places) if math.isfinite(high) else INFINITY}]"
 
 
-def brief(value: float) -> str:
+def brief(value: float, significant: int = 2) -> str:
     """A number alone in a sentence: two significant digits."""
-    return number(value, decimals([value], 2, 6))
+    return number(value, decimals([value], significant, 6))
+
+
+def digits(metric: str) -> int:
+    """How many significant digits a metric is worth: of NLL, all but the last two are entropy's."""
+    return 4 if metric == "nll" else 3 if metric.startswith("w") else 2
 
 
 def probability(p: float) -> str:

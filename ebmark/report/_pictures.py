@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from ebmark import figures
 from ebmark.errors import UserError
 from ebmark.files import inside, make_folder, write_whole
-from ebmark.report._numbers import brief
+from ebmark.report._numbers import brief, digits
 from ebmark.report._words import diverged
 from ebmark.statistics import final, middle_seed, role
 from ebmark.table import load_arrays
@@ -142,7 +142,9 @@ def _panels(
     for method in methods:
         seed = middle_seed(values.get(method))
         lost, of = diverged(table, dataset, method)
-        notes = [f"{label[by]} {brief(values[method][seed])}"] if seed is not None else []
+        notes = (
+            [f"{label[by]} {brief(values[method][seed], digits(by))}"] if seed is not None else []
+        )
         notes += [f"{lost} of {of} diverged"] if lost else []
         arrays = load_arrays(folder, cells[method, seed]) if (method, seed) in cells else {}
         whole = {"train", "reference"} <= set(arrays)

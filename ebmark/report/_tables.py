@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from ebmark.report._metrics import COSTS, UNRANKED, meaning, stem
-from ebmark.report._numbers import DASH, decimals, interval, number
+from ebmark.report._numbers import DASH, decimals, digits, interval, number
 from ebmark.report._words import diverged
 from ebmark.statistics import Summary, best, final, role, summary
 
@@ -141,7 +141,7 @@ def _summary(metric: str, runs: pd.Series | None) -> Summary:
 def _places(metric: str, sums: Mapping[str, Summary]) -> int:
     if metric in COSTS:
         return 1 if metric.endswith("seconds") else 0
-    return decimals([s.median for s in sums.values()], 3 if metric.startswith("w") else 2)
+    return decimals([s.median for s in sums.values()], digits(metric))
 
 
 def _cell(

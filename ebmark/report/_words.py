@@ -9,7 +9,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from ebmark.diagnostics import LEAST_OVERLAP
-from ebmark.report._numbers import brief, decimals, number, probability
+from ebmark.report._numbers import brief, decimals, digits, number, probability
 from ebmark.statistics import SIGNIFICANT, Best, Paired, best, final, paired, role, summary
 
 _LABELS = {
@@ -51,7 +51,7 @@ def _first(table: pd.DataFrame, dataset: str, metric: str, first: Best) -> Marku
     said = Markup("<b>{}</b> has the lowest {}: median {}{} over {} {}").format(
         first.method,
         _LABELS[metric],
-        brief(ours.median),
+        brief(ours.median, digits(metric)),
         "" if metric == "w1_langevin" else " nats",
         ours.n,
         "seed" if ours.n == 1 else "seeds",
@@ -59,7 +59,7 @@ def _first(table: pd.DataFrame, dataset: str, metric: str, first: Best) -> Marku
     if first.runner_up is None or first.paired is None:
         return said + Markup("; no other method has a finished run.")
     theirs = summary(runs[first.runner_up]).median
-    next_ = brief(theirs) if math.isfinite(theirs) else "a median run that diverged"
+    next_ = brief(theirs, digits(metric)) if math.isfinite(theirs) else "a median run that diverged"
     said += Markup(", against {} of <b>{}</b>, the next: ").format(next_, first.runner_up)
     return said + _verdict(first.paired) + Markup(".")
 
@@ -88,13 +88,13 @@ def _oracles(table: pd.DataFrame, dataset: str, metric: str, first: Best) -> lis
         if not math.isfinite(theirs):
             continue
         if ours <= theirs:
-            far = "not above that, so the oracle\u2019s own training is not at its best"
+            far = "not above that: few points, or its own training, hold the oracle back"
         elif metric == "kl" and theirs > 0:
             far = f"{ours / theirs:.2g} times that" if ours > 1.1 * theirs else "level with it"
         else:
             far = f"{brief(ours - theirs)} above that"
         words = "The oracle <b>{}</b>, exact likelihood for the same network, reaches {}; {} is {}."
-        said.append(Markup(words).format(oracle, brief(theirs), first.method, far))
+        said.append(Markup(words).format(oracle, brief(theirs, digits(metric)), first.method, far))
     return said
 
 

@@ -125,7 +125,9 @@ def _at(spot: Spot) -> str:
 
 
 def _value(value: Any) -> str:
-    return value if isinstance(value, str) else f"{value:,g}" if abs(value) < 1e6 else f"{value:g}"
+    if isinstance(value, str):
+        return value
+    return f"{value:,g}" if abs(value) < 1e6 else f"{value / 1e6:,g}\u00a0M"
 
 
 def _rows(found: Sequence[Spot], axes: list[str]) -> list[list[Cell]]:

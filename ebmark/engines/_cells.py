@@ -4,11 +4,14 @@ import functools
 from collections.abc import Callable
 from pathlib import Path
 
+from ebmark.engines import _memory
+
 
 def run(folder: Path, name: str, spec: dict, tell: Callable[[str, float], None]) -> None:
     """Run one cell, or one search for a recipe.
 
-    Before the first, the compiled programs and the study's plugins are found.
+    Before the first, the compiled programs and the study's plugins are found; after each, they are
+    dropped from memory if they fill it.
     """
     _ready(folder, frozenset(spec.get("plugins", {}).values()))
     from ebmark.cell import run_cell
@@ -16,6 +19,7 @@ def run(folder: Path, name: str, spec: dict, tell: Callable[[str, float], None])
 
     run_it = run_search if "search" in spec else run_cell
     run_it(folder, name, spec, tell)
+    _memory.bound()
 
 
 @functools.cache

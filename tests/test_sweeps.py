@@ -10,6 +10,7 @@ import pytest
 from ebmark import figures
 from ebmark.report import write_report
 from ebmark.report._budgets import trainings
+from ebmark.report._sweeps import _families
 from ebmark.spaces import SPACES
 from ebmark.statistics import at_equal
 from ebmark.studies import STUDIES, sensitivity
@@ -99,6 +100,13 @@ def test_laws_of_one_family_stand_on_one_panel():
         table.assign(method=table["entry"]), ["step_size"], "kl", {"rings": "R", "rings_4": "R"}
     )
     assert {spot.panel for spot in one} == {"R"}
+
+
+def test_a_family_of_laws_is_named_by_what_its_members_have_in_common():
+    family = dict.fromkeys(("mix_2", "mix_16"), {"family": "Mixture"})
+    family |= dict.fromkeys(("double_well", "many_well_4"), {"family": "Wells"})
+    named = {"mix_2": "mix", "mix_16": "mix", "double_well": "Wells", "many_well_4": "Wells"}
+    assert _families(family) == named
 
 
 def test_trainings_of_several_lengths_are_one_curve_each_of_whole_trainings():

@@ -20,6 +20,11 @@ def spread(rows: Array) -> Array:
     return jax.lax.with_sharding_constraint(rows, NamedSharding(mesh, PartitionSpec("data")))
 
 
+def one_processor() -> bool:
+    """Whether all runs on one processor, whose cache is what many rows soon leave."""
+    return _mesh() is None and jax.devices()[0].platform == "cpu"
+
+
 def shared(tree: PyTree) -> PyTree:
     """Keep every array whole on each device; inside jit."""
     mesh = _mesh()

@@ -350,3 +350,19 @@ def test_exact_samples_on_a_line_follow_its_density(getkey):
     log_density = scipy.stats.norm.logpdf(grid.axes[0])
     x = exact_samples(Normalised(grid, log_density, 0.0, 0.0), 20_000, getkey())
     assert scipy.stats.kstest(x[:, 0], "norm").pvalue > 1e-4
+
+
+def test_chains_in_blocks_are_those_of_one_piece(monkeypatch):
+    """Two blocks and a rest: each chain is moved as it would be among all."""
+    from ebmark.samplers import _base
+
+    def run():
+        def energy(x):  # a new one, so that nothing compiled for the other is taken
+            return x @ x
+
+        return run_chains(MALA(0.1), energy, jr.normal(jr.key(0), (2_300, 2)), 6, jr.key(1)).x
+
+    blocks = run()
+    monkeypatch.setattr(_base, "_BLOCK", 10_000)
+    np.testing.assert_allclose(blocks, run(), atol=1e-6)
+    assert len(np.unique(np.asarray(blocks), axis=0)) == 2_300

@@ -9,7 +9,9 @@ import jax.random as jr
 from jaxtyping import Array, Float
 
 from ebmark._types import Energy, Key, Point
-from ebmark.devices import spread
+from ebmark.devices import one_processor, spread
+
+_BLOCK = 1_000  # chains whose activations a processor's cache holds
 
 
 class AbstractSampler(eqx.Module):
@@ -54,8 +56,7 @@ def run_chains(
     """`num_steps` transitions of independent chains from the rows of `x`; their last states."""
 
     def body(states, step_key):
-        noise = sampler.draw(step_key, *x.shape)
-        return jax.vmap(sampler.step, in_axes=(None, 0, 0))(energy, states, noise), None
+        return _transition(sampler, energy, states, step_key), None
 
     start = jax.vmap(sampler.init, in_axes=(None, 0))(energy, spread(x))
     return jax.lax.scan(body, start, jr.split(key, num_steps))[0]
@@ -76,12 +77,20 @@ def trace_chains(
     `states` are what `run_chains` returned. Kept states have a first axis of `num_kept`.
     """
 
-    def transition(states, key):
-        noise = sampler.draw(key, *states.x.shape)
-        return jax.vmap(sampler.step, in_axes=(None, 0, 0))(energy, states, noise), None
-
     def body(states, key):
-        states, _ = jax.lax.scan(transition, states, jr.split(key, every))
+        states, _ = jax.lax.scan(one, states, jr.split(key, every))
         return states, states
 
+    def one(states, key):
+        return _transition(sampler, energy, states, key), None
+
     return jax.lax.scan(body, states, jr.split(key, num_kept))
+
+
+def _transition(sampler: AbstractSampler, energy: Energy, states: Any, key: Key) -> Any:
+    """A step of all chains; on one processor a block after the other, with the same result."""
+    noise = sampler.draw(key, *states.x.shape)
+    if len(states.x) > _BLOCK and one_processor():
+        step = lambda one: sampler.step(energy, *one)  # noqa: E731
+        return jax.lax.map(step, (states, noise), batch_size=_BLOCK)
+    return jax.vmap(sampler.step, in_axes=(None, 0, 0))(energy, states, noise)

@@ -1,0 +1,85 @@
+"""The seconds of our own parts, to be compared with those of another day or commit.
+
+    pip install 'ebmark[speed]'
+    python -m pytest benchmarks --benchmark-autosave
+    python -m pytest benchmarks --benchmark-compare --benchmark-compare-fail=min:20%
+
+On a machine that does nothing else; no part of `./dev test`.
+"""
+
+import os
+
+from ebmark import threads
+
+os.environ.update(threads.single(dict(os.environ)))  # before anything counts the processors
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+import pytest
+
+from ebmark import train as training
+from ebmark.energies import Confined, FourierMLP
+from ebmark.local_scale import local_scale
+from ebmark.methods import METHODS
+from ebmark.metrics import SAMPLE_METRICS, density_metrics
+from ebmark.quadrature import Units, exact_samples, normalise
+from ebmark.samplers import Langevin, run_chains
+from ebmark.sources import Law, standardised
+
+pytest.importorskip("pytest_benchmark")
+
+MOONS = Law("half_moons")
+POINTS = MOONS.draw(10_000, jr.key(0))
+UNITS = standardised(POINTS)
+DATA = jnp.asarray(UNITS.standardise(POINTS), jnp.float32)
+ENERGY = Confined(FourierMLP(2, key=jr.key(1)))
+
+
+@pytest.mark.parametrize("name", ["cd", "pcd", "dsm", "ed", "nce", "mle"])
+def test_ten_updates(benchmark, name):
+    recipe = METHODS[name]
+    trained = recipe.method.wrap(ENERGY, DATA, jr.key(2))
+    params, static = eqx.partition(trained, eqx.is_inexact_array)
+    traced = training._traced(recipe)
+    carry = training._start(params, traced, DATA, jr.key(3))
+
+    def updates():
+        stop = jnp.array(10)
+        return training._advance(carry, static, traced, DATA, jr.key(4), stop)
+
+    after, losses = benchmark(lambda: jax.block_until_ready(updates()))
+    assert int(after.step) == 10 and np.isfinite(losses[:10]).all()
+
+
+@pytest.mark.parametrize("chains", [256, 2_000])
+def test_ten_langevin_steps(benchmark, chains):
+    x = jr.normal(jr.key(5), (chains, 2))
+    run = lambda: run_chains(Langevin(1e-3), ENERGY, x, 10, jr.key(6)).x  # noqa: E731
+    assert jnp.isfinite(benchmark(lambda: jax.block_until_ready(run()))).all()
+
+
+def test_quadrature_and_its_metrics(benchmark):
+    def scored():
+        found = normalise(ENERGY, MOONS.grid(), UNITS)
+        return density_metrics(MOONS.truth(found.grid), found.log_density, found.grid)
+
+    assert benchmark(scored)["kl"] > 0
+
+
+def test_exact_samples(benchmark):
+    truth = normalise(lambda x: x @ x / 2, MOONS.grid(), Units(np.zeros(2), np.ones(2)))
+    assert benchmark(exact_samples, truth, 2_000, jr.key(7)).shape == (2_000, 2)
+
+
+@pytest.mark.parametrize("metric", SAMPLE_METRICS)
+def test_metric_of_2000_points(benchmark, metric):
+    x, y = POINTS[:2_000], POINTS[2_000:4_000]
+    assert benchmark(SAMPLE_METRICS[metric], x, y) >= 0
+
+
+def test_local_scale(benchmark):
+    scale = jax.jit(local_scale)
+    assert benchmark(lambda: float(scale(DATA, jr.key(8)))) > 0

@@ -37,7 +37,7 @@ class Book:
         """For so many panels in all, of methods on datasets: the more, the coarser."""
         self._folder = inside(folder, "figures")
         few = panels <= _FEW
-        self._dpi, self._quality = (150, 85) if few else (100, 55)
+        self._dpi, self._quality = (150, 85) if few else (100, 40)
         self._twice = few
         self._slugs: dict[str, str] = {}
         make_folder(self._folder)

@@ -273,7 +273,7 @@ def test_cd_whose_chains_are_given_the_same_noise(library, nets, drawn):
     """Ten steps from the data, by each library's own Langevin: all three mean h by x - h grad E.
 
     torchebm adds .001 (E+^2 + E-^2) unless told not to, ebmkit starts its chains at N(0, I) unless
-    told where. The noise is one vector, of all chains and steps.
+    told where. Each chain has its own noise, the same at every step.
     """
     import ebm
     import torch
@@ -281,9 +281,9 @@ def test_cd_whose_chains_are_given_the_same_noise(library, nets, drawn):
     import torchebm.samplers
 
     network, energy = nets
-    step, num_steps, noise = 0.05, 10, np.array([0.7, -1.1], np.float32)
-    drawn(jr, "normal", noise)
-    drawn(torch, "randn_like", noise, torch_side=True)
+    step, num_steps = 0.05, 10
+    drawn(jr, "normal", Z)
+    drawn(torch, "randn_like", Z, torch_side=True)
     if library == "torchebm":
         langevin = torchebm.samplers.LangevinDynamics(model=network, step_size=step)
         objective = torchebm.losses.ContrastiveDivergence(

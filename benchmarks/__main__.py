@@ -25,12 +25,13 @@ OUT = Path(__file__).parent / "results"
 
 def parts() -> dict[str, Callable[[], dict]]:
     """Every part by name."""
-    from benchmarks import sampling, scoring, training
+    from benchmarks import sampling, scoring, seeds, training
 
     return {
         **{f"step/{case}": partial(training.step, case, repeats=5) for case in training.CASES},
         "own": partial(training.own, repeats=3),
         "langevin": partial(sampling.langevin, repeats=2),
+        "seeds": seeds.seeds,
         "mmd/2000": partial(scoring.mmd, 2_000, repeats=5),
         "log_z": partial(scoring.log_z, repeats=3),
         "w2/2000": partial(scoring.transport, 2_000, repeats=5),
@@ -66,6 +67,7 @@ def main() -> int:
                 "made": {
                     "date": datetime.date.today().isoformat(),
                     "device": device(),
+                    "load": round(os.getloadavg()[0], 1),  # what else went on: it slows all
                     "source": source_hash(),
                     "versions": versions("torch", "torchebm", "ebmkit"),
                 }

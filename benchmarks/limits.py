@@ -4,7 +4,12 @@ python -m benchmarks.limits        # one thread: see docs/performance.md
 """
 
 import dataclasses
+import os
 import time
+
+from ebmark import threads
+
+os.environ.update(threads.single(dict(os.environ)))  # before anything counts the processors
 
 import equinox as eqx
 import jax
@@ -40,6 +45,20 @@ def product(width: int) -> float:
     return _median(loop, matrix, rows) / (2 * _LOOPS)
 
 
+def gradient_product(width: int) -> float:
+    """CPU seconds of the product that gives the gradient in a square matrix: over the batch."""
+    cotangents, rows = jr.normal(jr.key(0), (2, _BATCH, width))
+
+    def body(_, carry):
+        found, c = carry
+        c = c.at[0, 0].set(1e-9 * found[0, 0])  # so that no turn can be left out
+        return jax.lax.dot_general(c, rows, (((0,), (0,)), ((), ()))), c
+
+    start = jnp.zeros((width, width))
+    loop = jax.jit(lambda c: jax.lax.fori_loop(0, _LOOPS, body, (start, c))[0])
+    return _median(loop, cotangents) / _LOOPS
+
+
 def langevin(energy) -> float:
     """CPU seconds of a Langevin step of a batch of chains."""
     x = jr.normal(jr.key(2), (_BATCH, 2))
@@ -60,6 +79,7 @@ def main():
     cd = dataclasses.replace(METHODS["cd"], method=ContrastiveDivergence(num_steps=20))
     wide, narrow = product(128), product(64)
     rows = [  # what, seconds, the products of which it cannot be rid
+        ("gradient in a 128 x 128 matrix", gradient_product(128), wide),
         ("Langevin step, MLP 128-128", langevin(plain), 2 * wide),
         ("Langevin step, the study's network", langevin(study), 4 * narrow),
         ("CD-20 update, MLP 128-128", update(cd, plain), (20 * 2 + 6) * wide),

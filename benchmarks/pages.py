@@ -75,6 +75,8 @@ def page(measured: dict[str, Any], speed: pd.DataFrame, ends: pd.DataFrame | Non
     lines += ["## The same work", "", *_same_work(speed), ""]
     if "own" in measured:
         lines += ["## A training step at each library's own recipe", "", *_own(speed), ""]
+    if "seeds" in measured:
+        lines += ["## Ten seeds", "", *_seeds(speed), ""]
     if ends is not None:
         lines += ["## Time to quality", "", *_quality(ends), ""]
     return "\n".join(lines + ["![](figure.svg)", ""])
@@ -110,11 +112,41 @@ def _same_work(speed: pd.DataFrame) -> list[str]:
             row = here.loc[who] if who in here.index else None
             cells += [_time(row), _times(row)] if row is not None else ["none", ""]
         lines.append(f"| {words} | {' | '.join(cells)} |")
+    lines += _floor(speed[speed["part"] == "langevin"].set_index("who")["median"])
     wrong = speed[speed["error"].notna()].set_index("who")["error"]
     if len(wrong):
         said = ", ".join(f"{who} {error:.1g}" for who, error in wrong.items())
         lines += ["", f"How wrong log Z is, nats: {said}."]
     return lines
+
+
+def _floor(langevin: pd.Series) -> list[str]:
+    """How much faster any program of this network could be."""
+    if "its products alone" not in langevin.index:
+        return []
+    floor = langevin["its products alone"]
+    best = min(langevin[who] for who in LIBRARIES[1:])
+    return [
+        "",
+        *_prose(
+            f"""The two square products of each Langevin step take {floor:.3g} s by themselves, in
+            float32 and in the same rounds: {floor / langevin["ebmark"]:.0%} of ebmark's time. With
+            this network nothing in float32 on one such thread can sample more than
+            {best / floor:.1f} times as fast as the better of the two others."""
+        ),
+    ]
+
+
+def _seeds(speed: pd.DataFrame) -> list[str]:
+    here = speed[speed["part"] == "seeds"]
+    one = here.loc[here["who"] == "1 seed", "median"].iloc[0]
+    lines = _prose(
+        """NCE at the study's recipe on the half-moons, all of `train` in a process that has its
+        program on the disk only; the seeds of a study run one after the other in each worker."""
+    ) + ["", "| | CPU s | times one seed |", "|---|---:|---:|"]
+    return lines + [
+        f"| {row.who} | {row.median:.3g} | {row.median / one:.1f} |" for row in here.itertuples()
+    ]
 
 
 def _own(speed: pd.DataFrame) -> list[str]:

@@ -16,8 +16,8 @@ _FLAGS = "--xla_cpu_multi_thread_eigen=false --xla_cpu_prefer_vector_width=512"
 def single(environment: dict[str, str]) -> dict[str, str]:
     """The environment with every library told to use one thread, and XLA its widest vectors.
 
-    Where a processor has vectors of 512 bits XLA takes 256, unless told: a Langevin step of the
-    study's network took 10 % longer (benchmarks/tried.py). What the user has set stands.
+    Where a processor has vectors of 512 bits XLA takes 256, unless told: a Langevin step took
+    3 to 10 % longer (benchmarks/tried.py). What the user has set stands.
     """
     flags = f"{_FLAGS} {environment.get('XLA_FLAGS', '')}"
     return environment | _VARIABLES | {"XLA_FLAGS": flags.strip()}

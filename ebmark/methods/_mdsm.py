@@ -18,7 +18,7 @@ class MultiscaleDenoisingScoreMatching(AbstractNoiseLevelMethod):
     half of them lie in the lowest quarter, which is scored (KL on the moons .013, evenly .049).
 
     Needs second derivatives and a network told the level. Use it when samples by annealing are
-    wanted. Not when the density is: .87 nats lost on the unequal separated Gaussians, of which
+    wanted. Not when the density is: 1.0 nats lost on the unequal separated Gaussians, of which
     `diffclf` loses .025.
 
     Song & Ermon (2019), Generative modeling by estimating gradients of the data distribution,

@@ -118,4 +118,4 @@ def _sync(path: Path) -> None:
 
 def _unwritable(path: str | Path, error: OSError) -> UserError:
     reason = _REASONS.get(error.errno or 0, error.strerror or f"{error}; is the disk full?")
-    return UserError(f"{shown(path, 100)}: cannot be written: {shown(reason, 100)}")
+    return UserError(f"{shown(path, 300)}: cannot be written: {shown(reason, 100)}")

@@ -18,9 +18,16 @@ def resident() -> int:
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
+_stays = 0  # bytes that were left when all programs had been dropped
+
+
 def bound(most: int = MOST) -> bool:
-    """Drop all compiled programs if too much is resident; the disk's cache has them still."""
-    if resident() <= most:
+    """Drop all compiled programs if too much is resident; the disk's cache has them still.
+
+    What stays nevertheless is not dropped again: only half of `most` on top of it is.
+    """
+    global _stays
+    if resident() <= max(most, _stays + most // 2):
         return False
     import jax
 
@@ -28,4 +35,5 @@ def bound(most: int = MOST) -> bool:
     gc.collect()
     with contextlib.suppress(OSError, AttributeError):  # another C library
         ctypes.CDLL("libc.so.6").malloc_trim(0)  # or it keeps what was freed
+    _stays = resident()
     return True

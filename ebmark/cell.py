@@ -14,8 +14,7 @@ import numpy as np
 from ebmark import recipes
 from ebmark._types import Energy, Key
 from ebmark.cell_files import as_result, write_cell
-from ebmark.early_stopping import best_so_far, held_apart, held_out_nll
-from ebmark.early_stopping import marks as early_marks
+from ebmark.early_stopping import trained
 from ebmark.methods import Recipe
 from ebmark.metrics import density_metrics
 from ebmark.model import Model, new_energy
@@ -23,7 +22,7 @@ from ebmark.quadrature import Normalised, Units, exact_samples, normalise
 from ebmark.samplers import Langevin, run_chains
 from ebmark.sources import Law, Source, load_source, standardised
 from ebmark.tempered import reference
-from ebmark.train import Fit, Snapshot, evenly, train
+from ebmark.train import Fit, Snapshot
 
 _SHOWN = 16  # chains whose trajectories are kept
 _FRAMES = 100  # points of a trajectory
@@ -114,25 +113,21 @@ def _trained(
     train_x, test_x = source.split(spec["num_train"], spec["num_samples"], keys["data"])
     units = standardised(train_x)
     recipe = recipes.with_changes(spec["method"], spec["training"])
-    marks, chosen_by = evenly(recipe.updates, spec["snapshots"]), None
-    if spec.get("early_stopping") and recipe.updates:
-        marks = early_marks(recipe.updates, spec["snapshots"])
-        train_x, chosen_by = held_apart(train_x, keys["choice"])
-    train_z = jnp.asarray(units.standardise(train_x), jnp.float32)
     inputs = source.dim + recipe.method.extra_inputs
-    fit = train(
+    train_x, train_z, fit = trained(
         recipe,
         new_energy(spec["energy"], inputs, keys["energy"]),
-        train_z,
+        train_x,
+        units,
+        source.grid,
+        spec["snapshots"],
+        early=spec.get("early_stopping", False),
+        choice_key=keys["choice"],
+        choosing=lambda: progress("early stopping", 0.0),
         key=keys["training"],
-        marks=marks,
         saved=saved,
         progress=lambda step, updates: progress("training", step / updates),
     )
-    if chosen_by is not None:
-        progress("early stopping", 0.0)
-        score = held_out_nll(chosen_by, units, source.grid(), keys["choice"])
-        fit = best_so_far(fit, score, marks)
     return recipe, source, units, train_x, test_x, train_z, fit
 
 

@@ -6,21 +6,53 @@ sink, and wells open where neither data nor noise ever were.
 
 import dataclasses
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Array, Float
 
 from ebmark._types import Energy, Key
 from ebmark.ais import log_z_annealed
+from ebmark.methods import Recipe
 from ebmark.quadrature import Grid, Units, normalise
-from ebmark.train import Fit, evenly
+from ebmark.train import Fit, evenly, train
 
 SHARE, MOST = 0.1, 10_000  # of the training points: they are not trained on, they choose
 _HALVINGS = 6  # the first look is after a 64th of the updates
 _CHAINS = 500  # that anneal, where no grid goes
+
+
+def trained(
+    recipe: Recipe,
+    energy: Energy,
+    x: Float[np.ndarray, "n dim"],
+    units: Units,
+    grid: Callable[[], Grid],
+    num: int,
+    *,
+    early: bool,
+    choice_key: Key,
+    choosing: Callable[[], None] = lambda: None,
+    **options: Any,
+) -> tuple[Float[np.ndarray, "m dim"], Float[Array, "m dim"], Fit]:
+    """The points that were trained on, those standardised, and the fit, looked at `num` times.
+
+    With `early`, a tenth of the points is held apart and chooses among more looks (see
+    `best_so_far`); `choosing` is called when it does. `options` are those of `train`.
+    """
+    looks, chosen_by = evenly(recipe.updates, num), None
+    if early and recipe.updates:  # what is fitted at once leaves nothing to choose from
+        looks = marks(recipe.updates, num)
+        x, chosen_by = held_apart(x, choice_key)
+    z = jnp.asarray(units.standardise(x), jnp.float32)
+    fit = train(recipe, energy, z, marks=looks, **options)
+    if chosen_by is not None:
+        choosing()
+        fit = best_so_far(fit, held_out_nll(chosen_by, units, grid(), choice_key), looks)
+    return x, z, fit
 
 
 def marks(updates: int, num: int) -> list[int]:
@@ -70,18 +102,12 @@ def best_so_far(fit: Fit, score: Callable[[Energy], float], looks: Sequence[int]
     scores = [score(snapshot.energy) for snapshot in fit.snapshots]
     if not np.isfinite(scores).any():
         return fit
-    best, kept = 0, []
-    for step in looks:
-        reached = [i for i, snapshot in enumerate(fit.snapshots) if snapshot.step <= step]
-        if not reached:
-            continue
-        now = fit.snapshots[reached[-1]]
-        best = min(reached, key=lambda i: scores[i])
-        kept.append(
-            fit.snapshots[best]._replace(
-                step=step, seconds=now.seconds, cpu_seconds=now.cpu_seconds
-            )
-        )
+    last, best, kept = len(scores) - 1, 0, []
+    for i, step in enumerate(looks):
+        best = min(best, min(i, last), key=scores.__getitem__)
+        now = fit.snapshots[min(i, last)]  # a snapshot a look, until the training diverged
+        cost = {"seconds": now.seconds, "cpu_seconds": now.cpu_seconds}
+        kept.append(fit.snapshots[best]._replace(step=step, **cost))
     at = fit.snapshots[best].step
     stopped = f"held-out points are likeliest after {at:,} of {looks[-1]:,} updates"
     if fit.trouble is not None:

@@ -18,7 +18,7 @@ from ebmark.datasets import DATASETS
 from ebmark.devices import local
 from ebmark.diagnostics import LEAST_OVERLAP, split_rhat
 from ebmark.distributed import join, leave
-from ebmark.early_stopping import best_so_far, held_apart, held_out_nll, marks
+from ebmark.early_stopping import trained
 from ebmark.errors import UserError, unknown
 from ebmark.files import check_writable
 from ebmark.floors import floors
@@ -40,7 +40,7 @@ from ebmark.sources import Law, Own, Source, standardised
 from ebmark.study import Network
 from ebmark.summary import print_scores
 from ebmark.threads import keep_compiled_programs
-from ebmark.train import Fit, train
+from ebmark.train import Fit
 
 _MOST_COMPARED = 2_000  # points in the exact transport
 _SAMPLERS = ("exact", *SAMPLERS)
@@ -79,22 +79,18 @@ def fit_points(
     split_key, energy_key, train_key, sample_key = jr.split(jr.key(checked_seed(seed)), 4)
     train_x, test_x = source.split(len(points.x), _MOST_COMPARED, split_key)
     units, settings = standardised(train_x), dataclasses.asdict(Network())
-    early_stopping &= recipe.updates > 0
-    choice_key = jr.fold_in(split_key, 1)
-    fit_x, chosen_by = held_apart(train_x, choice_key) if early_stopping else (train_x, None)
-    looks = marks(recipe.updates, _LOOKS) if early_stopping else []
-    train_z = jnp.asarray(units.standardise(fit_x), jnp.float32)
-    fitted = train(
+    _, train_z, fitted = trained(
         recipe,
         new_energy(settings, source.dim + recipe.method.extra_inputs, energy_key),
-        train_z,
+        train_x,
+        units,
+        source.grid,
+        _LOOKS,
+        early=early_stopping,
+        choice_key=jr.fold_in(split_key, 1),
         key=train_key,
-        marks=looks,
         progress=_progress if first else lambda step, updates: None,
     )
-    if chosen_by is not None:
-        score = held_out_nll(chosen_by, units, source.grid(), choice_key)
-        fitted = best_so_far(fitted, score, looks)
     if fitted.trouble is not None:
         if first:
             print(f"\nebmark: the training diverged: {fitted.trouble}", file=sys.stderr)

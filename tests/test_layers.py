@@ -40,7 +40,7 @@ MAY_IMPORT = {  # a module, or a folder as a whole, and what of ebmark it may im
     "recipes": {"errors", "methods", "rivals"},
     "model": LOW | {"energies", "quadrature", "recipes", "serial"},
     "tempered": {"_types", "ais", "diagnostics", "samplers"},
-    "early_stopping": {"_types", "ais", "quadrature", "train"},
+    "early_stopping": {"_types", "ais", "methods", "quadrature", "train"},
     "cell_files": {"claims", "devices", "files", "model", "provenance"},
     "cell": LOW
     | {"tempered", "methods", "metrics", "model", "quadrature", "recipes", "samplers"}

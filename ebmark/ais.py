@@ -52,12 +52,11 @@ def log_z_bracket(
     dim = samples.shape[1]
     forward_key, start_key, back_key = jr.split(key, 3)
     start = jr.normal(start_key, samples.shape)
-    betas = jnp.linspace(0.0, 1.0, num_levels + 1) ** 2  # finer where the base is left
-    log_z0 = 0.5 * dim * np.log(2 * np.pi)
+    betas = _levels(num_levels)
     forward = np.asarray(_annealed(energy, start, betas, step_size, forward_key), np.float64)
     back = np.asarray(_annealed(energy, samples, betas[::-1], step_size, back_key), np.float64)
     bounds = forward.mean(), _log_mean_exp(forward), -back.mean()
-    return Bracket(*(float(value + log_z0) for value in bounds))
+    return Bracket(*(float(value + _log_z0(dim)) for value in bounds))
 
 
 def log_z_annealed(
@@ -65,10 +64,18 @@ def log_z_annealed(
 ) -> float:
     r"""$\log Z$ by the forward half alone: unbiased for Z, and too low where chains miss a mode."""
     start_key, key = jr.split(key)
-    betas = jnp.linspace(0.0, 1.0, num_levels + 1) ** 2
     start = jr.normal(start_key, (num, dim))
-    log_w = np.asarray(_annealed(energy, start, betas, step_size, key), np.float64)
-    return float(_log_mean_exp(log_w) + 0.5 * dim * np.log(2 * np.pi))
+    log_w = _annealed(energy, start, _levels(num_levels), step_size, key)
+    return float(_log_mean_exp(np.asarray(log_w, np.float64)) + _log_z0(dim))
+
+
+def _levels(num: int) -> Float[Array, " levels"]:
+    return jnp.linspace(0.0, 1.0, num + 1) ** 2  # finer where the base is left
+
+
+def _log_z0(dim: int) -> float:
+    """Of the base N(0, I), whose energy is |x|^2 / 2."""
+    return 0.5 * dim * np.log(2 * np.pi)
 
 
 def _log_mean_exp(values: np.ndarray) -> float:

@@ -13,6 +13,7 @@ import secrets
 import shutil
 import socket
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 _KINDS = (".tmp-", ".making-", ".clock-", ".stop-")
@@ -50,19 +51,20 @@ def sweep(folder: Path) -> None:
 
     A process of another machine is gone when its file was not touched for an hour.
     """
+    now = functools.cache(disk_clock)  # three operations on the disk: once, and only if needed
     with contextlib.suppress(OSError):
         for path in list(folder.iterdir()):
             if path.name.startswith(_KINDS):
                 with contextlib.suppress(OSError):
-                    if _is_gone(path):
+                    if _is_gone(path, now):
                         _remove(path)
 
 
-def _is_gone(path: Path) -> bool:
+def _is_gone(path: Path, now: Callable[[Path], float]) -> bool:
     found = _TAG.search(path.name)
     if found and found[1] == _here():
         return not _lives(int(found[2]))
-    return abs(disk_clock(path.parent) - path.stat().st_mtime) > _LONG
+    return abs(now(path.parent) - path.stat().st_mtime) > _LONG
 
 
 @functools.cache

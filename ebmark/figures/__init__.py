@@ -5,8 +5,9 @@ from ebmark.figures._charts import anatomy as anatomy, errors as errors
 from ebmark.figures._comparisons import critical as critical, profile as profile
 from ebmark.figures._cost import cost as cost
 from ebmark.figures._formula import formula as formula
-from ebmark.figures._planes import Panel as Panel, landscapes as landscapes
-from ebmark.figures._planes import samples as samples, trajectories as trajectories
+from ebmark.figures._panes import Panel as Panel
+from ebmark.figures._planes import landscapes as landscapes, samples as samples
+from ebmark.figures._planes import trajectories as trajectories
 from ebmark.figures._sources import sources as sources
 from ebmark.figures._sweeps import sweep as sweep, sweep_map as sweep_map
 from ebmark.figures._style import (

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
 import matplotlib
 import numpy as np
@@ -12,31 +11,11 @@ from matplotlib.colors import BoundaryNorm, PowerNorm
 from matplotlib.figure import Figure
 from scipy.interpolate import RegularGridInterpolator
 
+from ebmark.figures._panes import COLUMNS, Panel, Window, absent, bar, panes, shrunk, side, title
 from ebmark.figures._style import DENSITY, DOTS, GREY, INK, blank, styled
 
 PIXELS = 260
-COLUMNS = 6  # panels side by side
-MANY = 18  # panels from which on they are small, and half as many again stand side by side
 DEPTH = 12  # nats of energy shown above the truth's lowest
-
-
-class Panel(NamedTuple):
-    """One method in the plane: its name, what to say of it, its arrays (maybe none)."""
-
-    title: str
-    note: str
-    arrays: Mapping[str, np.ndarray]
-
-
-class Window(NamedTuple):
-    """The part of the plane that all panels of a dataset show."""
-
-    x: np.ndarray
-    y: np.ndarray
-
-    @property
-    def extent(self) -> tuple[float, float, float, float]:
-        return self.x[0], self.x[-1], self.y[0], self.y[-1]
 
 
 def window(points: np.ndarray) -> Window:
@@ -55,68 +34,6 @@ def on(view: Window, arrays: Mapping[str, np.ndarray], name: str) -> np.ndarray 
     known = RegularGridInterpolator(grid, np.asarray(arrays[name], float), bounds_error=False)
     found = known(np.stack(np.meshgrid(view.x, view.y, indexing="ij"), axis=-1))
     return found if np.isfinite(found).any() else None
-
-
-def columns(num: int) -> int:
-    """How many panels stand side by side."""
-    return min(num, COLUMNS if num <= MANY else 3 * COLUMNS // 2)
-
-
-def _shrunk(axes: Axes) -> float:
-    """The width of this panel as a share of that of one of a few."""
-    spec = axes.get_subplotspec()
-    return min(1.0, COLUMNS / spec.get_gridspec().ncols) if spec else 1.0
-
-
-def _grid(figure: Figure, view: Window, num: int, rows: int) -> tuple[Figure, np.ndarray]:
-    """Axes[row, panel] on one scale; more panels than COLUMNS go on below."""
-    across = columns(num)
-    bands = -(-num // across)
-    axes = figure.subplots(bands * rows, across, squeeze=False)
-    for one in axes.flat:
-        one.set_axis_off()
-    by_panel = [
-        [axes[(p // across) * rows + row, p % across] for p in range(num)] for row in range(rows)
-    ]
-    for one in (one for row in by_panel for one in row):
-        one.set_axis_on()
-        one.set(xticks=[], yticks=[], aspect="equal", xlim=view.x[[0, -1]], ylim=view.y[[0, -1]])
-        one.spines[:].set(visible=True, linewidth=0.5, color=GREY)
-        for axis in (one.xaxis, one.yaxis):
-            axis.set_visible(False)  # or all that is not there is laid out
-    panels = np.array(by_panel, dtype=object)
-    if num > MANY:
-        _place(figure, view, panels)
-    return figure, panels
-
-
-def _sized(view: Window, num: int, rows: int) -> Figure:
-    across = columns(num)
-    width = min(11.0, 2.6 * across + 0.6)
-    ratio = (view.y[-1] - view.y[0]) / (view.x[-1] - view.x[0])
-    panel = width / (across + 0.35)
-    figure = blank(width, (panel * ratio + 0.16) * rows * -(-num // across) + 0.45)
-    close = {"w_pad": 0.02, "h_pad": 0.02, "wspace": 0.02, "hspace": 0.02}
-    figure.set_layout_engine("compressed", **close)  # panels of fixed aspect, side by side
-    if num > MANY:
-        figure.set_layout_engine("none")  # `_place` does it: an engine takes seconds
-    return figure
-
-
-def _place(figure: Figure, view: Window, axes: np.ndarray) -> None:
-    """Many panels in bands, by inches: a title's height above each band, a bar's width beside."""
-    rows, num = axes.shape
-    across, (width, _) = columns(num), figure.get_size_inches()
-    left, bar, head, gap = 0.3, 0.8, 0.36, 0.05
-    panel = (width - left - bar) / across - gap
-    tall = panel * (view.y[-1] - view.y[0]) / (view.x[-1] - view.x[0])
-    band = head + rows * (tall + gap)
-    height = band * -(-num // across) + 0.05
-    figure.set_size_inches(width, height)
-    for (row, p), one in np.ndenumerate(axes):
-        x = left + (p % across) * (panel + gap)
-        y = height - (p // across) * band - head - row * (tall + gap) - tall
-        one.set_position((x / width, y / height, panel / width, tall / height))
 
 
 def _shade(
@@ -141,7 +58,7 @@ def _shade(
 def _dots(axes: Axes, view: Window, points: np.ndarray, colour: str = DOTS) -> None:
     n = max(len(points), 1)
     size, alpha = np.clip(3400 / n, 0.6, 5.0), np.clip(1100 / n, 0.3, 0.8)
-    size *= _shrunk(axes) ** 2
+    size *= shrunk(axes) ** 2
     x, y = points[:, :2].T
     axes.scatter(x, y, s=size, c=colour, alpha=alpha, linewidths=0, rasterized=True).set_in_layout(
         False
@@ -156,7 +73,7 @@ def _dots(axes: Axes, view: Window, points: np.ndarray, colour: str = DOTS) -> N
             transform=axes.transAxes,
             ha="right",
             va="bottom",
-            fontsize=7 * _shrunk(axes),
+            fontsize=7 * shrunk(axes),
             color=GREY,
         )
 
@@ -164,61 +81,6 @@ def _dots(axes: Axes, view: Window, points: np.ndarray, colour: str = DOTS) -> N
 def _inside(view: Window, points: np.ndarray) -> np.ndarray:
     x, y = points[:, 0], points[:, 1]
     return (x >= view.x[0]) & (x <= view.x[-1]) & (y >= view.y[0]) & (y <= view.y[-1])
-
-
-def _title(axes: Axes, panel: Panel) -> None:
-    share = _shrunk(axes) ** 0.5
-    pad = 15 * share if panel.note else 4
-    axes.set_title(panel.title, pad=pad, fontweight="bold", fontsize=10.5 * share)
-    if panel.note:
-        axes.annotate(
-            panel.note,
-            (0.5, 1),
-            (0, 3.5),
-            "axes fraction",
-            "offset points",
-            ha="center",
-            fontsize=8 * share,
-            color=GREY,
-        )
-
-
-def _side(axes: Axes, label: str) -> None:
-    axes.yaxis.set_visible(True)
-    axes.set_ylabel(label, labelpad=5, fontsize=9.5 * _shrunk(axes))
-
-
-def _absent(axes: Axes, why: str) -> None:
-    axes.text(
-        0.5,
-        0.5,
-        why,
-        transform=axes.transAxes,
-        ha="center",
-        va="center",
-        color=GREY,
-        style="italic",
-        fontsize=8.5 * _shrunk(axes),
-    )
-
-
-def _bar(
-    figure: Figure, image: matplotlib.cm.ScalarMappable, axes: np.ndarray, label: str, ticks=None
-) -> None:
-    if axes.shape[1] > MANY:
-        width, height = figure.get_size_inches()
-        place = figure.add_axes((1 - 0.75 / width, 0.5 - 2 / height, 0.13 / width, 4 / height))
-        bar = figure.colorbar(image, cax=place, ticks=ticks)
-    else:
-        bar = figure.colorbar(
-            image, ax=list(axes.ravel()), shrink=0.7, aspect=28, pad=0.012, ticks=ticks
-        )
-    bar.outline.set_visible(False)
-    bar.set_label(label, fontsize=8.5, color=GREY)
-    bar.ax.tick_params(length=2, labelsize=7.5)
-    bar.ax.minorticks_off()
-    if ticks is not None:
-        bar.set_ticks(ticks, labels=[f"{tick:g}" for tick in ticks])
 
 
 @styled
@@ -230,21 +92,21 @@ def samples(truth: Panel, models: Sequence[Panel]) -> Figure:
     view = window(reference)
     exact = any("exact" in model.arrays for model in models)
     rows = 2 if exact else 1
-    figure, axes = _grid(_sized(view, 1 + len(models), rows), view, 1 + len(models), rows)
+    figure, axes = panes(view, 1 + len(models), rows)
     density = on(view, truth.arrays, "truth_log_density")
     shown = [on(view, model.arrays, "log_density") for model in models]
     densities = [density] if density is not None else [one for one in shown if one is not None]
     top = float(np.exp(max(np.nanmax(one) for one in densities))) if densities else 1.0
     image = _shade(axes[0, 0], view, density, top)
     _dots(axes[0, 0], view, reference)
-    _title(axes[0, 0], truth)
-    _side(axes[0, 0], "Langevin samples")
+    title(axes[0, 0], truth)
+    side(axes[0, 0], "Langevin samples")
     if exact:
         _shade(axes[1, 0], view, density, top)
         _dots(axes[1, 0], view, truth.arrays["train"][: len(reference)])
-        _side(axes[1, 0], "exact samples")
+        side(axes[1, 0], "exact samples")
     for column, (model, log_density) in enumerate(zip(models, shown, strict=True), start=1):
-        _title(axes[0, column], model)
+        title(axes[0, column], model)
         for row, name in enumerate(("langevin", "exact")[:rows]):
             image = _shade(axes[row, column], view, log_density, top) or image
             if (
@@ -256,9 +118,9 @@ def samples(truth: Panel, models: Sequence[Panel]) -> Figure:
             if name in model.arrays:
                 _dots(axes[row, column], view, model.arrays[name])
             else:
-                _absent(axes[row, column], "no samples" if model.arrays else "no finished run")
+                absent(axes[row, column], "no samples" if model.arrays else "no finished run")
     if image is not None:
-        _bar(
+        bar(
             figure,
             image,
             axes,
@@ -291,8 +153,8 @@ def _marginals(truth: Panel, models: Sequence[Panel]) -> Figure:
                     linewidth=1.0,
                 )
         if not panel.arrays:
-            _absent(axes, "no finished run")
-        _title(axes, panel)
+            absent(axes, "no finished run")
+        title(axes, panel)
         axes.set_yticks([])
     for axes in grid[1 + len(models) :]:
         axes.set_axis_off()
@@ -321,7 +183,7 @@ def landscapes(truth: Panel, models: Sequence[Panel]) -> Figure | None:
         return None
     low = np.floor(min(np.nanmin(energy) for _, energy in some))
     levels = np.arange(low, low + DEPTH + 1)
-    figure, axes = _grid(_sized(view, len(some), 1), view, len(some), 1)
+    figure, axes = panes(view, len(some), 1)
     colours = DENSITY.reversed()
     norm = BoundaryNorm(levels, colours.N, extend="max")
     for one, (panel, energy) in zip(axes[0], some, strict=True):
@@ -333,8 +195,8 @@ def landscapes(truth: Panel, models: Sequence[Panel]) -> Figure | None:
         )
         filled.set(rasterized=True, in_layout=False)
         lines.set_in_layout(False)
-        _title(one, panel)
-    _bar(figure, filled, axes, "energy \u2212log p, nats", ticks=levels[::2])
+        title(one, panel)
+    bar(figure, filled, axes, "energy \u2212log p, nats", ticks=levels[::2])
     return figure
 
 
@@ -345,7 +207,7 @@ def trajectories(truth: Panel, models: Sequence[Panel], num: int = 6) -> Figure 
     if not models or truth.arrays["reference"].shape[1] < 2:
         return None
     view = window(truth.arrays["reference"])
-    figure, axes = _grid(_sized(view, len(models), 1), view, len(models), 1)
+    figure, axes = panes(view, len(models), 1)
     shown = [on(view, model.arrays, "log_density") for model in models]
     densities = [
         one for one in (on(view, truth.arrays, "truth_log_density"), *shown) if one is not None
@@ -359,5 +221,5 @@ def trajectories(truth: Panel, models: Sequence[Panel], num: int = 6) -> Figure 
         one.plot(paths[..., 0], paths[..., 1], color=INK, linewidth=0.5, alpha=0.5, rasterized=True)
         one.scatter(*paths[0].T, s=9, facecolors="white", edgecolors=INK, linewidths=0.5, zorder=3)
         one.scatter(*paths[-1].T, s=9, c=DOTS, linewidths=0, zorder=4)
-        _title(one, model)
+        title(one, model)
     return figure

@@ -6,7 +6,7 @@ import gc
 import os
 from pathlib import Path
 
-MOST = 2 * 2**30  # bytes resident after a cell beyond which its worker starts afresh
+MOST = 2 * 2**30  # bytes resident after a cell beyond which programs are dropped
 
 
 def resident() -> int:

@@ -89,8 +89,11 @@ def trace_chains(
 
 def _transition(sampler: AbstractSampler, energy: Energy, states: Any, key: Key) -> Any:
     """A step of all chains; on one processor a block after the other, with the same result."""
+
+    def step(state, noise):
+        return sampler.step(energy, state, noise)
+
     noise = sampler.draw(key, *states.x.shape)
     if len(states.x) > _BLOCK and one_processor():
-        step = lambda one: sampler.step(energy, *one)  # noqa: E731
-        return jax.lax.map(step, (states, noise), batch_size=_BLOCK)
-    return jax.vmap(sampler.step, in_axes=(None, 0, 0))(energy, states, noise)
+        return jax.lax.map(lambda one: step(*one), (states, noise), batch_size=_BLOCK)
+    return jax.vmap(step)(states, noise)

@@ -82,4 +82,7 @@ def test_few_points_are_not_learned_by_heart(method):
     fresh = held_out_nll(test_x, units, grid, jr.key(7))
     entropy = 1.0076
     assert entropy < fresh(kept.energy) < 2.2  # where a Gaussian is
-    assert kept.kept < recipe.updates and fresh(kept.energy) < fresh(whole.energy) - 0.3
+    diverged = whole.trouble is not None  # as CD does here: then the last snapshot is an early one
+    assert kept.kept < recipe.updates
+    assert diverged or fresh(kept.energy) < fresh(whole.energy) - 0.3
+    assert kept.trouble is None and ("later the training diverged" in kept.stopped) == diverged

@@ -86,10 +86,12 @@ def _made(measured: dict[str, Any]) -> list[str]:
     made = [found["made"] for found in measured.values()]
     dates = " and ".join(sorted({one["date"] for one in made}))
     said = ", ".join(f"{name} {version}" for name, version in made[-1]["versions"].items())
+    loads = [one["load"] for one in made if "load" in one]
+    alone = "" if len(loads) < len(made) else f"; load average {min(loads):g} to {max(loads):g}"
     return _prose(
         f"""Made by `python -m benchmarks` on {dates}: CPU seconds of one process on one thread, the
-        libraries in turn, after a round that warms up; the machine had other work. A median over
-        the rounds, and the range of the ratios within a round. {made[-1]["device"]}; {said}."""
+        libraries in turn, after a round that warms up{alone}. A median over the rounds, and the
+        range of the ratios within a round. {made[-1]["device"]}; {said}."""
     )
 
 

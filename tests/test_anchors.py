@@ -130,3 +130,16 @@ def test_a_flow_trained_for_a_while_is_likelier_than_the_gaussian(data, fits):
     fresh = np.asarray(data)
     by_flow, by_gaussian = (evaluate(law, fresh).mean() for law in (fit.energy, fits["gaussian"]))
     assert fit.trouble is None and by_flow < by_gaussian - 0.4
+
+
+def test_a_flows_loss_is_the_nll_by_the_change_of_variables():
+    r"""$\log N(z; 0, I) + \log|\det \partial z / \partial x|$, the Jacobian by autodiff."""
+    method, batch = METHODS["flow"].method, 1.5 * jr.normal(jr.key(3), (200, 2))
+    flow = method.wrap(None, batch, jr.key(4))
+    loss, _ = eqx.filter_jit(method.loss)(flow, batch, None, jr.key(5))
+    inverse = flow.bijection.inverse
+    z = np.asarray(jax.vmap(inverse)(batch), np.float64)
+    slopes = np.asarray(jax.vmap(jax.jacfwd(inverse))(batch), np.float64)
+    log_q = scipy.stats.norm.logpdf(z).sum(axis=1) + np.linalg.slogdet(slopes)[1]
+    assert float(loss) == pytest.approx(-log_q.mean(), abs=1e-4)
+    assert abs(np.linalg.slogdet(slopes)[1]).max() > 0.1  # it bends space, trained or not

@@ -16,11 +16,11 @@ from ebmark.study import read_study
 
 def cell(folder, name, spec, tell):
     """What `ebmark run` runs, but for how often it saves."""
-    import ebmark.cell
+    import ebmark.early_stopping
     from ebmark.engines import _cells
     from ebmark.train import train
 
-    ebmark.cell.train = functools.partial(train, save_every=0.1)
+    ebmark.early_stopping.train = functools.partial(train, save_every=0.1)
     _cells.run(folder, name, spec, tell)
 
 

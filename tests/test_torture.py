@@ -134,6 +134,11 @@ def trains(folder: Path) -> bool:
     return any(one["what"] != "starting" for one in running(folder, names))
 
 
+def checkpoints(folder: Path) -> list[Path]:
+    """Whole ones: not what was being written when a worker died, which glob finds too."""
+    return [path for path in folder.glob("cells/*.saved") if not path.name.startswith(".")]
+
+
 def test_kills_of_workers_and_of_the_command_again_and_again(study, tmp_path, capsys):
     """Whenever some cell has begun to train, and a moment more, until all is done.
 
@@ -156,7 +161,7 @@ def test_kills_of_workers_and_of_the_command_again_and_again(study, tmp_path, ca
             process.wait(chance.uniform(0, undisturbed / 6))
             continue
         workers = victims(process)
-        kills["while a checkpoint lay there"] += bool(list(folder.glob("cells/*.saved")))
+        kills["while a checkpoint lay there"] += bool(checkpoints(folder))
         if not workers or (kills["workers"] + kills["the command"]) % 3 == 2:
             process.kill()
             kills["the command"] += 1
@@ -402,13 +407,13 @@ def test_a_damaged_checkpoint_is_dropped_and_its_training_begins_anew(study, tmp
     for cell in sorted((folder / "cells").iterdir())[:2]:
         shutil.rmtree(cell)
     process, deadline = driver(file, folder), time.monotonic() + PATIENCE
-    while not (saved := list(folder.glob("cells/*.saved"))):
+    while not checkpoints(folder):
         assert time.monotonic() < deadline and process.poll() is None
         time.sleep(0.01)
     process.kill()
     process.wait()
     time.sleep(2)  # its workers find that it is gone
-    saved = list(folder.glob("cells/*.saved"))
+    saved = checkpoints(folder)
     for path in saved:
         damaged(path, how)
     said = run(file, folder)

@@ -15,6 +15,7 @@ from ebmark.errors import UserError
 from ebmark.figures._cost import _shown, frontier
 from ebmark.report import write_report
 from ebmark.report._comparisons import verdict
+from ebmark.report._glance import glance
 from ebmark.report._leading import leading
 from ebmark.report._numbers import brief, decimals, interval, number
 from ebmark.report._sources import _of_w1
@@ -219,6 +220,36 @@ def test_a_noise_that_hardly_meets_the_model_is_told(folder):
         "<b>nce</b> (0.0042)."
     ]
     assert not [s for s in answer(results, "half_moons", METHODS, None) if "Noise" in s]
+
+
+def test_many_datasets_are_one_shaded_table():
+    """Medians, worst where the median run diverged; rows by mean rank, the oracle apart."""
+    kl = {"a": [0.02, 0.2, 4.0, 0.5], "b": [0.05, 0.1, 2.0, 0.4], "mle": [0.01] * 4}
+    rows = [
+        (f"d{d}", method, seed, value * (0.9, 1, 1.1)[seed], "done")
+        for method, values in kl.items()
+        for d, value in enumerate(values)
+        for seed in range(3)
+    ]
+    rows = [
+        row if row[:2] != ("d3", "b") or row[2] == 0 else (*row[:4], "diverged") for row in rows
+    ]
+    table = pd.DataFrame(rows, columns=["dataset", "method", "seed", "value", "status"])
+    table.loc[table["status"] == "diverged", "value"] = np.nan
+    table = table.assign(step=10, metric="kl")
+    datasets, entries = [f"d{d}" for d in range(4)], ["a", "b", "mle"]
+    found = glance(table, datasets, entries)
+    assert found.heads == ["mean rank", *datasets]
+    assert [name for name, _ in found.rows] == ["a", "b"]  # 1.5 each, the first named first
+    cells = {name: [cell.text for cell in row] for name, row in [*found.rows, *found.apart]}
+    assert cells["a"] == ["1.5", ".020", ".20", "4.0", ".50"]
+    assert cells["b"] == ["1.5", ".050", ".10", "2.0", "diverged"]
+    assert cells["mle"][:2] == ["\u2013", ".010"]
+    kinds = {name: [cell.kind for cell in row[1:]] for name, row in [*found.rows, *found.apart]}
+    assert kinds["a"] == ["shade0 best", "shade2", "shade5", "shade3 best"]
+    assert kinds["b"] == ["shade1", "shade2 best", "shade4 best", "shade5"]
+    assert kinds["mle"] == ["shade0"] * 4
+    assert glance(table, datasets[:3], entries) is None  # the tables themselves are at a glance
 
 
 def test_many_methods_have_large_pictures_of_the_leading_ones_alone(folder):

@@ -12,6 +12,7 @@ from ebmark.errors import unknown
 from ebmark.files import inside, write_whole
 from ebmark.report._budgets import budgets, trainings
 from ebmark.report._comparisons import comparisons
+from ebmark.report._glance import glance
 from ebmark.report._leading import leading
 from ebmark.report._metrics import METRICS, stem
 from ebmark.report._pictures import Book, Picture, data_uri, planes
@@ -90,6 +91,7 @@ def _contents(
         "swept": swept,
         "num_datasets": len(datasets),
         "sweeps": sweeps(book, study, table),
+        "glance": glance(table, shown, methods),
         "first": first if len(first) < len(methods) else [],
         "sections": [
             _section(book, folder, study, table, dataset, methods, first) for dataset in shown

@@ -19,7 +19,14 @@ def role(entry: str) -> str | None:
 
 
 class Best(NamedTuple):
-    """The method with the lowest median, the next one, and their paired comparison."""
+    """The method with the lowest median, the next one, and their paired comparison.
+
+    That the two were picked by the results wants no correction: the two-sided test of the lowest
+    against the next keeps its level as a test of "no other is as low", however many others.
+
+    Gutmann & Maymin (1987), Is the selected population the best?; Hung & Fithian (2019), Rank
+    verification for exponential families.
+    """
 
     method: str
     runner_up: str | None

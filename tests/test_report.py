@@ -222,6 +222,20 @@ def test_a_noise_that_hardly_meets_the_model_is_told(folder):
     assert not [s for s in answer(results, "half_moons", METHODS, None) if "Noise" in s]
 
 
+def test_mass_off_the_support_is_told(folder):
+    results = read(folder)
+    here = (results["metric"] == "leak") & (results["dataset"] == "half_moons")
+    last = results["step"] == results.loc[here, "step"].max()
+    assert not [s for s in answer(results, "half_moons", METHODS, None) if "support" in s]
+    results.loc[here & last & (results["method"] == "dsm") & (results["seed"] < 2), "value"] = 7.04
+    results.loc[here & last & (results["method"] == "nce") & (results["seed"] < 1), "value"] = 1.5
+    assert [str(s) for s in answer(results, "half_moons", METHODS, None) if "support" in s] == [
+        "Most of the learned mass is off the data\u2019s support for <b>dsm</b> (2 of 6 runs, up "
+        "to 7.0 nats), <b>nce</b> (1 of 6 runs, up to 1.5 nats); chains that do not find it there "
+        "do not show it."
+    ]
+
+
 def test_many_datasets_are_one_shaded_table():
     """Medians, worst where the median run diverged; rows by mean rank, the oracle apart."""
     kl = {"a": [0.02, 0.2, 4.0, 0.5], "b": [0.05, 0.1, 2.0, 0.4], "mle": [0.01] * 4}

@@ -12,6 +12,8 @@ from ebmark.diagnostics import LEAST_OVERLAP
 from ebmark.report._numbers import brief, decimals, digits, number, probability
 from ebmark.statistics import SIGNIFICANT, Best, Paired, best, final, paired, role, summary
 
+_LEAK = 1.0  # nats of KL, at which 63 % of the mass are off the data's support
+_NAMED = 6  # methods named in one sentence
 _LABELS = {
     "kl": "KL(data\u2009\u2016\u2009model)",
     "nll": "negative log-likelihood",
@@ -41,6 +43,7 @@ def answer(
         *(_by_samples(table, dataset, first) if metric != "w1_langevin" else []),
         *(_shares(table, dataset, first, floor) if floor else []),
         *_lost(table, dataset, methods),
+        *_leaks(table, dataset, methods),
         *_too_far(table, dataset, methods),
     ]
 
@@ -159,6 +162,31 @@ def _lost(table: pd.DataFrame, dataset: str, methods: Sequence[str]) -> list[Mar
     counts = {method: diverged(table, dataset, method) for method in methods}
     words = Markup("<b>{}</b>: {} of {} runs diverged, counted as the worst.")
     return [words.format(method, lost, of) for method, (lost, of) in counts.items() if lost]
+
+
+def _leaks(table: pd.DataFrame, dataset: str, methods: Sequence[str]) -> list[Markup]:
+    """The methods of which some run has nearly all of its mass off the data's support."""
+    runs = final(table, dataset, "leak")
+    found = []
+    for method in methods:
+        leaks = runs.get(method, pd.Series(dtype=float))
+        if (many := int((leaks > _LEAK).sum())) and role(method) != "anchor":
+            found.append((many, float(leaks.max()), method, len(leaks)))
+    if not found:
+        return []
+    found.sort(key=lambda one: (-one[0], -one[1]))
+    named = [
+        Markup("<b>{}</b> ({} of {} {}, up to {} nats)").format(
+            method, many, of, "run" if of == 1 else "runs", brief(worst)
+        )
+        for many, worst, method, of in found[:_NAMED]
+    ]
+    more = f" and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
+    words = (
+        "Most of the learned mass is off the data\u2019s support for {}{}; chains that do not find "
+        "it there do not show it."
+    )
+    return [Markup(words).format(Markup(", ").join(named), more)]
 
 
 def _too_far(table: pd.DataFrame, dataset: str, methods: Sequence[str]) -> list[Markup]:

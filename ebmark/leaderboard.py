@@ -13,7 +13,7 @@ import pandas as pd
 
 from ebmark import table
 from ebmark.datasets import DATASETS
-from ebmark.errors import UserError
+from ebmark.errors import UserError, shown
 from ebmark.files import write_whole
 from ebmark.sources import Law
 from ebmark.statistics import final, ranks, role, summary, verdicts
@@ -129,7 +129,10 @@ def leaderboard(folders: tuple[Path, ...], metric: str, against: str | None) -> 
     whole = _together(submissions)
     datasets, entries = (list(dict.fromkeys(whole[key])) for key in ("dataset", "method"))
     if against is not None and against not in entries:
-        raise UserError(f"--against {against}: no entry; there are {', '.join(entries)}")
+        alike = [entry for entry in entries if entry.partition(", ")[0] == against]
+        named = " or ".join(f'"{shown(entry)}"' for entry in alike or entries[:20])
+        several = "several entries are called so" if alike else "no entry is called so"
+        raise UserError(f"--against {shown(against)}: {several}; choose {named}")
     judged = verdicts(whole, datasets, entries, metric, against) if against else []
     by_place = {(one.dataset, one.entry): one for one in judged}
     parts = []

@@ -128,6 +128,10 @@ def test_submissions_of_two_protocols_are_not_ranked_together(tmp_path):
     assert titles == ["half_moons, num train 10000", "half_moons, num train 500"]
     for letter, (_, _, rows) in zip("ab", parts, strict=False):
         assert {row[0] for row in rows} == {f"{m}, {letter}" for m in ("cd", "nce", "mle")}
+    with pytest.raises(UserError, match='several entries are called so; choose "cd, a" or "cd, b"'):
+        leaderboard(folders, "kl", "cd")
+    with pytest.raises(UserError, match="no entry is called so; choose"):
+        leaderboard(folders, "kl", "dc")
 
 
 def test_a_folder_that_is_no_submission_is_refused_and_the_others_are_ranked(tmp_path):

@@ -2,6 +2,7 @@
 
 import math
 import os
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -15,6 +16,7 @@ from ebmark.report._pictures import Book, Picture
 from ebmark.report._tables import Cell
 from ebmark.sweeps import Spot, spots, usable
 
+_CAPITAL = re.compile(r"(?<!^)(?=[A-Z])")
 _DEFAULT = ("kl", "nll")  # the first that was measured, if a study names no measure
 
 
@@ -51,7 +53,7 @@ def _families(about: Mapping[str, Any]) -> dict[str, str]:
     for name, one in about.items():
         members.setdefault(one.get("family", name), []).append(name)
     return {
-        name: os.path.commonprefix(names).rstrip("_") or family
+        name: os.path.commonprefix(names).rstrip("_") or _CAPITAL.sub("_", family).lower()
         for family, names in members.items()
         for name in names
     }

@@ -122,6 +122,30 @@ def report(folder: Positional[Path], /, reference: str | None = None) -> int:
     return 0
 
 
+def table(
+    folder: Positional[Path],
+    /,
+    metric: str = "kl",
+    form: str = "markdown",
+    statistic: str = "mean",
+    digits: int = 3,
+) -> int:
+    """Print one metric of a study as a table for a paper, with its 95 % intervals.
+
+    Args:
+        folder: the folder that `ebmark run` wrote.
+        metric: one of results.csv, such as kl, w1_exact or train_cpu_seconds.
+        form: markdown, latex (of the package booktabs) or csv.
+        statistic: mean (geometric) or median.
+        digits: how many significant ones.
+    """
+    from ebmark.paper import checked, paper_table, written
+
+    checked(statistic, digits)
+    print(written(paper_table(folder, metric, statistic), form, digits), end="")
+    return 0
+
+
 def log(
     folder: Positional[Path],
     /,
@@ -304,6 +328,7 @@ COMMANDS = {
     "sensitivity": sensitivity,
     "leaderboard": leaderboard,
     "report": report,
+    "table": table,
     "log": log,
     "status": status,
     "list": list_all,

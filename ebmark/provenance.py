@@ -18,6 +18,8 @@ _READERS |= {
     "catalogue.py",
     "checks.py",
     "floors.py",
+    "meanings.py",
+    "paper.py",
     "power.py",
     "publish.py",
     "single.py",

@@ -67,13 +67,16 @@ MAY_IMPORT = {  # a module, or a folder as a whole, and what of ebmark it may im
     "status": {"claims", "errors", "reading", "stored"},
     # what reads the results folder knows nothing of models
     "diagnostics": set(),
+    "meanings": set(),
     "statistics": set(),
     "table": {"arrays", "errors", "files", "reading", "stored"},
     "sweeps": {"statistics"},
     "figures": {"statistics", "sweeps"},
-    "report": {"diagnostics", "errors", "figures", "files", "statistics", "sweeps", "table"},
+    "report": {"diagnostics", "errors", "figures", "files", "meanings"}
+    | {"statistics", "sweeps", "table"},
     "loggers": {"errors", "stored", "table"},
     "publish": {"errors", "files", "report", "stored", "table"},
+    "paper": {"errors", "meanings", "statistics", "table"},
     "summary": {"statistics", "table"},
 }
 ANYTHING = {
@@ -90,6 +93,8 @@ ANYTHING = {
 }
 NUMBERS_ONLY = {
     "loggers",
+    "meanings",
+    "paper",
     "publish",
     "statistics",
     "sweeps",

@@ -10,11 +10,11 @@ import pandas as pd
 from ebmark import figures
 from ebmark.errors import unknown
 from ebmark.files import inside, write_whole
+from ebmark.meanings import METRICS, stem
 from ebmark.report._budgets import budgets, trainings
 from ebmark.report._comparisons import comparisons
 from ebmark.report._glance import glance
 from ebmark.report._leading import leading
-from ebmark.report._metrics import METRICS, stem
 from ebmark.report._pictures import Book, Picture, data_uri, planes
 from ebmark.report._sources import sources, taken_apart
 from ebmark.report._step_bias import step_biases

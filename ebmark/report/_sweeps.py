@@ -10,7 +10,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from ebmark import figures
-from ebmark.report._metrics import meaning
+from ebmark.meanings import meaning
 from ebmark.report._numbers import brief, decimals, interval, number
 from ebmark.report._pictures import Book, Picture
 from ebmark.report._tables import Cell

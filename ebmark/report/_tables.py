@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from ebmark.report._metrics import COSTS, UNRANKED, meaning, stem
+from ebmark.meanings import COSTS, UNRANKED, meaning, stem
 from ebmark.report._numbers import DASH, decimals, digits, interval, number
 from ebmark.report._words import diverged
 from ebmark.statistics import Summary, best, final, role, summary

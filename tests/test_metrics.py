@@ -230,6 +230,18 @@ def test_mass_put_everywhere_is_leak_alone():
     assert found["masses"] < 2e-3 and found["shapes"] < 0.01 < found["leak"]
 
 
+@pytest.mark.parametrize("nats", [30, 60, 900])
+def test_a_leak_is_finite_however_deep_the_well(nats):
+    """All but e^-nats of the mass in one far place, the rest the truth: KL and leak are `nats`."""
+    truth = truth_of(mixture((0.3, 0.7)))
+    at = np.full(truth.log_density.shape, -np.inf)
+    at.flat[0] = -np.log(GRID.cell)  # a corner, off the support
+    found = density_metrics(truth, np.logaddexp(at, truth.log_density - nats), GRID)
+    assert found["leak"] == pytest.approx(0.999 * nats, rel=1e-2)
+    assert found["kl"] == pytest.approx(found["leak"] + found["masses"] + found["shapes"])
+    assert abs(found["masses"]) < 1e-9
+
+
 def test_blurred_modes_are_shapes_and_leak_and_not_masses():
     found = density_metrics(truth_of(mixture((0.3, 0.7))), MODELS["blurred"](), GRID)
     assert found["masses"] < 2e-3

@@ -64,13 +64,13 @@ def density_metrics(
         nll = -np.sum(np.where(p > 0, p * log_density, 0.0))
     regions, count = truth.regions.ravel(), truth.num_modes + 1
     big_p = np.bincount(regions, p.ravel(), minlength=count)
-    big_q = np.bincount(regions, q.ravel(), minlength=count)
+    log_q = _log_masses(log_density.ravel(), regions, count)
     kl = float(pointwise.sum())
     # a region that the model gives no mass: infinite, rightly, and its shape is not a number
     with np.errstate(divide="ignore", invalid="ignore"):
-        log_masses = np.log(big_p) - np.log(big_q)
-        leak_out, leak_in = log_masses[0], np.log1p(-big_p[0]) - np.log1p(-big_q[0])
-        leak = big_p[0] * leak_out + (1 - big_p[0]) * leak_in
+        log_masses = np.log(big_p) - log_q
+        leak_in = np.log1p(-big_p[0]) - np.logaddexp.reduce(log_q[1:])
+        leak = big_p[0] * log_masses[0] + (1 - big_p[0]) * leak_in
         masses = float(np.sum(big_p[1:] * (log_masses[1:] - leak_in)))
         of_regions = np.bincount(regions, pointwise.ravel(), minlength=count)
         shapes = float(np.sum(of_regions - big_p * log_masses))
@@ -86,6 +86,16 @@ def density_metrics(
         "mode_tv": float(0.5 * np.abs(p_modes - q_modes).sum()),
         "fisher": _fisher(p, truth.log_density - log_density, grid),
     }
+
+
+def _log_masses(log_density: np.ndarray, regions: np.ndarray, count: int) -> np.ndarray:
+    """The logarithm of each region's share of the mass, also where that is below all doubles."""
+    top = np.full(count, -np.inf)
+    np.maximum.at(top, regions, log_density)
+    with np.errstate(divide="ignore", invalid="ignore"):  # a region without mass
+        heights = np.bincount(regions, np.exp(log_density - top[regions]), minlength=count)
+        masses = np.where(np.isfinite(top), top + np.log(heights), -np.inf)
+    return masses - np.logaddexp.reduce(masses)
 
 
 def _fisher(p: np.ndarray, log_ratio: np.ndarray, grid: Grid) -> float:

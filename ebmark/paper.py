@@ -114,8 +114,11 @@ def says(table: PaperTable) -> str:
     bold = "; bold: lowest and told apart from the next (signed-rank test on the seeds, p < .05)"
     lost = "; (k): k runs diverged" if any(v.diverged for v in values) else ""
     name, unit, _ = meaning(table.metric)
+    name = f"{name}, {unit}" if unit else name
+    if high == 1:
+        return f"{name}: one seed{lost}."
     return (
-        f"{name}{', ' + unit if unit else ''}: {words} over {seeds} "
+        f"{name}: {words} over {seeds} "
         f"with its 95 % interval{how}{bold if any(v.best for v in values) else ''}{lost}."
     )
 

@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+from math import nan
 
 import pytest
 from results_folder import build
@@ -84,6 +85,8 @@ def test_the_caption_says_what_the_numbers_are():
     assert says(table) == (
         "KL, nats: geometric mean over 6 to 20 seeds with its 95 % interval by t on the logarithm."
     )
+    once = table._replace(rows=[("x", [Value(1.0, nan, nan, 1, 0, False)] * 2)])
+    assert says(once) == "KL, nats: one seed."
     assert "median over" in says(table._replace(statistic="median"))
 
 

@@ -139,9 +139,8 @@ def table(
         statistic: mean (geometric) or median.
         digits: how many significant ones.
     """
-    from ebmark.paper import checked, paper_table, written
+    from ebmark.paper import paper_table, written
 
-    checked(statistic, digits)
     print(written(paper_table(folder, metric, statistic), form, digits), end="")
     return 0
 

@@ -1,9 +1,7 @@
 """A results folder is a submission: it is checked, and then ranked with the others."""
 
-import html
 import json
 import math
-import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,10 +9,11 @@ import jinja2
 import numpy as np
 import pandas as pd
 
-from ebmark import table
+from ebmark import markdown, table
 from ebmark.datasets import DATASETS
 from ebmark.errors import UserError, shown
 from ebmark.files import write_whole
+from ebmark.markdown import escaped
 from ebmark.sources import Law
 from ebmark.statistics import final, ranks, role, summary, verdicts
 from ebmark.stored import read_plan
@@ -225,15 +224,6 @@ def write_page(path: Path, parts: list, notes: list[str]) -> None:
         return
     lines = ["# Leaderboard", ""]
     for title, heads, rows in parts:
-        lines += [f"## {_text(title)}", "", _line(heads), "|---" * len(heads) + "|"]
-        lines += [_line(row) for row in rows] + [""]
-    write_whole(path, "\n".join([*lines, *map(_text, notes)]) + "\n")
-
-
-def _line(cells: list[str]) -> str:
-    return f"| {' | '.join(map(_text, cells))} |"
-
-
-def _text(words: str) -> str:
-    """Words as Markdown that shows them as they are: names come from strangers."""
-    return re.sub(r"([\\`*\[\]|])", r"\\\1", html.escape(words, quote=False))
+        cells = [[escaped(cell) for cell in row] for row in (heads, *rows)]
+        lines += [f"## {escaped(title)}", "", *markdown.table(cells[0], cells[1:]), ""]
+    write_whole(path, "\n".join([*lines, *map(escaped, notes)]) + "\n")

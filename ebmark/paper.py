@@ -4,12 +4,13 @@ import csv
 import io
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pandas as pd
 
+from ebmark import markdown
 from ebmark.errors import UserError, unknown
 from ebmark.meanings import UNRANKED, meaning, stem
 from ebmark.statistics import Summary, best, final, role, summary
@@ -47,8 +48,10 @@ def paper_table(folder: Path, metric: str, statistic: str = "mean") -> PaperTabl
 
     The mean is geometric, over the runs that ended, its interval by t on the logarithm; the median
     is that of all runs, one that diverged counting as the worst. Raises UserError where the metric
-    was not measured.
+    was not measured, or no such statistic is known.
     """
+    if statistic not in STATISTICS:
+        raise unknown("statistic", statistic, STATISTICS)
     study = load_study(folder)
     study, table = with_entries(study, current(folder, study)[0])
     measured = sorted(set(table["metric"]))
@@ -57,8 +60,10 @@ def paper_table(folder: Path, metric: str, statistic: str = "mean") -> PaperTabl
     here = set(table["dataset"])
     runs = {d: final(table, d, metric) for d in study["datasets"] if d in here}
     runs = {dataset: one for dataset, one in runs.items() if one}
+    if not runs:
+        raise UserError(f"{folder}: no run that ended has {metric}")
     entries = dict.fromkeys(cell["method"] for cell in study["cells"].values())
-    order = sorted(entries, key=lambda entry: (role(entry) is not None, list(entries).index(entry)))
+    order = sorted(entries, key=lambda entry: role(entry) is not None)  # oracles, anchors last
     marked = {dataset: _told_apart(table, dataset, metric) for dataset in runs}
     rows = [
         (entry, [_value(runs[d].get(entry), statistic, entry in marked[d]) for d in runs])
@@ -96,6 +101,8 @@ def _floors(
 
 def written(table: PaperTable, form: str, digits: int = 3) -> str:
     """The table as Markdown, LaTeX (booktabs) or CSV, with so many significant digits."""
+    if not 1 <= digits <= 15:
+        raise UserError(f"--digits {digits}: 1 to 15 significant digits")
     if form not in FORMS:
         raise unknown("form", form, FORMS)
     if form == "csv":
@@ -132,20 +139,24 @@ def number(value: float, digits: int) -> str:
     return re.sub(r"^(-?)0\.", r"\1.", text)
 
 
-def _text(value: Value | None, digits: int, bold: str, dash: str = "") -> str:
+def _text(value: Value | None, digits: int, bold: str) -> str:
     if value is None:
-        return dash
-    text = bold.format(number(value.value, digits)) if value.best else number(value.value, digits)
+        return ""
+    text = number(value.value, digits)
+    text = bold.format(text) if value.best else text
     if math.isfinite(value.low) and math.isfinite(value.high):
         text += f" [{number(value.low, digits)}, {number(value.high, digits)}]"
     return text + (f" ({value.diverged})" if value.diverged else "")
 
 
-def _cells(table: PaperTable, digits: int, bold: str) -> list[list[str]]:
-    rows = []
+def _cells(
+    table: PaperTable, digits: int, bold: str, escape: Callable[[str], str]
+) -> list[list[str]]:
+    """The heading and all rows; only names are in want of `escape`."""
+    rows = [["", *map(escape, table.datasets)]]
     for entry, values in table.rows:
         name = f"{entry} ({role(entry)})" if role(entry) else entry
-        rows.append([name, *(_text(value, digits, bold) for value in values)])
+        rows.append([escape(name), *(_text(value, digits, bold) for value in values)])
     if any(table.floors):
         ranges = [
             f"{number(one[0], digits)} to {number(one[1], digits)}" if one else ""
@@ -156,23 +167,20 @@ def _cells(table: PaperTable, digits: int, bold: str) -> list[list[str]]:
 
 
 def _markdown(table: PaperTable, digits: int) -> str:
-    lines = [f"| | {' | '.join(table.datasets)} |", "|---|" + "---|" * len(table.datasets)]
-    lines += [f"| {' | '.join(row)} |" for row in _cells(table, digits, "**{}**")]
-    return "\n".join([*lines, "", says(table), ""])
+    heads, *rows = _cells(table, digits, "**{}**", markdown.escaped)
+    return "\n".join([*markdown.table(heads, rows), "", says(table), ""])
 
 
 def _latex(table: PaperTable, digits: int) -> str:
-    def line(cells: Sequence[str]) -> str:
-        return " & ".join(cells) + r" \\"
-
-    bold = "\0{}\1"  # put in after the names' own letters are escaped
-    body = [[_tex(cell) for cell in row] for row in _cells(table, digits, bold)]
+    heads, *rows = (
+        " & ".join(cells) + r" \\" for cells in _cells(table, digits, r"\textbf{{{}}}", _tex)
+    )
     lines = [
         r"\begin{tabular}{l" + "l" * len(table.datasets) + "}",
         r"\toprule",
-        line(["", *map(_tex, table.datasets)]),
+        heads,
         r"\midrule",
-        *map(line, body),
+        *rows,
         r"\bottomrule",
         r"\end{tabular}",
         f"% {says(table)}",
@@ -181,8 +189,7 @@ def _latex(table: PaperTable, digits: int) -> str:
 
 
 def _tex(text: str) -> str:
-    escaped = "".join(_TEX.get(letter, letter) for letter in text)
-    return escaped.replace("\0", r"\textbf{").replace("\1", "}")
+    return "".join(_TEX.get(letter, letter) for letter in text)
 
 
 def _csv(table: PaperTable) -> str:
@@ -195,11 +202,3 @@ def _csv(table: PaperTable) -> str:
             if value is not None:
                 rows.writerow([entry, dataset, *value])
     return out.getvalue()
-
-
-def checked(statistic: str, digits: int) -> None:
-    """Raise UserError for a statistic that is none, or digits beyond reason."""
-    if statistic not in STATISTICS:
-        raise unknown("statistic", statistic, STATISTICS)
-    if not 1 <= digits <= 15:
-        raise UserError(f"--digits {digits}: 1 to 15 significant digits")

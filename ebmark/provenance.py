@@ -18,6 +18,7 @@ _READERS |= {
     "catalogue.py",
     "checks.py",
     "floors.py",
+    "markdown.py",
     "meanings.py",
     "paper.py",
     "power.py",

@@ -67,6 +67,7 @@ MAY_IMPORT = {  # a module, or a folder as a whole, and what of ebmark it may im
     "status": {"claims", "errors", "reading", "stored"},
     # what reads the results folder knows nothing of models
     "diagnostics": set(),
+    "markdown": set(),
     "meanings": set(),
     "statistics": set(),
     "table": {"arrays", "errors", "files", "reading", "stored"},
@@ -76,7 +77,7 @@ MAY_IMPORT = {  # a module, or a folder as a whole, and what of ebmark it may im
     | {"statistics", "sweeps", "table"},
     "loggers": {"errors", "stored", "table"},
     "publish": {"errors", "files", "report", "stored", "table"},
-    "paper": {"errors", "meanings", "statistics", "table"},
+    "paper": {"errors", "markdown", "meanings", "statistics", "table"},
     "summary": {"statistics", "table"},
 }
 ANYTHING = {
@@ -93,6 +94,7 @@ ANYTHING = {
 }
 NUMBERS_ONLY = {
     "loggers",
+    "markdown",
     "meanings",
     "paper",
     "publish",

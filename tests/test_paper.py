@@ -10,7 +10,7 @@ from results_folder import build
 
 from ebmark.cli import main
 from ebmark.errors import UserError
-from ebmark.paper import PaperTable, Value, checked, number, paper_table, says, written
+from ebmark.paper import PaperTable, Value, number, paper_table, says, written
 from ebmark.statistics import best, final, summary
 from ebmark.table import read
 
@@ -68,6 +68,18 @@ def test_names_are_text_in_latex_and_what_was_not_run_is_empty():
     assert name + r" & \textbf{.0117} [.0100, .0128] \\" in text and r" & a\_b \\" in text
     gap = table._replace(datasets=["a", "b"], rows=[("x", [best, None])])
     assert written(gap, "markdown").splitlines()[2] == "| x | **.0117** [.0100, .0128] |  |"
+    assert written(gap._replace(rows=[("x|*y", [best, None])]), "markdown").splitlines()[2][:9] == (
+        r"| x\|\*y "
+    )
+
+
+def test_where_every_run_diverged_one_line_says_so(tmp_path):
+    folder = build(tmp_path / "toy", seeds=2, points=60, grid=20)
+    results = read(folder)
+    lost = results.assign(value=nan, status="diverged", reason="so")
+    lost.to_csv(folder / "results.csv", index=False, na_rep="nan")
+    with pytest.raises(UserError, match="no run that ended has kl"):
+        paper_table(folder, "kl")
 
 
 @pytest.mark.parametrize(
@@ -106,4 +118,4 @@ def test_the_command_prints_it_and_refuses_in_one_line(folder, monkeypatch, caps
         status, _, err = run(*words)
         assert status == 2 and said in err and err.count("\n") == 1
     with pytest.raises(UserError, match="unknown statistic"):
-        checked("mode", 3)
+        paper_table(folder, "kl", "mode")

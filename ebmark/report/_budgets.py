@@ -9,13 +9,12 @@ from markupsafe import Markup
 
 from ebmark.report._comparisons import Sheet
 from ebmark.report._numbers import DASH, brief, decimals, number
-from ebmark.report._tables import Cell
+from ebmark.report._tables import LAST, Cell, sortable
 from ebmark.statistics import BUDGETS, AtBudget, Curve, at_equal, curves, first_passage, role
 from ebmark.sweeps import without_axes
 
 _SHARES = (0.25, 1.0)
 _UNITS = {"updates": "updates", "evaluations": "evaluations", "train_cpu_seconds": "CPU s"}
-_LAST = 1e300
 
 
 def trainings(
@@ -73,9 +72,9 @@ def _budget(budget: float, cost: str) -> str:
 
 def _reached(one: AtBudget | None, places: int, marked: bool) -> Cell:
     if one is None:
-        return Cell(DASH, _LAST, "", "its first snapshot costs more")
+        return Cell(DASH, LAST, "", "its first snapshot costs more")
     s = one.over_seeds
-    value = s.median if math.isfinite(s.median) else _LAST
+    value = sortable(s.median)
     kind = "lost" if math.isinf(s.median) else "best" if one.whole and marked else ""
     title = f"at update {one.step:,}, {100 * one.spent:.0f} % of the budget"
     title += "; the whole training" if one.whole else ""
@@ -86,7 +85,7 @@ def _passage(one: Curve, target: float) -> Cell:
     seconds, there, of = first_passage(one, target)
     if math.isinf(seconds):
         said = "never" if there == 0 else f"{there} of {of}"
-        return Cell(said, _LAST, "mean", f"{there} of {of} runs got there")
+        return Cell(said, LAST, "mean", f"{there} of {of} runs got there")
     missed = f" ({there} of {of})" if there < of else ""
     return Cell(f"{seconds:.2g}{missed}", seconds, "", f"{there} of {of} runs got there")
 

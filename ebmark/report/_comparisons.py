@@ -18,7 +18,7 @@ from ebmark.report._numbers import (
     number,
     probability,
 )
-from ebmark.report._tables import Cell
+from ebmark.report._tables import Cell, sortable
 from ebmark.statistics import SIGNIFICANT, Ranks, Verdict, bca, final, metric_of, ranks, verdicts
 from ebmark.statistics import reference as the_reference
 
@@ -136,8 +136,8 @@ def _sheet(table: pd.DataFrame, found: Sequence[Verdict], metric: str) -> Sheet:
         mean, low, high = bca(runs[one.entry])
         tested = not math.isnan(test.p)
         cells = [
-            Cell(number(one.median, places), _sortable(one.median)),
-            Cell(_signed(test.difference, places), _sortable(test.difference)),
+            Cell(number(one.median, places), sortable(one.median)),
+            Cell(_signed(test.difference, places), sortable(test.difference)),
             Cell(ends if tested else "", kind="mean"),
             Cell(
                 probability(one.adjusted).replace("p\u00a0=\u00a0", "").replace("p\u00a0", "")
@@ -156,10 +156,6 @@ def _sheet(table: pd.DataFrame, found: Sequence[Verdict], metric: str) -> Sheet:
         ]
         rows.append((one.entry, cells))
     return Sheet(heads, rows)
-
-
-def _sortable(value: float) -> float:
-    return value if math.isfinite(value) else math.copysign(1e300, value)
 
 
 def rank_words(found: Ranks | None) -> Markup | None:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from ebmark.report._numbers import DASH, brief
-from ebmark.report._tables import Cell
+from ebmark.report._tables import LAST, Cell, sortable
 from ebmark.statistics import final, ranks, role, summary
 
 LEAST = 4  # datasets, below which the tables themselves are at a glance
@@ -42,7 +42,7 @@ def glance(table: pd.DataFrame, datasets: Sequence[str], entries: Sequence[str])
     order = [*by_rank, *(e for e in shown if e not in by_rank)]
     rows = {
         entry: [
-            Cell(f"{by_rank[entry]:.1f}" if entry in by_rank else DASH, by_rank.get(entry, 1e300)),
+            Cell(f"{by_rank[entry]:.1f}" if entry in by_rank else DASH, by_rank.get(entry, LAST)),
             *(_cell(entry, d, medians[d].get(entry), least[d]) for d in runs),
         ]
         for entry in order
@@ -55,8 +55,8 @@ def glance(table: pd.DataFrame, datasets: Sequence[str], entries: Sequence[str])
 
 def _cell(entry: str, dataset: str, value: float | None, least: float) -> Cell:
     if value is None or math.isnan(value):
-        return Cell(DASH, 1e300)
+        return Cell(DASH, LAST)
     shade = bisect.bisect(SHADES, value)
     kind = f"shade{shade}" + (" best" if value == least and role(entry) is None else "")
     text = "diverged" if math.isinf(value) else brief(value) if value < 10 else f"{value:.0f}"
-    return Cell(text.removeprefix("0"), min(value, 1e300), kind, f"{entry} on {dataset}")
+    return Cell(text.removeprefix("0"), sortable(value), kind, f"{entry} on {dataset}")

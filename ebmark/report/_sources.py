@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from ebmark.report._comparisons import Sheet
 from ebmark.report._numbers import brief, decimals, number
-from ebmark.report._tables import Cell
+from ebmark.report._tables import Cell, sortable
 from ebmark.statistics import Parts, final, parts, role, summary
 
 
@@ -69,7 +69,7 @@ def _cell(value: float, places: int, column: str) -> Cell:
         return Cell(
             "" if math.isnan(value) else number(value, places), np.nan_to_num(value), "lost"
         )
-    return Cell(number(value, places), value if math.isfinite(value) else 1e300)
+    return Cell(number(value, places), sortable(value))
 
 
 def _of_kl(table: pd.DataFrame, dataset: str) -> list[Markup]:

@@ -13,7 +13,7 @@ from ebmark import figures
 from ebmark.meanings import meaning
 from ebmark.report._numbers import brief, decimals, interval, number
 from ebmark.report._pictures import Book, Picture
-from ebmark.report._tables import Cell
+from ebmark.report._tables import Cell, sortable
 from ebmark.sweeps import Spot, spots, usable
 
 _CAPITAL = re.compile(r"(?<!^)(?=[A-Z])")
@@ -144,9 +144,8 @@ def _rows(found: Sequence[Spot], axes: list[str]) -> list[list[Cell]]:
         low_high = interval(*ends, places)
         counts = (s.n, s.diverged - unknown, unknown)
         seeds = [Cell(str(count or ""), count) for count in counts]
-        sort_by = s.median if math.isfinite(s.median) else 1e300
         known = math.isfinite(s.median) or not unknown
         text = number(s.median, places, pad=True) if known else "not known"
-        median = Cell(text, sort_by, "median")
+        median = Cell(text, sortable(s.median), "median")
         rows.append([Cell(panel), Cell(line), *where, *seeds, median, Cell(low_high, kind="mean")])
     return rows

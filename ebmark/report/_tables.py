@@ -36,7 +36,7 @@ _ORDER = [*_MAIN, "w2_exact", "sliced_w2_exact", "mode_tv", "log_z", "log_z_erro
 _LABELS = {"median": "median", "mean": "mean [95 %]", "worst": "worst"}
 _DETAILS = ["metric", "method", "seeds", "diverged", "median", "95 % of the median", "mean"]
 _DETAILS += ["95 % of the mean", "worst", "floor"]
-_LAST = 1e300  # where what diverged is sorted
+LAST = 1e300  # where what diverged, or is not known, is sorted
 
 
 class Head(NamedTuple):
@@ -66,6 +66,11 @@ class Cell(NamedTuple):
         except ValueError:
             return f"{self.value:.6g}"
         return None
+
+
+def sortable(value: float) -> float:
+    """What to sort a number by: beyond all others where it is not finite."""
+    return value if math.isfinite(value) else -LAST if value < 0 else LAST
 
 
 class Row(NamedTuple):
@@ -151,7 +156,7 @@ def _cell(
         return Cell(DASH)
     if which == "mean":
         text = f"{number(s.mean, places)} {interval(s.low, s.high, places)}".strip()
-        return Cell(text, s.mean if math.isfinite(s.mean) else _LAST, "mean")
+        return Cell(text, sortable(s.mean), "mean")
     value = s.median if which == "median" else s.worst
     kinds, titles = [which], []
     if marked and which == "median":
@@ -162,8 +167,9 @@ def _cell(
         titles.append("not above the floor\u2019s 95 % range")
     if math.isinf(value):
         kinds.append("lost")
-    sort_by = value if math.isfinite(value) else _LAST
-    return Cell(number(value, places, pad=True), sort_by, " ".join(kinds), "; ".join(titles))
+    return Cell(
+        number(value, places, pad=True), sortable(value), " ".join(kinds), "; ".join(titles)
+    )
 
 
 def _floor(floor: Mapping[str, Any] | None, which: str, places: int) -> str:

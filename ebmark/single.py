@@ -85,7 +85,7 @@ def fit_points(
         train_x,
         units,
         source.grid,
-        _LOOKS,
+        _LOOKS if early_stopping else 1,
         early=early_stopping,
         choice_key=jr.fold_in(split_key, 1),
         key=train_key,

@@ -84,5 +84,6 @@ def test_few_points_are_not_learned_by_heart(method):
     assert entropy < fresh(kept.energy) < 2.2  # where a Gaussian is
     diverged = whole.trouble is not None  # as CD does here: then the last snapshot is an early one
     assert kept.kept < recipe.updates
+    assert diverged == (method == "cd")
     assert diverged or fresh(kept.energy) < fresh(whole.energy) - 0.3
     assert kept.trouble is None and ("later the training diverged" in kept.stopped) == diverged

@@ -62,8 +62,8 @@ def panes(view: Window, num: int, rows: int) -> tuple[Figure, np.ndarray]:
         for axis in (one.xaxis, one.yaxis):
             axis.set_visible(False)  # or all that is not there is laid out
     if num > _MANY:
-        figure.set_layout_engine("none")
-        _place(figure, view, panels)  # an engine takes seconds
+        figure.set_layout_engine("none")  # which takes seconds
+        _place(figure, view, panels)
     else:
         figure.set_layout_engine("compressed", **_CLOSE)  # of fixed aspect, side by side
     return figure, panels

@@ -20,7 +20,7 @@ SEEDS = 10
 def seeds() -> dict[str, Any]:
     """CPU seconds of NCE at the study's recipe, all of `train`: its program is made or read too."""
     data, recipe = points("half_moons"), METHODS["nce"]
-    energies = [new_energy(vars(Network()), 2, jr.key(seed)) for seed in range(SEEDS)]
+    energies = [new_energy(vars(Network()), data, jr.key(seed)) for seed in range(SEEDS)]
 
     def one(seed: int) -> None:
         training.train(recipe, energies[seed], data, key=jr.key(seed))

@@ -84,7 +84,7 @@ def own(repeats: int) -> dict[str, Any]:
         if name in RIVALS:
             tasks[name] = theirs(recipe, data, updates)
         else:
-            network = new_energy(dataclasses.asdict(Network()), 2, jr.key(1))
+            network = new_energy(dataclasses.asdict(Network()), data, jr.key(1))
             tasks[name] = ours(recipe, network, data)
     seconds = in_turn(tasks, repeats)
     return {

@@ -113,10 +113,10 @@ def _trained(
     train_x, test_x = source.split(spec["num_train"], spec["num_samples"], keys["data"])
     units = standardised(train_x)
     recipe = recipes.with_changes(spec["method"], spec["training"])
-    inputs = source.dim + recipe.method.extra_inputs
+    inputs, z = recipe.method.extra_inputs, units.standardise(train_x)
     train_x, train_z, fit = trained(
         recipe,
-        new_energy(spec["energy"], inputs, keys["energy"]),
+        new_energy(spec["energy"], z, keys["energy"], extra_inputs=inputs),
         train_x,
         units,
         source.grid,

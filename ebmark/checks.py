@@ -15,8 +15,10 @@ import numpy as np
 from ebmark.energies import MLP, Confined, FourierMLP, Quadratic
 from ebmark.methods import METHODS, AbstractAnchor, AbstractMethod, Recipe
 from ebmark.metrics import density_metrics
+from ebmark.model import new_energy
 from ebmark.quadrature import normalise
 from ebmark.sources import Law, standardised
+from ebmark.study import Network
 from ebmark.train import Fit, train
 
 _VARIANCE = 1.7  # of the Gaussian; where the energy is also told a noise level, 1
@@ -55,8 +57,9 @@ def quality_of(recipe: Recipe, dataset: str) -> dict:
     law = Law(dataset)
     x, _ = law.split(10_000, 1, jr.key(0))
     units = standardised(x)
-    network = Confined(FourierMLP(law.dim + recipe.method.extra_inputs, key=jr.key(1)))
-    fit = train(recipe, network, jnp.asarray(units.standardise(x), jnp.float32), key=jr.key(2))
+    z, inputs = units.standardise(x), recipe.method.extra_inputs
+    network = new_energy(dataclasses.asdict(Network()), z, jr.key(1), extra_inputs=inputs)
+    fit = train(recipe, network, jnp.asarray(z, jnp.float32), key=jr.key(2))
     found = {"seconds": fit_seconds(fit), "trouble": fit.trouble}
     if fit.trouble is None:
         density = normalise(fit.energy, law.grid(), units)

@@ -230,6 +230,8 @@ def _described(study: Study, sources, plan, points: Points | None, command: str)
         f"{network.depth} hidden layers of {network.width}, silu, "
         f"inside a Gaussian of {network.tau:g} standard deviations"
     )
+    if network.walls:
+        energy += f", with walls {network.walls:g} of one outside the points' box"
     first = {spec["method"]: spec for spec in plan.values()}
     return {
         "name": study.name,

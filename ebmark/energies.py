@@ -83,6 +83,30 @@ class Confined(eqx.Module):
         return self.net(x) + x @ x / (2 * self.tau**2)
 
 
+class Walled(eqx.Module):
+    r"""An energy that rises outside the box of the points which it is trained on.
+
+    $$ E(x) = E_0(x) + \tfrac12 \sum_i \left( \frac{d_i(x)}{w} - 1 \right)_+^2, \quad
+       d_i(x) = \max(x_i - b_i, a_i - x_i) $$
+
+    $a$ and $b$ are the points' lowest and highest coordinates: within a width $w$ of their box
+    nothing changes. Where neither data nor noise nor chain ever comes no loss says a word, and
+    the network's wells there would hold mass. The gradient is continuous, all that integration
+    by parts in score matching asks for; the curvature is at most $1 / w^2$.
+    """
+
+    net: Energy
+    low: Point
+    high: Point
+    width: float = eqx.field(static=True)
+
+    def __call__(self, x: Float[Array, " inputs"]) -> Scalar:
+        low, high = jax.lax.stop_gradient((self.low, self.high))
+        point = x[: low.size]  # what follows is no coordinate: a noise level
+        beyond = jnp.maximum(point - high, low - point) / self.width - 1
+        return self.net(x) + 0.5 * jnp.sum(jnp.maximum(beyond, 0) ** 2)
+
+
 class Offset(eqx.Module):
     r"""An energy and a free constant: $E(x) + c$, with $c \to \log Z$ under NCE."""
 

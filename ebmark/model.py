@@ -9,11 +9,12 @@ import jax
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
+from jaxtyping import ArrayLike, Float
 
 import ebmark
 from ebmark import recipes
 from ebmark._types import Energy, Key
-from ebmark.energies import MLP, Confined, FourierMLP, Standardised
+from ebmark.energies import MLP, Confined, FourierMLP, Standardised, Walled
 from ebmark.errors import UserError
 from ebmark.quadrature import Units
 from ebmark.serial import load_tree, read_header, save_tree
@@ -24,17 +25,31 @@ _LIMITS = {  # of a network that a file may ask for
     "width": (1, 10_000),
     "depth": (1, 64),
     "tau": (1e-6, 1e6),
+    "walls": (0, 1e6),
 }
+_WITHOUT = {"walls": 0.0}  # of files from before there were any
 
 
-def new_energy(settings: dict[str, Any], dim: int, key: Key) -> Confined:
-    """An untrained energy of the study's network, for standardised points."""
+def new_energy(
+    settings: dict[str, Any], z: Float[ArrayLike, "n dim"], key: Key, *, extra_inputs: int = 0
+) -> Energy:
+    """An untrained energy of the study's network, for the standardised points `z`.
+
+    Of the points it sees their lowest and highest coordinates, where its walls are to stand.
+    """
     settings = dict(settings)
-    tau, num_features = settings.pop("tau"), settings.pop("num_features")
+    tau, walls, num_features = (settings.pop(name) for name in ("tau", "walls", "num_features"))
+    inputs = np.shape(z)[1] + extra_inputs
     if num_features:
-        return Confined(FourierMLP(dim, num_features=num_features, key=key, **settings), tau)
-    settings.pop("bandwidth")
-    return Confined(MLP(dim, key=key, **settings), tau)
+        net = FourierMLP(inputs, num_features=num_features, key=key, **settings)
+    else:
+        settings.pop("bandwidth")
+        net = MLP(inputs, key=key, **settings)
+    energy = Confined(net, tau)
+    if not walls:
+        return energy
+    low, high = (jnp.asarray(edge, jnp.float32) for edge in (jnp.min(z, 0), jnp.max(z, 0)))
+    return Walled(energy, low, high, walls)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,6 +92,7 @@ def load_model(path: Path) -> Model:
     damaged = UserError(f"{path}: its header is not that of a model; make it with `ebmark fit`")
     try:
         spec, dim, columns = header["spec"], header["dim"], header["columns"]
+        spec = spec | {"energy": _WITHOUT | spec["energy"]}
         if header["kind"] != "model" or not _is_plausible(spec, dim, columns):
             raise damaged
         recipe = recipes.with_changes(spec["method"], spec["training"])
@@ -119,6 +135,6 @@ def _is_plausible(spec: Any, dim: Any, columns: Any) -> bool:
 def _untrained(method, spec: dict[str, Any], dim: int, key: Key) -> Energy:
     """The energy that training would start from; only its shapes are wanted."""
     data = jnp.zeros((spec["num_train"], dim))
-    energy = new_energy(spec["energy"], dim + method.extra_inputs, key)
+    energy = new_energy(spec["energy"], data, key, extra_inputs=method.extra_inputs)
     trainable = method.wrap(energy, data, key)
     return method.density(trainable, method.init(data, key))

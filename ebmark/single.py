@@ -79,9 +79,10 @@ def fit_points(
     split_key, energy_key, train_key, sample_key = jr.split(jr.key(checked_seed(seed)), 4)
     train_x, test_x = source.split(len(points.x), _MOST_COMPARED, split_key)
     units, settings = standardised(train_x), dataclasses.asdict(Network())
+    inputs, z = recipe.method.extra_inputs, units.standardise(train_x)
     _, train_z, fitted = trained(
         recipe,
-        new_energy(settings, source.dim + recipe.method.extra_inputs, energy_key),
+        new_energy(settings, z, energy_key, extra_inputs=inputs),
         train_x,
         units,
         source.grid,

@@ -30,13 +30,17 @@ Scale = Annotated[float, pydantic.Field(ge=1e-6, le=1e6)]
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Network:
-    """The energy that all methods of a study train: a perceptron on Fourier features, confined."""
+    """The energy that all methods of a study train: a perceptron on Fourier features, confined.
+
+    Lengths are in standard deviations of the training points.
+    """
 
     num_features: Annotated[int, pydantic.Field(ge=0, le=10_000)] = 32  # 0: a plain perceptron
     bandwidth: Scale = 1.0
     width: Annotated[int, pydantic.Field(ge=1, le=10_000)] = 64
     depth: Annotated[int, pydantic.Field(ge=1, le=64)] = 2
     tau: Scale = 1.0  # of the confining Gaussian
+    walls: Annotated[float, pydantic.Field(ge=0, le=1e6)] = 0.25  # width of `Walled`; 0: none
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

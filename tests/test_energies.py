@@ -1,5 +1,7 @@
 """Energies: smooth, normalisable, and with gradients only where they should flow."""
 
+import dataclasses
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -17,10 +19,13 @@ from ebmark.energies import (
     Offset,
     Quadratic,
     Standardised,
+    Walled,
     frozen,
     log_normaliser_of_gaussian,
 )
+from ebmark.model import new_energy
 from ebmark.quadrature import Grid, Units, normalise
+from ebmark.study import Network
 
 UNIT = Units(np.zeros(2), np.ones(2))
 BOX = Grid((-6.0, -6.0), (6.0, 6.0), 96)
@@ -114,6 +119,68 @@ def test_confinement_is_the_energy_of_a_gaussian_of_standard_deviation_tau():
     flat = Confined(lambda x: 0.0 * x[0], tau=1.5)
     density = normalise(flat, Grid((-12.0, -12.0), (12.0, 12.0), 128), UNIT)
     assert density.log_z == pytest.approx(log_normaliser_of_gaussian(1 / 1.5**2, 2), abs=1e-5)
+
+
+LOW, HIGH, WIDTH = jnp.array([-1.0, -2.0]), jnp.array([2.0, 0.5]), 0.25
+
+
+def walled(net, width=WIDTH):
+    return Walled(net, LOW, HIGH, width)
+
+
+def test_within_a_width_of_the_box_walls_change_nothing(energy):
+    unit = np.random.default_rng(0).uniform(size=(200, 2))
+    x = jnp.asarray((LOW - WIDTH) + unit * (HIGH - LOW + 2 * WIDTH), jnp.float32)
+    for function in (lambda e: e, jax.grad, jax.hessian):
+        inside, free = (jax.vmap(function(e))(x) for e in (walled(energy), energy))
+        np.testing.assert_array_equal(inside, free)
+
+
+def test_beyond_it_they_are_half_of_a_gaussian_in_each_coordinate(energy):
+    """E rises by t^2 / 2, t widths beyond; its slope has no jump, its curvature is 1 / w^2."""
+    for direction, edge in ((1, HIGH[0]), (-1, LOW[0])):
+        t = jnp.linspace(0.0, 8.0, 81)
+        at = lambda t, d=direction, e=edge: jnp.array([e + d * WIDTH * (1 + t), 0.1])
+        rise = lambda t, at=at: walled(energy)(at(t)) - energy(at(t))
+        np.testing.assert_allclose(jax.vmap(rise)(t), t**2 / 2, rtol=1e-4, atol=1e-4)
+        np.testing.assert_allclose(jax.vmap(jax.grad(rise))(t), t, rtol=1e-4, atol=1e-3)
+    corner = jnp.array([HIGH[0], LOW[1]]) + 3 * WIDTH * jnp.array([1.0, -1.0])
+    assert walled(energy)(corner) - energy(corner) == pytest.approx(2 * 2**2 / 2, rel=1e-4)
+
+
+def test_walls_alone_are_a_box_with_gaussian_edges():
+    """Z of one is (b - a + 2 w + w sqrt(2 pi)) in each coordinate."""
+    density = normalise(walled(lambda x: 0.0 * x[0]), BOX.resized(nodes=2), UNIT)
+    sides = HIGH - LOW + 2 * WIDTH + WIDTH * np.sqrt(2 * np.pi)
+    assert density.log_z == pytest.approx(float(jnp.log(sides).sum()), abs=1e-4)
+
+
+def test_no_well_beyond_the_walls_holds_mass():
+    """One 14 nats deep, 2 beyond the box, as score matching leaves: most of all mass, and none."""
+    well = lambda x: x @ x / 2 - 14 * jnp.exp(-jnp.sum((x - jnp.array([4.0, 0.0])) ** 2) / 0.5)
+    for energy, least, most in ((well, 0.7, 1.0), (walled(well), 0.0, 1e-4)):
+        density = normalise(energy, BOX, UNIT)
+        beyond = density.grid.points()[:, 0] > 3
+        mass = np.exp(density.log_density.ravel()[beyond]).sum() * density.grid.cell
+        assert least <= mass <= most
+
+
+def test_walls_are_not_trained(energy):
+    gradient = eqx.filter_grad(lambda e: e(jnp.array([5.0, 5.0])))(walled(energy))
+    assert (gradient.low == 0).all() and (gradient.high == 0).all()
+
+
+@pytest.mark.parametrize("extra_inputs", [0, 1])
+def test_the_study_walls_the_box_of_its_points_and_no_noise_level(extra_inputs):
+    z = np.array([[0.0, -3.0], [-1.5, 2.0], [1.0, 0.5]])
+    settings = dataclasses.asdict(Network())
+    built = new_energy(settings, z, jr.key(0), extra_inputs=extra_inputs)
+    np.testing.assert_array_equal(built.low, [-1.5, -3.0])
+    np.testing.assert_array_equal(built.high, [1.0, 2.0])
+    inside = jnp.append(jnp.array([0.5, -2.0]), 50.0 * jnp.ones(extra_inputs))
+    assert built(inside) == built.net(inside)
+    free = new_energy(settings | {"walls": 0.0}, z, jr.key(0), extra_inputs=extra_inputs)
+    assert isinstance(free, Confined) and free(inside) == built(inside)
 
 
 def test_standardising_keeps_the_normaliser(energy):

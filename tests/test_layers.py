@@ -51,7 +51,16 @@ MAY_IMPORT = {  # a module, or a folder as a whole, and what of ebmark it may im
     "engines": {"cell", "claims", "errors", "files", "owners", "plugins", "reading"}
     | {"search", "threads"},
     "ais": {"_types", "samplers"},
-    "checks": {"energies", "methods", "metrics", "quadrature", "sources", "train"},
+    "checks": {
+        "energies",
+        "methods",
+        "metrics",
+        "model",
+        "quadrature",
+        "sources",
+        "study",
+        "train",
+    },
     "step_bias": {"_types", "arrays", "errors", "model", "quadrature", "samplers", "statistics"},
     "power": {"datasets", "metrics", "sources"},
     "floors": {"datasets", "errors", "files", "metrics", "sources"},

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from ebmark import recipes
-from ebmark.energies import Offset
+from ebmark.energies import Confined, Offset
 from ebmark.errors import UserError
 from ebmark.methods import METHODS
 from ebmark.model import Model, load_model, new_energy, save_model
@@ -27,7 +27,14 @@ FUZZ = settings(
     derandomize="EBMARK_FUZZ" not in os.environ,
     suppress_health_check=list(HealthCheck),
 )
-NETWORK = {"num_features": 3, "bandwidth": 1.0, "width": 4, "depth": 1, "tau": 1.0}
+NETWORK = {
+    "num_features": 3,
+    "bandwidth": 1.0,
+    "width": 4,
+    "depth": 1,
+    "tau": 1.0,
+    "walls": 0.25,
+}
 MAGIC = b"EBMARK1\n"
 
 
@@ -43,7 +50,7 @@ def spec_of(method):
 
 def model_of(method, dim=2):
     recipe, data = METHODS[method], jr.normal(jr.key(3), (64, dim))
-    network = new_energy(NETWORK, dim + recipe.method.extra_inputs, jr.key(4))
+    network = new_energy(NETWORK, data, jr.key(4), extra_inputs=recipe.method.extra_inputs)
     trainable = recipe.method.wrap(network, data, jr.key(5))
     energy = recipe.method.density(trainable, recipe.method.init(data, jr.key(6)))
     units = Units(np.arange(dim) + 1 / 3, np.full(dim, np.pi))  # digits that float32 has not
@@ -97,6 +104,17 @@ def test_a_model_comes_back_bit_by_bit(method, dim, folder):
 
 def arrays(tree):
     return jax.tree.leaves(eqx.filter(tree, eqx.is_array))
+
+
+def test_a_model_from_before_the_walls_is_read_as_it_was(folder):
+    """Its header names none: the energy has none, and its values are the same."""
+    old = {key: value for key, value in NETWORK.items() if key != "walls"}
+    path, spec, data = folder / "old", spec_of("cd"), jr.normal(jr.key(3), (64, 2))
+    energy = new_energy(old | {"walls": 0.0}, data, jr.key(4))
+    save_model(path, Model(energy, Units(np.zeros(2), np.ones(2)), spec | {"energy": old}))
+    x = jnp.array([7.0, -9.0])
+    found = load_model(path)
+    assert isinstance(found.energy, Confined) and found.energy(x) == energy(x)
 
 
 def test_a_model_of_nce_keeps_its_offset(folder):
@@ -224,6 +242,7 @@ PATHS = [
     ("spec", "energy", "depth"),
     ("spec", "energy", "num_features"),
     ("spec", "energy", "tau"),
+    ("spec", "energy", "walls"),
     ("spec", "energy", "new"),
     ("spec", "training"),
     ("spec", "training", "method"),

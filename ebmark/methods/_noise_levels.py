@@ -1,5 +1,6 @@
 """Energies that are told a noise level, and what their methods share."""
 
+import dataclasses
 from typing import ClassVar, NamedTuple
 
 import equinox as eqx
@@ -9,6 +10,7 @@ import jax.random as jr
 from jaxtyping import Array, Float, Scalar
 
 from ebmark._types import Energy, Point
+from ebmark.energies import Walled
 from ebmark.local_scale import local_scale
 from ebmark.methods._base import AbstractMethod
 from ebmark.samplers import Langevin, run_chains
@@ -32,7 +34,17 @@ class AtLevel(eqx.Module):
 
     def __call__(self, x: Point) -> Scalar:
         level, sigma = jax.lax.stop_gradient((self.level, self.sigma))
-        return self.energy(jnp.append(x / jnp.sqrt(1 + sigma**2), 2 * level - 1))
+        scale = jnp.sqrt(1 + sigma**2)
+        energy = _around_noise(self.energy, sigma, scale)
+        return energy(jnp.append(x / scale, 2 * level - 1))
+
+
+def _around_noise(energy: Energy, sigma: Scalar, scale: Scalar) -> Energy:
+    """The energy, its walls, if it has any, three deviations further out and scaled like x."""
+    if not isinstance(energy, Walled):
+        return energy
+    low, high = (energy.low - 3 * sigma) / scale, (energy.high + 3 * sigma) / scale
+    return dataclasses.replace(energy, low=low, high=high)
 
 
 class AbstractNoiseLevelMethod(AbstractMethod):

@@ -1,5 +1,6 @@
 """Diagnostics of chains: ArviZ is the referee, and a process whose answer is known."""
 
+import tempfile
 import warnings
 
 import numpy as np
@@ -8,8 +9,13 @@ import scipy.signal
 
 from ebmark.diagnostics import ess, split_rhat
 
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # ArviZ announces its next version
+with (
+    warnings.catch_warnings(),
+    tempfile.TemporaryDirectory() as apart,
+    pytest.MonkeyPatch.context() as patch,
+):
+    warnings.simplefilter("ignore")  # ArviZ announces its next version, once a day, and notes when
+    patch.setattr("platformdirs.user_cache_dir", lambda *names: apart)  # two workers at once fail
     arviz = pytest.importorskip("arviz")
 
 

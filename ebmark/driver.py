@@ -231,7 +231,7 @@ def _described(study: Study, sources, plan, points: Points | None, command: str)
         f"inside a Gaussian of {network.tau:g} standard deviations"
     )
     if network.walls:
-        energy += f", with walls {network.walls:g} of one outside the points' box"
+        energy += f", with walls of width {network.walls:g} outside the points' hull"
     first = {spec["method"]: spec for spec in plan.values()}
     return {
         "name": study.name,

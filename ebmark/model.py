@@ -14,7 +14,7 @@ from jaxtyping import ArrayLike, Float
 import ebmark
 from ebmark import recipes
 from ebmark._types import Energy, Key
-from ebmark.energies import MLP, Confined, FourierMLP, Standardised, Walled
+from ebmark.energies import MLP, Confined, FourierMLP, Standardised, walled
 from ebmark.errors import UserError
 from ebmark.quadrature import Units
 from ebmark.serial import load_tree, read_header, save_tree
@@ -35,7 +35,7 @@ def new_energy(
 ) -> Energy:
     """An untrained energy of the study's network, for the standardised points `z`.
 
-    Of the points it sees their lowest and highest coordinates, where its walls are to stand.
+    Of the points it sees how far they reach along some axes, where its walls are to stand.
     """
     settings = dict(settings)
     tau, walls, num_features = (settings.pop(name) for name in ("tau", "walls", "num_features"))
@@ -46,10 +46,7 @@ def new_energy(
         settings.pop("bandwidth")
         net = MLP(inputs, key=key, **settings)
     energy = Confined(net, tau)
-    if not walls:
-        return energy
-    low, high = (jnp.asarray(edge, jnp.float32) for edge in (jnp.min(z, 0), jnp.max(z, 0)))
-    return Walled(energy, low, high, walls)
+    return walled(energy, z, walls) if walls else energy
 
 
 @dataclasses.dataclass(frozen=True)

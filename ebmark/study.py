@@ -40,7 +40,7 @@ class Network:
     width: Annotated[int, pydantic.Field(ge=1, le=10_000)] = 64
     depth: Annotated[int, pydantic.Field(ge=1, le=64)] = 2
     tau: Scale = 1.0  # of the confining Gaussian
-    walls: Annotated[float, pydantic.Field(ge=0, le=1e6)] = 0.25  # width of `Walled`; 0: none
+    walls: Annotated[float, pydantic.Field(ge=0, le=1e6)] = 0.5  # width of `Walled`; 0: none
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

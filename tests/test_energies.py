@@ -19,9 +19,9 @@ from ebmark.energies import (
     Offset,
     Quadratic,
     Standardised,
-    Walled,
     frozen,
     log_normaliser_of_gaussian,
+    walled,
 )
 from ebmark.model import new_energy
 from ebmark.quadrature import Grid, Units, normalise
@@ -121,44 +121,56 @@ def test_confinement_is_the_energy_of_a_gaussian_of_standard_deviation_tau():
     assert density.log_z == pytest.approx(log_normaliser_of_gaussian(1 / 1.5**2, 2), abs=1e-5)
 
 
-LOW, HIGH, WIDTH = jnp.array([-1.0, -2.0]), jnp.array([2.0, 0.5]), 0.25
+CORNERS = np.array([[-1.0, -2.0], [2.0, -2.0], [2.0, 0.5], [-1.0, 0.5]])
+WIDTH = 0.5
 
 
-def walled(net, width=WIDTH):
-    return Walled(net, LOW, HIGH, width)
-
-
-def test_within_a_width_of_the_box_walls_change_nothing(energy):
-    unit = np.random.default_rng(0).uniform(size=(200, 2))
-    x = jnp.asarray((LOW - WIDTH) + unit * (HIGH - LOW + 2 * WIDTH), jnp.float32)
+def test_inside_the_hull_walls_change_nothing(energy):
+    shares = np.random.default_rng(0).dirichlet(np.ones(4), size=200)
+    x = jnp.asarray(shares @ CORNERS, jnp.float32)
     for function in (lambda e: e, jax.grad, jax.hessian):
-        inside, free = (jax.vmap(function(e))(x) for e in (walled(energy), energy))
+        inside, free = (jax.vmap(function(e))(x) for e in (walled(energy, CORNERS, WIDTH), energy))
         np.testing.assert_array_equal(inside, free)
 
 
-def test_beyond_it_they_are_half_of_a_gaussian_in_each_coordinate(energy):
-    """E rises by t^2 / 2, t widths beyond; its slope has no jump, its curvature is 1 / w^2."""
-    for direction, edge in ((1, HIGH[0]), (-1, LOW[0])):
-        t = jnp.linspace(0.0, 8.0, 81)
-        at = lambda t, d=direction, e=edge: jnp.array([e + d * WIDTH * (1 + t), 0.1])
-        rise = lambda t, at=at: walled(energy)(at(t)) - energy(at(t))
-        np.testing.assert_allclose(jax.vmap(rise)(t), t**2 / 2, rtol=1e-4, atol=1e-4)
-        np.testing.assert_allclose(jax.vmap(jax.grad(rise))(t), t, rtol=1e-4, atol=1e-3)
-    corner = jnp.array([HIGH[0], LOW[1]]) + 3 * WIDTH * jnp.array([1.0, -1.0])
-    assert walled(energy)(corner) - energy(corner) == pytest.approx(2 * 2**2 / 2, rel=1e-4)
+@pytest.mark.parametrize("sign, edge", [(1, 2.0), (-1, -1.0)])
+def test_outside_the_energy_rises_by_half_the_squared_distance_in_widths(energy, sign, edge):
+    """And of what lies outside the network sees half a width, by a function without a jump."""
+    inside = walled(energy, CORNERS, WIDTH)
+    for distance in (0.0, 1e-3, 0.1, 1.0, 7.0):
+        seen = edge + sign * WIDTH / 2 * np.tanh(distance / (WIDTH / 2))
+        wanted = energy(jnp.array([seen, 0.1])) + distance**2 / (2 * WIDTH**2)
+        found = inside(jnp.array([edge + sign * distance, 0.1]))
+        assert found == pytest.approx(float(wanted), rel=1e-5, abs=1e-5)
+    slopes = [jax.grad(inside)(jnp.array([edge + step, 0.1])) for step in (-1e-3, 1e-3)]
+    np.testing.assert_allclose(*slopes, atol=0.02)
 
 
-def test_walls_alone_are_a_box_with_gaussian_edges():
-    """Z of one is (b - a + 2 w + w sqrt(2 pi)) in each coordinate."""
-    density = normalise(walled(lambda x: 0.0 * x[0]), BOX.resized(nodes=2), UNIT)
-    sides = HIGH - LOW + 2 * WIDTH + WIDTH * np.sqrt(2 * np.pi)
-    assert density.log_z == pytest.approx(float(jnp.log(sides).sum()), abs=1e-4)
+def test_walls_alone_have_the_normaliser_of_their_polygon():
+    """Points on a circle have a regular polygon of 16 sides: of area A, perimeter P, angles t,
+
+    Z = A + P w sqrt(pi / 2) + 2 w^2 sum tan(t / 2), as d is the distance from its sides' lines.
+    """
+    angles = 2 * np.pi * np.arange(160) / 160
+    points = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    density = normalise(walled(lambda x: 0.0 * x[0], points, WIDTH), BOX, UNIT)
+    tangents = 16 * np.tan(np.pi / 16)
+    z = tangents + 2 * tangents * WIDTH * np.sqrt(np.pi / 2) + 2 * WIDTH**2 * tangents
+    assert density.log_z == pytest.approx(np.log(z), abs=1e-3)
 
 
-def test_no_well_beyond_the_walls_holds_mass():
-    """One 14 nats deep, 2 beyond the box, as score matching leaves: most of all mass, and none."""
+def test_above_the_plane_the_hull_is_the_box():
+    """Z = prod of (b - a) in a corner's absence; outside, the largest of the distances counts."""
+    corners = np.array([[-1.0, 0.0, 2.0], [1.0, 3.0, 2.5]])
+    energy = walled(lambda x: 0.0 * x[0], corners, WIDTH)
+    assert energy.axes is None
+    assert float(energy(jnp.array([1.3, 4.0, 2.2]))) == pytest.approx(1.0**2 / (2 * WIDTH**2))
+
+
+def test_no_well_outside_the_walls_holds_mass():
+    """One 14 nats deep, 2 beyond the points, as score matching leaves: most mass, and none."""
     well = lambda x: x @ x / 2 - 14 * jnp.exp(-jnp.sum((x - jnp.array([4.0, 0.0])) ** 2) / 0.5)
-    for energy, least, most in ((well, 0.7, 1.0), (walled(well), 0.0, 1e-4)):
+    for energy, least, most in ((well, 0.7, 1.0), (walled(well, CORNERS, WIDTH), 0.0, 1e-2)):
         density = normalise(energy, BOX, UNIT)
         beyond = density.grid.points()[:, 0] > 3
         mass = np.exp(density.log_density.ravel()[beyond]).sum() * density.grid.cell
@@ -166,19 +178,21 @@ def test_no_well_beyond_the_walls_holds_mass():
 
 
 def test_walls_are_not_trained(energy):
-    gradient = eqx.filter_grad(lambda e: e(jnp.array([5.0, 5.0])))(walled(energy))
-    assert (gradient.low == 0).all() and (gradient.high == 0).all()
+    inside = walled(energy, CORNERS, WIDTH)
+    gradient = eqx.filter_grad(lambda e: e(jnp.array([5.0, 5.0])))(inside)
+    for leaf in (gradient.axes, gradient.low, gradient.high):
+        assert (leaf == 0).all()
 
 
 @pytest.mark.parametrize("extra_inputs", [0, 1])
-def test_the_study_walls_the_box_of_its_points_and_no_noise_level(extra_inputs):
-    z = np.array([[0.0, -3.0], [-1.5, 2.0], [1.0, 0.5]])
+@pytest.mark.parametrize("dim", [1, 2, 3])
+def test_the_study_walls_its_points_and_no_noise_level(dim, extra_inputs):
+    z = np.random.default_rng(0).normal(size=(50, dim))
     settings = dataclasses.asdict(Network())
     built = new_energy(settings, z, jr.key(0), extra_inputs=extra_inputs)
-    np.testing.assert_array_equal(built.low, [-1.5, -3.0])
-    np.testing.assert_array_equal(built.high, [1.0, 2.0])
-    inside = jnp.append(jnp.array([0.5, -2.0]), 50.0 * jnp.ones(extra_inputs))
-    assert built(inside) == built.net(inside)
+    np.testing.assert_allclose(built.low[:dim], z.min(axis=0), rtol=1e-6)
+    np.testing.assert_allclose(built.high[:dim], z.max(axis=0), rtol=1e-6)
+    inside = jnp.append(jnp.asarray(z.mean(axis=0)), 50.0 * jnp.ones(extra_inputs))
     free = new_energy(settings | {"walls": 0.0}, z, jr.key(0), extra_inputs=extra_inputs)
     assert isinstance(free, Confined) and free(inside) == built(inside)
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from ebmark.checks import quality_of
-from ebmark.energies import Walled
+from ebmark.energies import walled
 from ebmark.methods import (
     METHODS,
     DiffusionRecoveryLikelihood,
@@ -95,15 +95,16 @@ def test_the_density_is_the_slice_of_the_lowest_level():
 
 @pytest.mark.parametrize("level", [0.0, 0.5, 1.0])
 def test_the_walls_of_a_level_stand_outside_its_noisy_points(level):
-    """They begin three of the noise's deviations beyond the box, and are as steep as at level 0."""
-    method, low, high = MultiscaleDenoisingScoreMatching(), jnp.array([-1.5, -1]), jnp.array([2, 1])
-    there = method.at(Walled(right, low, high, 0.25), STATE, jnp.array(level))
-    free = method.at(right, STATE, jnp.array(level))
+    """They begin three of the noise's deviations beyond the points, as steep as at level 0."""
+    method, width = MultiscaleDenoisingScoreMatching(), 0.5
+    corners = np.array([[-1.5, -1.0], [2.0, -1.0], [2.0, 1.0], [-1.5, 1.0]])
+    flat = walled(lambda v: 0.0 * v[0], corners, width)
+    there = method.at(flat, STATE, jnp.array(level))
     sigma = STATE.smallest ** (1 - level) * method.largest**level
     scale = jnp.sqrt(1 + sigma**2)
-    for widths, rise in ((0.99, 0.0), (3.0, 2.0)):  # (3 - 1)^2 / 2
-        x = jnp.array([high[0] + 3 * sigma + widths * 0.25 * scale, 0.3])
-        assert float(there(x) - free(x)) == pytest.approx(rise, abs=1e-3)
+    for widths, rise in ((-0.01, 0.0), (2.0, 2.0)):  # 2^2 / 2
+        x = jnp.array([2.0 + 3 * sigma + widths * width * scale, 0.3])
+        assert float(there(x)) == pytest.approx(rise, abs=1e-3)
 
 
 @pytest.mark.full

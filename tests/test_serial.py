@@ -33,7 +33,7 @@ NETWORK = {
     "width": 4,
     "depth": 1,
     "tau": 1.0,
-    "walls": 0.25,
+    "walls": 0.5,
 }
 MAGIC = b"EBMARK1\n"
 

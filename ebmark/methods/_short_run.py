@@ -17,7 +17,8 @@ from ebmark.samplers import Langevin, run_chains
 
 class ShortRunState(NamedTuple):
     step_size: Scalar
-    origin: Point
+    low: Point
+    high: Point
 
 
 class ShortRunMCMC(AbstractChainMethod):
@@ -25,10 +26,12 @@ class ShortRunMCMC(AbstractChainMethod):
 
     $$ \nabla_\theta \mathcal{L} = \mathbb{E}_{data}[\nabla_\theta E(x)]
        - \mathbb{E}_{x^-}[\nabla_\theta E(x^-)], \quad
-       x^- = k \text{ Langevin steps from } N(0, I) $$
+       x^- = k \text{ Langevin steps from } N(0, I) \text{ in the data's box} $$
 
     The chains do not reach the energy's own law, so what is learned is the generator: the same $k$
     steps from noise, its own sampler. The density that belongs to the energy is another, and worse.
+    In the box, as a chain that begins outside an energy's walls would not come back in $k$ steps,
+    and its energy be raised for ever.
 
     Needs chains from noise. Use it when a generator of a fixed cost is wanted. Not when the energy
     is to be a density: KL 4.1 on the moons (one seed).
@@ -41,11 +44,11 @@ class ShortRunMCMC(AbstractChainMethod):
 
     def init(self, data, key):
         step_size = safe_step(local_scale(data, key), self.step_size)
-        return ShortRunState(step_size, jnp.zeros(data.shape[1]))
+        return ShortRunState(step_size, jnp.min(data, axis=0), jnp.max(data, axis=0))
 
     def sample(self, trainable, state, num, key):
         start_key, chain_key = jr.split(key)
-        start = jr.normal(start_key, (num, state.origin.shape[0]))
+        start = jr.truncated_normal(start_key, state.low, state.high, (num, state.low.size))
         return run_chains(Langevin(state.step_size), trainable, start, self.num_steps, chain_key).x
 
     def loss(self, energy, batch, state, key):

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ebmark._types import Energy, Key
+from ebmark.devices import full_products
 from ebmark.samplers import MALA
 
 _GAP = 0.5  # nats between the bounds beyond which the bracket has failed
@@ -83,6 +84,7 @@ def _log_mean_exp(values: np.ndarray) -> float:
     return highest + np.log(np.mean(np.exp(values - highest)))
 
 
+@full_products
 @eqx.filter_jit
 def _annealed(energy: Energy, x, betas, step_size, key):
     """The log-weights of chains that follow the path of `betas`."""

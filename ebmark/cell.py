@@ -14,6 +14,7 @@ import numpy as np
 from ebmark import recipes
 from ebmark._types import Energy, Key
 from ebmark.cell_files import as_result, write_cell
+from ebmark.devices import full_products
 from ebmark.early_stopping import trained
 from ebmark.methods import Recipe
 from ebmark.metrics import density_metrics
@@ -33,6 +34,7 @@ Rows = list[tuple[int, str, float]]  # step, metric, value
 Progress = Callable[[str, float], None]
 
 
+@full_products
 def run_cell(folder: Path, name: str, spec: dict, progress: Progress = lambda what, share: None):
     """Train, sample and score one cell; its folder appears under `folder`/cells whole.
 
@@ -81,6 +83,7 @@ def run_cell(folder: Path, name: str, spec: dict, progress: Progress = lambda wh
     saved.unlink(missing_ok=True)
 
 
+@full_products
 def final_quality(folder: Path, spec: dict) -> float:
     """The KL of what the spec's training leaves, and nothing else; infinite where it diverged.
 

@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float
 
 from ebmark._types import Energy, Key
+from ebmark.devices import full_products
 
 _SETTLED = 0.1  # nats that log Z may still move after all refinement
 
@@ -74,6 +75,7 @@ class Units(NamedTuple):
         return np.asarray(z, np.float64) * self.scale + self.mean
 
 
+@full_products
 @eqx.filter_jit
 def _evaluate(function, points):
     return jax.lax.map(function, points, batch_size=4096)

@@ -15,6 +15,7 @@ from jaxtyping import Float
 from ebmark._types import Key
 from ebmark.arrays import read_array
 from ebmark.datasets import DATASETS, AbstractDataset
+from ebmark.devices import full_products
 from ebmark.errors import UserError
 from ebmark.local_scale import local_scale
 from ebmark.metrics import SAMPLE_METRICS, Truth, mode_shares, quality, truth_on
@@ -26,16 +27,19 @@ HELD_OUT = 0.2  # of a person's own points
 _NODES = 256  # of the first grid; quadrature refines it where it must
 
 
+@full_products
 @jax.jit
 def _draw(dataset: AbstractDataset, keys):
     return jax.vmap(dataset.sample)(keys)
 
 
+@full_products
 @jax.jit
 def _log_components(dataset: AbstractDataset, x):
     return jax.vmap(dataset.log_components)(x)
 
 
+@full_products
 @jax.jit
 def _scores(dataset: AbstractDataset, x):
     def log_density(x):

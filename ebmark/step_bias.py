@@ -17,6 +17,7 @@ import pandas as pd
 
 from ebmark._types import Energy, Key
 from ebmark.arrays import read_cell_arrays
+from ebmark.devices import full_products
 from ebmark.errors import UserError
 from ebmark.model import load_model
 from ebmark.quadrature import Grid, exact_samples, normalise
@@ -89,6 +90,7 @@ def _error(values: np.ndarray) -> np.ndarray:
     return values.std(axis=-1, ddof=1) / np.sqrt(values.shape[-1])
 
 
+@full_products
 @eqx.filter_jit
 def _mean_energies(energy: Energy, x, h, num_steps: int, key: Key):
     """Each chain's mean of E over the latter half of the time, at h, h/2 and h/4."""

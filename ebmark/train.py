@@ -18,7 +18,7 @@ import optax
 from jaxtyping import Array, Float, Int, PyTree
 
 from ebmark._types import Energy, Key, State
-from ebmark.devices import local, shared, spread
+from ebmark.devices import full_products, local, shared, spread
 from ebmark.errors import UserError
 from ebmark.methods import Recipe
 from ebmark.serial import load_tree, read_header, save_tree
@@ -136,6 +136,7 @@ def _start(params: PyTree, recipe: Recipe, data: Float[Array, "n dim"], key: Key
     return shared(Carry(params, params, _optimizer(recipe).init(params), state, jnp.array(0)))
 
 
+@full_products
 def train(
     recipe: Recipe,
     energy: Energy,

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
+from ebmark.devices import full_products
 from ebmark.metrics._sinkhorn import regularisation
 
 _ROWS = 256  # at a time: memory is that times the points
@@ -71,6 +72,7 @@ def _mean(potential) -> float:
     return float(np.mean(np.asarray(potential), dtype=np.float64))
 
 
+@full_products
 @jax.jit
 def _swept(x, y, g):
     """The potential of `x`, given that of `y`."""

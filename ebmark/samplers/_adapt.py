@@ -7,12 +7,13 @@ import jax.random as jr
 from jaxtyping import Array, Float
 
 from ebmark._types import Energy, Key
-from ebmark.devices import spread
+from ebmark.devices import full_products, spread
 from ebmark.samplers._base import AbstractSampler
 
 _SHRINKAGE, _DELAY, _DECAY = 0.05, 10.0, 0.75  # gamma, t_0 and kappa of the paper
 
 
+@full_products
 @eqx.filter_jit
 def adapt(
     sampler: AbstractSampler,

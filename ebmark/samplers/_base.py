@@ -9,7 +9,7 @@ import jax.random as jr
 from jaxtyping import Array, Float
 
 from ebmark._types import Energy, Key, Point
-from ebmark.devices import one_processor, spread
+from ebmark.devices import full_products, one_processor, spread
 
 _BLOCK = 1_000  # chains whose activations a processor's cache holds
 
@@ -45,6 +45,7 @@ class AbstractUnadjusted(AbstractSampler):
         return jr.normal(key, (num, dim))
 
 
+@full_products
 @eqx.filter_jit
 def run_chains(
     sampler: AbstractSampler,
@@ -62,6 +63,7 @@ def run_chains(
     return jax.lax.scan(body, start, jr.split(key, num_steps))[0]
 
 
+@full_products
 @eqx.filter_jit
 def trace_chains(
     sampler: AbstractSampler,

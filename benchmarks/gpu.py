@@ -1,28 +1,33 @@
-"""What a GPU gives: python -m benchmarks.gpu makes gpu.json and gpu.md, on a machine with one.
+"""What a GPU gives: python -m benchmarks.gpu makes gpu.json, on a machine with one.
 
 Wall seconds, of compiled code, the GPU beside one thread of the same machine's processor, each in a
 process of its own. A part that ends in an error says so, and the others are measured nevertheless.
 """
 
 import dataclasses
-import functools
 import hashlib
 import json
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from ebmark import threads
 
 HERE = Path(__file__).parent
-ROWS = (256, 4_096, 65_536)
 SEEDS = {"gpu": (1, 10, 100), "cpu": (1, 10)}
 PRECISIONS = {"gpu": ("default", "highest"), "cpu": ("default",)}
-PARTS = ("loops", "seeds", "agreement", "repeat", "repeat again")
+PARTS = {  # in a process each, the first what one would most like to know
+    "loops of 256 rows": lambda platform: loops(platform, 256, "highest"),
+    "loops of 65,536 rows": lambda platform: loops(platform, 65_536, "highest"),
+    "seeds at once": lambda platform: seeds(platform),
+    "a run": lambda platform: repeat(platform),
+    "the run again": lambda platform: repeat(platform),
+    "loops of 65,536 rows in TF32": lambda platform: loops(platform, 65_536, "default"),
+    "agreement": lambda platform: agreement(platform),
+}
 _REPEATS = 5
 
 
@@ -40,15 +45,12 @@ def _median(function, *arguments) -> float:
     return float(np.median(found))
 
 
-def loops(platform: str) -> dict:
+def loops(platform: str, rows: int, precision: str) -> dict[str, float]:
     """Microseconds of the hot loops by number of rows and by the products' precision."""
     import jax
 
-    return {
-        precision: {rows: _loops(platform, rows) for rows in ROWS}
-        for precision in PRECISIONS[platform]
-        if not jax.config.update("jax_default_matmul_precision", precision)
-    }
+    jax.config.update("jax_default_matmul_precision", precision)
+    return _loops(platform, rows)
 
 
 def _loops(platform: str, rows: int) -> dict[str, float]:
@@ -62,7 +64,6 @@ def _loops(platform: str, rows: int) -> dict[str, float]:
     from ebmark.samplers import Langevin, run_chains
     from ebmark.train import train
 
-    jax.clear_caches()
     turns = 100 if platform == "gpu" or rows < 5_000 else 10
     square = jnp.linalg.qr(jr.normal(jr.key(0), (128, 128)))[0]  # keeps lengths: no infinities
     products = jax.jit(lambda m, h: jax.lax.fori_loop(0, turns, lambda _, h: h @ m, h))
@@ -186,38 +187,39 @@ def main() -> int:
         import jax
 
         part, platform = sys.argv[1:]
-        devices = jax.devices()
+        devices, began = jax.devices(), time.perf_counter()
         assert devices[0].platform == platform, f"asked for a {platform}, have {devices}"
-        print(json.dumps({"device": devices[0].device_kind, "found": globals()[part](platform)}))
+        found = PARTS[part](platform)
+        took = round(time.perf_counter() - began, 1)  # compilation and all
+        print(json.dumps({"device": devices[0].device_kind, "seconds": took, "found": found}))
         return 0
+    from ebmark.files import write_whole
     from ebmark.provenance import device, versions
 
-    made = {"processor": device(), "versions": versions()}
-    wanted = sys.argv[1:] or PARTS
+    out = Path(os.environ.get("OUT", HERE)) / "gpu.json"
+    made: dict = {"processor": device(), "versions": versions(), "gpu": {}, "cpu": {}}
+
+    def measure(platform: str) -> None:
+        for part in sys.argv[1:] or PARTS:
+            made[platform][part] = _in_a_process(part, platform)
+            print(f"{part}, {platform}: {json.dumps(made[platform][part])}", flush=True)
+            write_whole(out, json.dumps(made, indent=1) + "\n")
+
     with ThreadPoolExecutor(2) as pool:  # the two are apart: one thread, and the GPU with another
-        found = pool.map(functools.partial(_measure, wanted), ("gpu", "cpu"))
-        made |= dict(zip(("gpu", "cpu"), found, strict=True))
-    (Path(os.environ.get("OUT", HERE)) / "gpu.json").write_text(json.dumps(made, indent=1) + "\n")
+        list(pool.map(measure, made.keys() & PRECISIONS))
     return 0
 
 
-def _measure(parts: Sequence[str], platform: str) -> dict:
-    """What each part found on a platform, in a process of its own."""
-    environment, made = threads.single(dict(os.environ)), {}
+def _in_a_process(part: str, platform: str) -> dict:
+    """What a part found on a platform, or how it failed."""
+    environment = threads.single(dict(os.environ))
     if platform == "cpu":
         environment["JAX_PLATFORMS"] = "cpu"
-    for part in parts:
-        command = [sys.executable, "-m", "benchmarks.gpu", part.split()[0], platform]
-        began = time.perf_counter()
-        ended = subprocess.run(command, env=environment, capture_output=True, text=True)
-        if ended.returncode:
-            print(ended.stderr[-3_000:], file=sys.stderr)
-            made[part] = {"error": ended.stderr.splitlines()[-1:]}
-        else:
-            made[part] = json.loads(ended.stdout.splitlines()[-1])
-        took = f"{time.perf_counter() - began:.0f} s"
-        print(f"{part}, {platform}, {took}: {json.dumps(made[part])}", flush=True)
-    return made
+    command = [sys.executable, "-m", "benchmarks.gpu", part, platform]
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True)
+    if ended.returncode:
+        return {"error": ended.stderr.splitlines()[-1:]}
+    return json.loads(ended.stdout.splitlines()[-1])
 
 
 if __name__ == "__main__":

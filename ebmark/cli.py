@@ -46,8 +46,8 @@ def run(
         data: your own points (CSV, TSV, text, NPY, NPZ, Parquet) in place of the datasets.
         out: the folder of the results; runs/STUDY if not given.
         quick: 2 seeds (1 of a study of many cells), 1,000 updates, 500 chains, 2 snapshots.
-        jobs: cells at a time, each in a process of one thread; if not given, one a GPU, or where
-            there is none, one a core.
+        jobs: cells at a time, each in a process of one thread; if not given, one a core,
+            or with JAX_PLATFORMS=cuda one a GPU.
         engine: who runs the cells: processes (of this machine; the default), inline (this process,
             for a debugger) or parsl (the nodes of a --site).
         site: laptop, workstation-gpu, slurm, polaris, aurora, perlmutter, or a TOML file of yours.

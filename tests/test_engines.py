@@ -11,7 +11,7 @@ import pytest
 from ebmark.claims import claimed
 from ebmark.driver import run_plan
 from ebmark.engines import WorkerLost, new_engine
-from ebmark.engines._devices import gpus, sees
+from ebmark.engines._devices import gpus, left_alone, sees
 from ebmark.threads import pin
 
 HERE = str(Path(__file__).parent)
@@ -156,23 +156,30 @@ def test_two_runs_of_one_study_share_its_cells(folder):
     other.close()
 
 
-def test_each_worker_has_one_gpu_where_jax_can_use_any(tmp_path, monkeypatch):
+def test_each_worker_has_one_gpu_where_they_are_asked_for(tmp_path, monkeypatch):
+    asked = {"JAX_PLATFORMS": "cuda,cpu"}
     for name in ("nvidia0", "nvidia2", "nvidia10", "nvidiactl", "nvidia-uvm"):
         (tmp_path / name).touch()
-    assert gpus({}, tmp_path) == []  # there is no CUDA for the JAX of the tests
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: name == "jax_cuda13_plugin")
-    assert gpus({}, tmp_path) == ["0", "2", "10"]
-    assert gpus({"CUDA_VISIBLE_DEVICES": "4,GPU-1a"}, tmp_path) == ["4", "GPU-1a"]
-    assert gpus({"CUDA_VISIBLE_DEVICES": ""}, tmp_path) == []
-    assert gpus({"JAX_PLATFORMS": "cpu"}, tmp_path) == []
+    assert gpus(asked, tmp_path) == []  # there is no CUDA for the JAX of the tests
+    assert left_alone({}, tmp_path) is None
+    plugin = "jax_cuda13_plugin"
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: name == plugin or None)
+    assert gpus(asked, tmp_path) == ["0", "2", "10"]
+    assert gpus(asked | {"CUDA_VISIBLE_DEVICES": "4,GPU-1a"}, tmp_path) == ["4", "GPU-1a"]
+    assert gpus(asked | {"CUDA_VISIBLE_DEVICES": ""}, tmp_path) == []
+    assert gpus({}, tmp_path) == gpus({"JAX_PLATFORMS": "cpu"}, tmp_path) == []
+    assert "JAX_PLATFORMS=cuda" in left_alone({}, tmp_path)
+    assert left_alone({"JAX_PLATFORMS": "cpu"}, tmp_path) is None
+    assert left_alone({"CUDA_VISIBLE_DEVICES": ""}, tmp_path) is None
     devices = ["4", "GPU-1a"]
-    assert [sees(i, 2, devices) for i in range(2)] == [
+    assert [sees(i, 2, devices, asked) for i in range(2)] == [
         {"CUDA_VISIBLE_DEVICES": "4"},
         {"CUDA_VISIBLE_DEVICES": "GPU-1a"},
     ]
     shared = {"CUDA_VISIBLE_DEVICES": "4", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
-    assert sees(2, 3, devices) == shared
-    assert sees(0, 3, []) == {}
+    assert sees(2, 3, devices, asked) == shared
+    assert sees(0, 3, [], {}) == {"JAX_PLATFORMS": "cpu"}
+    assert sees(0, 3, [], {"JAX_PLATFORMS": "rocm"}) == {"JAX_PLATFORMS": "rocm"}
 
 
 def test_a_worker_is_told_its_gpu(folder, monkeypatch):

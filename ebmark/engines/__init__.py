@@ -5,6 +5,7 @@ JSON, one way, and a small dictionary the other way; the cell itself is in the s
 """
 
 import os
+import sys
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, Protocol
@@ -42,14 +43,16 @@ def new_engine(
 ) -> Engine:
     """An engine for the study in `folder`.
 
-    `processes`: `jobs` of them, on this machine; if not given, one a GPU, or where there is none,
-    one a core. `inline`: one cell after another in this process, for a debugger. `parsl`: workers
-    on the nodes of a `site`, by name or by file.
+    `processes`: `jobs` of them, on this machine; if not given, one a core, or with
+    `JAX_PLATFORMS=cuda` one a GPU. `inline`: one cell after another in this process, for a
+    debugger. `parsl`: workers on the nodes of a `site`, by name or by file.
     """
     if kind == "processes":
-        from ebmark.engines._devices import gpus
+        from ebmark.engines._devices import gpus, left_alone
         from ebmark.engines._processes import Processes
 
+        if note := left_alone(os.environ):
+            print(note, file=sys.stderr)
         return Processes(folder, runner, jobs or len(gpus(os.environ)) or os.cpu_count() or 1)
     if kind == "inline":
         from ebmark.engines._inline import Inline

@@ -1,4 +1,4 @@
-"""Cells in processes of this machine: one thread, one core, and one GPU if there are any."""
+"""Cells in processes of this machine: one thread, one core, and one GPU if they are asked for."""
 
 import contextlib
 import itertools
@@ -83,7 +83,7 @@ class Processes:
             # not the terminal's group: Ctrl-C reaches the driver, which then stops its workers
             return subprocess.Popen(
                 [*self._command, *self._arguments, *map(str, (number, self._jobs, os.getpid()))],
-                env=single(dict(os.environ)) | sees(number, self._jobs, self._devices),
+                env=single(dict(os.environ)) | sees(number, self._jobs, self._devices, os.environ),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 text=True,

@@ -76,7 +76,9 @@ def update(recipe, energy) -> float:
 def main():
     plain = MLP(2, width=128, key=jr.key(6))
     study = Confined(FourierMLP(2, key=jr.key(6)))
-    cd = dataclasses.replace(METHODS["cd"], method=ContrastiveDivergence(num_steps=20))
+    cd = dataclasses.replace(
+        METHODS["cd"], method=ContrastiveDivergence(num_steps=20, adjusted=False)
+    )
     wide, narrow = product(128), product(64)
     rows = [  # what, seconds, the products of which it cannot be rid
         ("gradient in a 128 x 128 matrix", gradient_product(128), wide),

@@ -6,6 +6,7 @@ from jaxtyping import Float
 
 # of a noise weighted to the model: below, a batch of 256 noise points counts for fewer than 3
 LEAST_OVERLAP = 0.01
+LEAST_ACCEPTANCE = 0.2  # of the moves of adjusted chains: below, little is learned from them
 
 
 def ess(draws: Float[np.ndarray, "draws chains"]) -> float:

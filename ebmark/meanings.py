@@ -118,6 +118,12 @@ METRICS = {
         "Effective share of the noise sample when weighted to the model; near 0 the noise is too "
         "far away to learn from.",
     ),
+    "acceptance": Meaning(
+        "acceptance",
+        "",
+        "Share of the moves of chains from the data that Metropolis' rule accepts; near 0 they "
+        "hardly move, and little is learned from them.",
+    ),
     "ess": Meaning("ESS", "", "Effective share of the weighted walkers, 0 to 1."),
     "train_seconds": Meaning("training", "s", "Wall seconds of training, without compilation."),
     "train_cpu_seconds": Meaning("CPU", "s", "CPU seconds of training, without compilation."),

@@ -16,7 +16,7 @@ from ebmark._types import Key
 from ebmark.commands import checked_seed
 from ebmark.datasets import DATASETS
 from ebmark.devices import local
-from ebmark.diagnostics import LEAST_OVERLAP, split_rhat
+from ebmark.diagnostics import LEAST_ACCEPTANCE, LEAST_OVERLAP, split_rhat
 from ebmark.distributed import join, leave
 from ebmark.early_stopping import trained
 from ebmark.errors import UserError, unknown
@@ -133,13 +133,20 @@ def _warnings(
     """What the method's own diagnostics warn of."""
     look = eqx.filter_jit(method.diagnostics)
     found = look(fitted.snapshots[-1].trainable, fitted.state, train_z, key)
-    share = float(found.get("overlap", 1.0))
-    if share >= LEAST_OVERLAP:
-        return []
-    return [
-        f"the noise is too far from the model (its effective share is {share:.2g}): it learns "
-        "little there; try a method of another noise, such as nce_mixture or nce_flow, or dsm"
-    ]
+    overlap, acceptance = (float(found.get(name, 1.0)) for name in ("overlap", "acceptance"))
+    said = []
+    if overlap < LEAST_OVERLAP:
+        said.append(
+            f"the noise is too far from the model (its effective share is {overlap:.2g}): it "
+            "learns little there; try a method of another noise, such as nce_mixture or nce_flow, "
+            "or dsm"
+        )
+    if acceptance < LEAST_ACCEPTANCE:
+        said.append(
+            f"the training chains hardly move ({acceptance:.0%} of their moves are accepted): "
+            "make step_size smaller"
+        )
+    return said
 
 
 def sample_model(

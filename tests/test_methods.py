@@ -28,7 +28,6 @@ from ebmark.methods import (
 from ebmark.methods._cd import CDState
 from ebmark.methods._pcd import PCDState, spread_picks
 from ebmark.quadrature import Grid, evaluate, normalise
-from ebmark.samplers import MALA
 from ebmark.sources import Law, standardised
 from ebmark.train import train
 
@@ -66,7 +65,8 @@ def mean_slope(method, precision, data, state, num=8):
 def test_cd_stands_still_where_langevins_stationary_variance_is_the_datas(num_steps, gaussian):
     """lambda* = (1 - sqrt(1 - 2 h / s^2)) / h for every k: the kernel's bias, learned."""
     h = 0.5
-    method, state = ContrastiveDivergence(num_steps=num_steps), CDState(jnp.array(h))
+    method = ContrastiveDivergence(num_steps=num_steps, adjusted=False)
+    state = CDState(jnp.array(h))
     fixed = (1 - math.sqrt(1 - 2 * h / VARIANCE)) / h
     assert fixed == pytest.approx(0.71662, abs=1e-5)
     there, error = mean_slope(method, fixed, gaussian, state)
@@ -76,10 +76,9 @@ def test_cd_stands_still_where_langevins_stationary_variance_is_the_datas(num_st
 
 
 @pytest.mark.parametrize("num_steps", [1, 5])
-def test_cd_of_adjusted_chains_stands_still_at_likelihoods_own(num_steps, gaussian, monkeypatch):
+def test_cd_of_adjusted_chains_stands_still_at_likelihoods_own(num_steps, gaussian):
     """Metropolis takes the kernel's bias away: lambda* = 1 / s^2 at any step, as likelihood's."""
     h = 0.5  # where Langevin's own fixed point is .717 for .588
-    monkeypatch.setattr("ebmark.methods._cd.Langevin", MALA)
     method, state = ContrastiveDivergence(num_steps=num_steps), CDState(jnp.array(h))
 
     def found(precision):
@@ -163,7 +162,7 @@ def test_cds_gradient_is_the_exact_one_where_the_energy_cannot_fit_the_data(h):
     """Within 4.5 standard errors, two numbers: fails once in 70,000."""
     rng, num, draws = np.random.default_rng(1), 200_000, 16
     means, sds = (np.array([part[i] for part in MIXTURE]) for i in (1, 2))
-    method, state = ContrastiveDivergence(num_steps=1), CDState(jnp.array(h))
+    method, state = ContrastiveDivergence(num_steps=1, adjusted=False), CDState(jnp.array(h))
     found = []
     for k in range(draws):
         mode = rng.choice(2, num, p=[part[0] for part in MIXTURE])
@@ -178,7 +177,8 @@ def test_cds_gradient_is_the_exact_one_where_the_energy_cannot_fit_the_data(h):
 
 def test_no_gradient_flows_through_the_chain(gaussian):
     """The slope in the precision is mean |x|^2 / 2 of the data less that of the chains."""
-    method, state = ContrastiveDivergence(num_steps=3), CDState(jnp.array(0.3))
+    method = ContrastiveDivergence(num_steps=3, adjusted=False)
+    state = CDState(jnp.array(0.3))
     from ebmark.samplers import Langevin, run_chains
 
     energy, key = quadratic(0.9), jr.key(1)
@@ -188,11 +188,12 @@ def test_no_gradient_flows_through_the_chain(gaussian):
     assert float(found) == pytest.approx(float(expected), abs=1e-4)
 
 
-def test_pcd_at_the_truth_stands_still_and_off_it_does_not(gaussian):
-    method = PersistentContrastiveDivergence(num_chains=40_000, reinjection=0.0)
+@pytest.mark.parametrize("adjusted", [False, True])
+def test_pcd_at_the_truth_stands_still_and_off_it_does_not(adjusted, gaussian):
+    method = PersistentContrastiveDivergence(num_chains=40_000, reinjection=0.0, adjusted=adjusted)
     h = jnp.array(0.02)
     state = PCDState(gaussian, gaussian, h)
-    fixed = (1 - math.sqrt(1 - 2 * 0.02 / VARIANCE)) / 0.02
+    fixed = 1 / VARIANCE if adjusted else (1 - math.sqrt(1 - 2 * 0.02 / VARIANCE)) / 0.02
     there, error = mean_slope(method, fixed, gaussian, state)
     assert abs(there) < 4 * error + 1e-3
     off, error = mean_slope(method, 2 * fixed, gaussian, state)

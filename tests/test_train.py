@@ -12,7 +12,9 @@ import pytest
 from ebmark import train as train_module
 from ebmark.energies import Confined, FourierMLP, Quadratic
 from ebmark.methods import METHODS, ContrastiveDivergence, Recipe
+from ebmark.model import new_energy
 from ebmark.sources import Law, standardised
+from ebmark.study import Network
 from ebmark.train import evenly, train
 
 
@@ -122,7 +124,8 @@ def test_another_key_is_another_run(data):
 def test_a_step_on_the_cliff_is_stopped_within_two_chunks_and_explained(step_size):
     x = Law("eight_gaussians").draw(1_000, jr.key(0))
     z = jnp.asarray(standardised(x).standardise(x), jnp.float32)
-    recipe = dataclasses.replace(METHODS["cd"], method=ContrastiveDivergence(step_size=step_size))
+    method = ContrastiveDivergence(step_size=step_size, adjusted=False)
+    recipe = dataclasses.replace(METHODS["cd"], method=method)
     fit = train(
         recipe,
         Confined(FourierMLP(2, key=jr.key(1))),
@@ -133,6 +136,25 @@ def test_a_step_on_the_cliff_is_stopped_within_two_chunks_and_explained(step_siz
     assert fit.trouble is not None and "step_size" in fit.trouble and f"{step_size}" in fit.trouble
     assert len(fit.losses) <= 500
     assert all(snapshot.step < len(fit.losses) for snapshot in fit.snapshots)
+
+
+@pytest.mark.parametrize("name", ["cd", pytest.param("pcd", marks=pytest.mark.full)])
+def test_only_adjusted_chains_learn_a_law_with_hard_edges(name):
+    """Unadjusted, the energy steepens at the edges until a step of any length leaps over them."""
+    x = Law("checkerboard").draw(10_000, jr.key(0))
+    z = standardised(x).standardise(x)
+    start = new_energy(vars(Network()), z, jr.key(1))
+    for adjusted in (True, False):
+        method = dataclasses.replace(METHODS[name].method, adjusted=adjusted)
+        recipe = dataclasses.replace(METHODS[name], method=method)
+        fit = train(recipe, start, jnp.asarray(z, jnp.float32), key=jr.key(2))
+        assert (fit.trouble is None) is adjusted
+
+
+def test_chains_that_cannot_move_are_no_training(data):
+    recipe = dataclasses.replace(METHODS["cd"], method=ContrastiveDivergence(step_size=1e12))
+    fit = train(dataclasses.replace(recipe, updates=500), energy(), data, key=jr.key(2))
+    assert "no move of the chains was accepted" in fit.trouble and "1e+12" in fit.trouble
 
 
 def test_a_learning_rate_without_bounds_ends_in_a_sentence(data):

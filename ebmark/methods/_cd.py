@@ -9,15 +9,15 @@ from jaxtyping import Scalar
 
 from ebmark.energies import frozen
 from ebmark.local_scale import local_scale, safe_step
-from ebmark.methods._chains import AbstractChainMethod
-from ebmark.samplers import Langevin, run_chains
+from ebmark.methods._adjustable import AbstractAdjustableChainMethod
+from ebmark.samplers import run_chains
 
 
 class CDState(NamedTuple):
     step_size: Scalar
 
 
-class ContrastiveDivergence(AbstractChainMethod):
+class ContrastiveDivergence(AbstractAdjustableChainMethod):
     r"""Lower the energy of the data, raise it where short chains from the data arrive.
 
     $$ \nabla_\theta \mathcal{L} = \mathbb{E}_{x \sim data}[\nabla_\theta E(x)]
@@ -25,8 +25,9 @@ class ContrastiveDivergence(AbstractChainMethod):
        x^- = k \text{ Langevin steps from } x $$
 
     No gradient flows through the chain; the loss is no objective and its value says nothing of
-    progress. `step_size` None is $h = s_{min}^2 / 10$, from the data's smallest local scale: near
-    $s_{min}^2$ the chain's own bias is learned into the energy and feeds itself.
+    progress. Steps are `adjusted` by Metropolis' rule. Those that are not have a bias, which is
+    learned into the energy and feeds itself: near $h = s_{min}^2$, and at any h where data end at
+    an edge. `step_size` None is $h = s_{min}^2 / 10$, from the data's smallest local scale.
 
     Needs chains, and a gradient in x. Use it when no noise law covers the data but short chains
     cross them, as in many dimensions. Not when modes lie apart: short steps are score matching, and
@@ -37,11 +38,12 @@ class ContrastiveDivergence(AbstractChainMethod):
 
     num_steps: int = eqx.field(static=True, default=10)
     step_size: float | None = None
+    adjusted: bool = eqx.field(static=True, default=True)
 
     def init(self, data, key):
         return CDState(safe_step(local_scale(data, key), self.step_size))
 
     def loss(self, energy, batch, state, key):
-        chains = run_chains(Langevin(state.step_size), frozen(energy), batch, self.num_steps, key)
+        chains = run_chains(self.kernel(state), frozen(energy), batch, self.num_steps, key)
         energies = jax.vmap(energy)
         return jnp.mean(energies(batch)) - jnp.mean(energies(chains.x)), state

@@ -40,7 +40,7 @@ class JarzynskiContrastiveDivergence(AbstractChainMethod):
     """
 
     num_steps: int = eqx.field(static=True, default=4)
-    num_walkers: int = eqx.field(static=True, default=512)
+    num_walkers: int = eqx.field(static=True, default=1024)
     step_size: float | None = None
 
     def init(self, data, key):

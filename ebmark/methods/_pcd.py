@@ -12,8 +12,8 @@ from jaxtyping import Array, Float, Int, Scalar
 from ebmark._types import Key
 from ebmark.energies import frozen
 from ebmark.local_scale import local_scale, safe_step
-from ebmark.methods._chains import AbstractChainMethod
-from ebmark.samplers import Langevin, run_chains
+from ebmark.methods._adjustable import AbstractAdjustableChainMethod
+from ebmark.samplers import run_chains
 
 
 class PCDState(NamedTuple):
@@ -34,16 +34,17 @@ def spread_picks(total: int, num: int, key: Key) -> Int[Array, " num"]:
     return (inside + jr.randint(turn_key, (), 0, total)) % total
 
 
-class PersistentContrastiveDivergence(AbstractChainMethod):
+class PersistentContrastiveDivergence(AbstractAdjustableChainMethod):
     r"""Contrastive divergence whose chains go on where they were.
 
     $$ \nabla_\theta \mathcal{L} = \mathbb{E}_{births}[\nabla_\theta E(x)]
        - \mathbb{E}_{buffer}[\nabla_\theta E(x^-)] $$
 
     A batch of `num_chains` is drawn, a share `reinjection` of it born anew from the data, moved
-    `num_steps` Langevin steps, and put back. Each chain is compared with the data point it was born
-    at, not with a fresh batch: where chains do not cross between modes, the random masses of fresh
-    batches tilt the energy, and nothing tilts it back.
+    `num_steps` Langevin steps (`adjusted` by Metropolis' rule, or with a bias, as CD's), and put
+    back. Each chain is compared with the data point it was born at, not with a fresh batch: where
+    chains do not cross between modes, the random masses of fresh batches tilt the energy, and
+    nothing tilts it back.
 
     Needs chains that it keeps, and a gradient in x. Use it when CD's chains are too short for the
     data: long ones at the price of short. Not when the masses of far modes matter, which stay those
@@ -57,6 +58,7 @@ class PersistentContrastiveDivergence(AbstractChainMethod):
     num_chains: int = eqx.field(static=True, default=1024)
     reinjection: float = 0.2
     step_size: float | None = None
+    adjusted: bool = eqx.field(static=True, default=True)
 
     def init(self, data, key):
         scale_key, chain_key = jr.split(key)
@@ -69,8 +71,7 @@ class PersistentContrastiveDivergence(AbstractChainMethod):
         picked = spread_picks(self.num_chains, num, pick_key)
         fresh = jr.bernoulli(fresh_key, self.reinjection, (num, 1))
         born, start = (jnp.where(fresh, batch[:num], x[picked]) for x in state[:2])
-        kernel = Langevin(state.step_size)
-        moved = run_chains(kernel, frozen(energy), start, self.num_steps, chain_key).x
+        moved = run_chains(self.kernel(state), frozen(energy), start, self.num_steps, chain_key).x
         loss = jnp.mean(jax.vmap(energy)(born)) - jnp.mean(jax.vmap(energy)(moved))
         births, chains = state.births.at[picked].set(born), state.chains.at[picked].set(moved)
         return loss, PCDState(births, chains, state.step_size)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
-from ebmark.diagnostics import LEAST_OVERLAP
+from ebmark.diagnostics import LEAST_ACCEPTANCE, LEAST_OVERLAP
 from ebmark.report._numbers import brief, decimals, digits, number, probability
 from ebmark.statistics import SIGNIFICANT, Best, Paired, best, final, paired, role, summary
 
@@ -44,7 +44,8 @@ def answer(
         *(_shares(table, dataset, first, floor) if floor else []),
         *_lost(table, dataset, methods),
         *_leaks(table, dataset, methods),
-        *_too_far(table, dataset, methods),
+        *_too_low(table, dataset, methods, "overlap", LEAST_OVERLAP, _TOO_FAR),
+        *_too_low(table, dataset, methods, "acceptance", LEAST_ACCEPTANCE, _STUCK),
     ]
 
 
@@ -189,17 +190,27 @@ def _leaks(table: pd.DataFrame, dataset: str, methods: Sequence[str]) -> list[Ma
     return [Markup(words).format(Markup(", ").join(named), more)]
 
 
-def _too_far(table: pd.DataFrame, dataset: str, methods: Sequence[str]) -> list[Markup]:
-    """The methods whose noise hardly meets their model."""
-    runs = final(table, dataset, "overlap")
+_TOO_FAR = "Noise too far from the model to learn much from, by its effective share: {}."
+_STUCK = "Training chains that hardly move, by the share of their moves that is accepted: {}."
+
+
+def _too_low(
+    table: pd.DataFrame,
+    dataset: str,
+    methods: Sequence[str],
+    diagnostic: str,
+    least: float,
+    words: str,
+) -> list[Markup]:
+    """The methods of which a diagnostic says that they learned from too little."""
+    runs = final(table, dataset, diagnostic)
     medians = {method: summary(runs.get(method, ())).median for method in methods}
-    far = [
+    low = [
         Markup("<b>{}</b> ({})").format(method, brief(median))
         for method, median in medians.items()
-        if median < LEAST_OVERLAP
+        if median < least
     ]
-    words = "Noise too far from the model to learn much from, by its effective share: {}."
-    return [Markup(words).format(Markup(", ").join(far))] if far else []
+    return [Markup(words).format(Markup(", ").join(low))] if low else []
 
 
 def made_of(table: pd.DataFrame, dataset: str, methods: Sequence[str]) -> str:

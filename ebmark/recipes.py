@@ -67,6 +67,10 @@ def _check(what: str, value: Any, default: Any) -> None:
         if not isinstance(value, str):
             raise UserError(f"{what} must be a name, not {value!r}")
         return
+    if isinstance(default, bool):
+        if not isinstance(value, bool):
+            raise UserError(f"{what} must be true or false, not {value!r}")
+        return
     if isinstance(value, bool) or not isinstance(value, int | float | None):
         raise UserError(f"{what} must be a number, not {value!r}")
     if isinstance(default, int) and not isinstance(value, int):

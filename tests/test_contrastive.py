@@ -223,6 +223,9 @@ def test_a_noise_that_is_none_is_told_apart_in_one_line():
     with pytest.raises(UserError, match="must be a number"):
         recipes.with_changes("nce", {"method": {"ratio": "gaussian"}})
     assert recipes.with_changes("nce", {"method": {"noise": "box"}}).method.noise == "box"
+    with pytest.raises(UserError, match="adjusted of cd's method must be true or false, not 1"):
+        recipes.with_changes("cd", {"method": {"adjusted": 1}})
+    assert not recipes.with_changes("cd", {"method": {"adjusted": False}}).method.adjusted
 
 
 @pytest.mark.parametrize("name", METHODS)

@@ -154,7 +154,7 @@ def test_own_points_of_three_columns_have_no_oracle_and_the_study_says_so(study)
 def test_a_run_that_diverges_is_reported_and_never_averaged(study):
     (study / "cliff.toml").write_text(
         TINY.replace('"half_moons"', '"eight_gaussians"').replace("steps = 30", "steps = 1500", 1)
-        + "[recipes.cd.method]\nstep_size = 0.3\n"
+        + "[recipes.cd.method]\nstep_size = 0.3\nadjusted = false\n"
     )
     arguments = ("--methods", "cd", "--seeds", "1", "--out", "cliff")
     ended = ebmark("run", "cliff.toml", *arguments, cwd=study)

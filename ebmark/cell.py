@@ -16,13 +16,13 @@ from ebmark._types import Energy, Key
 from ebmark.cell_files import as_result, write_cell
 from ebmark.devices import full_products
 from ebmark.early_stopping import trained
-from ebmark.methods import Recipe
+from ebmark.methods import AbstractAnchor, Recipe
 from ebmark.metrics import density_metrics
 from ebmark.model import Model, new_energy
 from ebmark.quadrature import Normalised, Units, exact_samples, normalise
 from ebmark.samplers import Langevin, run_chains
 from ebmark.sources import Law, Source, load_source, standardised
-from ebmark.tempered import reference
+from ebmark.tempered import exact_reference, reference
 from ebmark.train import Fit, Snapshot
 
 _SHOWN = 16  # chains whose trajectories are kept
@@ -67,7 +67,9 @@ def run_cell(folder: Path, name: str, spec: dict, progress: Progress = lambda wh
     if trouble is None and not densities:
         progress("tempering", 0.0)
         drawn = arrays["langevin"]
-        more, found = _above_the_plane(source, units, fit, spec, test_x, drawn, keys["exact"])
+        more, found = _above_the_plane(
+            recipe, source, units, fit, spec, test_x, drawn, keys["exact"]
+        )
         rows, arrays = rows + more, arrays | found
     if trouble is None:
         more, found = _own(recipe, source, units, fit, train_z, test_x, spec, keys["own"])
@@ -250,15 +252,24 @@ def _sampler_rows(step: int, w1, langevin, reference, pair) -> Rows:
     ]
 
 
-def _above_the_plane(source: Source, units: Units, fit: Fit, spec, test_x, langevin, key: Key):
+def _above_the_plane(
+    recipe: Recipe, source: Source, units: Units, fit: Fit, spec, test_x, langevin, key: Key
+):
     """Where no grid goes: tempered samples for exact ones, log Z bracketed, and what follows.
+
+    Of an anchor the samples are exact and log Z is 0.
 
     Where the bracket failed, its width is reported and no KL; where the chains have not mixed,
     neither what their samples would score. The Fisher divergence is over the test points.
     """
     step, num = fit.snapshots[-1].step, spec["transport_points"]
     chains = max(min(spec["num_samples"], _TEMPERED), 2 * -(-num // 4))
-    found = reference(fit.energy, chains, source.dim, key)
+    if isinstance(recipe.method, AbstractAnchor):
+        draw = eqx.filter_jit(recipe.method.sample)
+        last = fit.snapshots[-1].trainable
+        found = exact_reference(lambda num, key: draw(last, fit.state, num, key), chains, key)
+    else:
+        found = reference(fit.energy, chains, source.dim, key)
     gap = found.bracket.upper - found.bracket.lower
     values = {"log_z_error": gap, "rhat_tempered": found.rhat}
     z = jnp.asarray(units.standardise(test_x), jnp.float32)

@@ -1,11 +1,12 @@
 """The reference where no grid goes: tempered chains, and log Z between bounds."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Array, Float
 
 from ebmark._types import Energy, Key
 from ebmark.ais import Bracket, log_z_bracket
@@ -44,6 +45,14 @@ class Reference(NamedTuple):
     def failed(self) -> bool:
         """Whether chains disagree or the bounds do: log Z is then not known."""
         return not self.mixed or self.bracket.failed
+
+
+def exact_reference(
+    draw: Callable[[int, Key], Float[Array, "num dim"]], num: int, key: Key
+) -> Reference:
+    """The same of a law that is drawn from exactly, its Z known to be 1: nothing is tempered."""
+    kept = np.asarray(draw(4 * num, key), np.float64)
+    return Reference(kept.reshape(4, num, -1), 1.0, Bracket(0.0, 0.0, 0.0))
 
 
 def reference(

@@ -134,6 +134,7 @@ def test_a_step_on_the_cliff_is_stopped_within_two_chunks_and_explained(step_siz
         marks=evenly(recipe.updates, 12),
     )
     assert fit.trouble is not None and "step_size" in fit.trouble and f"{step_size}" in fit.trouble
+    assert fit.trouble.endswith("or the chains adjusted")
     assert len(fit.losses) <= 500
     assert all(snapshot.step < len(fit.losses) for snapshot in fit.snapshots)
 

@@ -37,4 +37,5 @@ class AbstractAdjustableChainMethod(AbstractChainMethod):
                 "no move of the chains was accepted: nothing is learned; make step_size smaller "
                 f"(it was {state.step_size:.3g})"
             )
-        return super().trouble(losses, state)
+        said = super().trouble(losses, state)
+        return said if said is None or self.adjusted else f"{said}, or the chains adjusted"

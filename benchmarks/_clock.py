@@ -34,6 +34,19 @@ def timed(work: Callable[[], object]) -> Task:
     return task
 
 
+def median(function, *arguments, repeats: int, clock: Callable[[], float]) -> float:
+    """Seconds by `clock` of a call: the median of several, after a first one that compiles."""
+    import jax  # not before the environment says how many threads it may have
+
+    jax.block_until_ready(function(*arguments))
+    found = []
+    for _ in range(repeats):
+        began = clock()
+        jax.block_until_ready(function(*arguments))
+        found.append(clock() - began)
+    return float(np.median(found))
+
+
 def ratio(theirs: list[float], ours: list[float]) -> tuple[float, float, float]:
     """Ratio of the medians, and the smallest and largest ratio within one round."""
     rounds = np.array(theirs) / np.array(ours)

@@ -5,6 +5,7 @@ process of its own. A part that ends in an error says so, and the others are mea
 """
 
 import dataclasses
+import functools
 import hashlib
 import json
 import os
@@ -14,6 +15,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from benchmarks._clock import median
 from ebmark import threads
 
 HERE = Path(__file__).parent
@@ -28,32 +30,11 @@ PARTS = {  # in a process each, the first what one would most like to know
     "loops of 65,536 rows in TF32": lambda platform: loops(platform, 65_536, "default"),
     "agreement": lambda platform: agreement(platform),
 }
-_REPEATS = 5
-
-
-def _median(function, *arguments) -> float:
-    """Wall seconds of a call: the median of several, after a first one that compiles."""
-    import jax
-    import numpy as np
-
-    jax.block_until_ready(function(*arguments))
-    found = []
-    for _ in range(_REPEATS):
-        began = time.perf_counter()
-        jax.block_until_ready(function(*arguments))
-        found.append(time.perf_counter() - began)
-    return float(np.median(found))
+_median = functools.partial(median, repeats=5, clock=time.perf_counter)  # wall seconds
 
 
 def loops(platform: str, rows: int, precision: str) -> dict[str, float]:
     """Microseconds of the hot loops by number of rows and by the products' precision."""
-    import jax
-
-    jax.config.update("jax_default_matmul_precision", precision)
-    return _loops(platform, rows)
-
-
-def _loops(platform: str, rows: int) -> dict[str, float]:
     import equinox as eqx
     import jax
     import jax.numpy as jnp
@@ -64,6 +45,7 @@ def _loops(platform: str, rows: int) -> dict[str, float]:
     from ebmark.samplers import Langevin, run_chains
     from ebmark.train import train
 
+    jax.config.update("jax_default_matmul_precision", precision)
     turns = 100 if platform == "gpu" or rows < 5_000 else 10
     square = jnp.linalg.qr(jr.normal(jr.key(0), (128, 128)))[0]  # keeps lengths: no infinities
     products = jax.jit(lambda m, h: jax.lax.fori_loop(0, turns, lambda _, h: h @ m, h))
@@ -107,7 +89,7 @@ def seeds(platform: str) -> dict:
 
 
 def agreement(platform: str) -> dict:
-    """KL of NCE and CD by precision, and what the precision alone does to one energy."""
+    """KL of three methods by precision, and what the precision alone does to one energy."""
     import equinox as eqx
     import jax
     import jax.numpy as jnp
@@ -124,7 +106,6 @@ def agreement(platform: str) -> dict:
     found = {}
     for precision in PRECISIONS[platform]:
         jax.config.update("jax_default_matmul_precision", precision)
-        jax.clear_caches()
         found[precision] = {
             f"{name} on {law}": quality_of(METHODS[name], law)["kl"]
             for name in ("nce", "dsm", "mle")
@@ -137,16 +118,15 @@ def agreement(platform: str) -> dict:
     network = new_energy(vars(Network()), data, jr.key(1))
     energy = train(METHODS["nce"], network, data, key=jr.key(2)).energy
     x = jr.normal(jr.key(3), (10_000, 2))
+    both = eqx.filter_jit(lambda energy, x: jax.vmap(jax.value_and_grad(energy))(x))
     values = {}
     for precision in ("default", "highest"):
         jax.config.update("jax_default_matmul_precision", precision)
-        both = eqx.filter_jit(lambda energy, x: jax.vmap(jax.value_and_grad(energy))(x))
         values[precision] = jax.tree.map(np.asarray, both(energy, x))
     with jax.default_device(jax.devices("cpu")[0]):
         moved = jax.tree.map(
             lambda leaf: jnp.asarray(np.asarray(leaf)) if eqx.is_array(leaf) else leaf, energy
         )
-        both = eqx.filter_jit(lambda energy, x: jax.vmap(jax.value_and_grad(energy))(x))
         cpu = jax.tree.map(np.asarray, both(moved, jnp.asarray(np.asarray(x))))
     for precision, (energies, slopes) in values.items():
         found[precision]["nats off the processor's, rms"] = float(

@@ -4,6 +4,7 @@ python -m benchmarks.limits        # one thread: see docs/performance.md
 """
 
 import dataclasses
+import functools
 import os
 import time
 
@@ -17,6 +18,7 @@ import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 
+from benchmarks._clock import median
 from ebmark.energies import MLP, Confined, FourierMLP
 from ebmark.methods import METHODS, ContrastiveDivergence
 from ebmark.metrics import wasserstein
@@ -26,15 +28,7 @@ from ebmark.train import train
 _BATCH, _LOOPS, _REPEATS, _UPDATES = 256, 100, 10, 500
 
 
-def _median(function, *arguments) -> float:
-    """CPU seconds of a call: the median of several, after a first one that compiles."""
-    jax.block_until_ready(function(*arguments))
-    found = []
-    for _ in range(_REPEATS):
-        began = time.process_time()
-        jax.block_until_ready(function(*arguments))
-        found.append(time.process_time() - began)
-    return float(np.median(found))
+_median = functools.partial(median, repeats=_REPEATS, clock=time.process_time)  # CPU seconds
 
 
 def product(width: int) -> float:

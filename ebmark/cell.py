@@ -265,9 +265,7 @@ def _above_the_plane(
     step, num = fit.snapshots[-1].step, spec["transport_points"]
     chains = max(min(spec["num_samples"], _TEMPERED), 2 * -(-num // 4))
     if isinstance(recipe.method, AbstractAnchor):
-        draw = eqx.filter_jit(recipe.method.sample)
-        last = fit.snapshots[-1].trainable
-        found = exact_reference(lambda num, key: draw(last, fit.state, num, key), chains, key)
+        found = exact_reference(_drawn(recipe, fit, 4 * chains, key))
     else:
         found = reference(fit.energy, chains, source.dim, key)
     gap = found.bracket.upper - found.bracket.lower
@@ -293,13 +291,18 @@ def _above_the_plane(
     return rows, {"tempered": tempered}
 
 
+def _drawn(recipe: Recipe, fit: Fit, num: int, key: Key):
+    """Standardised samples by the sampler that the method itself prescribes; None without one."""
+    draw = eqx.filter_jit(recipe.method.sample)
+    return draw(fit.snapshots[-1].trainable, fit.state, num, key)
+
+
 def _own(recipe: Recipe, source: Source, units: Units, fit: Fit, train_z, test_x, spec, key: Key):
     """What the method itself prescribes: its sampler's samples, scored, and its diagnostics."""
     last, (sample_key, look_key) = fit.snapshots[-1], jr.split(key)
     found = eqx.filter_jit(recipe.method.diagnostics)(last.trainable, fit.state, train_z, look_key)
     rows: Rows = [(last.step, metric, float(value)) for metric, value in found.items()]
-    draw = eqx.filter_jit(recipe.method.sample)
-    z = draw(last.trainable, fit.state, spec["num_samples"], sample_key)
+    z = _drawn(recipe, fit, spec["num_samples"], sample_key)
     if z is None:
         return rows, {}
     drawn, num = units.restore(np.asarray(z)), spec["transport_points"]

@@ -42,6 +42,7 @@ class Record(NamedTuple):
     losses: Float[np.ndarray, " updates"]
     seconds: Float[np.ndarray, "2"]  # wall and CPU
     averages: list[PyTree]  # the parameters at each snapshot
+    states: list[State]  # and what the method remembered there
     clocks: Float[np.ndarray, "snapshots 2"]
 
 
@@ -50,6 +51,7 @@ class Snapshot(NamedTuple):
 
     step: int
     trainable: PyTree  # what was trained, averaged: what the method's own sampler wants
+    state: State  # what the method remembered then
     energy: Energy
     seconds: float
     cpu_seconds: float
@@ -61,7 +63,6 @@ class Fit:
 
     snapshots: list[Snapshot]
     losses: Float[np.ndarray, " steps"]
-    state: State
     trouble: str | None  # why the run was stopped; None if it was not
     compile_seconds: float
     stopped: str = ""  # what early stopping says of it
@@ -71,6 +72,11 @@ class Fit:
     def energy(self) -> Energy:
         """The last energy."""
         return self.snapshots[-1].energy
+
+    @property
+    def state(self) -> State:
+        """What the method remembers beside it."""
+        return self.snapshots[-1].state
 
 
 def evenly(updates: int, num: int) -> list[int]:
@@ -175,7 +181,8 @@ def train(
     compile_seconds = time.perf_counter() - started
 
     losses = np.full(recipe.updates, np.nan, np.float32)
-    record = Record(losses, np.zeros(2), [params] * len(marks), np.zeros((len(marks), 2)))
+    shelf = ([params] * len(marks), [carry.method_state] * len(marks), np.zeros((len(marks), 2)))
+    record = Record(losses, np.zeros(2), *shelf)
     fingerprint = None if saved is None else _fingerprint(recipe, (params, data), key, marks)
     if saved is not None and saved.exists():
         carry, record = _taken_up(saved, fingerprint, (carry, record))
@@ -191,6 +198,7 @@ def train(
         trouble = _trouble(recipe, carry.params, carry.method_state, record.losses, step, stop)
         if trouble is None and stop == marks[index]:
             record.averages[index] = carry.average
+            record.states[index] = carry.method_state
             record.clocks[index] = record.seconds
         due = time.monotonic() - last_saved > save_every
         healthy = saved is not None and trouble is None  # a sick run is not one to go on with
@@ -206,12 +214,12 @@ def train(
 
     carry, record = local((carry, record))
     snapshots = [
-        _snapshot(recipe, mark, eqx.combine(average, static), carry.method_state, clock)
-        for mark, average, clock in zip(marks, record.averages, record.clocks, strict=True)
+        _snapshot(recipe, mark, eqx.combine(average, static), state, clock)
+        for mark, average, state, clock in zip(marks, *record[2:], strict=True)
         if clock[0] > 0  # it was reached, in good health
     ]
     done = record.losses[: int(carry.step)]
-    return Fit(snapshots, done, carry.method_state, trouble, compile_seconds)
+    return Fit(snapshots, done, trouble, compile_seconds)
 
 
 def _keep(saved: Path, fingerprint: str | None, run: tuple[Carry, Record]) -> None:
@@ -236,7 +244,7 @@ def _taken_up(saved: Path, fingerprint: str | None, start: tuple[Carry, Record])
 
 def _snapshot(recipe: Recipe, step: int, trainable: PyTree, state: State, clock) -> Snapshot:
     density = recipe.method.density(trainable, state)
-    return Snapshot(step, trainable, density, *(float(second) for second in clock))
+    return Snapshot(step, trainable, state, density, *(float(second) for second in clock))
 
 
 def _fit_at_once(recipe: Recipe, energy: Energy, data, wrap_key: Key, init_key: Key) -> Fit:
@@ -254,7 +262,7 @@ def _fit_at_once(recipe: Recipe, energy: Energy, data, wrap_key: Key, init_key: 
         for leaf in jax.tree.leaves(eqx.filter(trainable, eqx.is_inexact_array))
     ):
         snapshots, trouble = [], "the fit is not finite: the data may hold huge or equal numbers"
-    return Fit(snapshots, np.zeros(0, np.float32), state, trouble, compile_seconds)
+    return Fit(snapshots, np.zeros(0, np.float32), trouble, compile_seconds)
 
 
 def _follow(loop, recipe: Recipe, marks: list[int], stops: list[int], progress) -> Fit:
@@ -275,7 +283,7 @@ def _follow(loop, recipe: Recipe, marks: list[int], stops: list[int], progress) 
         step = stop
         progress(stop, recipe.updates)
     loop.close()
-    return Fit(snapshots, losses[:stop], None, trouble, compile_seconds)
+    return Fit(snapshots, losses[:stop], trouble, compile_seconds)
 
 
 def _trouble(

@@ -18,8 +18,8 @@ from ebmark.train import Fit, Snapshot, train
 
 def fitted(steps, trouble=None):
     """A fit whose energies are their steps."""
-    snapshots = [Snapshot(step, step, step, step / 10, step / 5) for step in steps]
-    return Fit(snapshots, np.zeros(steps[-1]), None, trouble, 0.0)
+    snapshots = [Snapshot(step, step, step, step, step / 10, step / 5) for step in steps]
+    return Fit(snapshots, np.zeros(steps[-1]), trouble, 0.0)
 
 
 def test_looks_are_early_and_even_and_the_last_is_the_end():

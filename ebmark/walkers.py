@@ -9,6 +9,7 @@ from jaxtyping import Array, Float, Scalar
 
 from ebmark.devices import spread
 from ebmark.energies import frozen
+from ebmark.samplers import MALA, trace_chains
 
 
 class Walkers(NamedTuple):
@@ -24,7 +25,30 @@ class Walkers(NamedTuple):
         return cls(x, base, jnp.zeros(num), jnp.array(0.0))
 
 
+def followed(walkers, energy, step_size, num_steps, key, *, adjusted=True, reach=0.0):
+    """Resampled where they need it, reweighted to the energy, and moved under it.
+
+    With a `reach`, they first may jump; then come steps of MALA, or unadjusted ones.
+    """
+    resample_key, jump_key, move_key = jr.split(key, 3)
+    walkers = resampled(walkers, resample_key)
+    if reach:
+        walkers = jumped(walkers, energy, reach, jump_key)
+    return (moved if adjusted else moved_unadjusted)(
+        walkers, energy, step_size, num_steps, move_key
+    )
+
+
 def moved(walkers, energy, step_size, num_steps, key):
+    """Reweighted to the energy, then moved by MALA, which needs no correction."""
+    kernel, energy = MALA(step_size), frozen(energy)
+    states = jax.vmap(kernel.init, in_axes=(None, 0))(energy, spread(walkers.x))
+    log_weights = walkers.log_weights + walkers.energies - states.energy
+    states, _ = trace_chains(kernel, energy, states, 1, key, every=num_steps)
+    return Walkers(states.x, states.energy, log_weights, walkers.log_z)
+
+
+def moved_unadjusted(walkers, energy, step_size, num_steps, key):
     """Reweighted to the energy, then moved by Langevin steps, each with its own correction."""
     h, slope = step_size, jax.vmap(jax.value_and_grad(frozen(energy)))
     x = spread(walkers.x)
@@ -45,6 +69,19 @@ def moved(walkers, energy, step_size, num_steps, key):
     return Walkers(x, values, log_weights, walkers.log_z)
 
 
+def jumped(walkers, energy, reach, key):
+    """Reweighted to the energy; each then proposes a draw of N(0, reach^2 I): Metropolis' rule."""
+    jump_key, accept_key = jr.split(key)
+    x, energy = spread(walkers.x), jax.vmap(frozen(energy))
+    y = reach * jr.normal(jump_key, x.shape)
+    values, there = energy(x), energy(y)
+    log_weights = walkers.log_weights + walkers.energies - values
+    log_ratio = values - there + jnp.sum(y**2 - x**2, axis=1) / (2 * reach**2)
+    accepted = jnp.log(jr.uniform(accept_key, log_ratio.shape)) < log_ratio  # NaN: refused
+    x = jnp.where(accepted[:, None], y, x)
+    return Walkers(x, jnp.where(accepted, there, values), log_weights, walkers.log_z)
+
+
 def resampled(walkers, key):
     """Systematically, where the effective share is below a half; else as they were."""
     num = walkers.x.shape[0]
@@ -55,6 +92,12 @@ def resampled(walkers, key):
     new = Walkers(walkers.x[chosen], walkers.energies[chosen], jnp.zeros(num), log_z)
     poor = share_effective(walkers.log_weights) < 0.5
     return jax.tree.map(lambda a, b: jnp.where(poor, a, b), new, walkers)
+
+
+def log_z(walkers, energy):
+    """log Z of any energy near the one that they follow: their weights, and a last ratio."""
+    last = walkers.energies - jax.vmap(energy)(walkers.x)
+    return walkers.log_z + log_mean(walkers.log_weights + last)
 
 
 def log_mean(a):

@@ -1,5 +1,6 @@
 """Methods that learn from chains, beyond CD: what their weights and their gradients are."""
 
+import functools
 import math
 
 import equinox as eqx
@@ -10,53 +11,67 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from ebmark.energies import Quadratic
+from ebmark.energies import MLP, Confined, Quadratic
 from ebmark.methods import (
     ContrastiveDivergence,
     ImprovedContrastiveDivergence,
     JarzynskiContrastiveDivergence,
     LearnedSteinDiscrepancy,
+    Recipe,
     ShortRunMCMC,
 )
 from ebmark.methods._icd import ICDState
 from ebmark.methods._lsd import _critic
 from ebmark.samplers import Langevin, run_chains
-from ebmark.walkers import Walkers, log_mean, moved, resampled, share_effective
+from ebmark.train import train
+from ebmark.walkers import Walkers, followed, jumped, log_mean, log_z, resampled, share_effective
 
 
 def quadratic(precision, dim=1):
     return Quadratic(jnp.asarray(precision), jnp.zeros(dim))
 
 
-@pytest.mark.parametrize("resample", [False, True])
-def test_the_weights_of_walkers_give_the_ratio_of_normalisers(resample):
-    """methods.md A.17: lambda from 1 to 5.89 in 60 steps of h = .05; Z ratio 1 / sqrt(5.89).
-
-    And the weighted second moment is 1 / lambda, where the walkers' own lags behind.
-    """
-    num, lambdas = 20_000, jnp.linspace(1, 5.89, 61)[1:]
-    walkers = Walkers.of_normal(num, 1, jr.key(0))
+def follow(lambdas, step_size, **options):
+    """20,000 walkers along Gaussians of these precisions, an update each."""
 
     @jax.jit
-    def follow(walkers, key):
+    def run(walkers, key):
         def body(walkers, numbered):
             precision, key = numbered
-            move_key, resample_key = jr.split(key)
-            walkers = moved(walkers, quadratic(precision), 0.05, 1, move_key)
-            return (resampled(walkers, resample_key) if resample else walkers), None
+            return followed(walkers, quadratic(precision), step_size, 1, key, **options), None
 
-        return jax.lax.scan(body, walkers, (lambdas, jr.split(key, 60)))[0]
+        return jax.lax.scan(body, walkers, (lambdas, jr.split(key, len(lambdas))))[0]
 
-    last = follow(walkers, jr.key(1))
-    log_z = float(last.log_z + log_mean(last.log_weights))
+    return run(Walkers.of_normal(20_000, 1, jr.key(0)), jr.key(1))
+
+
+@pytest.mark.parametrize("adjusted", [False, True])
+def test_the_weights_of_walkers_give_the_ratio_of_normalisers(adjusted):
+    """methods.md A.17: lambda from 1 to 5.89 in 60 steps of h = .05; Z ratio 1 / sqrt(5.89).
+
+    And the weighted second moment is 1 / lambda, where that of unadjusted walkers is not.
+    """
+    last = follow(jnp.linspace(1, 5.89, 61)[1:], 0.05, adjusted=adjusted)
     truth = 0.5 * np.log(2 * np.pi / 5.89)
-    assert log_z == pytest.approx(truth, abs=0.02)  # four standard errors
+    assert float(log_z(last, quadratic(5.89))) == pytest.approx(truth, abs=0.02)  # 4 s.e.
     weights = jax.nn.softmax(last.log_weights)
     squares = np.asarray(last.x[:, 0] ** 2)
     assert float(weights @ squares) == pytest.approx(1 / 5.89, rel=0.06)
-    if not resample:
-        assert squares.mean() > 1.1 / 5.89
-        assert 0.7 < float(share_effective(last.log_weights)) < 0.95
+    assert adjusted or squares.mean() > 1.1 / 5.89
+    assert 0.7 < float(share_effective(last.log_weights)) < 0.95
+
+
+@pytest.mark.parametrize("options", [{}, {"adjusted": False}, {"reach": 1.0}])
+def test_so_they_do_where_they_are_resampled(options):
+    """Too fast a path for its steps, lambda from 1 to 40: to four standard errors or more."""
+    last = follow(jnp.linspace(1, 40, 61)[1:], 0.0005, **options)
+    jumps = "reach" in options  # which make walkers follow so well that none is resampled
+    assert (float(last.log_z) != 0.0) != jumps
+    assert (float(jnp.mean(last.x**2)) > 2 / 40) != jumps
+    truth = 0.5 * np.log(2 * np.pi / 40)
+    assert float(log_z(last, quadratic(40.0))) == pytest.approx(truth, abs=0.03)
+    weighted = float(jax.nn.softmax(last.log_weights) @ last.x[:, 0] ** 2)
+    assert weighted == pytest.approx(1 / 40, rel=0.08)
 
 
 def test_systematic_resampling_keeps_the_weighted_law():
@@ -79,9 +94,45 @@ def test_jarzynskis_log_z_is_the_energys():
     loss = jax.jit(lambda state, key: method.loss(energy, data, state, key)[1])
     for k in range(200):
         state = loss(state, jr.key(k))
-    assert float(state.log_z) == pytest.approx(np.log(2 * np.pi / 3), abs=0.15)
-    assert float(method.density(energy, state)(jnp.zeros(2))) == pytest.approx(float(state.log_z))
+    log_z = float(method.density(energy, state)(jnp.zeros(2)))
+    assert log_z == pytest.approx(np.log(2 * np.pi / 3), abs=0.15)
     assert 0 < float(method.diagnostics(energy, state, data, jr.key(2))["ess"]) <= 1
+    other = method.density(quadratic(2.5, 2), state)  # by one more ratio of the same weights
+    assert float(other(jnp.zeros(2))) == pytest.approx(np.log(2 * np.pi / 2.5), abs=0.15)
+
+
+def test_jumps_fill_wells_that_no_walker_saw_and_leave_the_weights():
+    """A fifth of the mass at -2, the rest at 2, all walkers at 2; to four standard errors."""
+    centres, shares = jnp.array([-2.0, 2.0]), jnp.array([0.2, 0.8])
+
+    def energy(x):
+        return -jax.nn.logsumexp(-8 * (x[0] - centres) ** 2 + jnp.log(shares))
+
+    x = 2 + 0.25 * jr.normal(jr.key(0), (4_000, 1))
+    walkers = Walkers(x, jax.vmap(energy)(x), jnp.zeros(4_000), jnp.array(0.0))
+    jump = jax.jit(lambda walkers, key: jumped(walkers, energy, 3.0, key))
+    for key in jr.split(jr.key(1), 200):
+        walkers = jump(walkers, key)
+    assert float(jnp.mean(walkers.x < 0)) == pytest.approx(0.2, abs=4 * np.sqrt(0.16 / 4_000))
+    np.testing.assert_array_equal(walkers.log_weights, 0.0)  # the energy stood still
+    np.testing.assert_allclose(walkers.energies, jax.vmap(energy)(walkers.x), rtol=1e-5)
+
+
+def test_log_z_is_told_by_walkers_that_no_gradient_sees():
+    """Those of the gradient make Z small where they are: here by more than ten times the error."""
+    method = JarzynskiContrastiveDivergence(num_walkers=16, num_witnesses=4_000, step_size=0.02)
+    recipe = Recipe(method=method, updates=300, learning_rate=0.01, batch=64)
+    data = jr.laplace(jr.key(0), (2_000, 1)) / np.sqrt(2)
+    network = Confined(MLP(1, width=16, depth=2, key=jr.key(1)))
+    fit = train(recipe, network, data, key=jr.key(2))
+    x = jnp.linspace(-8, 8, 4_001)[:, None]
+    truth = float(jax.nn.logsumexp(-jax.vmap(fit.snapshots[-1].trainable)(x)) + np.log(16 / 4_000))
+    told = {
+        name: float(log_z(getattr(fit.state, name), fit.snapshots[-1].trainable))
+        for name in ("walkers", "witnesses")
+    }
+    assert told["witnesses"] == pytest.approx(truth, abs=0.05)
+    assert told["walkers"] < truth - 0.5
 
 
 def test_icds_gradient_is_contrastive_divergences_and_that_of_its_own_chains():
@@ -107,6 +158,35 @@ def test_icds_gradient_is_contrastive_divergences_and_that_of_its_own_chains():
     extra = (own(at + 1e-6) - own(at - 1e-6)) / 2e-6
     assert abs(extra) > 1e-3
     assert float(found) == pytest.approx(plain + extra, rel=0.01, abs=1e-3)
+
+
+def test_icd_adds_what_the_gradient_of_cds_objective_subtracts():
+    """One step in a Gaussian: d KL(data || p) - d KL(q || p) by the variances, in the precision.
+
+    v(a) = (1 - h a)^2 + 2 h; KL(N(0, v) || N(0, 1/a)) = (a v - 1 - log a v) / 2 a dimension, of
+    which there are three: in fewer a neighbour's gradient has no variance.
+    """
+    h, at = 0.1, 2.0
+    batch = jr.normal(jr.key(0), (20_000, 3))
+    batch = (batch - batch.mean(axis=0)) / batch.std(axis=0)
+
+    def variance(a):
+        return (1 - h * a) ** 2 + 2 * h
+
+    def objective(a):
+        return sum(
+            sign * (a * v - 1 - jnp.log(a * v)) / 2 for sign, v in ((1, 1.0), (-1, variance(a)))
+        )
+
+    state = ICDState(jnp.array(h), jnp.sqrt(variance(at)) * jr.normal(jr.key(1), (2_000, 3)))
+    found = {}
+    for weight in (-1.0, 0.0, 1.0):
+        method = ImprovedContrastiveDivergence(num_steps=1, weight=weight)
+        loss = functools.partial(method.loss, batch=batch, state=state, key=jr.key(2))
+        found[weight] = float(jax.grad(lambda a, loss=loss: loss(quadratic(a, 3))[0])(at)) / 3
+    assert found[0.0] == pytest.approx((1 - variance(at)) / 2, abs=0.01)
+    assert found[-1.0] == pytest.approx(float(jax.grad(objective)(at)), rel=0.1)
+    assert found[1.0] < found[0.0] < found[-1.0]
 
 
 def test_short_runs_own_sampler_is_its_chains_from_noise():

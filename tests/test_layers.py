@@ -30,7 +30,7 @@ MAY_IMPORT = {  # a module, or a folder as a whole, and what of ebmark it may im
     "distributed": {"errors"},
     "samplers": {"_types", "devices"},
     "datasets": {"_types"},
-    "walkers": {"devices", "energies"},
+    "walkers": {"devices", "energies", "samplers"},
     "noises": {"_types", "energies", "samplers", "local_scale"},
     "methods": {"_types", "devices", "energies", "samplers", "local_scale", "noises", "walkers"},
     "metrics": {"_types", "devices", "quadrature"},

@@ -46,9 +46,7 @@ METHODS: dict[str, Recipe] = {
     "cd": Recipe(method=ContrastiveDivergence(), updates=2_500),
     "pcd": Recipe(method=PersistentContrastiveDivergence(), updates=3_000, ema=0.999),
     "icd": Recipe(method=ImprovedContrastiveDivergence(), updates=2_000),
-    "jarzynski": Recipe(
-        method=JarzynskiContrastiveDivergence(), updates=4_000, learning_rate=1.5e-3
-    ),
+    "jarzynski": Recipe(method=JarzynskiContrastiveDivergence(), updates=2_500),
     "drl": Recipe(method=DiffusionRecoveryLikelihood(), updates=2_500),
     "short_run": Recipe(method=ShortRunMCMC(), updates=1_500),
     # score matching

@@ -20,18 +20,19 @@ class ICDState(NamedTuple):
 
 
 class ImprovedContrastiveDivergence(AbstractChainMethod):
-    r"""Contrastive divergence with the term that it neglects: what theta does to its own chains.
+    r"""Contrastive divergence, and its own chains' law pulled to the model's.
 
     $$ \mathcal{L} = \mathbb{E}_{data}[E(x)] - \mathbb{E}[E(\mathrm{sg}(x^-))]
        + \mathbb{E}[E_{\mathrm{sg}(\theta)}(x^-)] - d\, \mathbb{E} \log \min_j \|x^- - b_j\| $$
 
-    The third and fourth are KL from the chains' law to the model's; the gradient flows through
-    the last Langevin step only. The entropy is a nearest-neighbour estimate, to `num_seen` ends
-    $b_j$ of earlier chains (Kozachenko-Leonenko); `weight` scales both.
+    The third and fourth are KL(q || p) of the chains' law q; the gradient flows through the last
+    Langevin step only. The entropy is a nearest-neighbour estimate, to `num_seen` ends $b_j$ of
+    earlier chains (Kozachenko-Leonenko); `weight` scales both. The gradient of CD's own objective,
+    KL(data || p) - KL(q || p), subtracts what the paper, and its code, add: `weight` = -1 is that.
 
     Needs chains, second derivatives through their last step, and a store of their ends. Use it when
-    CD drifts and the neglected term is suspected. Not when CD does well: dearer, and no better on
-    the 8 Gaussians and moons (one seed: KL .032 and .026, CD .016 and .015).
+    CD's chains lag behind the energy. Not when CD does well: dearer, and no better on the 8
+    Gaussians and moons (one seed: KL .032 and .026, CD .016 and .015).
 
     Du, Li, Tenenbaum & Mordatch (2021), Improved contrastive divergence training of EBMs, eq. 5.
     """

@@ -10,61 +10,69 @@ from jaxtyping import Scalar
 
 from ebmark.energies import Offset
 from ebmark.local_scale import local_scale, safe_step
-from ebmark.methods._chains import AbstractChainMethod
-from ebmark.walkers import Walkers, log_mean, moved, resampled, share_effective
+from ebmark.methods._adjustable import AbstractAdjustableChainMethod
+from ebmark.walkers import Walkers, followed, log_z, share_effective
 
 
 class JarzynskiState(NamedTuple):
     walkers: Walkers
-    log_z: Scalar  # of the parameters at the last update
+    witnesses: Walkers  # no gradient sees them: they follow, and log Z is theirs
     step_size: Scalar
 
 
-class JarzynskiContrastiveDivergence(AbstractChainMethod):
-    r"""Persistent chains whose weights undo their lag: an unbiased gradient, and log Z for free.
+class JarzynskiContrastiveDivergence(AbstractAdjustableChainMethod):
+    r"""Persistent chains whose weights undo their lag; log Z by others that no gradient sees.
 
     $$ \nabla_\theta \mathcal{L} = \mathbb{E}_{data}[\nabla E] - \sum_i w_i \nabla E(X_i), \quad
        w = \mathrm{softmax}(A), \quad A \leftarrow A + E_{old}(X) - E_{new}(X), \quad
-       \log Z = \log \tfrac1n \sum_i e^{A_i} $$
+       \log Z = \log \tfrac1m \sum_{witnesses} e^{A_i} $$
 
-    The walkers start as draws of N(0, I), whose Z is known; each of `num_steps` Langevin steps adds
-    its own correction. Below an effective share of a half they are resampled. Modes get their
-    masses through the weights. log Z is that of the last, unaveraged parameters.
+    Walkers start as draws of N(0, I), whose Z is known, and move by `num_steps` of MALA, or
+    (`adjusted` false) of Langevin with the paper's correction of each. First each may jump to a
+    draw of N(0, `reach`^2 I), by Metropolis' rule: so it finds wells that open where no walker
+    was. The gradient lifts the energy where its walkers are, which therefore see Z too small, by
+    nats; log Z is told by witnesses that do not jump: their errors cancel from update to update.
 
     Needs walkers that it keeps, started where Z is known. Use it when chains are to give the masses
     of modes and log Z. Not when the data are thin in units of their spread: the steps are then
     short, and the weights fall to a few walkers (the diagnostic `ess`).
 
     Carbone, Hua, Coste & Vanden-Eijnden (2023), Efficient training of energy-based models using
-    Jarzynski equality, proposition 1, reweighted before each move in place of after.
+    Jarzynski equality, proposition 1, reweighted before each move; jumps and witnesses are ours.
     """
 
     num_steps: int = eqx.field(static=True, default=4)
-    num_walkers: int = eqx.field(static=True, default=1024)
+    num_walkers: int = eqx.field(static=True, default=512)
+    num_witnesses: int = eqx.field(static=True, default=512)
+    reach: float = eqx.field(static=True, default=3.0)
     step_size: float | None = None
+    adjusted: bool = eqx.field(static=True, default=True)
 
     def init(self, data, key):
-        scale_key, walker_key = jr.split(key)
-        walkers = Walkers.of_normal(self.num_walkers, data.shape[1], walker_key)
+        scale_key, one, two = jr.split(key, 3)
+        walkers = Walkers.of_normal(self.num_walkers, data.shape[1], one)
+        witnesses = Walkers.of_normal(self.num_witnesses, data.shape[1], two)
         step_size = safe_step(local_scale(data, scale_key), self.step_size)
-        return JarzynskiState(walkers, jnp.array(0.0), step_size)
+        return JarzynskiState(walkers, witnesses, step_size)
 
     def loss(self, energy, batch, state, key):
-        resample_key, move_key = jr.split(key)
-        walkers = moved(state.walkers, energy, state.step_size, self.num_steps, move_key)
-        log_z = walkers.log_z + log_mean(walkers.log_weights)
+        (one, two), how = jr.split(key), (energy, state.step_size, self.num_steps)
+        walkers = followed(state.walkers, *how, one, adjusted=self.adjusted, reach=self.reach)
+        witnesses = followed(state.witnesses, *how, two, adjusted=self.adjusted)
         weights = jax.nn.softmax(walkers.log_weights)
         loss = jnp.mean(jax.vmap(energy)(batch)) - weights @ jax.vmap(energy)(walkers.x)
-        return loss, JarzynskiState(resampled(walkers, resample_key), log_z, state.step_size)
+        return loss, JarzynskiState(walkers, witnesses, state.step_size)
 
     def density(self, trainable, state):
-        return Offset(trainable, state.log_z)
+        return Offset(trainable, log_z(state.witnesses, trainable))
 
     def diagnostics(self, trainable, state, data, key):
-        return {"ess": share_effective(state.walkers.log_weights)}
+        accepted = super().diagnostics(trainable, state, data, key)
+        return accepted | {"ess": share_effective(state.walkers.log_weights)}
 
     def evaluations(self, batch, dim):
-        return 3 * batch + self.num_walkers * (2 * self.num_steps + 5)
+        moves, more = 2 * self.num_steps + 2, 5 if self.reach else 3
+        return 3 * batch + self.num_walkers * (moves + more) + self.num_witnesses * moves
 
     def gaussian_precision(self, variance, state):
         return 1 / variance

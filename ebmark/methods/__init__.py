@@ -53,10 +53,11 @@ METHODS: dict[str, Recipe] = {
     "dsm": Recipe(method=DenoisingScoreMatching()),
     "mdsm": Recipe(method=MultiscaleDenoisingScoreMatching(), updates=10_000),
     "diffclf": Recipe(method=DiffusiveClassification(), updates=4_000),
-    "ism": Recipe(method=ImplicitScoreMatching(), updates=4_000),
-    "ssm": Recipe(method=SlicedScoreMatching()),
-    "ssm_vr": Recipe(method=SlicedScoreMatchingVR()),
-    "fdsm": Recipe(method=FiniteDifferenceScoreMatching()),
+    # without noise: longer, they learn lone points by heart
+    "ism": Recipe(method=ImplicitScoreMatching(), updates=1_500),
+    "ssm": Recipe(method=SlicedScoreMatching(), updates=1_500),
+    "ssm_vr": Recipe(method=SlicedScoreMatchingVR(), updates=1_500),
+    "fdsm": Recipe(method=FiniteDifferenceScoreMatching(), updates=1_500),
     # discrepancies
     "ksd": Recipe(method=KernelSteinDiscrepancy()),
     "lsd": Recipe(method=LearnedSteinDiscrepancy()),

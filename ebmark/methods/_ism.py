@@ -13,7 +13,8 @@ class ImplicitScoreMatching(AbstractMethod):
 
     The Laplacian is the exact trace of the Hessian, `dim` products with it. No blur, but the
     finite data have a score of their own: what holds the curvature at each point back is the
-    network's smoothness alone. The energy must be twice differentiable and the density positive.
+    network's smoothness alone, and a lone point is learned by heart in a long training. The energy
+    must be twice differentiable and the density positive.
 
     Needs second derivatives, one product with the Hessian a dimension. Use it when few dimensions
     and smooth data allow no blur at all. Not when the density has edges or narrow modes, in many

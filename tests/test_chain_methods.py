@@ -101,6 +101,19 @@ def test_jarzynskis_log_z_is_the_energys():
     assert float(other(jnp.zeros(2))) == pytest.approx(np.log(2 * np.pi / 2.5), abs=0.15)
 
 
+def test_jarzynskis_gradient_is_that_of_likelihood_where_its_walkers_lag_behind():
+    """E = a |x|^2 / 2, a from 1 to 1.3 in one update of hardly a move: d (s^2 - 1 / a) / 2.
+
+    Without weights it would be d (s^2 - 1) / 2 = 0.
+    """
+    method = JarzynskiContrastiveDivergence(num_walkers=100_000, step_size=1e-6, reach=0.0)
+    data = jnp.array([[1.0, 1.0], [-1.0, -1.0]])
+    state = method.init(data, jr.key(1))
+    loss = jax.jit(lambda a: method.loss(quadratic(a, 2), data, state, jr.key(2))[0])
+    found = float(jax.grad(loss)(1.3))
+    assert found == pytest.approx(1 - 1 / 1.3, abs=0.015)  # four standard errors
+
+
 def test_jumps_fill_wells_that_no_walker_saw_and_leave_the_weights():
     """A fifth of the mass at -2, the rest at 2, all walkers at 2; to four standard errors."""
     centres, shares = jnp.array([-2.0, 2.0]), jnp.array([0.2, 0.8])
@@ -198,6 +211,22 @@ def test_short_runs_own_sampler_is_its_chains_from_noise():
     for _ in range(5):
         variance = (1 - 0.1 * 4) ** 2 * variance + 2 * 0.1
     assert float(x.var()) == pytest.approx(variance, rel=4 * np.sqrt(2 / 40_000))
+
+
+@pytest.mark.parametrize("num_steps", [3, 40])
+def test_short_runs_energy_is_the_one_whose_generator_has_the_datas_variance(num_steps):
+    """The slope is 0 at the precision that `gaussian_precision` says, and not at 1 / s^2."""
+    method = ShortRunMCMC(num_steps=num_steps, step_size=0.1)
+    data = jr.normal(jr.key(0), (40_000, 1))
+    data = jnp.sqrt(0.6) * (data - data.mean()) / data.std()
+    state = method.init(data, jr.key(1))
+    fixed = method.gaussian_precision(0.6, state)
+    slope = jax.jit(jax.grad(lambda a, key: method.loss(quadratic(a), data, state, key)[0]))
+    there, truth = (
+        np.array([slope(a, key) for key in jr.split(jr.key(2), 16)]) for a in (fixed, 1 / 0.6)
+    )
+    assert abs(there.mean()) < 4.5 * there.std(ddof=1) / 4  # fails once in 10,000
+    assert abs(truth.mean()) > 10 * truth.std(ddof=1) / 4
 
 
 @pytest.mark.full

@@ -273,6 +273,22 @@ def test_cnce_of_small_moves_is_score_matching_to_the_second_order():
     np.testing.assert_allclose((scaled - matched)[:-1] / (scaled - matched)[1:], 4, rtol=0.1)
 
 
+def test_the_loss_of_small_moves_is_implicit_score_matchings(gaussian):
+    """The method's own: (J - 2 log 2) 2 / eps^2, to four errors and the second order's 2 %."""
+    precision, width = 1.1, 0.1
+    method = ConditionalNoiseContrastiveEstimation(width=width)
+    state = method.init(gaussian, jr.key(0))
+    (loss, error), (slope, its_error), _ = slopes(
+        method, quadratic(precision), gaussian, state, num=64
+    )
+    scale = 2 / width**2
+    matched = 2 * (precision**2 * VARIANCE / 2 - precision)
+    assert (loss - 2 * math.log(2)) * scale == pytest.approx(matched, abs=4 * error * scale + 0.03)
+    assert slope * scale == pytest.approx(
+        2 * (precision * VARIANCE - 1), abs=4 * its_error * scale + 0.03
+    )
+
+
 @pytest.mark.parametrize("width", [0.3, 3.0])
 def test_cnce_stands_still_at_the_truth_at_every_width(width, gaussian):
     method = ConditionalNoiseContrastiveEstimation(width=width)
@@ -363,17 +379,18 @@ def test_the_populations_energy_discrepancy_is_least_at_the_truth_for_every_time
     assert around[1] < around[0] and around[1] < around[2]
 
 
-def test_energy_discrepancy_of_many_samples_is_the_populations(gaussian):
+@pytest.mark.parametrize("time", [0.01, 0.25, 1.0])
+def test_energy_discrepancy_of_many_samples_is_the_populations(time, gaussian):
     """The finite M leaves a bias of the order 1 / M, in the loss and its optimum."""
     data = gaussian[:2_000]
     data = data * jnp.sqrt(VARIANCE / jnp.mean(data**2))
-    method = EnergyDiscrepancy(samples=256, time=1.0)
+    method = EnergyDiscrepancy(samples=256, time=time)
     for precision in (0.4, 1 / VARIANCE, 1.0):
         (loss, error), (slope, slope_error), _ = slopes(method, quadratic(precision), data, None)
-        expected = discrepancy(precision, 1.0)
+        expected = discrepancy(precision, time)
         assert loss == pytest.approx(expected, abs=4 * error + 0.01)
         step = 1e-4
-        expected = (discrepancy(precision + step, 1.0) - expected) / step
+        expected = (discrepancy(precision + step, time) - expected) / step
         assert slope == pytest.approx(expected, abs=4 * slope_error + 0.015)
 
 

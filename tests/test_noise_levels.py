@@ -74,6 +74,25 @@ def test_recovery_is_at_rest_at_the_truth_and_only_there():
     assert wide < -10 * error and narrow > 10 * error
 
 
+@pytest.mark.parametrize("level", [0.0, 1.0])
+def test_recovery_chains_settle_in_the_gaussian_conditional(level):
+    """p(x_i | x_{i+1}) of N(0, 1): precision 1 / (1 + sigma_i^2) + 1 / s_i^2; four errors."""
+    method, num = DiffusionRecoveryLikelihood(), 20_000
+    i = round(level * (method.num_levels - 1))
+    sigma, above = (float(method._sigma(STATE, k)) for k in (i, i + 1))
+    gap = above**2 - sigma**2
+    noisy = jnp.array([1.5, -0.5])
+    settle = jax.jit(
+        jax.vmap(lambda key: method.recover(right, STATE, level, jnp.zeros(2), noisy, 200, key))
+    )
+    x = np.asarray(settle(jr.split(jr.key(9), num)), np.float64)
+    variance = 1 / (1 / (1 + sigma**2) + 1 / gap)
+    np.testing.assert_allclose(
+        x.mean(axis=0), variance * np.array(noisy) / gap, atol=4 * np.sqrt(variance / num)
+    )
+    np.testing.assert_allclose(x.var(axis=0), variance, rtol=4 * np.sqrt(2 / num))
+
+
 @pytest.mark.parametrize(
     "method", [MultiscaleDenoisingScoreMatching(), DiffusionRecoveryLikelihood()]
 )

@@ -78,6 +78,16 @@ def test_finite_differences_tend_to_the_exact_loss_over_the_dimension():
     assert near == pytest.approx(exact() / 2, rel=0.02)
 
 
+def test_finite_differences_are_of_the_second_order():
+    """With the same directions an error is four times that of half the length."""
+    losses = [
+        float(loss_of(FiniteDifferenceScoreMatching(), NETWORK, X, state=FDSMState(jnp.array(e))))
+        for e in (0.2, 0.1, 0.05)
+    ]
+    gaps = np.diff(losses)
+    assert gaps[0] / gaps[1] == pytest.approx(4, rel=0.15)
+
+
 def test_the_kernel_stein_loss_is_the_discrepancy_of_the_batch():
     """The metric of the same name, with the same kernel width, in float64."""
     x = np.asarray(X, np.float64)

@@ -59,6 +59,17 @@ def test_the_straight_flow_to_a_point_has_no_loss_and_no_other_has():
     assert float(exact) == pytest.approx(0, abs=1e-10)
 
 
+def test_the_flows_weight_falls_from_1_at_t_08_to_0_at_1():
+    """A velocity that is wrong by c everywhere costs |c|^2 times the weight's mean, .9."""
+    zeros, m, c = jnp.zeros((40_000, 2)), jnp.array([3.0, -1.0]), jnp.array([0.6, 0.8])
+    data = jnp.broadcast_to(m, zeros.shape)
+    found = float(flow_matching(lambda x: m + c, zeros, data, jr.key(10)))
+    error = 4 * np.sqrt((0.8 + 0.2 / 3 - 0.9**2) / 40_000)
+    assert found == pytest.approx(0.9, abs=error)
+    late = flow_matching(lambda x: m + c, zeros, data, jr.key(10), settled=0.0)
+    assert float(late) == pytest.approx(0.5, abs=4 * np.sqrt(1 / 12 / 40_000))
+
+
 def test_a_quadratic_potentials_sampler_ends_with_its_gaussian_at_the_temperature():
     """V = e |x|^2 / 2: the noise falls in while it is cold, then warms up to exp(-V / e), any e."""
     method = EnergyMatching(temperature=0.5, sampler_steps=1_000)

@@ -43,6 +43,10 @@ class ManyWell(AbstractDataset):
 
     dim: int = eqx.field(static=True, default=2)
 
+    def __check_init__(self):
+        if self.dim < 2 or self.dim % 2:
+            raise ValueError(f"dim must be even, a double well and a normal a pair: not {self.dim}")
+
     @property
     def words(self):
         pairs = self.dim // 2

@@ -56,5 +56,17 @@ class ShortRunMCMC(AbstractChainMethod):
         return jnp.mean(jax.vmap(energy)(batch)) - jnp.mean(jax.vmap(energy)(moved)), state
 
     def gaussian_precision(self, variance, state):
-        del variance, state
-        return None  # the energy with which k steps from noise have the data's variance
+        """With which k steps from noise have the data's variance, by its own recursion."""
+        import scipy.optimize
+        import scipy.stats
+
+        h = float(state.step_size)
+        start = scipy.stats.truncnorm(float(state.low[0]), float(state.high[0])).var()
+
+        def excess(precision):
+            ends = start
+            for _ in range(self.num_steps):
+                ends = (1 - h * precision) ** 2 * ends + 2 * h
+            return ends - variance
+
+        return scipy.optimize.brentq(excess, 1e-3, 1 / h)

@@ -15,7 +15,7 @@ import numpy as np
 
 from ebmark.errors import unknown
 from ebmark.files import write_whole
-from ebmark.metrics import MANY_POINTS, MORE_SAMPLE_METRICS, OF_MANY_POINTS, SAMPLE_METRICS
+from ebmark.metrics import MANY_POINTS, OF_MANY_POINTS, SAMPLE_METRICS
 from ebmark.sources import Law, Own, Source
 
 _SHIPPED = Path(__file__).parent / "floors.json"
@@ -59,7 +59,7 @@ def _of_many(source: Source, num: int, metrics: list[str]) -> dict[str, dict[str
 
 def measured(source: Source, num: int, metrics: list[str], draws: int) -> dict[str, dict[str, Any]]:
     """The floors, measured now; the same each time."""
-    functions = source.sample_metrics() | SAMPLE_METRICS | MORE_SAMPLE_METRICS
+    functions = source.sample_metrics() | SAMPLE_METRICS | source.more_metrics()
     if num > MANY_POINTS:
         functions |= dict(OF_MANY_POINTS.values())
     values: dict[str, list[float]] = {metric: [] for metric in metrics}

@@ -108,6 +108,12 @@ METRICS = {
     "c2st": Meaning(
         "C2ST", "", "How often a classifier tells samples from data; .5 where it cannot."
     ),
+    "ksd": Meaning(
+        "KSD\u00b2",
+        "",
+        "Kernel Stein discrepancy of the samples from the law, by its score alone, squared and "
+        "unbiased: about 0 for true samples. Blind to the weights of far modes.",
+    ),
     "precision": Meaning("precision", "", "Share of the samples within reach of the data."),
     "recall": Meaning("recall", "", "Share of the data within reach of the samples."),
     "density": Meaning("density", "", "How densely data surround the samples; about 1."),

@@ -6,13 +6,11 @@ python -m ebmark.power > docs/power.md        (about 5 minutes)
 import sys
 from collections.abc import Callable
 
-import jax
-import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 
 from ebmark.datasets import DATASETS
-from ebmark.metrics import MORE_SAMPLE_METRICS, SAMPLE_METRICS, kernel_stein_discrepancy
+from ebmark.metrics import SAMPLE_METRICS
 from ebmark.sources import Law
 
 _NUM, _NULL, _TRIALS = 500, 100, 30
@@ -64,21 +62,10 @@ def wrong_laws() -> dict[str, Draw]:
     }
 
 
-def _stein(x: np.ndarray, y: np.ndarray) -> float:
-    """The kernel Stein discrepancy from the truth's own score: it needs no second sample."""
-    del y
-    return kernel_stein_discrepancy(x, np.asarray(_scores(jnp.asarray(x, jnp.float32)), np.float64))
-
-
-@jax.jit
-def _scores(x):
-    return jax.vmap(DATASETS[_LAW].score)(x)
-
-
 def metrics() -> dict[str, Callable[..., float]]:
     """All that are asked, of two samples each."""
-    own = Law(_LAW).sample_metrics()
-    return SAMPLE_METRICS | MORE_SAMPLE_METRICS | {"ksd": _stein} | own
+    law = Law(_LAW)
+    return SAMPLE_METRICS | law.more_metrics() | law.sample_metrics()
 
 
 def power() -> dict[str, dict[str, float]]:

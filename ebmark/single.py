@@ -16,14 +16,14 @@ from ebmark._types import Key
 from ebmark.commands import checked_seed
 from ebmark.datasets import DATASETS
 from ebmark.devices import local
-from ebmark.diagnostics import LEAST_ACCEPTANCE, LEAST_OVERLAP, split_rhat
+from ebmark.diagnostics import LEAST_ACCEPTANCE, LEAST_OVERLAP, ess, split_rhat
 from ebmark.distributed import join, leave
 from ebmark.early_stopping import trained
 from ebmark.errors import UserError, unknown
 from ebmark.files import check_writable
 from ebmark.floors import floors
 from ebmark.methods import AbstractMethod
-from ebmark.metrics import MANY_POINTS, MORE_SAMPLE_METRICS, OF_MANY_POINTS, SAMPLE_METRICS
+from ebmark.metrics import MANY_POINTS, OF_MANY_POINTS, SAMPLE_METRICS
 from ebmark.model import Model, load_model, new_energy, save_model
 from ebmark.points import check_output, read_points, write_points
 from ebmark.quadrature import Grid, Normalised, exact_samples, normalise
@@ -223,7 +223,7 @@ def evaluate_samples(
     drawn = Own("samples", samples.x).draw(num, sample_key)
     if num == most < len(samples.x):
         _say([f"{len(samples.x)} points given, {num} of them compared: --points N for more"])
-    metrics = SAMPLE_METRICS | (MORE_SAMPLE_METRICS if more else {})
+    metrics = SAMPLE_METRICS | source.sample_metrics() | (source.more_metrics() if more else {})
     if num > MANY_POINTS:
         metrics = dict(OF_MANY_POINTS.get(name, (name, f)) for name, f in metrics.items())
     scores = _scores(drawn, source.draw(num, truth_key), source, metrics)
@@ -274,9 +274,13 @@ def _chains(
 
 
 def _how_they_fared(trace: np.ndarray, kernel, accepted) -> str:
-    """Acceptance and the worst column's R-hat, in a line; a high R-hat says that chains differ."""
-    rhat = max(split_rhat(trace[..., column]) for column in range(trace.shape[-1]))
-    words = f"split R-hat {rhat:.3f} over the chains' last {len(trace)} looks"
+    """Acceptance, and of the worst column R-hat and ESS, in a line."""
+    columns = [trace[..., column] for column in range(trace.shape[-1])]
+    rhat, worth = max(map(split_rhat, columns)), min(map(ess, columns))
+    words = (
+        f"split R-hat {rhat:.3f} over the chains' last {len(trace)} looks, which are worth "
+        f"{worth:,.0f} independent points of {trace[..., 0].size:,}"
+    )
     if not rhat < 1.1:
         words += ": chains have not mixed, and the modes' masses are those of the start"
     if accepted is None:

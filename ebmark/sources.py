@@ -18,7 +18,15 @@ from ebmark.datasets import DATASETS, AbstractDataset
 from ebmark.devices import full_products
 from ebmark.errors import UserError
 from ebmark.local_scale import local_scale
-from ebmark.metrics import SAMPLE_METRICS, Truth, mode_shares, quality, truth_on
+from ebmark.metrics import (
+    MORE_SAMPLE_METRICS,
+    SAMPLE_METRICS,
+    Truth,
+    kernel_stein_discrepancy,
+    mode_shares,
+    quality,
+    truth_on,
+)
 from ebmark.quadrature import Grid, Units, evaluate
 
 SampleMetric = Callable[..., float]  # of the model's points and the truth's
@@ -106,6 +114,12 @@ class Law:
         )
         return general | {name: self._of_components(metric) for name, metric in own.items()}
 
+    def more_metrics(self) -> dict[str, SampleMetric]:
+        """Those that are asked for: what the law's score alone can tell of samples, too."""
+        return MORE_SAMPLE_METRICS | {
+            "ksd": lambda x, y: kernel_stein_discrepancy(np.asarray(x), self.scores(x))
+        }
+
     def _of_components(self, metric: SampleMetric) -> SampleMetric:
         return lambda x, y: metric(self.log_components(x), self.log_components(y))
 
@@ -163,6 +177,10 @@ class Own:
     def sample_metrics(self) -> dict[str, SampleMetric]:
         """Those of two samples."""
         return dict(SAMPLE_METRICS)
+
+    def more_metrics(self) -> dict[str, SampleMetric]:
+        """Those of two samples that are asked for."""
+        return dict(MORE_SAMPLE_METRICS)
 
 
 Source = Law | Own

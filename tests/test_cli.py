@@ -202,6 +202,8 @@ def test_fit_sample_and_evaluate_one_model(run, tmp_path, columns):
     assert "noise is too far" not in err
     status, out, err = run("sample", "m.ebm", "--out", "new.csv", "-n", "400", "--steps", "500")
     assert status == 0, err
+    if columns > 2:  # by chains
+        assert "split R-hat" in err and "independent points of 40,000" in err
     assert (tmp_path / "new.csv").read_text().splitlines()[0] == header
     new = np.loadtxt(tmp_path / "new.csv", delimiter=",", skiprows=1, ndmin=2)
     assert new.shape == (400, columns)
@@ -232,8 +234,11 @@ def test_evaluate_tells_the_truth_from_a_shifted_truth(run, tmp_path):
     np.save(tmp_path / "shifted.npy", x + np.array([1.0, 0.0]))
     values = {}
     for name in ("truth", "shifted"):
-        status, out, err = run("evaluate", f"{name}.npy", "--dataset", "half_moons")
+        status, out, err = run("evaluate", f"{name}.npy", "--dataset", "half_moons", "--more")
         assert status == 0, err
-        row = next(line for line in out.splitlines() if " w1 " in line)
-        values[name] = float(row.replace("│", " ").replace("|", " ").split()[1])
-    assert values["truth"] < 0.3 < 0.7 < values["shifted"]
+        rows = [line.replace("│", " ").replace("|", " ").split() for line in out.splitlines()]
+        values[name] = {row[0]: float(row[1]) for row in rows if row[3:4] == ["to"]}
+    true, shifted = values["truth"], values["shifted"]
+    assert true["w1"] < 0.3 < 0.7 < shifted["w1"]
+    assert abs(true["ksd"]) < 2 < shifted["ksd"]  # what the law alone tells, too
+    assert shifted["quality"] < 0.7 < true["quality"]

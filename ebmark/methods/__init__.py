@@ -60,7 +60,7 @@ METHODS: dict[str, Recipe] = {
     "fdsm": Recipe(method=FiniteDifferenceScoreMatching(), updates=1_500),
     # discrepancies
     "ksd": Recipe(method=KernelSteinDiscrepancy()),
-    "lsd": Recipe(method=LearnedSteinDiscrepancy()),
+    "lsd": Recipe(method=LearnedSteinDiscrepancy(), updates=1_500),  # as those without noise
     "ed": Recipe(method=EnergyDiscrepancy(), updates=3_500),
     # contrast with noise
     "nce": Recipe(method=NoiseContrastiveEstimation()),

@@ -70,10 +70,10 @@ METHODS: dict[str, Recipe] = {
     "nce_flow": Recipe(method=NoiseContrastiveEstimation(noise="flow"), updates=3_000),
     "nce_self": Recipe(method=NoiseContrastiveEstimation(noise="self", scale=2.0)),
     "cnce": Recipe(method=ConditionalNoiseContrastiveEstimation()),
-    "ranking": Recipe(method=RankingNoiseContrastiveEstimation()),
-    "ence": Recipe(method=ExponentialNoiseContrastiveEstimation()),
+    "ranking": Recipe(method=RankingNoiseContrastiveEstimation(noise="mixture")),
+    "ence": Recipe(method=ExponentialNoiseContrastiveEstimation(noise="mixture")),
     "fce": Recipe(method=FlowContrastiveEstimation(), updates=2_000),
-    "snl": Recipe(method=SelfNormalisedLikelihood()),
+    "snl": Recipe(method=SelfNormalisedLikelihood(noise="mixture")),
     # transport
     "em": Recipe(method=EnergyMatching(), updates=3_000),
     # the oracle, and the anchors

@@ -15,7 +15,8 @@ class SelfNormalisedLikelihood(AbstractContrastMethod):
 
     The trained offset is $b$; the code's loss also holds the constant $\mathbb{E}_p \log q$. Unlike
     that of importance sampled likelihood, the gradient is unbiased; its variance is that of the
-    weights $e^{-E-b}/q$, so the noise has to be wide.
+    weights $e^{-E-b}/q$, so the noise has to be wide: of a Gaussian fitted to the whole, one far
+    point was the end (banana, funnel), so the recipe fits a mixture.
 
     Needs a noise law that can be drawn and weighed. Use it when a bound on the likelihood itself,
     and log Z, are wanted: at the oracle on the 8 Gaussians and the moons (10 seeds). Not when the
@@ -26,7 +27,7 @@ class SelfNormalisedLikelihood(AbstractContrastMethod):
     """
 
     ratio: int = eqx.field(static=True, default=2)
-    scale: float = 2.0  # at 1.2 it diverged on the banana and the funnel
+    scale: float = 2.0
     noise: str = eqx.field(static=True, default="gaussian")
 
     def loss(self, energy, batch, state, key):

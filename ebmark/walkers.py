@@ -43,7 +43,7 @@ def moved(walkers, energy, step_size, num_steps, key):
     """Reweighted to the energy, then moved by MALA, which needs no correction."""
     kernel, energy = MALA(step_size), frozen(energy)
     states = jax.vmap(kernel.init, in_axes=(None, 0))(energy, spread(walkers.x))
-    log_weights = walkers.log_weights + walkers.energies - states.energy
+    log_weights = reweighted(walkers, states.energy)
     states, _ = trace_chains(kernel, energy, states, 1, key, every=num_steps)
     return Walkers(states.x, states.energy, log_weights, walkers.log_z)
 
@@ -53,7 +53,7 @@ def moved_unadjusted(walkers, energy, step_size, num_steps, key):
     h, slope = step_size, jax.vmap(jax.value_and_grad(frozen(energy)))
     x = spread(walkers.x)
     values, slopes = slope(x)
-    log_weights = walkers.log_weights + walkers.energies - values
+    log_weights = reweighted(walkers, values)
 
     def step(carry, key):
         x, values, slopes, log_weights = carry
@@ -75,11 +75,16 @@ def jumped(walkers, energy, reach, key):
     x, energy = spread(walkers.x), jax.vmap(frozen(energy))
     y = reach * jr.normal(jump_key, x.shape)
     values, there = energy(x), energy(y)
-    log_weights = walkers.log_weights + walkers.energies - values
+    log_weights = reweighted(walkers, values)
     log_ratio = values - there + jnp.sum(y**2 - x**2, axis=1) / (2 * reach**2)
     accepted = jnp.log(jr.uniform(accept_key, log_ratio.shape)) < log_ratio  # NaN: refused
     x = jnp.where(accepted[:, None], y, x)
     return Walkers(x, jnp.where(accepted, there, values), log_weights, walkers.log_z)
+
+
+def reweighted(walkers, values):
+    """Their log-weights under an energy that has these values where they are."""
+    return walkers.log_weights + walkers.energies - values
 
 
 def resampled(walkers, key):
@@ -96,8 +101,7 @@ def resampled(walkers, key):
 
 def log_z(walkers, energy):
     """log Z of any energy near the one that they follow: their weights, and a last ratio."""
-    last = walkers.energies - jax.vmap(energy)(walkers.x)
-    return walkers.log_z + log_mean(walkers.log_weights + last)
+    return walkers.log_z + log_mean(reweighted(walkers, jax.vmap(energy)(walkers.x)))
 
 
 def log_mean(a):

@@ -181,8 +181,9 @@ def train(
     compile_seconds = time.perf_counter() - started
 
     losses = np.full(recipe.updates, np.nan, np.float32)
-    shelf = ([params] * len(marks), [carry.method_state] * len(marks), np.zeros((len(marks), 2)))
-    record = Record(losses, np.zeros(2), *shelf)
+    num = len(marks)
+    empty = ([params] * num, [carry.method_state] * num, np.zeros((num, 2)))
+    record = Record(losses, np.zeros(2), *empty)
     fingerprint = None if saved is None else _fingerprint(recipe, (params, data), key, marks)
     if saved is not None and saved.exists():
         carry, record = _taken_up(saved, fingerprint, (carry, record))
@@ -215,7 +216,9 @@ def train(
     carry, record = local((carry, record))
     snapshots = [
         _snapshot(recipe, mark, eqx.combine(average, static), state, clock)
-        for mark, average, state, clock in zip(marks, *record[2:], strict=True)
+        for mark, average, state, clock in zip(
+            marks, record.averages, record.states, record.clocks, strict=True
+        )
         if clock[0] > 0  # it was reached, in good health
     ]
     done = record.losses[: int(carry.step)]

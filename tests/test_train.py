@@ -186,6 +186,13 @@ def test_training_seconds_hold_no_compilation(data):
     assert 0 < fit.snapshots[0].seconds <= fit.snapshots[1].seconds < fit.compile_seconds + 5
 
 
+def test_a_snapshot_has_what_the_method_remembered_then(data):
+    """Energy Matching counts its updates; `Fit.state` is that of the last snapshot."""
+    fit = train(short("em", 60), energy(), data, key=jr.key(2), marks=[20])
+    assert [int(snapshot.state.update) for snapshot in fit.snapshots] == [20, 60]
+    assert int(fit.state.update) == 60
+
+
 def test_one_program_serves_all_values_of_a_recipes_numbers(data):
     """A search over them compiles once; what is a count or a choice has a program of its own."""
     method = dataclasses.replace(METHODS["dsm"].method, sigma=0.2)

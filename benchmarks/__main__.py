@@ -16,7 +16,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from ebmark import threads
+from ebmark.system import threads
 
 os.environ.update(threads.single(dict(os.environ)))  # before anything counts the processors
 
@@ -25,12 +25,14 @@ OUT = Path(__file__).parent / "results"
 
 def parts() -> dict[str, Callable[[], dict]]:
     """Every part by name."""
-    from benchmarks import sampling, scoring, seeds, training
+    from benchmarks.metrics import scoring
+    from benchmarks.samplers import langevin
+    from benchmarks.training import seeds, steps
 
     return {
-        **{f"step/{case}": partial(training.step, case, repeats=5) for case in training.CASES},
-        "own": partial(training.own, repeats=3),
-        "langevin": partial(sampling.langevin, repeats=2),
+        **{f"step/{case}": partial(steps.step, case, repeats=5) for case in steps.CASES},
+        "own": partial(steps.own, repeats=3),
+        "langevin": partial(langevin.langevin, repeats=2),
         "seeds": seeds.seeds,
         "mmd/2000": partial(scoring.mmd, 2_000, repeats=5),
         "log_z": partial(scoring.log_z, repeats=3),
@@ -46,9 +48,9 @@ def main() -> int:
     parser.add_argument("--remake", action="store_true", help="measure nothing")
     given = parser.parse_args()
 
-    from benchmarks.pages import write
-    from ebmark.files import write_whole
-    from ebmark.provenance import device, source_hash, versions
+    from benchmarks.report.pages import write
+    from ebmark.store.provenance import device, source_hash, versions
+    from ebmark.system.writing import write_whole
 
     known = parts()
     if unknown := set(given.parts) - set(known):

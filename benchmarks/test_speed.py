@@ -9,10 +9,6 @@ On a machine that does nothing else; no part of `./dev test`.
 
 import os
 
-from ebmark import threads
-
-os.environ.update(threads.single(dict(os.environ)))  # before anything counts the processors
-
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -20,14 +16,17 @@ import jax.random as jr
 import numpy as np
 import pytest
 
-from ebmark import train as training
+from ebmark.datasets import Law, local_scale
+from ebmark.datasets.preprocessing import Units, standardised
 from ebmark.energies import Confined, FourierMLP
-from ebmark.local_scale import local_scale
 from ebmark.methods import METHODS
 from ebmark.metrics import SAMPLE_METRICS, density_metrics
-from ebmark.quadrature import Units, exact_samples, normalise
+from ebmark.partition_function import exact_samples, normalise
 from ebmark.samplers import Langevin, run_chains
-from ebmark.sources import Law, standardised
+from ebmark.system import threads
+from ebmark.training import loop as training
+
+os.environ.update(threads.single(dict(os.environ)))  # before anything counts the processors
 
 pytest.importorskip("pytest_benchmark")
 
@@ -64,7 +63,7 @@ def test_ten_langevin_steps(benchmark, chains):
 def test_quadrature_and_its_metrics(benchmark):
     def scored():
         found = normalise(ENERGY, MOONS.grid(), UNITS)
-        return density_metrics(MOONS.truth(found.grid), found.log_density, found.grid)
+        return density_metrics(truth(MOONS, found.grid), found.log_density, found.grid)
 
     assert benchmark(scored)["kl"] > 0
 

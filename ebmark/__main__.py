@@ -2,6 +2,6 @@
 
 import sys
 
-from ebmark.cli import main
+from ebmark.cli.main import main
 
 sys.exit(main())

@@ -5,7 +5,7 @@ import itertools
 import jax.random as jr
 import pytest
 
-from ebmark.threads import keep_compiled_programs
+from ebmark.system.threads import keep_compiled_programs
 
 
 def pytest_configure(config):

@@ -1,56 +1,27 @@
 """Data whose density is exactly known."""
 
-import math
-
-from ebmark.datasets._base import AbstractDataset as AbstractDataset
-from ebmark.datasets._bent import Banana as Banana
-from ebmark.datasets._bent import Funnel as Funnel
-from ebmark.datasets._checkerboard import Checkerboard as Checkerboard
-from ebmark.datasets._gaussians import AbstractGaussianMixture as AbstractGaussianMixture
-from ebmark.datasets._gaussians import GaussianGrid as GaussianGrid
-from ebmark.datasets._gaussians import GaussianRing as GaussianRing
-from ebmark.datasets._gaussians import GaussiansInSquare as GaussiansInSquare
-from ebmark.datasets._gaussians import GaussiansOnSphere as GaussiansOnSphere
-from ebmark.datasets._moons import HalfMoons as HalfMoons
-from ebmark.datasets._pinwheel import Pinwheel as Pinwheel
-from ebmark.datasets._rings import Rings as Rings
-from ebmark.datasets._spirals import SwissRoll as SwissRoll
-from ebmark.datasets._spirals import TwoSpirals as TwoSpirals
-from ebmark.datasets._wells import ManyWell as ManyWell
-
-_EQUAL, _RISING = (1.0,) * 8, tuple(float(k) for k in range(1, 9))
-_RADIUS, _SCALE = 4 / math.sqrt(2), 0.5 / math.sqrt(2)
-
-DATASETS: dict[str, AbstractDataset] = {
-    "eight_gaussians": GaussianRing(_RADIUS, _SCALE, _EQUAL, entropy=2.831578),
-    "eight_gaussians_unequal": GaussianRing(_RADIUS, _SCALE, _RISING, entropy=2.689296),
-    "eight_gaussians_separated": GaussianRing(4.0, 0.25, _EQUAL, entropy=2.144730),
-    "eight_gaussians_unequal_separated": GaussianRing(4.0, 0.25, _RISING, entropy=2.002086),
-    # the unequal ones drawn together and apart: R / s is 8 above, and 16 where separated
-    "eight_gaussians_unequal_r4": GaussianRing(_RADIUS, _RADIUS / 4, _RISING, entropy=3.785406),
-    "eight_gaussians_unequal_r6": GaussianRing(_RADIUS, _RADIUS / 6, _RISING, entropy=3.214959),
-    "eight_gaussians_unequal_r10": GaussianRing(_RADIUS, _RADIUS / 10, _RISING, entropy=2.248586),
-    "eight_gaussians_unequal_r12": GaussianRing(_RADIUS, _RADIUS / 12, _RISING, entropy=1.884291),
-    "half_moons": HalfMoons(),
-    "twenty_five_gaussians": GaussianGrid(5, math.sqrt(2), 0.2 / math.sqrt(2), entropy=2.144730),
-    "gmm_40": GaussiansInSquare(40.0, math.log1p(math.e), (1.0,) * 40, entropy=6.957895),
-    "rings": Rings(),
-    "pinwheel": Pinwheel(),
-    "two_spirals": TwoSpirals(),
-    "swiss_roll": SwissRoll(),
-    "checkerboard": Checkerboard(),
-    "banana": Banana(),
-    "funnel": Funnel(),
-    "double_well": ManyWell(),
-    # above two dimensions, and the mixture in the plane; their entropies by Monte Carlo, to 2e-4
-    "funnel_10": Funnel(10, 3.0),
-    "many_well_4": ManyWell(4),
-    "many_well_8": ManyWell(8),
-    "many_well_16": ManyWell(16),
-    "many_well_32": ManyWell(32),
-    "gaussian_mixture_2": GaussiansOnSphere(2, _RADIUS, _SCALE, _RISING, entropy=2.420379),
-    "gaussian_mixture_4": GaussiansOnSphere(4, _RADIUS, _SCALE, _RISING, entropy=3.4490),
-    "gaussian_mixture_8": GaussiansOnSphere(8, _RADIUS, _SCALE, _RISING, entropy=4.9627),
-    "gaussian_mixture_16": GaussiansOnSphere(16, _RADIUS, _SCALE, _RISING, entropy=8.0042),
-    "gaussian_mixture_32": GaussiansOnSphere(32, _RADIUS, _SCALE, _RISING, entropy=14.0720),
-}
+from ebmark.datasets._data_sources import Law as Law
+from ebmark.datasets._data_sources import Own as Own
+from ebmark.datasets._data_sources import Source as Source
+from ebmark.datasets._data_sources import load_source as load_source
+from ebmark.datasets._data_sources import name_of as name_of
+from ebmark.datasets._grid import Grid as Grid
+from ebmark.datasets._local_scale import SMALLEST as SMALLEST
+from ebmark.datasets._local_scale import local_scale as local_scale
+from ebmark.datasets._local_scale import safe_step as safe_step
+from ebmark.datasets._registry import DATASETS as DATASETS
+from ebmark.datasets.synthetic._banana import Banana as Banana
+from ebmark.datasets.synthetic._base import AbstractDataset as AbstractDataset
+from ebmark.datasets.synthetic._checkerboard import Checkerboard as Checkerboard
+from ebmark.datasets.synthetic._funnel import Funnel as Funnel
+from ebmark.datasets.synthetic._gaussians import AbstractGaussianMixture as AbstractGaussianMixture
+from ebmark.datasets.synthetic._gaussians import GaussianGrid as GaussianGrid
+from ebmark.datasets.synthetic._gaussians import GaussianRing as GaussianRing
+from ebmark.datasets.synthetic._gaussians import GaussiansInSquare as GaussiansInSquare
+from ebmark.datasets.synthetic._gaussians import GaussiansOnSphere as GaussiansOnSphere
+from ebmark.datasets.synthetic._moons import HalfMoons as HalfMoons
+from ebmark.datasets.synthetic._pinwheel import Pinwheel as Pinwheel
+from ebmark.datasets.synthetic._rings import Rings as Rings
+from ebmark.datasets.synthetic._spirals import SwissRoll as SwissRoll
+from ebmark.datasets.synthetic._spirals import TwoSpirals as TwoSpirals
+from ebmark.datasets.synthetic._wells import ManyWell as ManyWell

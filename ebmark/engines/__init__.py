@@ -16,7 +16,7 @@ from ebmark.errors import unknown
 __all__ = ["ENGINES", "Engine", "EngineLost", "WorkerLost", "new_engine", "stop_file"]
 
 ENGINES = ("processes", "inline", "parsl")
-_CELLS = "ebmark.engines._cells:run"  # a function of folder, name, spec and progress
+_CELLS = "ebmark.studies.task:run"  # a function of folder, name, spec and progress
 
 
 class Engine(Protocol):
@@ -48,7 +48,7 @@ def new_engine(
     debugger. `parsl`: workers on the nodes of a `site`, by name or by file.
     """
     if kind == "processes":
-        from ebmark.engines._devices import gpus, left_alone
+        from ebmark.engines._gpus import gpus, left_alone
         from ebmark.engines._processes import Processes
 
         if note := left_alone(os.environ):

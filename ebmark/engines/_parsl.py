@@ -14,7 +14,7 @@ from typing import Any
 from ebmark.engines._sites import Site
 from ebmark.engines._task import EngineLost, WorkerLost, as_task, run_in_pool
 from ebmark.errors import UserError
-from ebmark.threads import cache_folder
+from ebmark.system.threads import cache_folder
 
 _TRIES_OF_NODES = 4  # a node that is lost costs a cell this part of a try: walltimes end
 _HOPELESS = 3  # jobs that failed before any worker ran a cell

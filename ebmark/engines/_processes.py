@@ -11,9 +11,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from ebmark.engines._devices import gpus, sees
+from ebmark.engines._gpus import gpus, sees
 from ebmark.engines._task import WorkerLost, as_task
-from ebmark.threads import single
+from ebmark.system.threads import single
 
 _TRIES = 3  # a cell whose worker dies this often has failed
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import pydantic
 
 from ebmark.errors import UserError, shown, unknown
-from ebmark.reading import read_toml
+from ebmark.system.reading import read_toml
 
 Count = Annotated[int, pydantic.Field(ge=1)]
 _SHIPPED = Path(__file__).parent / "sites"

@@ -13,11 +13,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ebmark import threads
-from ebmark.claims import claimed, is_done
 from ebmark.errors import UserError
-from ebmark.files import write_whole
-from ebmark.owners import tag
+from ebmark.store.folder import is_done
+from ebmark.store.locks import claimed
+from ebmark.system import threads
+from ebmark.system.temporary_files import tag
+from ebmark.system.writing import write_whole
 
 
 class Stopped(Exception):

@@ -19,7 +19,7 @@ from pathlib import Path
 import tyro
 
 from ebmark.engines import new_engine
-from ebmark.files import write_whole
+from ebmark.system.writing import write_whole
 
 _KINDS = {  # system calls by what they ask of a file system
     "make or remove a name": {"mkdir", "mkdirat", "rename", "renameat", "renameat2", "unlink"}

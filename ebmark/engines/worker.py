@@ -9,8 +9,8 @@ import json
 import os
 import sys
 
-from ebmark import threads
 from ebmark.engines._task import die_with, run_task
+from ebmark.system import threads
 
 
 def main() -> int:

@@ -1,6 +1,5 @@
 """The training methods; the registry's line is a method's whole configuration."""
 
-from ebmark.methods._anchor import AbstractAnchor as AbstractAnchor
 from ebmark.methods._base import AbstractMethod as AbstractMethod
 from ebmark.methods._base import Recipe as Recipe
 from ebmark.methods._cd import ContrastiveDivergence as ContrastiveDivergence
@@ -8,6 +7,8 @@ from ebmark.methods._cnce import (
     ConditionalNoiseContrastiveEstimation as ConditionalNoiseContrastiveEstimation,
 )
 from ebmark.methods._diffclf import DiffusiveClassification as DiffusiveClassification
+from ebmark.methods._docstrings import about as about
+from ebmark.methods._docstrings import advice as advice
 from ebmark.methods._drl import DiffusionRecoveryLikelihood as DiffusionRecoveryLikelihood
 from ebmark.methods._dsm import DenoisingScoreMatching as DenoisingScoreMatching
 from ebmark.methods._ed import EnergyDiscrepancy as EnergyDiscrepancy
@@ -40,6 +41,7 @@ from ebmark.methods._short_run import ShortRunMCMC as ShortRunMCMC
 from ebmark.methods._snl import SelfNormalisedLikelihood as SelfNormalisedLikelihood
 from ebmark.methods._ssm import SlicedScoreMatching as SlicedScoreMatching
 from ebmark.methods._ssm_vr import SlicedScoreMatchingVR as SlicedScoreMatchingVR
+from ebmark.methods.families._baselines import AbstractAnchor as AbstractAnchor
 
 METHODS: dict[str, Recipe] = {
     # likelihood by chains

@@ -10,7 +10,7 @@ import jax
 import numpy as np
 from jaxtyping import Array, Float, PyTree, Scalar
 
-from ebmark._types import Energy, Key, State
+from ebmark.energies import Energy, Key, State
 
 
 class AbstractMethod(eqx.Module):

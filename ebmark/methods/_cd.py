@@ -7,9 +7,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Scalar
 
+from ebmark.datasets import local_scale, safe_step
 from ebmark.energies import frozen
-from ebmark.local_scale import local_scale, safe_step
-from ebmark.methods._adjustable import AbstractAdjustableChainMethod
+from ebmark.methods.families._adjusted_chains import AbstractAdjustableChainMethod
 from ebmark.samplers import run_chains
 
 

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Scalar
 
-from ebmark.local_scale import local_scale
+from ebmark.datasets import local_scale
 from ebmark.methods._base import AbstractMethod
 
 

@@ -5,7 +5,7 @@ import jax
 import jax.numpy as jnp
 import jax.random as jr
 
-from ebmark.methods._noise_levels import AbstractNoiseLevelMethod, noisy
+from ebmark.methods.families._noise_levels import AbstractNoiseLevelMethod, noisy
 
 
 class DiffusiveClassification(AbstractNoiseLevelMethod):

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import jax.random as jr
 
 from ebmark.energies import frozen
-from ebmark.methods._noise_levels import AbstractNoiseLevelMethod, AtLevel
+from ebmark.methods.families._noise_levels import AbstractNoiseLevelMethod, AtLevel
 from ebmark.samplers import MALA, run_chains
 
 

@@ -8,11 +8,10 @@ import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, Int, Scalar
 
-from ebmark._types import Point
-from ebmark.energies import frozen
-from ebmark.local_scale import local_scale, safe_step
+from ebmark.datasets import local_scale, safe_step
+from ebmark.energies import Point, frozen
 from ebmark.methods._base import AbstractMethod
-from ebmark.methods._flow_matching import flow_matching
+from ebmark.methods.families._flow_matching import flow_matching
 from ebmark.samplers import Langevin, run_chains
 
 

@@ -10,7 +10,8 @@ from jaxtyping import PyTree
 from ebmark.energies import Offset, frozen
 from ebmark.methods._base import AbstractMethod
 from ebmark.methods._nce import NoiseContrastiveEstimation
-from ebmark.noises import OVERLAP_POINTS, CouplingFlow, overlap
+from ebmark.methods.noises._base import OVERLAP_POINTS, overlap
+from ebmark.methods.noises._flow import CouplingFlow
 
 
 class FCEState(NamedTuple):

@@ -1,7 +1,7 @@
 """A normalizing flow, trained by likelihood."""
 
-from ebmark.methods._anchor import AbstractAnchor
-from ebmark.noises import CouplingFlow
+from ebmark.methods.families._baselines import AbstractAnchor
+from ebmark.methods.noises._flow import CouplingFlow
 
 
 class NormalizingFlow(AbstractAnchor):

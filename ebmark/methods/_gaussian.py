@@ -1,7 +1,7 @@
 """A Gaussian: the anchor that any training must beat."""
 
-from ebmark.methods._anchor import AbstractAnchor
-from ebmark.noises import Gaussian
+from ebmark.methods.families._baselines import AbstractAnchor
+from ebmark.methods.noises._gaussian import Gaussian
 
 
 class GaussianFit(AbstractAnchor):

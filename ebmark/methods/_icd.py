@@ -8,9 +8,9 @@ import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, Float, Scalar
 
+from ebmark.datasets import local_scale, safe_step
 from ebmark.energies import frozen
-from ebmark.local_scale import local_scale, safe_step
-from ebmark.methods._chains import AbstractChainMethod
+from ebmark.methods.families._chains import AbstractChainMethod
 from ebmark.samplers import Langevin, run_chains
 
 

@@ -8,10 +8,10 @@ import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Scalar
 
+from ebmark.datasets import local_scale, safe_step
 from ebmark.energies import Offset
-from ebmark.local_scale import local_scale, safe_step
-from ebmark.methods._adjustable import AbstractAdjustableChainMethod
-from ebmark.walkers import Walkers, followed, log_z, share_effective
+from ebmark.methods.families._adjusted_chains import AbstractAdjustableChainMethod
+from ebmark.samplers import Walkers, followed, log_z, share_effective
 
 
 class JarzynskiState(NamedTuple):

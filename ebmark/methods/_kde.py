@@ -5,9 +5,9 @@ import jax
 import jax.numpy as jnp
 import jax.random as jr
 
-from ebmark.local_scale import SMALLEST
-from ebmark.methods._anchor import AbstractAnchor
-from ebmark.noises import Kernels
+from ebmark.datasets import SMALLEST
+from ebmark.methods.families._baselines import AbstractAnchor
+from ebmark.methods.noises._kde import Kernels
 
 
 class KernelDensityEstimate(AbstractAnchor):

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Scalar
 
-from ebmark.local_scale import local_scale
+from ebmark.datasets import local_scale
 from ebmark.methods._base import AbstractMethod
 
 

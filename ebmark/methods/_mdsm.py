@@ -2,7 +2,7 @@
 
 import equinox as eqx
 
-from ebmark.methods._noise_levels import AbstractNoiseLevelMethod, noisy
+from ebmark.methods.families._noise_levels import AbstractNoiseLevelMethod, noisy
 
 
 class MultiscaleDenoisingScoreMatching(AbstractNoiseLevelMethod):

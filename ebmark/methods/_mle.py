@@ -7,9 +7,9 @@ import jax
 import jax.numpy as jnp
 import jax.random as jr
 
-from ebmark._types import Point
-from ebmark.devices import spread
+from ebmark.energies import Point
 from ebmark.methods._base import AbstractMethod
+from ebmark.system.devices import spread
 
 
 class MLEState(NamedTuple):

@@ -9,10 +9,9 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import Array, Float, Int, Scalar
 
-from ebmark._types import Key
-from ebmark.energies import frozen
-from ebmark.local_scale import local_scale, safe_step
-from ebmark.methods._adjustable import AbstractAdjustableChainMethod
+from ebmark.datasets import local_scale, safe_step
+from ebmark.energies import Key, frozen
+from ebmark.methods.families._adjusted_chains import AbstractAdjustableChainMethod
 from ebmark.samplers import run_chains
 
 

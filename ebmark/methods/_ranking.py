@@ -5,7 +5,7 @@ import jax
 import jax.numpy as jnp
 import jax.random as jr
 
-from ebmark.methods._contrast import AbstractContrastMethod, log_ratios
+from ebmark.methods.families._contrastive import AbstractContrastMethod, log_ratios
 
 
 class RankingNoiseContrastiveEstimation(AbstractContrastMethod):

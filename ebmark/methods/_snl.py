@@ -4,7 +4,7 @@ import equinox as eqx
 import jax.numpy as jnp
 import jax.random as jr
 
-from ebmark.methods._contrast import AbstractContrastMethod, log_ratios
+from ebmark.methods.families._contrastive import AbstractContrastMethod, log_ratios
 
 
 class SelfNormalisedLikelihood(AbstractContrastMethod):

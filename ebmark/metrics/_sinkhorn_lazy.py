@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from ebmark.devices import full_products
 from ebmark.metrics._sinkhorn import regularisation
+from ebmark.system.devices import full_products
 
 _ROWS = 256  # at a time: memory is that times the points
 _FEW, _TIMES = 2_000, 5  # points of the first of the problems, each so many times the last

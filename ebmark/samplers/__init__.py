@@ -6,12 +6,24 @@ from ebmark.samplers._annealed import AnnealedLangevin as AnnealedLangevin
 from ebmark.samplers._base import AbstractSampler as AbstractSampler
 from ebmark.samplers._base import run_chains as run_chains
 from ebmark.samplers._base import trace_chains as trace_chains
+from ebmark.samplers._diagnostics import ess as ess
+from ebmark.samplers._diagnostics import split_rhat as split_rhat
 from ebmark.samplers._hmc import HMC as HMC
 from ebmark.samplers._langevin import Langevin as Langevin
 from ebmark.samplers._langevin import LangevinState as LangevinState
 from ebmark.samplers._mala import MALA as MALA
 from ebmark.samplers._mala import MALAState as MALAState
 from ebmark.samplers._preconditioned import PreconditionedLangevin as PreconditionedLangevin
+from ebmark.samplers._smc import Walkers as Walkers
+from ebmark.samplers._smc import followed as followed
+from ebmark.samplers._smc import jumped as jumped
+from ebmark.samplers._smc import log_mean as log_mean
+from ebmark.samplers._smc import log_z as log_z
+from ebmark.samplers._smc import resampled as resampled
+from ebmark.samplers._smc import share_effective as share_effective
+from ebmark.samplers._step_bias import StepBias as StepBias
+from ebmark.samplers._step_bias import richardson as richardson
+from ebmark.samplers._step_bias import step_bias as step_bias
 from ebmark.samplers._tempering import ParallelTempering as ParallelTempering
 from ebmark.samplers._underdamped import UnderdampedLangevin as UnderdampedLangevin
 

@@ -6,9 +6,9 @@ import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, Float
 
-from ebmark._types import Energy, Key
-from ebmark.devices import full_products, spread
+from ebmark.energies import Energy, Key
 from ebmark.samplers._base import AbstractSampler
+from ebmark.system.devices import full_products, spread
 
 _SHRINKAGE, _DELAY, _DECAY = 0.05, 10.0, 0.75  # gamma, t_0 and kappa of the paper
 

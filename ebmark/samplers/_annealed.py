@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from ebmark._types import Point
+from ebmark.energies import Point
 from ebmark.samplers._base import AbstractUnadjusted
 
 

@@ -8,8 +8,8 @@ import jax
 import jax.random as jr
 from jaxtyping import Array, Float
 
-from ebmark._types import Energy, Key, Point
-from ebmark.devices import full_products, one_processor, spread
+from ebmark.energies import Energy, Key, Point
+from ebmark.system.devices import full_products, one_processor, spread
 
 _BLOCK = 1_000  # chains whose activations a processor's cache holds
 

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, Bool, Float, Scalar
 
-from ebmark._types import Point
+from ebmark.energies import Point
 from ebmark.samplers._base import AbstractSampler
 
 

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ebmark._types import Point
+from ebmark.energies import Point
 from ebmark.samplers._base import AbstractUnadjusted
 
 

@@ -1,20 +1,40 @@
 """What the seeds say: intervals, paired tests, ranks, profiles and budgets, out of the table."""
 
-# ruff: noqa: I001
-from ebmark.statistics._intervals import LEVEL as LEVEL, Summary as Summary, bca as bca
-from ebmark.statistics._intervals import success as success, summary as summary
-from ebmark.statistics._intervals import worst_if_diverged as worst_if_diverged
-from ebmark.statistics._paired import SIGNIFICANT as SIGNIFICANT, Paired as Paired
-from ebmark.statistics._paired import holm as holm, paired as paired
-from ebmark.statistics._power import seeds_needed as seeds_needed
-from ebmark.statistics._runs import ROLES as ROLES, Best as Best, best as best, final as final
-from ebmark.statistics._runs import middle_seed as middle_seed, role as role
-from ebmark.statistics._verdicts import Verdict as Verdict, reference as reference
-from ebmark.statistics._verdicts import verdicts as verdicts
-from ebmark.statistics._ranks import Ranks as Ranks, ranks as ranks
-from ebmark.statistics._profiles import Profile as Profile, profiles as profiles
-from ebmark.statistics._budgets import BUDGETS as BUDGETS, AtBudget as AtBudget
-from ebmark.statistics._budgets import Curve as Curve, at_equal as at_equal, curve as curve
+from ebmark.statistics._budgets import BUDGETS as BUDGETS
+from ebmark.statistics._budgets import AtBudget as AtBudget
+from ebmark.statistics._budgets import Curve as Curve
+from ebmark.statistics._budgets import at_equal as at_equal
+from ebmark.statistics._budgets import curve as curve
 from ebmark.statistics._budgets import curves as curves
-from ebmark.statistics._budgets import first_passage as first_passage, metric_of as metric_of
-from ebmark.statistics._sources import Parts as Parts, parts as parts
+from ebmark.statistics._budgets import first_passage as first_passage
+from ebmark.statistics._budgets import metric_of as metric_of
+from ebmark.statistics._decomposition import Parts as Parts
+from ebmark.statistics._decomposition import parts as parts
+from ebmark.statistics._intervals import LEVEL as LEVEL
+from ebmark.statistics._intervals import Summary as Summary
+from ebmark.statistics._intervals import bca as bca
+from ebmark.statistics._intervals import success as success
+from ebmark.statistics._intervals import summary as summary
+from ebmark.statistics._intervals import worst_if_diverged as worst_if_diverged
+from ebmark.statistics._paired import SIGNIFICANT as SIGNIFICANT
+from ebmark.statistics._paired import Paired as Paired
+from ebmark.statistics._paired import holm as holm
+from ebmark.statistics._paired import paired as paired
+from ebmark.statistics._power import seeds_needed as seeds_needed
+from ebmark.statistics._profiles import Profile as Profile
+from ebmark.statistics._profiles import profiles as profiles
+from ebmark.statistics._ranks import Ranks as Ranks
+from ebmark.statistics._ranks import ranks as ranks
+from ebmark.statistics._runs import ROLES as ROLES
+from ebmark.statistics._runs import Best as Best
+from ebmark.statistics._runs import best as best
+from ebmark.statistics._runs import final as final
+from ebmark.statistics._runs import middle_seed as middle_seed
+from ebmark.statistics._runs import role as role
+from ebmark.statistics._sweeps import Spot as Spot
+from ebmark.statistics._sweeps import spots as spots
+from ebmark.statistics._sweeps import usable as usable
+from ebmark.statistics._sweeps import without_axes as without_axes
+from ebmark.statistics._verdicts import Verdict as Verdict
+from ebmark.statistics._verdicts import reference as reference
+from ebmark.statistics._verdicts import verdicts as verdicts

@@ -1,6 +1,6 @@
 """What the intervals and tests do on simulated seeds of known truth.
 
-python -m ebmark.statistics > docs/coverage.md
+python -m ebmark.statistics > docs/statistics/coverage.md
 """
 
 from ebmark.statistics._coverage import page

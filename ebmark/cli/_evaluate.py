@@ -1,0 +1,74 @@
+"""What `ebmark evaluate` does."""
+
+from pathlib import Path
+
+import jax.random as jr
+
+from ebmark.cli._common import _MOST_COMPARED, _say, checked_seed
+from ebmark.cli.terminal_tables import print_scores
+from ebmark.cli.user_energy import load_energy
+from ebmark.datasets import DATASETS, Law, Own, Source
+from ebmark.datasets.tables import read_points
+from ebmark.errors import UserError, unknown
+from ebmark.metrics import MANY_POINTS, OF_MANY_POINTS, SAMPLE_METRICS
+from ebmark.metrics.scores import score_energy, score_samples
+
+
+def evaluate_energy(where: str, *, dataset: str | None, seed: int) -> int:
+    """`ebmark evaluate --energy FILE.py:FUNCTION`."""
+    if dataset is None:
+        raise UserError("--energy wants --dataset: the law that the energy should be of")
+    if dataset not in DATASETS:
+        raise unknown("dataset", dataset, DATASETS)
+    law = Law(dataset)
+    if law.dim > 2:
+        raise UserError(
+            f"--energy integrates on a grid, in 1 or 2 dimensions; {dataset} has {law.dim}: "
+            "give samples instead"
+        )
+    scores, num = score_energy(load_energy(where, law.dim), law, seed)
+    print_scores(scores, f"{where} against {dataset}: by quadrature, and {num} exact samples")
+    return 0
+
+
+def evaluate_samples(
+    path: Path,
+    *,
+    against: Path | None,
+    dataset: str | None,
+    seed: int,
+    more: bool = False,
+    most: int = _MOST_COMPARED,
+) -> int:
+    """`ebmark evaluate`."""
+    if most < 10:
+        raise UserError(f"--points must be at least 10, not {most}")
+    if (against is None) == (dataset is None):
+        raise UserError("give one of --against FILE and --dataset NAME: what the samples should be")
+    if dataset is not None and dataset not in DATASETS:
+        raise unknown("dataset", dataset, DATASETS)
+    samples = read_points(path)
+    _say(samples.notes)
+    key = jr.key(checked_seed(seed))
+    truth_key, sample_key = jr.split(key)
+    source: Source
+    if dataset is not None:
+        source = Law(dataset)
+        limit = most
+    else:
+        points = read_points(against)
+        _say(points.notes)
+        source = Own(against.stem, points.x)
+        limit = min(most, len(points.x) // 2)
+    if samples.x.shape[1] != source.dim:
+        raise UserError(f"{path}: has {samples.x.shape[1]} columns, and the truth has {source.dim}")
+    num = min(limit, len(samples.x))
+    drawn = Own("samples", samples.x).draw(num, sample_key)
+    if num == most < len(samples.x):
+        _say([f"{len(samples.x)} points given, {num} of them compared: --points N for more"])
+    metrics = SAMPLE_METRICS | sample_metrics(source) | (more_metrics(source) if more else {})
+    if num > MANY_POINTS:
+        metrics = dict(OF_MANY_POINTS.get(name, (name, f)) for name, f in metrics.items())
+    scores = score_samples(drawn, source.draw(num, truth_key), source, metrics)
+    print_scores(scores, f"{path.name} against {source.name}, {num} points of each")
+    return 0

@@ -1,0 +1,57 @@
+"""What `ebmark sample` does."""
+
+from pathlib import Path
+
+import jax.random as jr
+
+from ebmark.cli._common import _say, checked_seed
+from ebmark.datasets.tables import check_output, write_points
+from ebmark.errors import UserError, unknown
+from ebmark.partition_function import exact_samples
+from ebmark.samplers import SAMPLERS
+from ebmark.system.distributed import join, leave
+from ebmark.system.threads import keep_compiled_programs
+from ebmark.training.model import load_model
+from ebmark.training.sampling import normalised_model, sample_chains
+
+_SAMPLERS = ("exact", *SAMPLERS)
+
+
+def sample_model(
+    path: Path,
+    out: Path,
+    *,
+    n: int,
+    sampler: str | None,
+    steps: int,
+    seed: int,
+    distributed: bool = False,
+) -> int:
+    """`ebmark sample`."""
+    for flag, value in (("-n", n), ("--steps", steps)):
+        if value < 1:
+            raise UserError(f"{flag} must be at least 1, not {value}")
+    check_output(out)
+    first = join() if distributed else True
+    model = load_model(path)
+    sampler = sampler or ("exact" if model.dim <= 2 else "langevin")
+    if sampler not in _SAMPLERS:
+        raise unknown("sampler", sampler, _SAMPLERS)
+    if sampler == "exact" and model.dim > 2:
+        raise UserError(
+            f"exact samples need 1 or 2 columns, and the model has {model.dim}: use tempering"
+        )
+    keep_compiled_programs()
+    key = jr.key(checked_seed(seed))
+    if sampler == "exact":
+        drawn = exact_samples(normalised_model(model), n, key)
+    else:
+        drawn, fared = sample_chains(model, sampler, n, steps, key)
+        _say([fared] if first else [])
+    if distributed:
+        leave()
+    if not first:
+        return 0
+    write_points(out, drawn, model.columns or ())
+    print(f"{n} points by {sampler}: {out}")
+    return 0

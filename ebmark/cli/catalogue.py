@@ -1,0 +1,112 @@
+"""All that ebmark knows by name, with a line each.
+
+python -m ebmark.cli.catalogue        makes catalogue.json and docs/methods/index.md
+"""
+
+import dataclasses
+import inspect
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from ebmark.cli.list import CATALOGUE
+from ebmark.datasets import DATASETS
+from ebmark.methods import METHODS, Recipe, about, advice
+from ebmark.methods.external import RIVALS
+from ebmark.samplers import SAMPLERS
+from ebmark.studies.builtin import STUDIES
+from ebmark.system.writing import write_whole
+
+METRICS = {
+    "kl": "KL(data || model), nats, by quadrature: the excess of NLL over the entropy",
+    "leak": "the part of KL from mass put off the data's support",
+    "masses": "the part of KL from wrong masses of the modes",
+    "shapes": "the part of KL from wrong shapes within the modes",
+    "tv": "total variation, by quadrature: the largest error of any event's probability",
+    "nll": "negative log-likelihood of the truth (or of held-out points), nats",
+    "log_z": "log Z of the energy, by quadrature",
+    "log_z_error": "by how much twice the box or half the nodes move log Z",
+    "mode_tv": "total variation of the masses of the modes",
+    "fisher": "Fisher divergence: squared error of the score, blind to the weights of far modes",
+    "w1": "exact 1-Wasserstein distance of two samples",
+    "w2": "exact 2-Wasserstein distance of two samples",
+    "sliced_w2": "mean over directions of the 2-Wasserstein distance on a line",
+    "mmd": "squared maximum mean discrepancy, unbiased, kernels of several widths",
+    "energy_distance": "squared energy distance, unbiased",
+    "sinkhorn": "debiased transport smoothed by entropy",
+    "c2st": "accuracy of a classifier that tells samples from data; .5 where it cannot",
+    "ksd": "squared kernel Stein discrepancy of samples from a law, by its score alone",
+    "quality": "share of the samples where the truth is denser than at its own lowest 1 %",
+    "mode_shares": "total variation of the modes' shares of samples and of true ones",
+    "precision": "share of the samples within reach of the data",
+    "recall": "share of the data within reach of the samples",
+    "density": "how densely the data surround the samples; about 1",
+    "coverage": "share of the data that have a sample within their reach",
+}
+
+
+def catalogue() -> dict[str, dict[str, str]]:
+    """Kind -> name -> line."""
+    return {
+        "studies": {name: study.title for name, study in STUDIES.items()},
+        "datasets": {name: _dataset(name) for name in DATASETS},
+        "methods": _lines(METHODS),
+        "rivals, with the extra `peers`": _lines(RIVALS),
+        "samplers": {name: about(sampler)["line"] for name, sampler in SAMPLERS.items()},
+        "metrics": METRICS,
+    }
+
+
+def _lines(recipes: Mapping[str, Recipe]) -> dict[str, str]:
+    return {name: about(type(recipe.method))["line"] for name, recipe in recipes.items()}
+
+
+def _dataset(name: str) -> str:
+    dataset = DATASETS[name]
+    numbers = f"{dataset.modes} modes, entropy {dataset.entropy:.4f} nats"
+    return f"{dataset.words} ({numbers})"
+
+
+def methods_page() -> str:
+    """docs/methods/index.md: each method's loss, cost, notes and source, from its docstring."""
+    names: dict[type, list[str]] = {}
+    for name, recipe in METHODS.items():
+        names.setdefault(type(recipe.method), []).append(name)
+    table = ["| method | what it does | needs | evaluations a datum | updates |"]
+    table.append("|---|---|---|---:|---:|")
+    sections = []
+    for kind, found in names.items():
+        needs = advice(kind).get("needs", "")
+        for name in found:
+            recipe = METHODS[name]
+            each = recipe.method.evaluations(recipe.batch, 2) / recipe.batch
+            cost = f"{each:.3g}" if recipe.updates else "-"
+            own = [
+                f"{f.name} {getattr(recipe.method, f.name)}"
+                for f in dataclasses.fields(kind)
+                if getattr(recipe.method, f.name) != f.default
+            ]
+            line = about(kind)["line"] + (f" ({', '.join(own)})" if own else "")
+            row = (f"`{name}`", line, needs, cost, str(recipe.updates or "none"))
+            table.append(f"| {' | '.join(row)} |")
+        paragraphs = (inspect.getdoc(kind) or "").split("\n\n")
+        body = [p if p.startswith("$$") else p.replace("\n", " ") for p in paragraphs]
+        heading = ", ".join(f"`{name}`" for name in found)
+        sections.append(f"## {heading}: {about(kind)['title']}\n\n" + "\n\n".join(body))
+    head = (
+        "# Training methods\n\nMade from docstrings by `python -m ebmark.cli.catalogue`. "
+        "Evaluations are forward passes of the\nnetwork for each point of the batch and update, "
+        "at the default "
+        "recipe in two dimensions (3 for a\ngradient in the parameters, 2 for one in x). Every "
+        "method needs energies and their gradient in\nthe parameters; what it needs beside them is "
+        "said. KL in nats, at the default recipes, of single seeds\nwhere no number of seeds "
+        "is given."
+    )
+    return "\n\n".join([head, "\n".join(table), *sections]) + "\n"
+
+
+if __name__ == "__main__":
+    write_whole(CATALOGUE, json.dumps(catalogue(), indent=1) + "\n")
+    page = Path(__file__).parents[2] / "docs" / "methods" / "index.md"
+    if page.exists():  # in the repository, not where ebmark is installed
+        write_whole(page, methods_page())

@@ -1,0 +1,26 @@
+"""`ebmark log`: export runs to experiment trackers."""
+
+from pathlib import Path
+
+from ebmark.cli._common import Positional
+
+
+def log(
+    folder: Positional[Path],
+    /,
+    to: str = "tensorboard",
+    out: Path | None = None,
+    follow: bool = False,
+) -> int:
+    """Log a study's finished cells to TensorBoard, Weights & Biases (offline) or MLflow, once each.
+
+    Args:
+        folder: the folder that `ebmark run` wrote, or is writing.
+        to: tensorboard, wandb or mlflow.
+        out: where the logger writes; FOLDER/log-TO if not given.
+        follow: go on until all cells of the study are done and logged.
+    """
+    from ebmark.report.loggers import log_to
+    from ebmark.system.writing import inside
+
+    return log_to(to, folder, out or inside(folder, f"log-{to}"), follow=follow)

@@ -1,0 +1,56 @@
+"""The command line. What a command needs is imported inside it, so that --help is quick."""
+
+import os
+import sys
+
+import tyro
+
+from ebmark.cli.check import check
+from ebmark.cli.evaluate import evaluate
+from ebmark.cli.fit import fit
+from ebmark.cli.leaderboard import leaderboard
+from ebmark.cli.list import list_all
+from ebmark.cli.log import log
+from ebmark.cli.report import report
+from ebmark.cli.run import run
+from ebmark.cli.sample import sample
+from ebmark.cli.sensitivity import sensitivity
+from ebmark.cli.status import status
+from ebmark.cli.table import table
+from ebmark.cli.tune import tune
+from ebmark.errors import UserError
+
+COMMANDS = {
+    "run": run,
+    "tune": tune,
+    "sensitivity": sensitivity,
+    "leaderboard": leaderboard,
+    "report": report,
+    "table": table,
+    "log": log,
+    "status": status,
+    "list": list_all,
+    "fit": fit,
+    "sample": sample,
+    "evaluate": evaluate,
+    "check": check,
+}
+
+
+def main() -> int:
+    """The command `ebmark`: a user's mistake is one line and exit status 2."""
+    try:
+        return tyro.extras.subcommand_cli_from_dict(
+            COMMANDS,
+            prog="ebmark",
+            description="How good are the training methods of energy-based models, really?",
+            config=(tyro.conf.FlagCreatePairsOff, tyro.conf.OmitArgPrefixes),
+        )
+    except UserError as error:
+        print(f"ebmark: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # the reader of our output has gone, as `| head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0

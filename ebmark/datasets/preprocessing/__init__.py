@@ -1,0 +1,7 @@
+"""Invertible maps from data units to the units a network is trained in.
+
+May import `energies` and `system`. A new map is one file with the methods of `Standardizer`.
+"""
+
+from ebmark.datasets.preprocessing._standardize import Units as Units
+from ebmark.datasets.preprocessing._standardize import standardised as standardised

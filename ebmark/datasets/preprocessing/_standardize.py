@@ -1,0 +1,31 @@
+"""Coordinates of mean 0 and standard deviation 1."""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+
+class Units(NamedTuple):
+    """The map z = (x - mean) / scale from the user's units to standardised ones, in float64."""
+
+    mean: Float[np.ndarray, " dim"]
+    scale: Float[np.ndarray, " dim"]
+
+    @property
+    def log_jacobian(self) -> float:
+        """The sum of log scale: what an energy gains on its way to the user's units."""
+        return float(np.sum(np.log(self.scale)))
+
+    def standardise(self, x: Float[np.ndarray, "n dim"]) -> Float[np.ndarray, "n dim"]:
+        """x -> z."""
+        return (np.asarray(x, np.float64) - self.mean) / self.scale
+
+    def restore(self, z: Float[np.ndarray, "n dim"]) -> Float[np.ndarray, "n dim"]:
+        """z -> x."""
+        return np.asarray(z, np.float64) * self.scale + self.mean
+
+
+def standardised(train: Float[np.ndarray, "n dim"]) -> Units:
+    """The units in which these points have mean 0 and standard deviation 1."""
+    return Units(train.mean(axis=0), train.std(axis=0))

@@ -1,0 +1,143 @@
+"""torchebm, as its examples use it: a plain loop around its losses."""
+
+import abc
+from typing import ClassVar
+
+import equinox as eqx
+
+from ebmark.methods.external._base import AbstractRival
+
+
+class AbstractTorchebm(AbstractRival):
+    """The loop that every example of torchebm writes out: a batch with replacement, Adam."""
+
+    packages = ("torch", "torchebm")
+
+    @abc.abstractmethod
+    def objective(self, network):
+        """torchebm's loss of a batch, from its own class."""
+
+    def prepare(self, recipe, points):
+        import torch
+        from torchebm.utils import EMA
+
+        network = perceptron(points.shape[1], self.width)
+        objective = self.objective(network)
+        optimizer = torch.optim.Adam(network.parameters(), lr=recipe.learning_rate)
+        average = EMA(network, recipe.ema) if recipe.ema else None
+
+        def advance(updates: int) -> list[float]:
+            losses = []
+            for _ in range(updates):
+                loss = objective(points[torch.randint(len(points), (recipe.batch,))])
+                optimizer.zero_grad()
+                loss.backward()
+                if recipe.clip:
+                    torch.nn.utils.clip_grad_norm_(network.parameters(), recipe.clip)
+                optimizer.step()
+                if average is not None:
+                    average.update(network)
+                losses.append(loss.item())
+            return losses
+
+        return network if average is None else average.module, advance
+
+
+class AbstractTorchebmChains(AbstractTorchebm):
+    """Its contrastive divergence, which `persistent` gives a replay buffer of 8,192."""
+
+    persistent: ClassVar[bool]
+    num_steps: eqx.AbstractVar[int]
+    step_size: eqx.AbstractVar[float]
+    penalty: eqx.AbstractVar[float]
+
+    def objective(self, network):
+        from torchebm.losses import ContrastiveDivergence
+        from torchebm.samplers import LangevinDynamics
+
+        loss = ContrastiveDivergence(
+            model=network,
+            sampler=LangevinDynamics(model=network, step_size=self.step_size, noise_scale=1.0),
+            k_steps=self.num_steps,
+            energy_reg_weight=self.penalty,
+            persistent=self.persistent,
+            buffer_size=8_192,
+        )
+        return lambda batch: loss(batch)[0]
+
+    def evaluations(self, batch, dim):
+        return batch * (2 * self.num_steps + 6)
+
+
+class TorchebmContrastiveDivergence(AbstractTorchebmChains):
+    r"""torchebm's CD: chains from the batch, a penalty on the energies' size.
+
+    $$ \mathcal{L} = \mathbb{E}_{data} E(x) - \mathbb{E} E(x_k)
+       + .001\, (\mathbb{E}_{data} E(x)^2 + \mathbb{E} E(x_k)^2) $$
+
+    torchebm 0.8.9, examples/20-training/01-mcmc-losses/01-cd-k (half-moons).
+    """
+
+    persistent = False
+    width: int = eqx.field(static=True, default=128)
+    num_steps: int = eqx.field(static=True, default=10)
+    step_size: float = eqx.field(static=True, default=0.1)
+    penalty: float = eqx.field(static=True, default=0.001)
+
+
+class TorchebmPersistentContrastiveDivergence(AbstractTorchebmChains):
+    r"""torchebm's PCD: chains from its replay buffer, a penalty on the energies' size.
+
+    $$ \mathcal{L} = \mathbb{E}_{data} E(x) - \mathbb{E}_{buffer} E(x_k)
+       + .001\, (\mathbb{E}_{data} E(x)^2 + \mathbb{E}_{buffer} E(x_k)^2) $$
+
+    torchebm 0.8.9, examples/20-training/01-mcmc-losses/02-persistent-cd (half-moons).
+    """
+
+    persistent = True
+    width: int = eqx.field(static=True, default=128)
+    num_steps: int = eqx.field(static=True, default=10)
+    step_size: float = eqx.field(static=True, default=0.1)
+    penalty: float = eqx.field(static=True, default=0.001)
+
+
+class TorchebmDenoisingScoreMatching(AbstractTorchebm):
+    r"""torchebm's DSM: one noise level.
+
+    $$ \mathcal{L} = \tfrac12 \mathbb{E}_{x, z} \| \nabla E(x + \sigma z) - z / \sigma \|^2 $$
+
+    torchebm 0.8.9, examples/20-training/02-score-matching/01-denoising-score-matching (half-moons).
+    """
+
+    width: int = eqx.field(static=True, default=128)
+    sigma: float = eqx.field(static=True, default=0.1)
+
+    def objective(self, network):
+        from torchebm.losses import DenoisingScoreMatching
+
+        return DenoisingScoreMatching(model=network, noise_scale=self.sigma)
+
+    def evaluations(self, batch, dim):
+        return 6 * batch
+
+
+def perceptron(dim: int, width: int):
+    """The energy that every example of torchebm declares: its own, of that example's layers."""
+    from torch import nn
+    from torchebm.core import BaseModel
+
+    class MLPEnergy(BaseModel):
+        def __init__(self):
+            super().__init__()
+            self.net = nn.Sequential(
+                nn.Linear(dim, width),
+                nn.SiLU(),
+                nn.Linear(width, width),
+                nn.SiLU(),
+                nn.Linear(width, 1),
+            )
+
+        def forward(self, x):
+            return self.net(x).squeeze(-1)
+
+    return MLPEnergy()

@@ -1,0 +1,116 @@
+"""A trained energy as a file: what is needed to sample it and to score it, anywhere."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+
+import ebmark
+from ebmark.datasets.preprocessing import Units
+from ebmark.energies import Energy, Key, Standardised, new_energy
+from ebmark.errors import UserError
+from ebmark.training import recipes
+from ebmark.training.tree_file import load_tree, read_header, save_tree
+
+_LIMITS = {  # of a network that a file may ask for
+    "num_features": (0, 10_000),
+    "bandwidth": (1e-6, 1e6),
+    "width": (1, 10_000),
+    "depth": (1, 64),
+    "tau": (1e-6, 1e6),
+    "walls": (0, 1e6),
+}
+_WITHOUT = {"walls": 0.0}  # of files from before there were any
+
+
+@dataclasses.dataclass(frozen=True)
+class Model:
+    """An energy of standardised points, the units it was learned in, and how it was made."""
+
+    energy: Energy
+    units: Units
+    spec: dict[str, Any]  # `energy`, `method`, `training`, `langevin`, `num_train` of a cell's spec
+    columns: tuple[str, ...] | None = None
+
+    @property
+    def dim(self) -> int:
+        return len(self.units.mean)
+
+    @property
+    def in_user_units(self) -> Standardised:
+        """The energy as a function of points in the user's units."""
+        mean, scale = (jnp.asarray(a, jnp.float32) for a in self.units)
+        return Standardised(self.energy, mean, scale)
+
+
+def save_model(path: Path, model: Model) -> None:
+    """Write a model file, whole or not at all."""
+    header = {
+        "kind": "model",
+        "ebmark": ebmark.__version__,
+        "dim": model.dim,
+        "columns": None if model.columns is None else list(model.columns),
+        "spec": {
+            k: model.spec[k] for k in ("method", "energy", "training", "langevin", "num_train")
+        },
+    }
+    save_tree(path, header, (eqx.filter(model.energy, eqx.is_array), tuple(model.units)))
+
+
+def load_model(path: Path) -> Model:
+    """Read a model file. Raises UserError for a truncated, damaged or foreign one."""
+    header = read_header(path)
+    damaged = UserError(f"{path}: its header is not that of a model; make it with `ebmark fit`")
+    try:
+        spec, dim, columns = header["spec"], header["dim"], header["columns"]
+        spec = spec | {"energy": _WITHOUT | spec["energy"]}
+        if header["kind"] != "model" or not _is_plausible(spec, dim, columns):
+            raise damaged
+        recipe = recipes.with_changes(spec["method"], spec["training"])
+        skeleton = eqx.filter_eval_shape(_untrained, recipe.method, spec, dim, jr.key(0))
+    except (KeyError, TypeError, ValueError, OverflowError, UserError):
+        raise damaged from None
+    arrays, static = eqx.partition(skeleton, lambda leaf: isinstance(leaf, jax.ShapeDtypeStruct))
+    units = (np.zeros(dim), np.zeros(dim))
+    arrays, (mean, scale) = load_tree(path, (arrays, units))
+    names = None if columns is None else tuple(columns)
+    return Model(eqx.combine(arrays, static), Units(mean, scale), spec, names)
+
+
+def _is_plausible(spec: Any, dim: Any, columns: Any) -> bool:
+    """Whether a header from a stranger has the types and sizes of one of ours."""
+    if type(dim) is not int or not 1 <= dim <= 100_000:
+        return False
+    named = columns is None or (
+        isinstance(columns, list)
+        and len(columns) == dim
+        and all(isinstance(column, str) for column in columns)
+    )
+    energy, step_size = spec["energy"], spec["langevin"]["step_size"]
+    counts = all(type(energy[key]) is int for key in ("num_features", "width", "depth"))
+    return (
+        named
+        and isinstance(spec["method"], str)
+        and isinstance(spec["training"], dict)
+        and type(spec["num_train"]) is int
+        and 1 <= spec["num_train"] <= 100_000_000
+        and isinstance(energy, dict)
+        and set(energy) == _LIMITS.keys()
+        and counts
+        and all(lowest <= energy[key] <= highest for key, (lowest, highest) in _LIMITS.items())
+        and isinstance(step_size, float)
+        and 0 < step_size < 1e6
+    )
+
+
+def _untrained(method, spec: dict[str, Any], dim: int, key: Key) -> Energy:
+    """The energy that training would start from; only its shapes are wanted."""
+    data = jnp.zeros((spec["num_train"], dim))
+    energy = new_energy(spec["energy"], data, key, extra_inputs=method.extra_inputs)
+    trainable = method.wrap(energy, data, key)
+    return method.density(trainable, method.init(data, key))

@@ -1,0 +1,39 @@
+"""`ebmark run` as it is tortured: its workers save their training often, so that kills meet it.
+
+python torture_run.py STUDY.toml FOLDER
+"""
+
+import functools
+import sys
+from pathlib import Path
+
+from ebmark.cli._common import run_to_report
+from ebmark.engines import new_engine
+from ebmark.errors import UserError
+from ebmark.studies.prepare import prepare
+from ebmark.studies.study import read_study
+
+
+def cell(folder, name, spec, tell):
+    """What `ebmark run` runs, but for how often it saves."""
+    import ebmark.training.early_stopping
+    from ebmark.studies import task
+    from ebmark.training.loop import train
+
+    ebmark.training.early_stopping.train = functools.partial(train, save_every=0.1)
+    task.run(folder, name, spec, tell)
+
+
+def main() -> int:
+    folder = Path(sys.argv[2])
+    engine = new_engine("processes", folder, jobs=2, runner="helpers.torture_run:cell")
+    try:
+        plan = prepare(read_study(Path(sys.argv[1])), folder, None, "", "ebmark run")
+        return run_to_report(folder, plan, engine, plain=True)
+    except UserError as error:
+        print(f"ebmark: {error}", file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,288 @@
+"""Methods that learn from chains, beyond CD: what their weights and their gradients are."""
+
+import functools
+import math
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+import pytest
+import scipy.stats
+
+from ebmark.energies import MLP, Confined, Quadratic
+from ebmark.methods import (
+    ContrastiveDivergence,
+    ImprovedContrastiveDivergence,
+    JarzynskiContrastiveDivergence,
+    LearnedSteinDiscrepancy,
+    Recipe,
+    ShortRunMCMC,
+)
+from ebmark.methods._icd import ICDState
+from ebmark.methods._lsd import _critic
+from ebmark.samplers import (
+    Langevin,
+    Walkers,
+    followed,
+    jumped,
+    log_mean,
+    log_z,
+    resampled,
+    run_chains,
+    share_effective,
+)
+from ebmark.training.loop import train
+
+
+def quadratic(precision, dim=1):
+    return Quadratic(jnp.asarray(precision), jnp.zeros(dim))
+
+
+def follow(lambdas, step_size, **options):
+    """20,000 walkers along Gaussians of these precisions, an update each."""
+
+    @jax.jit
+    def run(walkers, key):
+        def body(walkers, numbered):
+            precision, key = numbered
+            return followed(walkers, quadratic(precision), step_size, 1, key, **options), None
+
+        return jax.lax.scan(body, walkers, (lambdas, jr.split(key, len(lambdas))))[0]
+
+    return run(Walkers.of_normal(20_000, 1, jr.key(0)), jr.key(1))
+
+
+@pytest.mark.parametrize("adjusted", [False, True])
+def test_the_weights_of_walkers_give_the_ratio_of_normalisers(adjusted):
+    """methods.md A.17: lambda from 1 to 5.89 in 60 steps of h = .05; Z ratio 1 / sqrt(5.89).
+
+    And the weighted second moment is 1 / lambda, where that of unadjusted walkers is not.
+    """
+    last = follow(jnp.linspace(1, 5.89, 61)[1:], 0.05, adjusted=adjusted)
+    truth = 0.5 * np.log(2 * np.pi / 5.89)
+    assert float(log_z(last, quadratic(5.89))) == pytest.approx(truth, abs=0.02)  # 4 s.e.
+    weights = jax.nn.softmax(last.log_weights)
+    squares = np.asarray(last.x[:, 0] ** 2)
+    assert float(weights @ squares) == pytest.approx(1 / 5.89, rel=0.06)
+    assert adjusted or squares.mean() > 1.1 / 5.89
+    assert 0.7 < float(share_effective(last.log_weights)) < 0.95
+
+
+@pytest.mark.parametrize("options", [{}, {"adjusted": False}, {"reach": 1.0}])
+def test_so_they_do_where_they_are_resampled(options):
+    """Too fast a path for its steps, lambda from 1 to 40: to four standard errors or more."""
+    last = follow(jnp.linspace(1, 40, 61)[1:], 0.0005, **options)
+    jumps = "reach" in options  # which make walkers follow so well that none is resampled
+    assert (float(last.log_z) != 0.0) != jumps
+    assert (float(jnp.mean(last.x**2)) > 2 / 40) != jumps
+    truth = 0.5 * np.log(2 * np.pi / 40)
+    assert float(log_z(last, quadratic(40.0))) == pytest.approx(truth, abs=0.03)
+    weighted = float(jax.nn.softmax(last.log_weights) @ last.x[:, 0] ** 2)
+    assert weighted == pytest.approx(1 / 40, rel=0.08)
+
+
+def test_systematic_resampling_keeps_the_weighted_law():
+    walkers = Walkers.of_normal(4_000, 1, jr.key(0))
+    walkers = walkers._replace(log_weights=3 * walkers.x[:, 0])
+    before = jax.nn.softmax(walkers.log_weights) @ walkers.x[:, 0]
+    after = resampled(walkers, jr.key(1))
+    assert float(after.x.mean()) == pytest.approx(float(before), abs=0.02)
+    assert float(after.log_z) == pytest.approx(float(log_mean(walkers.log_weights)))
+    even = walkers._replace(log_weights=jnp.zeros(4_000))
+    np.testing.assert_array_equal(resampled(even, jr.key(1)).x, even.x)  # nothing to mend
+
+
+def test_jarzynskis_log_z_is_the_energys():
+    """After 200 calls at a fixed energy: log Z of a Gaussian, to four standard errors."""
+    method = JarzynskiContrastiveDivergence(step_size=0.05)
+    data = jr.normal(jr.key(0), (500, 2))
+    state = method.init(data, jr.key(1))
+    energy = quadratic(3.0, 2)
+    loss = jax.jit(lambda state, key: method.loss(energy, data, state, key)[1])
+    for k in range(200):
+        state = loss(state, jr.key(k))
+    log_z = float(method.density(energy, state)(jnp.zeros(2)))
+    assert log_z == pytest.approx(np.log(2 * np.pi / 3), abs=0.15)
+    assert 0 < float(method.diagnostics(energy, state, data, jr.key(2))["ess"]) <= 1
+    other = method.density(quadratic(2.5, 2), state)  # by one more ratio of the same weights
+    assert float(other(jnp.zeros(2))) == pytest.approx(np.log(2 * np.pi / 2.5), abs=0.15)
+
+
+def test_jarzynskis_gradient_is_that_of_likelihood_where_its_walkers_lag_behind():
+    """E = a |x|^2 / 2, a from 1 to 1.3 in one update of hardly a move: d (s^2 - 1 / a) / 2.
+
+    Without weights it would be d (s^2 - 1) / 2 = 0.
+    """
+    method = JarzynskiContrastiveDivergence(num_walkers=100_000, step_size=1e-6, reach=0.0)
+    data = jnp.array([[1.0, 1.0], [-1.0, -1.0]])
+    state = method.init(data, jr.key(1))
+    loss = jax.jit(lambda a: method.loss(quadratic(a, 2), data, state, jr.key(2))[0])
+    found = float(jax.grad(loss)(1.3))
+    assert found == pytest.approx(1 - 1 / 1.3, abs=0.015)  # four standard errors
+
+
+def test_jumps_fill_wells_that_no_walker_saw_and_leave_the_weights():
+    """A fifth of the mass at -2, the rest at 2, all walkers at 2; to four standard errors."""
+    centres, shares = jnp.array([-2.0, 2.0]), jnp.array([0.2, 0.8])
+
+    def energy(x):
+        return -jax.nn.logsumexp(-8 * (x[0] - centres) ** 2 + jnp.log(shares))
+
+    x = 2 + 0.25 * jr.normal(jr.key(0), (4_000, 1))
+    walkers = Walkers(x, jax.vmap(energy)(x), jnp.zeros(4_000), jnp.array(0.0))
+    jump = jax.jit(lambda walkers, key: jumped(walkers, energy, 3.0, key))
+    for key in jr.split(jr.key(1), 200):
+        walkers = jump(walkers, key)
+    assert float(jnp.mean(walkers.x < 0)) == pytest.approx(0.2, abs=4 * np.sqrt(0.16 / 4_000))
+    np.testing.assert_array_equal(walkers.log_weights, 0.0)  # the energy stood still
+    np.testing.assert_allclose(walkers.energies, jax.vmap(energy)(walkers.x), rtol=1e-5)
+
+
+def test_log_z_is_told_by_walkers_that_no_gradient_sees():
+    """Those of the gradient make Z small where they are: here by more than ten times the error."""
+    method = JarzynskiContrastiveDivergence(num_walkers=16, num_witnesses=4_000, step_size=0.02)
+    recipe = Recipe(method=method, updates=300, learning_rate=0.01, batch=64)
+    data = jr.laplace(jr.key(0), (2_000, 1)) / np.sqrt(2)
+    network = Confined(MLP(1, width=16, depth=2, key=jr.key(1)))
+    fit = train(recipe, network, data, key=jr.key(2))
+    x = jnp.linspace(-8, 8, 4_001)[:, None]
+    truth = float(jax.nn.logsumexp(-jax.vmap(fit.snapshots[-1].trainable)(x)) + np.log(16 / 4_000))
+    told = {
+        name: float(log_z(getattr(fit.state, name), fit.snapshots[-1].trainable))
+        for name in ("walkers", "witnesses")
+    }
+    assert told["witnesses"] == pytest.approx(truth, abs=0.05)
+    assert told["walkers"] < truth - 0.5
+
+
+def test_icds_gradient_is_contrastive_divergences_and_that_of_its_own_chains():
+    """By central differences in the precision, with common random numbers."""
+    method = ImprovedContrastiveDivergence(num_steps=4, num_seen=64)
+    batch, seen = jr.normal(jr.key(0), (300, 2)), jr.normal(jr.key(1), (64, 2))
+    state, key, at, h = ICDState(jnp.array(0.1), seen), jr.key(2), 1.3, 0.1
+    found = jax.grad(lambda a: method.loss(quadratic(a, 2), batch, state, key)[0])(at)
+    chain_key, last_key = jr.split(key)
+    x = run_chains(Langevin(jnp.array(h)), quadratic(at, 2), batch, 3, chain_key).x
+
+    ends = run_chains(Langevin(jnp.array(h)), quadratic(at, 2), x, 1, last_key).x
+    x, ends, others = (np.asarray(z, np.float64) for z in (x, ends, seen))
+    noise = ends - x + h * at * x
+
+    def own(a):
+        """E_sg(theta) of the ends less their entropy, the last step taken under `a`."""
+        moved = x - h * a * x + noise
+        nearest = np.min(np.sum((moved[:, None] - others) ** 2, axis=-1), axis=1)
+        return np.mean(0.5 * at * np.sum(moved**2, axis=1) - np.log(nearest))
+
+    plain = 0.5 * (float(jnp.mean(jnp.sum(batch**2, 1))) - np.mean(np.sum(ends**2, 1)))
+    extra = (own(at + 1e-6) - own(at - 1e-6)) / 2e-6
+    assert abs(extra) > 1e-3
+    assert float(found) == pytest.approx(plain + extra, rel=0.01, abs=1e-3)
+
+
+def test_icd_adds_what_the_gradient_of_cds_objective_subtracts():
+    """One step in a Gaussian: d KL(data || p) - d KL(q || p) by the variances, in the precision.
+
+    v(a) = (1 - h a)^2 + 2 h; KL(N(0, v) || N(0, 1/a)) = (a v - 1 - log a v) / 2 a dimension, of
+    which there are three: in fewer a neighbour's gradient has no variance.
+    """
+    h, at = 0.1, 2.0
+    batch = jr.normal(jr.key(0), (20_000, 3))
+    batch = (batch - batch.mean(axis=0)) / batch.std(axis=0)
+
+    def variance(a):
+        return (1 - h * a) ** 2 + 2 * h
+
+    def objective(a):
+        return sum(
+            sign * (a * v - 1 - jnp.log(a * v)) / 2 for sign, v in ((1, 1.0), (-1, variance(a)))
+        )
+
+    state = ICDState(jnp.array(h), jnp.sqrt(variance(at)) * jr.normal(jr.key(1), (2_000, 3)))
+    found = {}
+    for weight in (-1.0, 0.0, 1.0):
+        method = ImprovedContrastiveDivergence(num_steps=1, weight=weight)
+        loss = functools.partial(method.loss, batch=batch, state=state, key=jr.key(2))
+        found[weight] = float(jax.grad(lambda a, loss=loss: loss(quadratic(a, 3))[0])(at)) / 3
+    assert found[0.0] == pytest.approx((1 - variance(at)) / 2, abs=0.01)
+    assert found[-1.0] == pytest.approx(float(jax.grad(objective)(at)), rel=0.1)
+    assert found[1.0] < found[0.0] < found[-1.0]
+
+
+def test_short_runs_own_sampler_is_its_chains_from_noise():
+    """k steps in a Gaussian, from N(0, 1) in [-2, 2]: the variance by Langevin's own recursion."""
+    method = ShortRunMCMC(num_steps=5, step_size=0.1)
+    state = method.init(jnp.linspace(-2.0, 2.0, 300)[:, None], jr.key(1))
+    x = method.sample(quadratic(4.0), state, 40_000, jr.key(2))
+    variance = scipy.stats.truncnorm(-2, 2).var()
+    for _ in range(5):
+        variance = (1 - 0.1 * 4) ** 2 * variance + 2 * 0.1
+    assert float(x.var()) == pytest.approx(variance, rel=4 * np.sqrt(2 / 40_000))
+
+
+@pytest.mark.parametrize("num_steps", [3, 40])
+def test_short_runs_energy_is_the_one_whose_generator_has_the_datas_variance(num_steps):
+    """The slope is 0 at the precision that `gaussian_precision` says, and not at 1 / s^2."""
+    method = ShortRunMCMC(num_steps=num_steps, step_size=0.1)
+    data = jr.normal(jr.key(0), (40_000, 1))
+    data = jnp.sqrt(0.6) * (data - data.mean()) / data.std()
+    state = method.init(data, jr.key(1))
+    fixed = method.gaussian_precision(0.6, state)
+    slope = jax.jit(jax.grad(lambda a, key: method.loss(quadratic(a), data, state, key)[0]))
+    there, truth = (
+        np.array([slope(a, key) for key in jr.split(jr.key(2), 16)]) for a in (fixed, 1 / 0.6)
+    )
+    assert abs(there.mean()) < 4.5 * there.std(ddof=1) / 4  # fails once in 10,000
+    assert abs(truth.mean()) > 10 * truth.std(ddof=1) / 4
+
+
+@pytest.mark.full
+def test_the_best_critic_is_the_scores_difference_and_its_value_their_fisher_divergence():
+    """On N(0, 1) against precision 2: f* = -(2 - 1) x / (2 lambda), value E x^2 / (4 lambda).
+
+    Fresh points at every update: on a fixed sample the critic's divergence learns its gaps.
+    """
+    method, energy = LearnedSteinDiscrepancy(penalty=1.0, num_critic=1), quadratic(2.0)
+
+    def update(state, key):
+        return method.loss(energy, jr.normal(key, (500, 1)), state, key)[::-1]
+
+    start = method.init(jnp.zeros((1, 1)), jr.key(1))
+    keys = jr.split(jr.key(0), 3_000)
+    state, losses = jax.jit(lambda state: jax.lax.scan(update, state, keys))(start)
+    # the loss is E s f, of which f* makes E[-2x . -x / 2] = 1
+    assert float(losses[-500:].mean()) == pytest.approx(1.0, abs=0.05)
+    # what the critic climbs, at the quantiles of N(0, 1): E[s f + f' - f^2] = 1 - 1/2 - 1/4 at most
+    critic = eqx.combine(
+        state.critic, eqx.filter(_critic(1, jr.key(0)), eqx.is_array, inverse=True)
+    )
+    x = jax.scipy.stats.norm.ppf((jnp.arange(4_000) + 0.5) / 4_000)[:, None]
+    f, divergence = jax.vmap(lambda x: jax.jvp(critic, (x,), (jnp.ones(1),)))(x)
+    assert 0.24 < float(jnp.mean(-2 * x * f + divergence - f**2)) < 0.2501
+    assert float(jnp.mean((f + x / 2) ** 2)) < 0.01
+
+
+def test_acceptance_is_that_of_langevin_proposals_where_they_are_at_home():
+    """MALA on N(0, I) from N(0, I): the mean of alpha, here by numpy; of unadjusted steps none.
+
+    A share of 1,000 chains, within 4.5 standard errors: fails once in 150,000.
+    """
+    h, rng = 1.5, np.random.default_rng(0)
+    x, noise = rng.normal(size=(2, 100_000, 2))
+    y = x - h * x + math.sqrt(2 * h) * noise
+    forth, back = ((b - a + h * a) ** 2 for a, b in ((x, y), (y, x)))
+    log_alpha = np.sum((x**2 - y**2) / 2 + (forth - back) / (4 * h), axis=1)
+    wanted = np.mean(np.minimum(1, np.exp(log_alpha)))
+    assert 0.2 < wanted < 0.8
+
+    data, energy = jr.normal(jr.key(0), (1_000, 2)), quadratic(1.0, dim=2)
+    found = {}
+    for adjusted in (True, False):
+        method = ContrastiveDivergence(adjusted=adjusted, step_size=h)
+        state = method.init(data, jr.key(1))
+        found[adjusted] = method.diagnostics(energy, state, data, jr.key(2))
+    assert found[False] == {}
+    error = math.sqrt(wanted * (1 - wanted) / 1_000)
+    assert float(found[True]["acceptance"]) == pytest.approx(wanted, abs=4.5 * error)

@@ -1,0 +1,101 @@
+"""The report in a real browser: nothing is fetched, nothing complains, nothing sticks out."""
+
+import shutil
+
+import pytest
+from helpers.results_folder import build
+
+from ebmark.report.page import write_report
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-sync",
+    "--disable-background-networking",
+    "--disable-component-update",
+]
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory):
+    return write_report(build(tmp_path_factory.mktemp("toy"), seeds=6, points=200, grid=40))
+
+
+@pytest.fixture(scope="module")
+def browser():
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    if CHROMIUM is None:
+        pytest.skip("no chromium on the path (Debian: apt install chromium)")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(params=[(1280, "light"), (1280, "dark"), (400, "light")], ids=str)
+def page(browser, report, request):
+    width, scheme = request.param
+    context = browser.new_context(
+        viewport={"width": width, "height": 900}, color_scheme=scheme, offline=True
+    )
+    page = context.new_page()
+    page.heard = []  # all that it asks for and complains of
+    page.on(
+        "request", lambda r: page.heard.append(r.url) if not r.url.startswith("data:") else None
+    )
+    page.on("console", lambda message: page.heard.append(message.text))
+    page.on("pageerror", lambda error: page.heard.append(str(error)))
+    page.goto(report.as_uri())
+    yield page
+    context.close()
+
+
+def test_it_asks_for_nothing_and_complains_of_nothing(page, report):
+    page.evaluate("window.scrollTo(0, document.body.scrollHeight)")
+    page.wait_for_load_state("networkidle")
+    assert page.heard == [report.as_uri()]
+
+
+def test_nothing_sticks_out_sideways(page):
+    page.locator("details").first.evaluate("d => d.open = true")
+    wide, screen = page.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
+    assert wide <= screen
+
+
+def test_tables_and_figures_are_there(page):
+    assert page.locator("table.results").count() == 2
+    assert page.locator("table.results").first.locator("tbody tr").count() == 5
+    images = page.locator("figure img")
+    assert images.count() == 11
+    assert all(images.evaluate_all("all => all.map(i => i.complete && i.naturalWidth > 100)"))
+
+
+def test_what_one_reads_is_not_too_pale(page):
+    """Contrast of text on its ground at least 4.5 : 1 (WCAG AA)."""
+    ratio = """() => {
+      const value = c => c.match(/[\\d.]+/g).slice(0, 3).map(v => v / 255)
+        .map(v => v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+        .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+      const ground = value(getComputedStyle(document.body).backgroundColor);
+      const what = "p, td, th, figcaption, dd, dt, li, h1, h2, h3, a, small, summary";
+      const all = [...document.querySelectorAll(what)];
+      return Math.min(...all.map(e => value(getComputedStyle(e).color))
+        .map(v => (Math.max(v, ground) + 0.05) / (Math.min(v, ground) + 0.05)));
+    }"""
+    assert page.evaluate(ratio) >= 4.5
+
+
+def test_a_click_sorts_and_leaves_the_oracle_below(page):
+    table = page.locator("table.results").first
+    values = "t => [...t.tBodies[0].rows].map(r => Number(r.cells[1].dataset.value))"
+    head = table.locator("thead tr").last.locator("button").nth(1)
+    head.click()
+    up = table.evaluate(values)
+    assert up == sorted(up) and len(up) == 3
+    head.click()
+    assert table.evaluate(values) == up[::-1]
+    assert "mle" in table.locator("tbody").last.inner_text()

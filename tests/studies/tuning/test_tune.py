@@ -1,0 +1,211 @@
+"""The search for recipes: equal effort, seeds of its own, the same result however it is cut."""
+
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from helpers.tiny_study import ebmark
+
+from ebmark.datasets import Law
+from ebmark.errors import UserError
+from ebmark.methods import METHODS
+from ebmark.statistics import ROLES
+from ebmark.studies.builtin import STUDIES
+from ebmark.studies.spec import cell_name, cell_specs
+from ebmark.studies.study import TUNING_SEEDS, Study
+from ebmark.studies.tuning import search
+from ebmark.studies.tuning.tune import Effort, search_spec
+from ebmark.training import tuned
+from ebmark.training.recipes import with_changes
+from ebmark.training.search_spaces import SPACES, Range, space_of
+
+CORE = ("cd", "pcd", "dsm", "nce", "ed")
+
+
+def spec_of(method="nce", dataset="half_moons", **effort):
+    study = Study(methods=(method,), datasets=(dataset,))
+    return search_spec(study, Law(dataset), method, Effort(**effort))
+
+
+def smooth(spec):
+    """A stand-in for training: best in the middle of the space, and divergent at one end."""
+    share = spec["training"]["learning_rate"] / 3e-3
+    own = spec["training"]["method"]["scale"] / 1.6
+    if share > 5:
+        return math.inf
+    return 0.01 + math.log(share) ** 2 + math.log(own) ** 2 + 1e-4 * (spec["seed"] % 3)
+
+
+def run(tmp_path, spec, monkeypatch, quality=smooth):
+    (tmp_path / "cells").mkdir(exist_ok=True)
+    monkeypatch.setattr(search, "final_quality", lambda folder, spec: quality(spec))
+    search.run_search(tmp_path, cell_name(spec), spec, lambda what, share: None)
+    return json.loads((tmp_path / "cells" / cell_name(spec) / "result.json").read_text())["trials"]
+
+
+@pytest.mark.parametrize("method", SPACES)
+def test_a_space_names_fields_of_its_method_and_holds_valid_values(method):
+    assert method in METHODS and method not in ROLES and 2 <= len(SPACES[method]) <= 3
+    for ends in (0, -1):
+        point = {
+            axis: values[ends] if not isinstance(values, Range) else (values.low, values.high)[ends]
+            for axis, values in SPACES[method].items()
+        }
+        with_changes(method, search.as_changes(point))
+
+
+def test_the_core_methods_have_the_same_number_of_tuned_numbers():
+    assert {len(space_of(method)) for method in CORE} == {3}
+
+
+@pytest.mark.parametrize("method", CORE)
+def test_every_trial_of_every_method_costs_the_same_evaluations(method):
+    spec = spec_of(method, trials=12)
+    for number in range(6):
+        point = search.propose(spec, [{"point": None, "values": None}] * number)
+        training = search.trial_spec(spec, search.as_changes(point), TUNING_SEEDS)["training"]
+        recipe = with_changes(method, training)
+        spent = recipe.updates * recipe.method.evaluations(recipe.batch, 2)
+        assert spent == pytest.approx(Effort().evaluations, rel=0.01)
+
+
+def test_the_first_trial_is_the_default_recipe():
+    spec = spec_of("nce")
+    point = search.propose(spec, [])
+    assert point == {"learning_rate": 3e-3, "method.scale": 1.2, "method.ratio": 1}
+    assert search.propose(spec_of("cd"), [])["method.step_size"] == spec["langevin"]["step_size"]
+
+
+@pytest.mark.parametrize("method", ["cd", "dsm", "nce"])
+def test_the_first_trial_derives_from_the_data_what_the_default_recipe_does(
+    method, tmp_path, monkeypatch
+):
+    seen, spec = [], spec_of(method, trials=1)
+    run(tmp_path, spec, monkeypatch, lambda tried: seen.append(tried["training"]) or 0.1)
+    assert all(one | {"updates": 0} == spec["training"] | {"updates": 0} for one in seen)
+
+
+def test_tuning_seeds_are_none_that_a_study_can_report():
+    search_ = spec_of(seeds=5)["search"]
+    assert search_["seeds"] == [TUNING_SEEDS + i for i in range(5)]
+    for datasets in tuned.read(tuned._SHIPPED).values():
+        for found in datasets.values():
+            assert min(found["made"]["search"]["seeds"]) >= TUNING_SEEDS
+
+
+def test_a_search_is_the_same_again_and_after_being_cut_anywhere(tmp_path, monkeypatch):
+    spec = spec_of(trials=9)
+    (tmp_path / "a").mkdir(), (tmp_path / "b").mkdir()
+    whole = run(tmp_path / "a", spec, monkeypatch)
+    assert len(whole) == 9 and len({tuple(t["point"].items()) for t in whole}) == 9
+
+    left = 7  # runs until the power fails
+
+    def failing(spec):
+        nonlocal left
+        left -= 1
+        if left % 7 == 0:
+            raise KeyboardInterrupt
+        return smooth(spec)
+
+    for _ in range(8):
+        try:
+            again = run(tmp_path / "b", spec, monkeypatch, failing)
+            break
+        except KeyboardInterrupt:
+            continue
+    assert again == whole
+
+
+def test_the_search_finds_what_no_default_has_and_survives_divergence(tmp_path, monkeypatch):
+    spec = spec_of(trials=20)
+    trials = run(tmp_path, spec, monkeypatch)
+    scores = [search.score(trial) for trial in trials]
+    assert any(not math.isfinite(one) for one in scores)  # and no NaN reached the sampler
+    # the hypercube's best of 10 lies within .4 of the optimum or so; the estimator goes on
+    assert min(scores) < min(scores[:10]) and min(scores) < 0.1
+
+
+def test_a_trial_is_worth_its_median_and_divergence_is_the_worst():
+    assert search.score({"values": [0.3, 0.1, 0.2]}) == pytest.approx(0.2)
+    assert search.score({"values": [0.3, 0.1, None]}) == pytest.approx(0.3)
+    assert search.score({"values": [None, 0.1, None]}) == math.inf
+
+
+def test_the_shipped_recipes_are_whole_and_can_be_used():
+    for method, datasets in tuned.read(tuned._SHIPPED).items():
+        for dataset, found in datasets.items():
+            recipe = with_changes(method, found["changes"])
+            made = found["made"]
+            assert made["law"] == Law(dataset).fingerprint
+            best = min(made["trials"], key=search.score)
+            assert search.score(best) == made["score"] <= search.score(made["trials"][0])
+            cost = recipe.updates * recipe.method.evaluations(recipe.batch, Law(dataset).dim)
+            assert cost == pytest.approx(made["search"]["evaluations"], rel=0.01)
+            assert len(made["trials"]) == made["search"]["trials"]
+            assert made["command"].startswith("ebmark tune") and len(made["source"]) == 64
+    efforts = {
+        (m["search"]["trials"], len(m["search"]["seeds"]), m["search"]["evaluations"])
+        for datasets in tuned.read(tuned._SHIPPED).values()
+        for m in (found["made"] for found in datasets.values())
+    }
+    assert len(efforts) <= 1  # the same for every method
+
+
+SMALL = "tune --methods nce --datasets half_moons --evaluations 40000 --num-train 300 --plain"
+
+
+def test_tune_leaves_recipes_that_a_study_takes(tmp_path):
+    ended = ebmark(*SMALL.split(), "--trials", "3", "--seeds", "1", "--out", "t", cwd=tmp_path)
+    assert ended.returncode == 0, ended.stderr
+    found = tuned.read(tmp_path / "t" / "tuned.json")["nce"]["half_moons"]
+    assert len(found["made"]["trials"]) == 3 and found["made"]["search"]["seeds"] == [TUNING_SEEDS]
+    assert np.isfinite(found["made"]["score"]) and "nce" in ended.stdout
+
+
+@pytest.mark.full
+def test_a_killed_tuning_goes_on_and_ends_as_the_undisturbed_one(tmp_path):
+    arguments = [*SMALL.split(), "--trials", "4", "--seeds", "2"]
+    undisturbed = ebmark(*arguments, "--out", "a", cwd=tmp_path)
+    assert undisturbed.returncode == 0, undisturbed.stderr
+    command = [sys.executable, "-m", "ebmark", *arguments, "--out", "b"]
+    driver = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.DEVNULL)
+    cells, deadline = tmp_path / "b" / "cells", time.monotonic() + 200
+    while not list(cells.glob("*.trials.json")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    os.kill(driver.pid, signal.SIGKILL)
+    driver.wait()
+    assert ebmark(*arguments, "--out", "b", cwd=tmp_path).returncode == 0
+    a, b = (
+        tuned.read(tmp_path / where / "tuned.json")["nce"]["half_moons"]["made"]["trials"]
+        for where in "ab"
+    )
+    assert a == b
+    again = ebmark(*arguments, "--out", "b", cwd=tmp_path)
+    assert "1 of 1 cells were done before" in again.stderr
+
+
+def test_a_file_that_holds_no_recipes_is_told_so(tmp_path):
+    (tmp_path / "notes.json").write_text('{"tuned": 3}')
+    with pytest.raises(UserError, match="ebmark tune"):
+        tuned.read(tmp_path / "notes.json")
+
+
+def test_the_comparison_is_at_the_budget_that_its_recipes_were_tuned_for():
+    study = STUDIES["comparison"]
+    specs = cell_specs(study, [Law(name) for name in study.datasets], None)
+    assert len(specs) == 3 * (2 * 5 + 1) * 10
+    for spec in specs:
+        recipe = with_changes(spec["method"], spec["training"])
+        spent = recipe.updates * recipe.method.evaluations(recipe.batch, 2)
+        if spec["method"] not in ROLES:
+            assert spent == pytest.approx(study.evaluations, rel=0.01)
+        if spec["recipe"] == "tuned":
+            made = tuned.read(tuned._SHIPPED)[spec["method"]][spec["dataset"]]["made"]
+            assert made["search"]["evaluations"] == study.evaluations

@@ -1,0 +1,310 @@
+"""Files of arrays: what was written comes back; what is damaged or foreign is told in one line."""
+
+import dataclasses
+import os
+import struct
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from ebmark.datasets.preprocessing import Units
+from ebmark.energies import Confined, Offset, new_energy
+from ebmark.errors import UserError
+from ebmark.methods import METHODS
+from ebmark.training import recipes
+from ebmark.training.model import Model, load_model, save_model
+from ebmark.training.tree_file import load_tree, read_header, save_tree
+
+FUZZ = settings(
+    max_examples=int(os.environ.get("EBMARK_FUZZ", "150")),
+    deadline=None,
+    derandomize="EBMARK_FUZZ" not in os.environ,
+    suppress_health_check=list(HealthCheck),
+)
+NETWORK = {
+    "num_features": 3,
+    "bandwidth": 1.0,
+    "width": 4,
+    "depth": 1,
+    "tau": 1.0,
+    "walls": 0.5,
+}
+MAGIC = b"EBMARK1\n"
+
+
+def spec_of(method):
+    return {
+        "method": method,
+        "energy": NETWORK,
+        "training": recipes.as_dict(METHODS[method]),
+        "langevin": {"steps": 10, "step_size": 0.01},
+        "num_train": 64,
+    }
+
+
+def model_of(method, dim=2):
+    recipe, data = METHODS[method], jr.normal(jr.key(3), (64, dim))
+    network = new_energy(NETWORK, data, jr.key(4), extra_inputs=recipe.method.extra_inputs)
+    trainable = recipe.method.wrap(network, data, jr.key(5))
+    energy = recipe.method.density(trainable, recipe.method.init(data, jr.key(6)))
+    units = Units(np.arange(dim) + 1 / 3, np.full(dim, np.pi))  # digits that float32 has not
+    columns = tuple(f"column {i}" for i in range(dim))
+    return Model(energy, units, spec_of(method), columns)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("serial")
+
+
+@pytest.fixture(scope="module")
+def file(folder):
+    """A model's file, and its bytes."""
+    save_model(folder / "model.ebm", model_of("nce"))
+    return (folder / "model.ebm").read_bytes()
+
+
+def refusal(path, content):
+    """What `load_model` says of a file with this content: one line that names the file."""
+    path.write_bytes(content)
+    with pytest.raises(UserError) as caught:
+        load_model(path)
+    said = str(caught.value)
+    assert "\n" not in said and str(path) in said and len(said) < 400
+    return said
+
+
+@pytest.mark.parametrize(
+    ("method", "dim"),
+    [*((m, 2) for m in METHODS if m not in {"fce", "nce_flow"}), ("nce", 1), ("cd", 7)],
+)
+def test_a_model_comes_back_bit_by_bit(method, dim, folder):
+    model, path = model_of(method, dim), folder / f"{method}-{dim}.ebm"
+    save_model(path, model)
+    back = load_model(path)
+    for old, new in zip(model.units, back.units, strict=True):
+        assert old.dtype == new.dtype == np.float64
+        np.testing.assert_array_equal(old, new)
+    assert jax.tree.structure(back.energy) == jax.tree.structure(model.energy)
+    for old, new in zip(*map(arrays, (model.energy, back.energy)), strict=True):
+        assert old.dtype == new.dtype and np.array_equal(old, new)
+    assert (back.columns, back.spec) == (model.columns, model.spec)
+    x = jnp.full(dim, 0.7)
+    assert back.in_user_units(x) == model.in_user_units(x)
+
+
+def arrays(tree):
+    return jax.tree.leaves(eqx.filter(tree, eqx.is_array))
+
+
+def test_a_model_from_before_the_walls_is_read_as_it_was(folder):
+    """Its header names none: the energy has none, and its values are the same."""
+    old = {key: value for key, value in NETWORK.items() if key != "walls"}
+    path, spec, data = folder / "old", spec_of("cd"), jr.normal(jr.key(3), (64, 2))
+    energy = new_energy(old | {"walls": 0.0}, data, jr.key(4))
+    save_model(path, Model(energy, Units(np.zeros(2), np.ones(2)), spec | {"energy": old}))
+    x = jnp.array([7.0, -9.0])
+    found = load_model(path)
+    assert isinstance(found.energy, Confined) and found.energy(x) == energy(x)
+
+
+def test_a_model_of_nce_keeps_its_offset(folder):
+    model = model_of("nce")
+    energy = eqx.tree_at(lambda e: e.constant, model.energy, jnp.array(-3.25))
+    save_model(folder / "offset.ebm", dataclasses.replace(model, energy=energy))
+    energy = load_model(folder / "offset.ebm").energy
+    assert isinstance(energy, Offset) and float(energy.constant) == -3.25
+
+
+def test_a_checkpoint_comes_back_with_its_types_and_shapes(folder):
+    tree = {
+        "half": jnp.arange(3, dtype=jnp.float16),
+        "counts": (jnp.array(7), np.arange(5, dtype=np.int64)),
+        "flags": jnp.array([True, False]),
+        "empty": jnp.zeros((0, 3)),
+        "scalar": np.array(np.pi),
+        "extremes": jnp.array([jnp.nan, jnp.inf, -0.0, 1e-45]),
+        "nothing": None,
+    }
+    save_tree(folder / "tree", {"run": "é", "list": [1, 2.5, None]}, tree)
+    back = load_tree(folder / "tree", tree)
+    assert jax.tree.structure(back) == jax.tree.structure(tree)
+    for old, new in zip(*map(jax.tree.leaves, (tree, back)), strict=True):
+        assert isinstance(new, np.ndarray) == isinstance(old, np.ndarray)
+        assert old.dtype == new.dtype and old.shape == new.shape
+        assert np.asarray(old).tobytes() == np.asarray(new).tobytes()
+    header = read_header(folder / "tree")
+    assert (header["run"], header["list"]) == ("é", [1, 2.5, None])
+
+
+def test_what_comes_back_may_be_written_to(folder):
+    save_tree(folder / "tree", {}, [np.zeros(3)])
+    (back,) = load_tree(folder / "tree", [np.zeros(3)])
+    back[:] = 1  # a run goes on writing its losses there
+
+
+def test_a_key_travels_as_its_data(folder):
+    key = jr.key(9)
+    save_tree(folder / "key", {}, jr.key_data(key))
+    back = jr.wrap_key_data(load_tree(folder / "key", jr.key_data(key)))
+    np.testing.assert_array_equal(jr.normal(back, (3,)), jr.normal(key, (3,)))
+
+
+def test_the_same_tree_is_the_same_file(folder):
+    for name in "ab":
+        save_tree(folder / name, {"z": 1, "a": 2}, [jnp.arange(4.0)])
+    assert (folder / "a").read_bytes() == (folder / "b").read_bytes()
+
+
+def test_a_file_cut_off_anywhere_is_refused_in_one_line(file, folder):
+    lengths = {*range(0, 40), *range(40, len(file), 41), len(file) - 1}
+    for length in lengths:
+        refusal(folder / "cut", file[:length])
+
+
+def test_a_file_with_more_at_its_end_is_refused(file, folder):
+    refusal(folder / "long", file + b"\0")
+
+
+@FUZZ
+@given(st.data())
+def test_a_file_with_a_bit_flipped_is_refused(file, folder, data):
+    place = data.draw(st.integers(0, len(file) - 1))
+    bit = data.draw(st.integers(0, 7))
+    flipped = bytearray(file)
+    flipped[place] ^= 1 << bit
+    refusal(folder / "flipped", bytes(flipped))
+
+
+@FUZZ
+@given(st.binary(max_size=300))
+@example(b"")
+@example(b"PK\x03\x04" + bytes(50))
+@example(b"\x93NUMPY\x01\x00" + bytes(60))
+@example(MAGIC)
+@example(MAGIC + bytes(8))
+@example(MAGIC + struct.pack("<Q", 2**64 - 1) + b"{}")
+@example(MAGIC + struct.pack("<Q", 1 << 19) + b"{}")
+@example(MAGIC + struct.pack("<Q", 2) + b"[]")
+@example(MAGIC + struct.pack("<Q", 4) + b"null")
+@example(MAGIC + struct.pack("<Q", 4) + b"\xff\xfe\xff\xfe")
+@example(MAGIC + struct.pack("<Q", 20_000) + b"[" * 20_000)
+@example(MAGIC + struct.pack("<Q", 10_000) + b"9" * 10_000)
+@example(MAGIC + struct.pack("<Q", 100_007) + b'{"a":' + b"9" * 100_001 + b"}")
+def test_a_foreign_file_is_refused_in_one_line(folder, content):
+    refusal(folder / "foreign", content)
+
+
+def save_with_header(path, change):
+    """A model's file, whole and with a right checksum, whose header says something else."""
+    model = model_of("nce")
+    save_model(path, model)
+    header = read_header(path)
+    change(header)
+    save_tree(path, header, (eqx.filter(model.energy, eqx.is_array), tuple(model.units)))
+
+
+SCALARS = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=5)
+    | st.sampled_from([10**30, -1, 0, 1e308, float("inf"), float("nan"), "nce", "cd"])
+)
+VALUES = st.recursive(
+    SCALARS,
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+    ),
+    max_leaves=4,
+)
+PATHS = [
+    ("kind",),
+    ("dim",),
+    ("columns",),
+    ("spec",),
+    ("spec", "method"),
+    ("spec", "energy"),
+    ("spec", "energy", "width"),
+    ("spec", "energy", "depth"),
+    ("spec", "energy", "num_features"),
+    ("spec", "energy", "tau"),
+    ("spec", "energy", "walls"),
+    ("spec", "energy", "new"),
+    ("spec", "training"),
+    ("spec", "training", "method"),
+    ("spec", "training", "method", "ratio"),
+    ("spec", "training", "updates"),
+    ("spec", "langevin"),
+]
+
+
+def put(header, path, value):
+    *parents, last = path
+    for parent in parents:
+        header = header[parent]
+    header[last] = value
+
+
+@settings(FUZZ, max_examples=FUZZ.max_examples // 2)
+@given(st.sampled_from(PATHS), VALUES)
+@example(("columns",), 5)
+@example(("dim",), float("inf"))
+@example(("dim",), 10**30)
+@example(("spec",), [])
+@example(("spec", "energy"), [1])
+@example(("spec", "energy"), 5)
+@example(("spec", "energy", "width"), 10**9)
+@example(("spec", "energy", "width"), -3)
+@example(("spec", "energy", "depth"), 10_000)
+@example(("spec", "training", "method", "new"), 1)
+def test_a_header_that_lies_is_refused_in_one_line_or_does_no_harm(folder, path, value):
+    """Whoever wrote it, it costs no memory, no minutes and no traceback to find out."""
+    place = folder / "liar"
+    save_with_header(place, lambda header: put(header, path, value))
+    try:
+        model = load_model(place)
+    except UserError as error:
+        assert "\n" not in str(error) and len(str(error)) < 400
+    else:
+        np.testing.assert_array_equal(model.units.mean, model_of("nce").units.mean)
+
+
+@pytest.mark.parametrize("field", ["kind", "dim", "columns", "spec"])
+def test_a_header_without_a_field_is_refused(field, folder):
+    save_with_header(folder / "without", lambda header: header.pop(field))
+    with pytest.raises(UserError, match="not that of a model"):
+        load_model(folder / "without")
+
+
+def test_a_huge_array_is_not_allocated_to_be_refused(folder):
+    save_tree(folder / "small", {}, [np.zeros(3)])
+    with pytest.raises(UserError, match="other arrays"):
+        load_tree(folder / "small", [jax.ShapeDtypeStruct((1 << 40,), jnp.float32)])
+
+
+def test_a_checkpoint_of_another_network_is_refused(folder):
+    save_tree(folder / "tree", {}, [jnp.zeros((3, 2))])
+    for other in ([jnp.zeros((2, 3))], [jnp.zeros((3, 2), jnp.int32)], [], [jnp.zeros((3, 2))] * 2):
+        with pytest.raises(UserError, match="other arrays"):
+            load_tree(folder / "tree", other)
+
+
+def test_a_checkpoint_is_not_a_model(folder):
+    save_tree(folder / "tree", {"run": "abc"}, [jnp.zeros((3, 2))])
+    with pytest.raises(UserError, match="not that of a model"):
+        load_model(folder / "tree")
+
+
+def test_a_missing_file_and_a_folder_are_told_as_what_they_are(folder):
+    with pytest.raises(UserError, match="no such file"):
+        load_model(folder / "nowhere")
+    with pytest.raises(UserError, match="cannot be read"):
+        load_model(folder)

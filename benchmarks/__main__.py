@@ -49,7 +49,7 @@ def main() -> int:
     given = parser.parse_args()
 
     from benchmarks.report.pages import write
-    from ebmark.store.provenance import device, source_hash, versions
+    from ebmark.store.provenance import code_hash, device, versions
     from ebmark.system.writing import write_whole
 
     known = parts()
@@ -70,7 +70,7 @@ def main() -> int:
                     "date": datetime.date.today().isoformat(),
                     "device": device(),
                     "load": round(os.getloadavg()[0], 1),  # what else went on: it slows all
-                    "source": source_hash(),
+                    "source": code_hash(),
                     "versions": versions("torch", "torchebm", "ebmkit"),
                 }
             }

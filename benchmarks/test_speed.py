@@ -16,12 +16,12 @@ import jax.random as jr
 import numpy as np
 import pytest
 
-from ebmark.datasets import Law, local_scale
-from ebmark.datasets.preprocessing import Units, standardised
+from ebmark.datasets import SyntheticDataset, local_scale
+from ebmark.datasets.preprocessing import Standardizer, standardised
 from ebmark.energies import Confined, FourierMLP
 from ebmark.methods import METHODS
 from ebmark.metrics import SAMPLE_METRICS, density_metrics
-from ebmark.partition_function import exact_samples, normalise
+from ebmark.partition_function import exact_samples, normalize_on_grid
 from ebmark.samplers import Langevin, run_chains
 from ebmark.system import threads
 from ebmark.training import loop as training
@@ -30,17 +30,17 @@ os.environ.update(threads.single(dict(os.environ)))  # before anything counts th
 
 pytest.importorskip("pytest_benchmark")
 
-MOONS = Law("half_moons")
+MOONS = SyntheticDataset("half_moons")
 POINTS = MOONS.draw(10_000, jr.key(0))
 UNITS = standardised(POINTS)
-DATA = jnp.asarray(UNITS.standardise(POINTS), jnp.float32)
+DATA = jnp.asarray(UNITS.transform(POINTS), jnp.float32)
 ENERGY = Confined(FourierMLP(2, key=jr.key(1)))
 
 
 @pytest.mark.parametrize("name", ["cd", "pcd", "dsm", "ed", "nce", "mle"])
 def test_ten_updates(benchmark, name):
     recipe = METHODS[name]
-    trained = recipe.method.wrap(ENERGY, DATA, jr.key(2))
+    trained = recipe.method.build_trainable(ENERGY, DATA, jr.key(2))
     params, static = eqx.partition(trained, eqx.is_inexact_array)
     traced = training._traced(recipe)
     carry = training._start(params, traced, DATA, jr.key(3))
@@ -62,14 +62,16 @@ def test_ten_langevin_steps(benchmark, chains):
 
 def test_quadrature_and_its_metrics(benchmark):
     def scored():
-        found = normalise(ENERGY, MOONS.grid(), UNITS)
+        found = normalize_on_grid(ENERGY, MOONS.grid(), UNITS)
         return density_metrics(truth(MOONS, found.grid), found.log_density, found.grid)
 
     assert benchmark(scored)["kl"] > 0
 
 
 def test_exact_samples(benchmark):
-    truth = normalise(lambda x: x @ x / 2, MOONS.grid(), Units(np.zeros(2), np.ones(2)))
+    truth = normalize_on_grid(
+        lambda x: x @ x / 2, MOONS.grid(), Standardizer(np.zeros(2), np.ones(2))
+    )
     assert benchmark(exact_samples, truth, 2_000, jr.key(7)).shape == (2_000, 2)
 
 

@@ -63,7 +63,7 @@ def loops(platform: str, rows: int, precision: str) -> dict[str, float]:
     data = jr.normal(jr.key(4), (10_000, 2))
     for what, recipe in recipes.items():
         number = turns if "CD" in what else 5 * turns
-        recipe = dataclasses.replace(recipe, updates=number, batch=rows)
+        recipe = dataclasses.replace(recipe, num_updates=number, batch_size=rows)
         took = train(recipe, plain(), data, key=jr.key(5)).snapshots[-1].seconds
         found[what] = took / number
     return {what: 1e6 * seconds for what, seconds in found.items()}
@@ -77,14 +77,14 @@ def seeds(platform: str) -> dict:
     from benchmarks.training.steps import points
     from ebmark.methods import METHODS
 
-    recipe = dataclasses.replace(METHODS["nce"], updates=1_000)
+    recipe = dataclasses.replace(METHODS["nce"], num_updates=1_000)
     found = {}
     for number in SEEDS[platform]:
         start, finish = at_once(recipe, points("half_moons"), jr.split(jr.key(0), number))
         finish(carry := start())  # compiles
         began = time.perf_counter()
         finish(carry)
-        found[number] = 1e6 * (time.perf_counter() - began) / recipe.updates
+        found[number] = 1e6 * (time.perf_counter() - began) / recipe.num_updates
     return found
 
 
@@ -150,7 +150,7 @@ def repeat(platform: str) -> dict:
 
     data, found = points("half_moons"), {}
     for name in ("cd", "dsm", "nce", "mle"):
-        recipe = dataclasses.replace(METHODS[name], updates=1_000)
+        recipe = dataclasses.replace(METHODS[name], num_updates=1_000)
         network = new_energy(vars(Network()), data, jax.random.key(1))
         fit, digest = train(recipe, network, data, key=jax.random.key(2)), hashlib.sha256()
         for leaf in jax.tree.leaves(fit.energy):

@@ -60,7 +60,7 @@ def langevin(energy) -> float:
 
 def update(recipe, energy) -> float:
     """CPU seconds of one update, the optimizer included."""
-    recipe = dataclasses.replace(recipe, updates=_UPDATES, batch=_BATCH)
+    recipe = dataclasses.replace(recipe, num_updates=_UPDATES, batch_size=_BATCH)
     data = jr.normal(jr.key(4), (10_000, 2))
     return train(recipe, energy, data, key=jr.key(5)).snapshots[-1].cpu_seconds / _UPDATES
 

@@ -56,7 +56,7 @@ def measure(axis: str) -> list[dict]:
         import equinox as eqx
 
         recipe = METHODS["nce"]
-        wrapped = recipe.method.wrap(energy, data, jr.key(seed))
+        wrapped = recipe.method.build_trainable(energy, data, jr.key(seed))
         params, static = eqx.partition(wrapped, eqx.is_inexact_array)
         carry = training._start(params, recipe, data, jr.key(seed))
 

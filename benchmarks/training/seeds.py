@@ -43,7 +43,9 @@ def at_once(recipe: Recipe, data, keys) -> tuple[Callable, Callable]:
     """What starts a training for each of the keys, and what brings all to their end, by vmap."""
     axes = training.Carry(0, 0, 0, 0, None)
     energies = [new_energy(vars(Network()), data, key) for key in keys]
-    wrapped = [recipe.method.wrap(e, data, k) for e, k in zip(energies, keys, strict=True)]
+    wrapped = [
+        recipe.method.build_trainable(e, data, k) for e, k in zip(energies, keys, strict=True)
+    ]
     parts = [eqx.partition(energy, eqx.is_inexact_array) for energy in wrapped]
     traced, static = training._traced(recipe), parts[0][1]
 
@@ -63,7 +65,7 @@ def at_once(recipe: Recipe, data, keys) -> tuple[Callable, Callable]:
         return jax.vmap(each, in_axes=(axes, 0), out_axes=axes)(carry, keys)
 
     def finish(carry: training.Carry) -> training.Carry:
-        for stop in range(training._CHUNK, recipe.updates + 1, training._CHUNK):
+        for stop in range(training._CHUNK, recipe.num_updates + 1, training._CHUNK):
             carry = advance(carry, keys, jnp.array(stop))
         return jax.block_until_ready(carry)
 

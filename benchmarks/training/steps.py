@@ -8,7 +8,7 @@ import jax.random as jr
 import numpy as np
 
 from benchmarks._clock import Task, in_turn, timed
-from ebmark.datasets import Law
+from ebmark.datasets import SyntheticDataset
 from ebmark.datasets.preprocessing import standardised
 from ebmark.energies import MLP, Network, new_energy
 from ebmark.methods import (
@@ -18,7 +18,7 @@ from ebmark.methods import (
     PersistentContrastiveDivergence,
     Recipe,
 )
-from ebmark.methods.external import RIVALS
+from ebmark.methods.external import EXTERNAL_METHODS
 from ebmark.training.loop import train
 from ebmark.training.recipes import RECIPES
 
@@ -46,12 +46,12 @@ def step(case: str, repeats: int) -> dict[str, Any]:
     """Milliseconds an update of the perceptron 2-128-128-1, silu, batch 256."""
     method, settings, updates = CASES[case]
     data, name = points("eight_gaussians"), case.split("-")[0]
-    tasks = {"ebmark": ours(Recipe(method=method, updates=updates), plain(), data)}
+    tasks = {"ebmark": ours(Recipe(method=method, num_updates=updates), plain(), data)}
     for library in ("torchebm", "ebmkit"):
-        if f"{library}/{name}" in RIVALS:
-            recipe = RIVALS[f"{library}/{name}"]
+        if f"{library}/{name}" in EXTERNAL_METHODS:
+            recipe = EXTERNAL_METHODS[f"{library}/{name}"]
             recipe = dataclasses.replace(
-                recipe, method=dataclasses.replace(recipe.method, **settings), ema=0.0
+                recipe, method=dataclasses.replace(recipe.method, **settings), ema_decay=0.0
             )
             tasks[library] = theirs(recipe, data, updates)
     seconds = in_turn(tasks, repeats)
@@ -81,8 +81,8 @@ def own(repeats: int) -> dict[str, Any]:
     """Milliseconds an update of each method at its library's own recipe and network."""
     data, tasks = points("half_moons"), {}
     for name, updates in OWN.items():
-        recipe = dataclasses.replace(RECIPES[name], updates=updates)
-        if name in RIVALS:
+        recipe = dataclasses.replace(RECIPES[name], num_updates=updates)
+        if name in EXTERNAL_METHODS:
             tasks[name] = theirs(recipe, data, updates)
         else:
             network = new_energy(dataclasses.asdict(Network()), data, jr.key(1))
@@ -96,8 +96,8 @@ def own(repeats: int) -> dict[str, Any]:
 
 def points(dataset: str):
     """10,000 points of a law, standardised."""
-    x = Law(dataset).draw(10_000, jr.key(0))
-    return jnp.asarray(standardised(x).standardise(x), jnp.float32)
+    x = SyntheticDataset(dataset).draw(10_000, jr.key(0))
+    return jnp.asarray(standardised(x).transform(x), jnp.float32)
 
 
 def plain() -> MLP:

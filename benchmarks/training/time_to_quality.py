@@ -11,7 +11,7 @@ from ebmark.statistics import worst_if_diverged
 from ebmark.store import table
 
 RESULTS = Path(__file__).parents[1] / "results"
-STUDIES = tuple(RESULTS / name for name in ("rivals", "rivals_cd", "rivals_chains"))
+STUDIES = tuple(RESULTS / name for name in ("external", "rivals_cd", "rivals_chains"))
 GOOD = 0.05  # nats
 
 

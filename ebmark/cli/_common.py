@@ -44,7 +44,7 @@ def run_to_report(
         print_summary(folder)
         print(f"\nThe report: {folder / 'report.html'}")
     for cell, reason in ended.failed.items():
-        error = folder / "cells" / f"{cell}.error"
+        error = folder / "runs" / f"{cell}.error"
         print(f"ebmark: cell {cell} failed: {reason} (see {error})", file=sys.stderr)
     return 1 if ended.failed else 0
 

@@ -13,19 +13,19 @@ from jaxtyping import Array, Float
 
 from ebmark.cli._common import _MOST_COMPARED, _say, checked_seed
 from ebmark.cli.terminal_tables import print_scores
-from ebmark.datasets import Own
+from ebmark.datasets import UserDataset
 from ebmark.datasets.preprocessing import standardised
 from ebmark.datasets.tables import read_points
 from ebmark.energies import Key, Network, new_energy
 from ebmark.errors import UserError
 from ebmark.methods import AbstractMethod
-from ebmark.partition_function import exact_samples, normalise
-from ebmark.store.metric_info import LEAST_ACCEPTANCE, LEAST_OVERLAP
+from ebmark.partition_function import exact_samples, normalize_on_grid
+from ebmark.store.metric_info import MIN_ACCEPTANCE_RATE, MIN_NOISE_ESS
 from ebmark.system.distributed import join, leave
 from ebmark.system.threads import keep_compiled_programs
 from ebmark.system.writing import check_writable
 from ebmark.training import recipes
-from ebmark.training.early_stopping import trained
+from ebmark.training.early_stopping import train_with_early_stopping
 from ebmark.training.model import Model, save_model
 from ebmark.training.snapshots import Fit
 
@@ -37,20 +37,20 @@ def fit_points(
     out: Path,
     *,
     method: str,
-    steps: int | None,
+    updates: int | None,
     seed: int,
     early_stopping: bool = True,
     distributed: bool = False,
 ) -> int:
     """`ebmark fit`."""
-    if steps is not None and steps < 1:
-        raise UserError(f"--steps must be at least 1, not {steps}")
+    if updates is not None and updates < 1:
+        raise UserError(f"--updates must be at least 1, not {updates}")
     recipe = recipes.with_changes(method, {})
     recipes.check_installed(method)
-    if steps is not None and recipe.updates:
-        recipe = dataclasses.replace(recipe, updates=steps)
+    if updates is not None and recipe.num_updates:
+        recipe = dataclasses.replace(recipe, num_updates=updates)
     points = read_points(path)
-    source = Own(path.stem, points.x)
+    source = UserDataset(path.stem, points.x)
     if method == "mle" and source.dim > 2:
         raise UserError(
             f"mle integrates on a grid: 1 or 2 columns, not {source.dim}; try nce or dsm"
@@ -62,10 +62,10 @@ def fit_points(
     split_key, energy_key, train_key, sample_key = jr.split(jr.key(checked_seed(seed)), 4)
     train_x, test_x = source.split(len(points.x), _MOST_COMPARED, split_key)
     units, settings = standardised(train_x), dataclasses.asdict(Network())
-    inputs, z = recipe.method.extra_inputs, units.standardise(train_x)
-    _, train_z, fitted = trained(
+    inputs, z = recipe.method.num_extra_inputs, units.transform(train_x)
+    _, train_z, fitted = train_with_early_stopping(
         recipe,
-        new_energy(settings, z, energy_key, extra_inputs=inputs),
+        new_energy(settings, z, energy_key, num_extra_inputs=inputs),
         train_x,
         units,
         source.grid,
@@ -75,7 +75,7 @@ def fit_points(
         key=train_key,
         progress=_progress if first else lambda step, updates: None,
     )
-    if fitted.trouble is not None:
+    if fitted.divergence_reason is not None:
         if first:
             print(f"\nebmark: the training diverged: {fitted.trouble}", file=sys.stderr)
         return 1
@@ -100,7 +100,7 @@ def fit_points(
     _say([*([fitted.stopped] if fitted.stopped else []), *warnings])
     save_model(out, model)
     if drawn is None:
-        density = normalise(model.energy, source.grid(), units)
+        density = normalize_on_grid(model.energy, source.grid(), units)
         drawn = exact_samples(density, len(test_x), sample_key)
     scores = score_samples(drawn, test_x, source)
     if source.dim <= 2:
@@ -117,15 +117,15 @@ def _warnings(
     """What the method's own diagnostics warn of."""
     look = eqx.filter_jit(method.diagnostics)
     found = look(fitted.snapshots[-1].trainable, fitted.state, train_z, key)
-    overlap, acceptance = (float(found.get(name, 1.0)) for name in ("overlap", "acceptance"))
+    overlap, acceptance = (float(found.get(name, 1.0)) for name in ("noise_ess", "acceptance_rate"))
     said = []
-    if overlap < LEAST_OVERLAP:
+    if overlap < MIN_NOISE_ESS:
         said.append(
             f"the noise is too far from the model (its effective share is {overlap:.2g}): it "
             "learns little there; try a method of another noise, such as nce_mixture or nce_flow, "
             "or dsm"
         )
-    if acceptance < LEAST_ACCEPTANCE:
+    if acceptance < MIN_ACCEPTANCE_RATE:
         said.append(
             f"the training chains hardly move ({acceptance:.0%} of their moves are accepted): "
             "make step_size smaller"

@@ -12,7 +12,7 @@ from ebmark.samplers import SAMPLERS
 from ebmark.system.distributed import join, leave
 from ebmark.system.threads import keep_compiled_programs
 from ebmark.training.model import load_model
-from ebmark.training.sampling import normalised_model, sample_chains
+from ebmark.training.sampling import normalize_model, sample_chains
 
 _SAMPLERS = ("exact", *SAMPLERS)
 
@@ -44,7 +44,7 @@ def sample_model(
     keep_compiled_programs()
     key = jr.key(checked_seed(seed))
     if sampler == "exact":
-        drawn = exact_samples(normalised_model(model), n, key)
+        drawn = exact_samples(normalize_model(model), n, key)
     else:
         drawn, fared = sample_chains(model, sampler, n, steps, key)
         _say([fared] if first else [])

@@ -12,32 +12,32 @@ from pathlib import Path
 from ebmark.cli.list import CATALOGUE
 from ebmark.datasets import DATASETS
 from ebmark.methods import METHODS, Recipe, about, advice
-from ebmark.methods.external import RIVALS
+from ebmark.methods.external import EXTERNAL_METHODS
 from ebmark.samplers import SAMPLERS
 from ebmark.studies.builtin import STUDIES
 from ebmark.system.writing import write_whole
 
 METRICS = {
     "kl": "KL(data || model), nats, by quadrature: the excess of NLL over the entropy",
-    "leak": "the part of KL from mass put off the data's support",
-    "masses": "the part of KL from wrong masses of the modes",
-    "shapes": "the part of KL from wrong shapes within the modes",
+    "kl_off_support": "the part of KL from mass put off the data's support",
+    "kl_mode_weights": "the part of KL from wrong masses of the modes",
+    "kl_within_mode": "the part of KL from wrong shapes within the modes",
     "tv": "total variation, by quadrature: the largest error of any event's probability",
     "nll": "negative log-likelihood of the truth (or of held-out points), nats",
     "log_z": "log Z of the energy, by quadrature",
     "log_z_error": "by how much twice the box or half the nodes move log Z",
-    "mode_tv": "total variation of the masses of the modes",
-    "fisher": "Fisher divergence: squared error of the score, blind to the weights of far modes",
+    "mode_weight_tv": "total variation of the masses of the modes",
+    "fisher_divergence": "squared error of the score; insensitive to the weights of well-separated modes",
     "w1": "exact 1-Wasserstein distance of two samples",
     "w2": "exact 2-Wasserstein distance of two samples",
     "sliced_w2": "mean over directions of the 2-Wasserstein distance on a line",
-    "mmd": "squared maximum mean discrepancy, unbiased, kernels of several widths",
-    "energy_distance": "squared energy distance, unbiased",
+    "mmd_sq": "squared maximum mean discrepancy, unbiased, kernels of several widths",
+    "energy_distance_sq": "squared energy distance, unbiased",
     "sinkhorn": "debiased transport smoothed by entropy",
     "c2st": "accuracy of a classifier that tells samples from data; .5 where it cannot",
-    "ksd": "squared kernel Stein discrepancy of samples from a law, by its score alone",
-    "quality": "share of the samples where the truth is denser than at its own lowest 1 %",
-    "mode_shares": "total variation of the modes' shares of samples and of true ones",
+    "ksd_sq": "squared kernel Stein discrepancy of samples from a law, by its score alone",
+    "high_quality_fraction": "fraction of the samples inside the 99% highest-density region of the target",
+    "mode_frequency_tv": "total variation of the modes' shares of samples and of true ones",
     "precision": "share of the samples within reach of the data",
     "recall": "share of the data within reach of the samples",
     "density": "how densely the data surround the samples; about 1",
@@ -51,7 +51,7 @@ def catalogue() -> dict[str, dict[str, str]]:
         "studies": {name: study.title for name, study in STUDIES.items()},
         "datasets": {name: _dataset(name) for name in DATASETS},
         "methods": _lines(METHODS),
-        "rivals, with the extra `peers`": _lines(RIVALS),
+        "rivals, with the extra `peers`": _lines(EXTERNAL_METHODS),
         "samplers": {name: about(sampler)["line"] for name, sampler in SAMPLERS.items()},
         "metrics": METRICS,
     }
@@ -79,15 +79,15 @@ def methods_page() -> str:
         needs = advice(kind).get("needs", "")
         for name in found:
             recipe = METHODS[name]
-            each = recipe.method.evaluations(recipe.batch, 2) / recipe.batch
-            cost = f"{each:.3g}" if recipe.updates else "-"
+            each = recipe.method.network_evaluations(recipe.batch_size, 2) / recipe.batch_size
+            cost = f"{each:.3g}" if recipe.num_updates else "-"
             own = [
                 f"{f.name} {getattr(recipe.method, f.name)}"
                 for f in dataclasses.fields(kind)
                 if getattr(recipe.method, f.name) != f.default
             ]
             line = about(kind)["line"] + (f" ({', '.join(own)})" if own else "")
-            row = (f"`{name}`", line, needs, cost, str(recipe.updates or "none"))
+            row = (f"`{name}`", line, needs, cost, str(recipe.num_updates or "none"))
             table.append(f"| {' | '.join(row)} |")
         paragraphs = (inspect.getdoc(kind) or "").split("\n\n")
         body = [p if p.startswith("$$") else p.replace("\n", " ") for p in paragraphs]

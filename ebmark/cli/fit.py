@@ -10,7 +10,7 @@ def fit(
     /,
     out: Path,
     method: str = "nce",
-    steps: int | None = None,
+    updates: int | None = None,
     seed: int = 0,
     early_stopping: bool = True,
     plugin: tuple[Path, ...] = (),
@@ -22,7 +22,7 @@ def fit(
         points: CSV, TSV, text, NPY, NPZ or Parquet, a point a row.
         out: the model file to write, such as model.ebm.
         method: one of `ebmark list`.
-        steps: updates, in place of the recipe's own.
+        updates: updates, in place of the recipe's own.
         seed: of the split, the initial energy and the training.
         early_stopping: keep the energy under which a tenth of the points, not trained on, were
             likeliest; without it, the last.
@@ -36,7 +36,7 @@ def fit(
         points,
         out,
         method=method,
-        steps=steps,
+        updates=updates,
         seed=seed,
         early_stopping=early_stopping,
         distributed=distributed,

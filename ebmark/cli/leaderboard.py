@@ -10,7 +10,7 @@ def leaderboard(
     folders: Positional[tuple[Path, ...]],
     /,
     metric: str = "kl",
-    against: str | None = None,
+    reference: str | None = None,
     out: Path | None = None,
 ) -> int:
     """Check results folders, submissions of anybody, and rank their entries with intervals.
@@ -18,7 +18,7 @@ def leaderboard(
     Args:
         folders: what `ebmark run` wrote: results.csv, study.json, plan.json, and cells if kept.
         metric: what is ranked; less is better.
-        against: the entry that all are tested against, with Holm's correction.
+        reference: the entry that all are tested against, with Holm's correction.
         out: a page to write, .md or .html.
     """
     from ebmark.cli.terminal_tables import print_parts
@@ -30,7 +30,7 @@ def leaderboard(
         raise UserError("leaderboard wants folders that `ebmark run` wrote")
     if out is not None and out.suffix not in (".md", ".html"):
         raise UserError(f"{out}: a page ends in .md or .html")
-    parts, notes = made(*checked_all(folders), metric, against)
+    parts, notes = made(*checked_all(folders), metric, reference)
     print_parts(parts, notes)
     if out is not None:
         write_page(out, parts, notes)

@@ -8,7 +8,7 @@ from ebmark.cli._common import Positional
 def log(
     folder: Positional[Path],
     /,
-    to: str = "tensorboard",
+    logger: str = "tensorboard",
     out: Path | None = None,
     follow: bool = False,
 ) -> int:
@@ -16,11 +16,11 @@ def log(
 
     Args:
         folder: the folder that `ebmark run` wrote, or is writing.
-        to: tensorboard, wandb or mlflow.
-        out: where the logger writes; FOLDER/log-TO if not given.
+        logger: tensorboard, wandb or mlflow.
+        out: where the logger writes; FOLDER/log-LOGGER if not given.
         follow: go on until all cells of the study are done and logged.
     """
     from ebmark.report.loggers import log_to
     from ebmark.system.writing import inside
 
-    return log_to(to, folder, out or inside(folder, f"log-{to}"), follow=follow)
+    return log_to(logger, folder, out or inside(folder, f"log-{logger}"), follow=follow)

@@ -17,7 +17,7 @@ def run(
     datasets: tuple[str, ...] | None = None,
     seeds: int | None = None,
     variants: tuple[str, ...] | None = None,
-    steps: int | None = None,
+    updates: int | None = None,
     data: Path | None = None,
     out: Path | None = None,
     quick: bool = False,
@@ -26,7 +26,7 @@ def run(
     site: str | None = None,
     plugin: tuple[Path, ...] = (),
     max_minutes: float | None = None,
-    plain: bool = False,
+    no_progress_bar: bool = False,
 ) -> int:
     """Run a study: train, sample, score, report. What was run before is not run again.
 
@@ -36,9 +36,9 @@ def run(
         datasets: use these datasets.
         seeds: how many seeds; each draws its own data and initial energy, shared by all methods.
         variants: default, tuned, both, or a file that `ebmark tune` made: each its own entry.
-        steps: updates of every method, in place of each recipe's own.
+        updates: updates of every method, in place of each recipe's own.
         data: your own points (CSV, TSV, text, NPY, NPZ, Parquet) in place of the datasets.
-        out: the folder of the results; runs/STUDY if not given.
+        out: the folder of the results; studies/STUDY if not given.
         quick: 2 seeds (1 of a study of many cells), 1,000 updates, 500 chains, 2 snapshots.
         jobs: cells at a time, each in a process of one thread; if not given, one a core,
             or with JAX_PLATFORMS=cuda one a GPU.
@@ -48,7 +48,7 @@ def run(
         plugin: Python files with METHODS or DATASETS of your own, to be named beside the built-in.
         max_minutes: save what is running and stop after so long, with exit status 75 if cells are
             left; the same command goes on. Leave it two minutes less than the batch system does.
-        plain: plain lines in place of the live bar.
+        no_progress_bar: plain lines in place of the live bar.
     """
     from ebmark.engines import ENGINES, new_engine
 
@@ -76,10 +76,10 @@ def run(
         chosen = STUDIES[study]
     else:
         raise unknown("study", study, [*STUDIES, "a .toml file"])
-    given = {"methods": methods, "datasets": datasets, "seeds": seeds, "steps": steps}
+    given = {"methods": methods, "datasets": datasets, "seeds": seeds, "num_updates": updates}
     given |= {"variants": variants}
     changes = {k: v for k, v in given.items() if v is not None}
-    changes |= {"evaluations": None} if steps is not None else {}
+    changes |= {"network_evaluations": None} if updates is not None else {}
     if quick:  # made small first: what is given outright wins
         names = {k: v for k, v in changes.items() if k in ("methods", "datasets")}
         chosen = made_quick(dataclasses.replace(chosen, **names))
@@ -94,10 +94,10 @@ def run(
         chosen = dataclasses.replace(
             chosen, name=f"{chosen.name}-{name}", title=f"{name}: your points"
         )
-    folder = out if out is not None else Path("runs") / chosen.name
+    folder = out if out is not None else Path("studies") / chosen.name
     from ebmark.studies.prepare import prepare
 
     command = shlex.join(["ebmark", *sys.argv[1:]])
     runs = new_engine(engine, folder, jobs=jobs, site=site or "laptop")
     plan = prepare(chosen, folder, points, name, command, plugin)
-    return run_to_report(folder, plan, runs, plain, max_minutes)
+    return run_to_report(folder, plan, runs, no_progress_bar, max_minutes)

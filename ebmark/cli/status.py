@@ -68,7 +68,7 @@ def show_status(folder: Path, watch: bool) -> int:
 
 def _drawn(status: Status) -> Group:
     first, *rest = lines(status, time.time())
-    bar = ProgressBar(total=len(status.study["cells"]), completed=len(status.done), width=60)
+    bar = ProgressBar(total=len(status.study["runs"]), completed=len(status.done), width=60)
     return Group(Text(first), bar, *map(Text, rest))
 
 
@@ -80,7 +80,7 @@ def _count(status: Status) -> str:
     waiting = len(status.left) - len(status.running)
     counts = {"running": len(status.running), "waiting": max(waiting, 0)}
     counts |= {"failed": len(status.failed), "diverged": len(status.diverged)}
-    of = f"{len(status.done)} of {len(status.study['cells'])} cells done"
+    of = f"{len(status.done)} of {len(status.study['runs'])} cells done"
     more = [f"{number} {what}" for what, number in counts.items() if number]
     return f"{shown(status.study['name'])}: {', '.join([of, *more])}"
 
@@ -102,14 +102,14 @@ def _pace(status: Status) -> str:
 
 
 def _cell(status: Status, name: str) -> str:
-    cell = status.study["cells"][name]
+    cell = status.study["runs"][name]
     recipe = "" if cell["recipe"] == "default" else f" ({cell['recipe']})"
     return f"{cell['method']}{recipe} on {cell['dataset']}, seed {cell['seed']} [{name}]"
 
 
 def _at_work(status: Status, claim: dict[str, Any], now: float) -> str:
     since = _duration(max(0.0, now - claim["since"]))
-    what = f"{shown(claim['what'])} {100 * claim['share']:.0f} %"
+    what = f"{shown(claim['what'])} {100 * claim['fraction']:.0f} %"
     who = f"{shown(claim['host'])}, process {claim['pid']}"
     return f"{_cell(status, claim['name'])}: {what}, for {since}, on {who}"
 

@@ -9,7 +9,7 @@ def table(
     folder: Positional[Path],
     /,
     metric: str = "kl",
-    form: str = "markdown",
+    format: str = "markdown",
     statistic: str = "mean",
     digits: int = 3,
 ) -> int:
@@ -18,11 +18,11 @@ def table(
     Args:
         folder: the folder that `ebmark run` wrote.
         metric: one of results.csv, such as kl, w1_exact or train_cpu_seconds.
-        form: markdown, latex (of the package booktabs) or csv.
+        format: markdown, latex (of the package booktabs) or csv.
         statistic: mean (geometric) or median.
         digits: how many significant ones.
     """
     from ebmark.report.paper_table import paper_table, written
 
-    print(written(paper_table(folder, metric, statistic), form, digits), end="")
+    print(written(paper_table(folder, metric, statistic), format, digits), end="")
     return 0

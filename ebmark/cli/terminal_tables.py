@@ -16,9 +16,9 @@ _SHOWN = ("kl", "nll", "w1_exact", "w1_langevin", "w2_langevin", "train_cpu_seco
 def print_summary(folder: Path) -> None:
     """The medians over seeds, a table per dataset, with the floors and the runs that diverged."""
     study, results = table.with_entries(load_study(folder), table.read(folder))
-    entries = list(dict.fromkeys(cell["method"] for cell in study["cells"].values()))
+    entries = list(dict.fromkeys(cell["method"] for cell in study["runs"].values()))
     console = Console()
-    last = results[results["step"] == results.groupby("cell")["step"].transform("max")]
+    last = results[results["step"] == results.groupby("run_id")["step"].transform("max")]
     for dataset in study["datasets"]:
         rows = last[last["dataset"] == dataset]
         shown = [metric for metric in _SHOWN if metric in set(rows["metric"])]
@@ -40,10 +40,10 @@ def print_summary(folder: Path) -> None:
                 f"{summary(values.loc[values['metric'] == metric, 'value'].to_numpy()).median:.3g}"
                 for metric in shown
             ]
-            cells = values.drop_duplicates("cell")
+            cells = values.drop_duplicates("run_id")
             diverged = int((cells["status"] == "diverged").sum())
             printed.add_row(escape(method), *medians, str(len(cells)), str(diverged or "-"))
-        floor = [study["floors"].get(dataset, {}).get(m.rsplit("_", 1)[0]) for m in shown]
+        floor = [study["null_ranges"].get(dataset, {}).get(m.rsplit("_", 1)[0]) for m in shown]
         ends = [f"{f['low']:.3g} to {f['high']:.3g}" if f else "" for f in floor]
         printed.add_section()
         printed.add_row("floor (truth)", *ends, "", "")
@@ -67,14 +67,23 @@ def print_checks(rows: list[tuple[str, str, str, bool]], method: str) -> None:
 def print_tuned(tuned: dict[str, dict[str, dict]]) -> None:
     """The recipes that were found, beside the default's quality at the same budget."""
     printed = Table(title="tuned recipes: medians over the tuning seeds", title_justify="left")
-    columns = ("method", "dataset", "tuned", "default", "recipe", "updates", "trials", "diverged")
+    columns = (
+        "method",
+        "dataset",
+        "tuned",
+        "default",
+        "recipe",
+        "num_updates",
+        "trials",
+        "diverged",
+    )
     for column in columns:
         words = column in ("method", "dataset", "recipe")
         printed.add_column(column, justify="left" if words else "right")
     for method, datasets in tuned.items():
         for dataset, found in datasets.items():
             made, changes = found["made"], dict(found["changes"])
-            updates = changes.pop("updates")
+            updates = changes.pop("num_updates")
             own = changes | changes.pop("method", {})
             own.pop("method", None)
             recipe = ", ".join(f"{key} {value:g}" for key, value in own.items())

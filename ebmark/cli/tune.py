@@ -17,14 +17,14 @@ def tune(
     datasets: tuple[str, ...] = ("eight_gaussians", "half_moons"),
     trials: int = 10,
     seeds: int = 3,
-    evaluations: int = 6_000_000,
+    network_evaluations: int = 6_000_000,
     seed: int = 0,
     num_train: int = 10_000,
     data: Path | None = None,
-    out: Path = Path("runs/tune"),
+    out: Path = Path("studies/tune"),
     jobs: int | None = None,
     plugin: tuple[Path, ...] = (),
-    plain: bool = False,
+    no_progress_bar: bool = False,
 ) -> int:
     """Tune methods: the same trials and budget for each, on seeds that no study reports.
 
@@ -40,7 +40,7 @@ def tune(
         out: the folder of the results; the same command goes on where it was stopped.
         jobs: searches at a time, each in a process of one thread; the number of cores if not given.
         plugin: Python files with METHODS or DATASETS of your own.
-        plain: plain lines in place of the live bar.
+        no_progress_bar: plain lines in place of the live bar.
     """
     load_plugins(plugin)
     if jobs is not None and jobs < 1:
@@ -52,12 +52,14 @@ def tune(
     from ebmark.studies.tuning.tune import tune as search
 
     study = Study(name="tune", methods=methods, datasets=datasets, num_train=num_train)
-    effort = Effort(trials=trials, seeds=seeds, evaluations=evaluations, seed=seed)
+    effort = Effort(trials=trials, seeds=seeds, network_evaluations=network_evaluations, seed=seed)
     points, name = (None, "") if data is None else read_own(data)
     command = shlex.join(["ebmark", *sys.argv[1:]])
     try:
         engine = new_engine("processes", out, jobs=jobs)
-        found, failed = search(study, effort, out, engine, command, points, name, plugin, plain)
+        found, failed = search(
+            study, effort, out, engine, command, points, name, plugin, no_progress_bar
+        )
     except KeyboardInterrupt:
         print("\nstopped; the same command goes on from here", file=sys.stderr)
         return 130

@@ -1,14 +1,14 @@
 """Data whose density is exactly known."""
 
-from ebmark.datasets._data_sources import Law as Law
-from ebmark.datasets._data_sources import Own as Own
-from ebmark.datasets._data_sources import Source as Source
+from ebmark.datasets._data_sources import DataSource as DataSource
+from ebmark.datasets._data_sources import SyntheticDataset as SyntheticDataset
+from ebmark.datasets._data_sources import UserDataset as UserDataset
 from ebmark.datasets._data_sources import load_source as load_source
 from ebmark.datasets._data_sources import name_of as name_of
 from ebmark.datasets._grid import Grid as Grid
 from ebmark.datasets._local_scale import SMALLEST as SMALLEST
+from ebmark.datasets._local_scale import default_step_size as default_step_size
 from ebmark.datasets._local_scale import local_scale as local_scale
-from ebmark.datasets._local_scale import safe_step as safe_step
 from ebmark.datasets._registry import DATASETS as DATASETS
 from ebmark.datasets.synthetic._banana import Banana as Banana
 from ebmark.datasets.synthetic._base import AbstractDataset as AbstractDataset

@@ -17,35 +17,35 @@ from ebmark.datasets.synthetic._base import AbstractDataset
 from ebmark.energies import Key
 from ebmark.errors import UserError
 from ebmark.system.array_files import read_array
-from ebmark.system.devices import full_products
+from ebmark.system.devices import full_matmul_precision
 
 HELD_OUT = 0.2  # of a person's own points
 _NODES = 256  # of the first grid; quadrature refines it where it must
 
 
-@full_products
+@full_matmul_precision
 @jax.jit
 def _draw(dataset: AbstractDataset, keys):
     return jax.vmap(dataset.sample)(keys)
 
 
-@full_products
+@full_matmul_precision
 @jax.jit
 def _log_components(dataset: AbstractDataset, x):
-    return jax.vmap(dataset.log_components)(x)
+    return jax.vmap(dataset.component_log_probs)(x)
 
 
-@full_products
+@full_matmul_precision
 @jax.jit
 def _scores(dataset: AbstractDataset, x):
     def log_density(x):
-        return jax.nn.logsumexp(dataset.log_components(x))
+        return jax.nn.logsumexp(dataset.component_log_probs(x))
 
     return jax.vmap(jax.grad(log_density))(x)
 
 
 @dataclasses.dataclass(frozen=True)
-class Law:
+class SyntheticDataset:
     """A dataset whose density is known."""
 
     name: str
@@ -78,10 +78,10 @@ class Law:
 
     def grid(self) -> Grid:
         """The law's box."""
-        lower, upper = self.dataset.box()
+        lower, upper = self.dataset.support_box()
         return Grid(tuple(lower), tuple(upper), _NODES)
 
-    def log_components(self, x: Float[np.ndarray, "n dim"]) -> Float[np.ndarray, "n modes"]:
+    def component_log_probs(self, x: Float[np.ndarray, "n dim"]) -> Float[np.ndarray, "n modes"]:
         """The log-densities of the law's components at points."""
         found = _log_components(self.dataset, jnp.asarray(x, jnp.float32))
         return np.asarray(found, np.float64)
@@ -92,7 +92,7 @@ class Law:
 
 
 @dataclasses.dataclass(frozen=True)
-class Own:
+class UserDataset:
     """A person's own points: samples, a held-out fifth, no density."""
 
     name: str
@@ -133,21 +133,21 @@ class Own:
         return Grid(tuple(lower), tuple(upper), _NODES)
 
 
-Source = Law | Own
+DataSource = SyntheticDataset | UserDataset
 
 
-def load_source(spec: dict, folder: Path) -> Source:
+def load_source(spec: dict, folder: Path) -> DataSource:
     """The source that a cell's spec names; a person's points lie in the study's folder.
 
     Raises UserError where they are damaged, or are not those that the cell is of.
     """
     if spec["points"] is None:
-        return Law(spec["dataset"])
+        return SyntheticDataset(spec["dataset"])
     path = folder / spec["points"]
     if path.parent != folder:
         raise UserError(f"{path}: leads out of the study's folder")
-    own = Own(spec["dataset"], read_array(path))
-    if own.points.ndim != 2 or own.fingerprint != spec["law"]:
+    own = UserDataset(spec["dataset"], read_array(path))
+    if own.points.ndim != 2 or own.fingerprint != spec["dataset_fingerprint"]:
         raise UserError(f"{path}: damaged; remove it and give the command of the study again")
     return own
 

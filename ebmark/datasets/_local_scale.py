@@ -50,7 +50,7 @@ def local_scale(
     return jnp.where(fine < coarse / 3, fine, coarse)
 
 
-def safe_step(scale: Scalar, step_size: float | None = None) -> Scalar:
+def default_step_size(scale: Scalar, step_size: float | None = None) -> Scalar:
     r"""The Langevin step $h = s_{min}^2 / 10$, or the one that was asked for.
 
     At $s^2 / 10$ unadjusted Langevin's variance is 5.3 % too large; near $2 s^2$ it explodes.

@@ -24,7 +24,7 @@ class Confined(eqx.Module):
         return self.net(x) + x @ x / (2 * self.tau**2)
 
 
-class Walled(eqx.Module):
+class SoftWall(eqx.Module):
     r"""An energy that no well can open in outside the hull of the points which it is trained on.
 
     $$ E(x) = E_0(c(x)) + \frac{d(x)^2}{2 w^2}, \quad
@@ -54,13 +54,13 @@ class Walled(eqx.Module):
         return energy + 0.5 * (outside / self.width) ** 2
 
 
-def walled(net: Energy, z: Float[ArrayLike, "n dim"], width: float) -> Walled:
+def add_walls(net: Energy, z: Float[ArrayLike, "n dim"], width: float) -> SoftWall:
     """`net` inside the walls of the points `z`."""
     axes = _AXES if np.shape(z)[1] == 2 else None
     along = [z] if axes is None else [z @ axis[:, None] for axis in axes]  # one at a time
     low, high = (jnp.concatenate([jnp.asarray(end(y, axis=0)) for y in along]) for end in _ENDS)
     axes = None if axes is None else jnp.asarray(axes, jnp.float32)
-    return Walled(net, axes, low.astype(jnp.float32), high.astype(jnp.float32), width)
+    return SoftWall(net, axes, low.astype(jnp.float32), high.astype(jnp.float32), width)
 
 
 _ANGLES = np.pi * np.array([0, 4, 1, 2, 3, 5, 6, 7]) / 8

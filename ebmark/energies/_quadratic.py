@@ -19,6 +19,6 @@ class Quadratic(eqx.Module):
         return 0.5 * self.precision * jnp.sum((x - self.mean) ** 2)
 
 
-def log_normaliser_of_gaussian(precision: float, dim: int) -> float:
+def gaussian_log_z(precision: float, dim: int) -> float:
     r"""$\log Z = \tfrac{d}{2} \log(2 \pi / \lambda)$ of `Quadratic`."""
     return 0.5 * dim * math.log(2 * math.pi / precision)

@@ -18,7 +18,7 @@ class Offset(eqx.Module):
         return self.energy(x) + self.constant
 
 
-class Standardised(eqx.Module):
+class StandardizedEnergy(eqx.Module):
     r"""An energy learned in standardised units, reported in the user's.
 
     $$ E(x) = E_{std}((x - m) / s) + \sum_i \log s_i $$
@@ -35,7 +35,7 @@ class Standardised(eqx.Module):
         return self.energy((x - self.mean) / self.scale) + log_jacobian
 
 
-def frozen(energy: PyTree) -> PyTree:
+def stop_gradient(energy: PyTree) -> PyTree:
     """The same energy, with no gradient flowing to its parameters.
 
     Chains are run on it, so that a scan over their steps is never linearised in the parameters.

@@ -15,7 +15,7 @@ from typing import Any
 
 from ebmark.errors import UserError
 from ebmark.store.folder import is_done
-from ebmark.store.locks import claimed
+from ebmark.store.locks import acquire_lock
 from ebmark.system import threads
 from ebmark.system.temporary_files import tag
 from ebmark.system.writing import write_whole
@@ -35,7 +35,7 @@ class EngineLost(Exception):
 
 def stop_file(folder: Path) -> Path:
     """The file that tells this process's tasks to stop, wherever they run."""
-    return folder.resolve() / "cells" / f".stop-{tag()}"
+    return folder.resolve() / "runs" / f".stop-{tag()}"
 
 
 def as_task(folder: Path, name: str, spec: dict) -> str:
@@ -58,7 +58,7 @@ def run_task(folder: str, runner: str, task: str) -> dict[str, Any]:
 
     try:
         listen()
-        with claimed(Path(folder), name) as claim:
+        with acquire_lock(Path(folder), name) as claim:
             if claim is not None:
 
                 def tell(what: str, share: float) -> None:
@@ -73,7 +73,7 @@ def run_task(folder: str, runner: str, task: str) -> dict[str, Any]:
     ended = "done" if is_done(Path(folder), name) else ended
     return {
         "status": "failed" if reason else ended,
-        "path": f"cells/{name}",
+        "path": f"runs/{name}",
         "reason": reason,
         "host": socket.gethostname(),
         "pid": os.getpid(),
@@ -106,7 +106,7 @@ def die_with(parent: int) -> None:
 
 def _trouble(folder: Path, runner: str, name: str, spec: dict, tell: Callable) -> str:
     """Run the cell; the last line of its error, or "" if there was none."""
-    error = folder / "cells" / f"{name}.error"
+    error = folder / "runs" / f"{name}.error"
     try:
         _runner(runner)(folder, name, spec, tell)
         error.unlink(missing_ok=True)

@@ -37,11 +37,11 @@ def sleep(folder: Path, name: str, spec: dict, tell) -> None:
     """A cell that computes nothing."""
     del tell
     time.sleep(spec["seconds"])
-    making = folder / "cells" / f".making-{name}"
+    making = folder / "runs" / f".making-{name}"
     making.mkdir()
     for file in ("energy.ebm", "samples.npz", "spec.json", "result.json"):
         write_whole(making / file, "{}")
-    os.replace(making, folder / "cells" / name)
+    os.replace(making, folder / "runs" / name)
 
 
 def rate(
@@ -62,7 +62,7 @@ def rate(
     """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        (folder / "cells").mkdir()
+        (folder / "runs").mkdir()
         runs = new_engine(engine, folder, jobs=jobs, site=site, runner="ebmark.engines.bench:sleep")
         try:
             began = time.perf_counter()
@@ -96,10 +96,10 @@ def files(cells: int = 8) -> None:
         study = ["-m", "ebmark", "run", "smoke", "--engine", "processes", "--jobs", "1"]
         study += ["--methods", "nce", "--datasets", "half_moons", "--seeds", str(cells)]
         trace = ["strace", "-f", "-y", "-s", "0", "-o", str(log)]
-        command = [*trace, sys.executable, *study, "--out", str(out), "--plain"]
+        command = [*trace, sys.executable, *study, "--out", str(out), "--no-progress-bar"]
         subprocess.run(command, check=True, capture_output=True)
         lines = log.read_text(errors="replace").splitlines()
-        names = [path.name for path in (out / "cells").iterdir() if path.is_dir()]
+        names = [path.name for path in (out / "runs").iterdir() if path.is_dir()]
     worker = _worker(lines)
     of_worker = [line for line in lines if line.split(None, 1)[0] == worker]
     print(f"the worker's, on the study's folder, per cell ({len(names)} cells):")
@@ -109,12 +109,12 @@ def files(cells: int = 8) -> None:
     _print(of_worker, 1, lambda line: elsewhere.search(line) and str(out) not in line)
     driver = [line for line in lines if line.split(None, 1)[0] == lines[0].split(None, 1)[0]]
     print("the command's, on the study's cells, per cell:")
-    _print(driver, len(names), lambda line: f"{out}/cells/" in line)
+    _print(driver, len(names), lambda line: f"{out}/runs/" in line)
 
 
 def _worker(lines: list[str]) -> str:
     """The process whose first cell was claimed."""
-    return next(line.split(None, 1)[0] for line in lines if ".claim" in line and "O_CREAT" in line)
+    return next(line.split(None, 1)[0] for line in lines if ".lock" in line and "O_CREAT" in line)
 
 
 def _print(lines: list[str], cells: int, counts) -> None:

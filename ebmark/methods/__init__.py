@@ -41,46 +41,48 @@ from ebmark.methods._short_run import ShortRunMCMC as ShortRunMCMC
 from ebmark.methods._snl import SelfNormalisedLikelihood as SelfNormalisedLikelihood
 from ebmark.methods._ssm import SlicedScoreMatching as SlicedScoreMatching
 from ebmark.methods._ssm_vr import SlicedScoreMatchingVR as SlicedScoreMatchingVR
-from ebmark.methods.families._baselines import AbstractAnchor as AbstractAnchor
+from ebmark.methods.families._baselines import AbstractBaseline as AbstractBaseline
 
 METHODS: dict[str, Recipe] = {
     # likelihood by chains
-    "cd": Recipe(method=ContrastiveDivergence(), updates=2_500),
-    "pcd": Recipe(method=PersistentContrastiveDivergence(), updates=3_000, ema=0.999),
-    "icd": Recipe(method=ImprovedContrastiveDivergence(), updates=2_000),
-    "jarzynski": Recipe(method=JarzynskiContrastiveDivergence(), updates=2_500),
-    "drl": Recipe(method=DiffusionRecoveryLikelihood(), updates=2_500),
-    "short_run": Recipe(method=ShortRunMCMC(), updates=1_500),
+    "cd": Recipe(method=ContrastiveDivergence(), num_updates=2_500),
+    "pcd": Recipe(method=PersistentContrastiveDivergence(), num_updates=3_000, ema_decay=0.999),
+    "icd": Recipe(method=ImprovedContrastiveDivergence(), num_updates=2_000),
+    "jarzynski": Recipe(method=JarzynskiContrastiveDivergence(), num_updates=2_500),
+    "drl": Recipe(method=DiffusionRecoveryLikelihood(), num_updates=2_500),
+    "short_run": Recipe(method=ShortRunMCMC(), num_updates=1_500),
     # score matching
     "dsm": Recipe(method=DenoisingScoreMatching()),
-    "mdsm": Recipe(method=MultiscaleDenoisingScoreMatching(), updates=10_000),
-    "diffclf": Recipe(method=DiffusiveClassification(), updates=4_000),
+    "mdsm": Recipe(method=MultiscaleDenoisingScoreMatching(), num_updates=10_000),
+    "diffclf": Recipe(method=DiffusiveClassification(), num_updates=4_000),
     # without noise: longer, they learn lone points by heart
-    "ism": Recipe(method=ImplicitScoreMatching(), updates=1_500),
-    "ssm": Recipe(method=SlicedScoreMatching(), updates=1_500),
-    "ssm_vr": Recipe(method=SlicedScoreMatchingVR(), updates=1_500),
-    "fdsm": Recipe(method=FiniteDifferenceScoreMatching(), updates=1_500),
+    "ism": Recipe(method=ImplicitScoreMatching(), num_updates=1_500),
+    "ssm": Recipe(method=SlicedScoreMatching(), num_updates=1_500),
+    "ssm_vr": Recipe(method=SlicedScoreMatchingVR(), num_updates=1_500),
+    "fdsm": Recipe(method=FiniteDifferenceScoreMatching(), num_updates=1_500),
     # discrepancies
     "ksd": Recipe(method=KernelSteinDiscrepancy()),
-    "lsd": Recipe(method=LearnedSteinDiscrepancy(), updates=1_500),  # as those without noise
-    "ed": Recipe(method=EnergyDiscrepancy(), updates=3_500),
+    "lsd": Recipe(method=LearnedSteinDiscrepancy(), num_updates=1_500),  # as those without noise
+    "ed": Recipe(method=EnergyDiscrepancy(), num_updates=3_500),
     # contrast with noise
     "nce": Recipe(method=NoiseContrastiveEstimation()),
     "nce_mixture": Recipe(method=NoiseContrastiveEstimation(noise="mixture")),
     "nce_kde": Recipe(method=NoiseContrastiveEstimation(noise="kde", scale=2.0)),
     "nce_box": Recipe(method=NoiseContrastiveEstimation(noise="box", scale=1.5)),
-    "nce_flow": Recipe(method=NoiseContrastiveEstimation(noise="flow"), updates=3_000),
+    "nce_flow": Recipe(method=NoiseContrastiveEstimation(noise="flow"), num_updates=3_000),
     "nce_self": Recipe(method=NoiseContrastiveEstimation(noise="self", scale=2.0)),
     "cnce": Recipe(method=ConditionalNoiseContrastiveEstimation()),
     "ranking": Recipe(method=RankingNoiseContrastiveEstimation(noise="mixture")),
     "ence": Recipe(method=ExponentialNoiseContrastiveEstimation(noise="mixture")),
-    "fce": Recipe(method=FlowContrastiveEstimation(), updates=2_000),
+    "fce": Recipe(method=FlowContrastiveEstimation(), num_updates=2_000),
     "snl": Recipe(method=SelfNormalisedLikelihood(noise="mixture")),
     # transport
-    "em": Recipe(method=EnergyMatching(), updates=3_000),
+    "em": Recipe(method=EnergyMatching(), num_updates=3_000),
     # the oracle, and the anchors
-    "mle": Recipe(method=MaximumLikelihood(), updates=1_200, batch=1_024, learning_rate=1e-2),
-    "gaussian": Recipe(method=GaussianFit(), updates=0),
-    "kde": Recipe(method=KernelDensityEstimate(), updates=0),
+    "mle": Recipe(
+        method=MaximumLikelihood(), num_updates=1_200, batch_size=1_024, learning_rate=1e-2
+    ),
+    "gaussian": Recipe(method=GaussianFit(), num_updates=0),
+    "kde": Recipe(method=KernelDensityEstimate(), num_updates=0),
     "flow": Recipe(method=NormalizingFlow(), learning_rate=5e-3),
 }

@@ -23,7 +23,9 @@ class AbstractMethod(eqx.Module):
     numbers on a scale are plain, and one compiled program serves all their values.
     """
 
-    extra_inputs: ClassVar[int] = 0  # what the energy is told beside the point, as a noise level
+    num_extra_inputs: ClassVar[int] = (
+        0  # what the energy is told beside the point, as a noise level
+    )
     packages: ClassVar[tuple[str, ...]] = ()  # that it needs beyond those of ebmark itself
 
     def init(self, data: Float[Array, "n dim"], key: Key) -> State:
@@ -31,7 +33,7 @@ class AbstractMethod(eqx.Module):
         del data, key
         return None
 
-    def wrap(self, energy: Energy, data: Float[Array, "n dim"], key: Key) -> PyTree:
+    def build_trainable(self, energy: Energy, data: Float[Array, "n dim"], key: Key) -> PyTree:
         """What is trained: the energy itself, by default."""
         del data, key
         return energy
@@ -58,13 +60,13 @@ class AbstractMethod(eqx.Module):
         del recipe, energy, data, stops, key
         return None
 
-    def density(self, trainable: PyTree, state: State) -> Energy:
+    def learned_energy(self, trainable: PyTree, state: State) -> Energy:
         """The energy whose exp(-E) is the learned density: what was trained, by default."""
         del state
         return trainable
 
     @abc.abstractmethod
-    def evaluations(self, batch: int, dim: int) -> float:
+    def network_evaluations(self, batch: int, dim: int) -> float:
         """Network evaluations an update, in forward passes of one point, as XLA counts them."""
 
     def sample(
@@ -89,7 +91,7 @@ class AbstractMethod(eqx.Module):
         del state
         return 1 / variance
 
-    def trouble(self, losses: Float[np.ndarray, " steps"], state: State) -> str | None:
+    def check_divergence(self, losses: Float[np.ndarray, " steps"], state: State) -> str | None:
         """Why the last steps say that this run is diverging, and what to change; or None."""
         del losses, state
         return None
@@ -104,8 +106,8 @@ class Recipe:
     """
 
     method: AbstractMethod
-    updates: int = 5_000
-    batch: int = dataclasses.field(default=256, metadata={"static": True})
+    num_updates: int = 5_000
+    batch_size: int = dataclasses.field(default=256, metadata={"static": True})
     learning_rate: float = 3e-3  # Adam, decayed to 0 by a cosine
-    clip: float = 1.0  # of the gradient's global norm
-    ema: float = 0.99  # of the parameters; the average is what is reported
+    max_grad_norm: float = 1.0  # of the gradient's global norm
+    ema_decay: float = 0.99  # of the parameters; the average is what is reported

@@ -7,9 +7,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Scalar
 
-from ebmark.datasets import local_scale, safe_step
-from ebmark.energies import frozen
-from ebmark.methods.families._adjusted_chains import AbstractAdjustableChainMethod
+from ebmark.datasets import default_step_size, local_scale
+from ebmark.energies import stop_gradient
+from ebmark.methods.families._adjusted_chains import AbstractMCMCMethod
 from ebmark.samplers import run_chains
 
 
@@ -17,7 +17,7 @@ class CDState(NamedTuple):
     step_size: Scalar
 
 
-class ContrastiveDivergence(AbstractAdjustableChainMethod):
+class ContrastiveDivergence(AbstractMCMCMethod):
     r"""Lower the energy of the data, raise it where short chains from the data arrive.
 
     $$ \nabla_\theta \mathcal{L} = \mathbb{E}_{x \sim data}[\nabla_\theta E(x)]
@@ -41,9 +41,9 @@ class ContrastiveDivergence(AbstractAdjustableChainMethod):
     adjusted: bool = eqx.field(static=True, default=True)
 
     def init(self, data, key):
-        return CDState(safe_step(local_scale(data, key), self.step_size))
+        return CDState(default_step_size(local_scale(data, key), self.step_size))
 
     def loss(self, energy, batch, state, key):
-        chains = run_chains(self.kernel(state), frozen(energy), batch, self.num_steps, key)
+        chains = run_chains(self.kernel(state), stop_gradient(energy), batch, self.num_steps, key)
         energies = jax.vmap(energy)
         return jnp.mean(energies(batch)) - jnp.mean(energies(chains.x)), state

@@ -47,12 +47,12 @@ class ConditionalNoiseContrastiveEstimation(AbstractMethod):
 
     def loss(self, energy, batch, state, key):
         width_key, move_key = jr.split(key)
-        share = jr.uniform(width_key, (self.ratio, batch.shape[0], 1))
-        width = state.narrow ** (1 - share) * state.wide**share
+        fraction = jr.uniform(width_key, (self.ratio, batch.shape[0], 1))
+        width = state.narrow ** (1 - fraction) * state.wide**fraction
         moved = batch + width * jr.normal(move_key, (self.ratio, *batch.shape))
         here, there = jax.vmap(energy)(batch), jax.vmap(jax.vmap(energy))(moved)
         return 2 * jnp.mean(jax.nn.softplus(here - there)), state
 
-    def evaluations(self, batch, dim):
+    def network_evaluations(self, batch, dim):
         del dim
         return 3 * batch * (1 + self.ratio)

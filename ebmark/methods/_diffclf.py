@@ -29,10 +29,10 @@ class DiffusiveClassification(AbstractNoiseLevelMethod):
 
     weight: float = 1.0
     num_others: int = eqx.field(static=True, default=3)
-    share: float = 0.5
+    relative_scale: float = 0.5
     largest: float = 2.0
     num_levels: int = eqx.field(static=True, default=16)
-    steps_a_level: int = eqx.field(static=True, default=40)
+    num_steps_per_level: int = eqx.field(static=True, default=40)
 
     def loss(self, energy, batch, state, key):
         match_key, level_key = jr.split(key)
@@ -46,5 +46,5 @@ class DiffusiveClassification(AbstractNoiseLevelMethod):
         telling = jnp.mean(jax.vmap(surprise)(points, levels, others))
         return matching + self.weight * telling, state
 
-    def evaluations(self, batch, dim):
+    def network_evaluations(self, batch, dim):
         return batch * (6 + 3 * (1 + self.num_others))

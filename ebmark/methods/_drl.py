@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import jax.random as jr
 
-from ebmark.energies import frozen
+from ebmark.energies import stop_gradient
 from ebmark.methods.families._noise_levels import AbstractNoiseLevelMethod, AtLevel
 from ebmark.samplers import MALA, run_chains
 
@@ -30,11 +30,11 @@ class DiffusionRecoveryLikelihood(AbstractNoiseLevelMethod):
     """
 
     num_steps: int = eqx.field(static=True, default=10)
-    step_share: float = 0.5  # of the conditional's variance
-    share: float = 1.0
+    relative_step_size: float = 0.5  # of the conditional's variance
+    relative_scale: float = 1.0
     largest: float = 2.0
     num_levels: int = eqx.field(static=True, default=4)
-    steps_a_level: int = eqx.field(static=True, default=30)
+    num_steps_per_level: int = eqx.field(static=True, default=30)
 
     def _sigma(self, state, i):
         u = jnp.maximum(i - 1, 0) / (self.num_levels - 1)  # the data, without noise, are level 0
@@ -48,7 +48,7 @@ class DiffusionRecoveryLikelihood(AbstractNoiseLevelMethod):
         there = self.at(energy, state, level)
         above = self._sigma(state, jnp.round(level * (self.num_levels - 1)) + 1)
         gap = above**2 - there.sigma**2  # s_i^2
-        kernel = MALA(self.step_share / (1 / (state.scale**2 + there.sigma**2) + 1 / gap))
+        kernel = MALA(self.relative_step_size / (1 / (state.scale**2 + there.sigma**2) + 1 / gap))
 
         def conditional(x):
             return there(x) + jnp.sum((x - noisy) ** 2) / (2 * gap)
@@ -58,7 +58,7 @@ class DiffusionRecoveryLikelihood(AbstractNoiseLevelMethod):
     def settle(self, energy, state, level, x, key):
         recover = functools.partial(self.recover, energy, state, level)
         keys = jr.split(key, x.shape[0])
-        return jax.vmap(recover, in_axes=(0, 0, None, 0))(x, x, self.steps_a_level, keys)
+        return jax.vmap(recover, in_axes=(0, 0, None, 0))(x, x, self.num_steps_per_level, keys)
 
     def loss(self, energy, batch, state, key):
         data_key, noise_key, chain_key = jr.split(key, 3)
@@ -67,7 +67,7 @@ class DiffusionRecoveryLikelihood(AbstractNoiseLevelMethod):
         sigma, above = self._sigma(state, i)[:, None], self._sigma(state, i + 1)[:, None]
         x = batch + sigma * jr.normal(data_key, batch.shape)
         noisy = x + jnp.sqrt(above**2 - sigma**2) * jr.normal(noise_key, batch.shape)
-        recover = functools.partial(self.recover, frozen(energy), state)
+        recover = functools.partial(self.recover, stop_gradient(energy), state)
         back = jax.vmap(recover, in_axes=(0, 0, 0, None, 0))(levels, x, noisy, self.num_steps, keys)
         height = jax.vmap(lambda level, x: self.at(energy, state, level)(x))
         return jnp.mean(height(levels, x)) - jnp.mean(height(levels, back)), state
@@ -75,5 +75,5 @@ class DiffusionRecoveryLikelihood(AbstractNoiseLevelMethod):
     def gaussian_precision(self, variance, state):
         return 1 / variance
 
-    def evaluations(self, batch, dim):
+    def network_evaluations(self, batch, dim):
         return batch * (2 * self.num_steps + 8)

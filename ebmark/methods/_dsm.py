@@ -32,12 +32,12 @@ class DenoisingScoreMatching(AbstractMethod):
     """
 
     sigma: float | None = None
-    share: float = 0.5
+    relative_scale: float = 0.5
 
     def init(self, data, key):
         if self.sigma is not None:
             return DSMState(jnp.array(self.sigma))
-        return DSMState(self.share * local_scale(data, key))
+        return DSMState(self.relative_scale * local_scale(data, key))
 
     def loss(self, energy, batch, state, key):
         noise = jr.normal(key, batch.shape)
@@ -48,5 +48,5 @@ class DenoisingScoreMatching(AbstractMethod):
     def gaussian_precision(self, variance, state):
         return 1 / (variance + float(state.sigma) ** 2)
 
-    def evaluations(self, batch, dim):
+    def network_evaluations(self, batch, dim):
         return 6 * batch  # as XLA counts: an energy gradient is 2, its own gradient 4 more

@@ -28,7 +28,7 @@ class EnergyDiscrepancy(AbstractMethod):
 
     samples: int = eqx.field(static=True, default=4)
     time: float = 0.5
-    stabiliser: float = 1.0
+    stabilizer: float = 1.0
 
     def loss(self, energy, batch, state, key):
         common_key, own_key = jr.split(key)
@@ -36,9 +36,9 @@ class EnergyDiscrepancy(AbstractMethod):
         blurred = batch + root * jr.normal(common_key, batch.shape)
         around = blurred + root * jr.normal(own_key, (self.samples, *batch.shape))
         gaps = jax.vmap(energy)(batch) - jax.vmap(jax.vmap(energy))(around)  # (samples, batch)
-        total = jnp.logaddexp(jax.nn.logsumexp(gaps, axis=0), jnp.log(self.stabiliser))
+        total = jnp.logaddexp(jax.nn.logsumexp(gaps, axis=0), jnp.log(self.stabilizer))
         return jnp.mean(total) - jnp.log(self.samples), state
 
-    def evaluations(self, batch, dim):
+    def network_evaluations(self, batch, dim):
         del dim
         return 3 * batch * (1 + self.samples)

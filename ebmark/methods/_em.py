@@ -8,8 +8,8 @@ import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, Int, Scalar
 
-from ebmark.datasets import local_scale, safe_step
-from ebmark.energies import Point, frozen
+from ebmark.datasets import default_step_size, local_scale
+from ebmark.energies import Point, stop_gradient
 from ebmark.methods._base import AbstractMethod
 from ebmark.methods.families._flow_matching import flow_matching
 from ebmark.samplers import Langevin, run_chains
@@ -45,7 +45,7 @@ class EnergyMatching(AbstractMethod):
     sampler_steps: int = eqx.field(static=True, default=240)
 
     def init(self, data, key):
-        pace = jnp.minimum(safe_step(local_scale(data, key)) / self.temperature, 0.01)
+        pace = jnp.minimum(default_step_size(local_scale(data, key)) / self.temperature, 0.01)
         return EnergyMatchingState(pace, jnp.array(0), jnp.zeros(data.shape[1]))
 
     def sample(self, trainable, state, num, key):
@@ -65,7 +65,7 @@ class EnergyMatching(AbstractMethod):
         velocity = lambda x: -self.temperature * jax.grad(energy)(x)  # noqa: E731
         flow = flow_matching(velocity, noise, batch, flow_key)
         born, kernel = batch[: batch.shape[0] // 2], Langevin(state.pace * self.temperature)
-        moved = run_chains(kernel, frozen(energy), born, self.num_steps, chain_key).x
+        moved = run_chains(kernel, stop_gradient(energy), born, self.num_steps, chain_key).x
         gap = jnp.mean(jax.vmap(energy)(born)) - jnp.mean(jax.vmap(energy)(moved))
         weight = self.weight * self.temperature * jnp.minimum(1, state.update / self.warmup)
         return flow + weight * gap, state._replace(update=state.update + 1)
@@ -73,5 +73,5 @@ class EnergyMatching(AbstractMethod):
     def gaussian_precision(self, variance, state):
         return None  # transport and contrast pull apart where the flow ends
 
-    def evaluations(self, batch, dim):
+    def network_evaluations(self, batch, dim):
         return batch * (6 + (2 * self.num_steps + 6) / 2)

@@ -4,10 +4,10 @@ import equinox as eqx
 import jax.numpy as jnp
 import jax.random as jr
 
-from ebmark.methods.families._contrastive import AbstractContrastMethod, log_ratios
+from ebmark.methods.families._contrastive import AbstractContrastiveMethod, log_ratios
 
 
-class ExponentialNoiseContrastiveEstimation(AbstractContrastMethod):
+class ExponentialNoiseContrastiveEstimation(AbstractContrastiveMethod):
     r"""Noise contrastive estimation whose loss does not flatten where the noise is far.
 
     $$ \mathcal{L} = \mathbb{E}_p\, e^{-u/2} + \mathbb{E}_q\, e^{u/2}, \quad

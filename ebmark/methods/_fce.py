@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import PyTree
 
-from ebmark.energies import Offset, frozen
+from ebmark.energies import Offset, stop_gradient
 from ebmark.methods._base import AbstractMethod
 from ebmark.methods._nce import NoiseContrastiveEstimation
 from ebmark.methods.noises._base import OVERLAP_POINTS, overlap
@@ -41,23 +41,23 @@ class FlowContrastiveEstimation(AbstractMethod):
         flow = CouplingFlow.fit(data, 1.0, key)
         return FCEState(flow, self._adam.init(eqx.filter(flow, eqx.is_inexact_array)))
 
-    def wrap(self, energy, data, key):
+    def build_trainable(self, energy, data, key):
         return Offset(energy, jnp.zeros(()))
 
     def loss(self, energy, batch, state, key):
         def value(energy, flow):
             return NoiseContrastiveEstimation().loss(energy, batch, flow, key)[0]
 
-        ascent = eqx.filter_grad(lambda flow: -value(frozen(energy), flow))(state.flow)
+        ascent = eqx.filter_grad(lambda flow: -value(stop_gradient(energy), flow))(state.flow)
         steps, memory = self._adam.update(ascent, state.memory)
         return value(energy, state.flow), FCEState(eqx.apply_updates(state.flow, steps), memory)
 
-    def evaluations(self, batch, dim):
+    def network_evaluations(self, batch, dim):
         del dim
         return 8 * batch  # 6, and the gradient in the noise points, whose forward pass is shared
 
     def diagnostics(self, trainable, state, data, key):
-        return {"overlap": overlap(trainable, state.flow, OVERLAP_POINTS, key)}
+        return {"noise_ess": overlap(trainable, state.flow, OVERLAP_POINTS, key)}
 
     @property
     def _adam(self):

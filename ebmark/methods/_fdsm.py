@@ -33,12 +33,12 @@ class FiniteDifferenceScoreMatching(AbstractMethod):
     """
 
     length: float | None = None
-    share: float = 0.25
+    relative_scale: float = 0.25
 
     def init(self, data, key):
         if self.length is not None:
             return FDSMState(jnp.array(self.length))
-        return FDSMState(self.share * local_scale(data, key))
+        return FDSMState(self.relative_scale * local_scale(data, key))
 
     def loss(self, energy, batch, state, key):
         normal = jr.normal(key, batch.shape)
@@ -47,6 +47,6 @@ class FiniteDifferenceScoreMatching(AbstractMethod):
         objective = 2 * here - ahead - behind + (ahead - behind) ** 2 / 8
         return jnp.mean(objective) / state.length**2, state
 
-    def evaluations(self, batch, dim):
+    def network_evaluations(self, batch, dim):
         del dim
         return 9 * batch

@@ -1,10 +1,10 @@
 """A normalizing flow, trained by likelihood."""
 
-from ebmark.methods.families._baselines import AbstractAnchor
+from ebmark.methods.families._baselines import AbstractBaseline
 from ebmark.methods.noises._flow import CouplingFlow
 
 
-class NormalizingFlow(AbstractAnchor):
+class NormalizingFlow(AbstractBaseline):
     r"""Maximum likelihood of a model whose Z is 1 by construction.
 
     $$ \mathcal{L} = -\mathbb{E}_{data} \left[\log N(z; 0, I)
@@ -19,5 +19,5 @@ class NormalizingFlow(AbstractAnchor):
     Neural spline flows.
     """
 
-    def wrap(self, energy, data, key):
+    def build_trainable(self, energy, data, key):
         return CouplingFlow.untrained(data.shape[1], key)

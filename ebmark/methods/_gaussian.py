@@ -1,10 +1,10 @@
 """A Gaussian: the anchor that any training must beat."""
 
-from ebmark.methods.families._baselines import AbstractAnchor
+from ebmark.methods.families._baselines import AbstractBaseline
 from ebmark.methods.noises._gaussian import Gaussian
 
 
-class GaussianFit(AbstractAnchor):
+class GaussianFit(AbstractBaseline):
     r"""The Gaussian of the data's mean and covariance; the network is not used.
 
     $$ E(x) = \tfrac12 (x - m)^T C^{-1} (x - m) + \tfrac12 \log |2 \pi C| $$
@@ -17,5 +17,5 @@ class GaussianFit(AbstractAnchor):
     Anderson (1958), An introduction to multivariate statistical analysis, section 3.2.
     """
 
-    def wrap(self, energy, data, key):
+    def build_trainable(self, energy, data, key):
         return Gaussian.fit(data, 1.0, key)

@@ -8,8 +8,8 @@ import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, Float, Scalar
 
-from ebmark.datasets import local_scale, safe_step
-from ebmark.energies import frozen
+from ebmark.datasets import default_step_size, local_scale
+from ebmark.energies import stop_gradient
 from ebmark.methods.families._chains import AbstractChainMethod
 from ebmark.samplers import Langevin, run_chains
 
@@ -45,11 +45,11 @@ class ImprovedContrastiveDivergence(AbstractChainMethod):
     def init(self, data, key):
         scale_key, seen_key = jr.split(key)
         seen = data[jr.randint(seen_key, (self.num_seen,), 0, data.shape[0])]
-        return ICDState(safe_step(local_scale(data, scale_key), self.step_size), seen)
+        return ICDState(default_step_size(local_scale(data, scale_key), self.step_size), seen)
 
     def loss(self, energy, batch, state, key):
         chain_key, last_key = jr.split(key)
-        kernel, fixed = Langevin(state.step_size), frozen(energy)
+        kernel, fixed = Langevin(state.step_size), stop_gradient(energy)
         x = run_chains(kernel, fixed, batch, self.num_steps - 1, chain_key).x
         x = run_chains(kernel, energy, x, 1, last_key).x  # and this one knows theta
         ends = jax.lax.stop_gradient(x)
@@ -61,5 +61,5 @@ class ImprovedContrastiveDivergence(AbstractChainMethod):
         seen = jnp.concatenate([ends, state.seen])[: self.num_seen]
         return loss + own, ICDState(state.step_size, seen)
 
-    def evaluations(self, batch, dim):
+    def network_evaluations(self, batch, dim):
         return batch * (2 * self.num_steps + 12)

@@ -34,5 +34,5 @@ class ImplicitScoreMatching(AbstractMethod):
 
         return jnp.mean(jax.vmap(objective)(batch)), state
 
-    def evaluations(self, batch, dim):
+    def network_evaluations(self, batch, dim):
         return (6 + 6 * dim) * batch

@@ -8,19 +8,19 @@ import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Scalar
 
-from ebmark.datasets import local_scale, safe_step
+from ebmark.datasets import default_step_size, local_scale
 from ebmark.energies import Offset
-from ebmark.methods.families._adjusted_chains import AbstractAdjustableChainMethod
-from ebmark.samplers import Walkers, followed, log_z, share_effective
+from ebmark.methods.families._adjusted_chains import AbstractMCMCMethod
+from ebmark.samplers import Particles, ess_fraction, log_z, smc_update
 
 
 class JarzynskiState(NamedTuple):
-    walkers: Walkers
-    witnesses: Walkers  # no gradient sees them: they follow, and log Z is theirs
+    particles: Particles
+    eval_particles: Particles  # no gradient sees them: they follow, and log Z is theirs
     step_size: Scalar
 
 
-class JarzynskiContrastiveDivergence(AbstractAdjustableChainMethod):
+class JarzynskiContrastiveDivergence(AbstractMCMCMethod):
     r"""Persistent chains whose weights undo their lag; log Z by others that no gradient sees.
 
     $$ \nabla_\theta \mathcal{L} = \mathbb{E}_{data}[\nabla E] - \sum_i w_i \nabla E(X_i), \quad
@@ -42,37 +42,39 @@ class JarzynskiContrastiveDivergence(AbstractAdjustableChainMethod):
     """
 
     num_steps: int = eqx.field(static=True, default=4)
-    num_walkers: int = eqx.field(static=True, default=512)
-    num_witnesses: int = eqx.field(static=True, default=512)
-    reach: float = eqx.field(static=True, default=3.0)
+    num_particles: int = eqx.field(static=True, default=512)
+    num_eval_particles: int = eqx.field(static=True, default=512)
+    jump_scale: float = eqx.field(static=True, default=3.0)
     step_size: float | None = None
     adjusted: bool = eqx.field(static=True, default=True)
 
     def init(self, data, key):
         scale_key, one, two = jr.split(key, 3)
-        walkers = Walkers.of_normal(self.num_walkers, data.shape[1], one)
-        witnesses = Walkers.of_normal(self.num_witnesses, data.shape[1], two)
-        step_size = safe_step(local_scale(data, scale_key), self.step_size)
-        return JarzynskiState(walkers, witnesses, step_size)
+        particles = Particles.of_normal(self.num_particles, data.shape[1], one)
+        eval_particles = Particles.of_normal(self.num_eval_particles, data.shape[1], two)
+        step_size = default_step_size(local_scale(data, scale_key), self.step_size)
+        return JarzynskiState(particles, eval_particles, step_size)
 
     def loss(self, energy, batch, state, key):
         (one, two), how = jr.split(key), (energy, state.step_size, self.num_steps)
-        walkers = followed(state.walkers, *how, one, adjusted=self.adjusted, reach=self.reach)
-        witnesses = followed(state.witnesses, *how, two, adjusted=self.adjusted)
-        weights = jax.nn.softmax(walkers.log_weights)
-        loss = jnp.mean(jax.vmap(energy)(batch)) - weights @ jax.vmap(energy)(walkers.x)
-        return loss, JarzynskiState(walkers, witnesses, state.step_size)
+        particles = smc_update(
+            state.particles, *how, one, adjusted=self.adjusted, jump_scale=self.jump_scale
+        )
+        eval_particles = smc_update(state.eval_particles, *how, two, adjusted=self.adjusted)
+        weights = jax.nn.softmax(particles.log_weights)
+        loss = jnp.mean(jax.vmap(energy)(batch)) - weights @ jax.vmap(energy)(particles.x)
+        return loss, JarzynskiState(particles, eval_particles, state.step_size)
 
-    def density(self, trainable, state):
-        return Offset(trainable, log_z(state.witnesses, trainable))
+    def learned_energy(self, trainable, state):
+        return Offset(trainable, log_z(state.eval_particles, trainable))
 
     def diagnostics(self, trainable, state, data, key):
         accepted = super().diagnostics(trainable, state, data, key)
-        return accepted | {"ess": share_effective(state.walkers.log_weights)}
+        return accepted | {"particle_ess": ess_fraction(state.particles.log_weights)}
 
-    def evaluations(self, batch, dim):
-        moves, more = 2 * self.num_steps + 2, 5 if self.reach else 3
-        return 3 * batch + self.num_walkers * (moves + more) + self.num_witnesses * moves
+    def network_evaluations(self, batch, dim):
+        moves, more = 2 * self.num_steps + 2, 5 if self.jump_scale else 3
+        return 3 * batch + self.num_particles * (moves + more) + self.num_eval_particles * moves
 
     def gaussian_precision(self, variance, state):
         return 1 / variance

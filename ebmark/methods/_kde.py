@@ -6,11 +6,11 @@ import jax.numpy as jnp
 import jax.random as jr
 
 from ebmark.datasets import SMALLEST
-from ebmark.methods.families._baselines import AbstractAnchor
+from ebmark.methods.families._baselines import AbstractBaseline
 from ebmark.methods.noises._kde import Kernels
 
 
-class KernelDensityEstimate(AbstractAnchor):
+class KernelDensityEstimate(AbstractBaseline):
     r"""A Gaussian around each of `centres` data points; the network is not used.
 
     $$ q(x) = \frac1n \sum_i N(x; x_i, b^2 I), \quad
@@ -26,14 +26,14 @@ class KernelDensityEstimate(AbstractAnchor):
     den Broek (1974), A stepwise discriminant analysis program using density estimation.
     """
 
-    centres: int = eqx.field(static=True, default=1_500)
-    bandwidths: int = eqx.field(static=True, default=40)
+    num_centers: int = eqx.field(static=True, default=1_500)
+    num_bandwidths: int = eqx.field(static=True, default=40)
 
-    def wrap(self, energy, data, key):
-        centres = data[jr.permutation(key, data.shape[0])[: self.centres]]
-        grid = jnp.geomspace(SMALLEST, 1.0, self.bandwidths)
-        scores = jax.lax.map(lambda b: left_out(centres, b), grid)
-        return Kernels(centres, grid[jnp.argmax(scores)])
+    def build_trainable(self, energy, data, key):
+        centers = data[jr.permutation(key, data.shape[0])[: self.num_centers]]
+        grid = jnp.geomspace(SMALLEST, 1.0, self.num_bandwidths)
+        scores = jax.lax.map(lambda b: left_out(centers, b), grid)
+        return Kernels(centers, grid[jnp.argmax(scores)])
 
 
 def left_out(points, bandwidth):

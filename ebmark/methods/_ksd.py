@@ -32,12 +32,12 @@ class KernelSteinDiscrepancy(AbstractMethod):
     """
 
     width: float | None = None
-    share: float = 1.0
+    relative_scale: float = 1.0
 
     def init(self, data, key):
         if self.width is not None:
             return KSDState(jnp.array(self.width))
-        return KSDState(self.share * local_scale(data, key))
+        return KSDState(self.relative_scale * local_scale(data, key))
 
     def loss(self, energy, batch, state, key):
         del key
@@ -54,5 +54,5 @@ class KernelSteinDiscrepancy(AbstractMethod):
         values = (s @ s.T) * base**-0.5 + slope * cross + trace
         return (jnp.sum(values) - jnp.trace(values)) / (num * (num - 1)), state
 
-    def evaluations(self, batch, dim):
+    def network_evaluations(self, batch, dim):
         return 6 * batch

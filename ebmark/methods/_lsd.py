@@ -71,6 +71,6 @@ class LearnedSteinDiscrepancy(AbstractMethod):
         f = jax.vmap(eqx.combine(critic, static))(batch)
         return jnp.mean(jnp.sum(score * jax.lax.stop_gradient(f), axis=1)), LSDState(critic, memory)
 
-    def evaluations(self, batch, dim):
+    def network_evaluations(self, batch, dim):
         # the critic's count as the energy's: it is as large; 3 (1 + dim) a step for its divergence
         return batch * (7 + 3 * self.num_critic * (1 + dim))

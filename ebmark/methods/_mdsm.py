@@ -26,14 +26,14 @@ class MultiscaleDenoisingScoreMatching(AbstractNoiseLevelMethod):
     spaces with multi-scale denoising score matching.
     """
 
-    lean: float = 2.0
-    share: float = 0.5
+    level_power: float = 2.0
+    relative_scale: float = 0.5
     largest: float = 2.0
     num_levels: int = eqx.field(static=True, default=16)
-    steps_a_level: int = eqx.field(static=True, default=40)
+    num_steps_per_level: int = eqx.field(static=True, default=40)
 
     def loss(self, energy, batch, state, key):
-        return noisy(self, energy, state, batch, key, self.lean)[2], state
+        return noisy(self, energy, state, batch, key, self.level_power)[2], state
 
-    def evaluations(self, batch, dim):
+    def network_evaluations(self, batch, dim):
         return 6 * batch

@@ -9,7 +9,7 @@ import jax.random as jr
 
 from ebmark.energies import Point
 from ebmark.methods._base import AbstractMethod
-from ebmark.system.devices import spread
+from ebmark.system.devices import shard
 
 
 class MLEState(NamedTuple):
@@ -32,7 +32,7 @@ class MaximumLikelihood(AbstractMethod):
     Fisher (1922), On the mathematical foundations of theoretical statistics.
     """
 
-    nodes: int = eqx.field(static=True, default=80)
+    num_grid_points: int = eqx.field(static=True, default=80)
     margin: float = 1.0
 
     def init(self, data, key):
@@ -43,13 +43,13 @@ class MaximumLikelihood(AbstractMethod):
 
     def loss(self, energy, batch, state, key):
         dim = batch.shape[1]
-        spacing = (state.upper - state.lower) / self.nodes
+        spacing = (state.upper - state.lower) / self.num_grid_points
         shift = jr.uniform(key, (dim,))
-        axes = jnp.meshgrid(*[jnp.arange(self.nodes)] * dim, indexing="ij")
+        axes = jnp.meshgrid(*[jnp.arange(self.num_grid_points)] * dim, indexing="ij")
         indices = jnp.stack([axis.ravel() for axis in axes], axis=-1)
-        points = spread(state.lower + (indices + shift) * spacing)
+        points = shard(state.lower + (indices + shift) * spacing)
         log_z = jax.nn.logsumexp(-jax.vmap(energy)(points)) + jnp.sum(jnp.log(spacing))
         return jnp.mean(jax.vmap(energy)(batch)) + log_z, state
 
-    def evaluations(self, batch, dim):
-        return 3 * (batch + self.nodes**dim)
+    def network_evaluations(self, batch, dim):
+        return 3 * (batch + self.num_grid_points**dim)

@@ -5,10 +5,10 @@ import jax
 import jax.numpy as jnp
 import jax.random as jr
 
-from ebmark.methods.families._contrastive import AbstractContrastMethod, log_ratios
+from ebmark.methods.families._contrastive import AbstractContrastiveMethod, log_ratios
 
 
-class NoiseContrastiveEstimation(AbstractContrastMethod):
+class NoiseContrastiveEstimation(AbstractContrastiveMethod):
     r"""Tell data from noise: the logistic regression whose logit is the log-density ratio.
 
     $$ h(x) = -E(x) - c - \log q(x) - \log \nu, \quad

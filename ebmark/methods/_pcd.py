@@ -9,14 +9,14 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import Array, Float, Int, Scalar
 
-from ebmark.datasets import local_scale, safe_step
-from ebmark.energies import Key, frozen
-from ebmark.methods.families._adjusted_chains import AbstractAdjustableChainMethod
+from ebmark.datasets import default_step_size, local_scale
+from ebmark.energies import Key, stop_gradient
+from ebmark.methods.families._adjusted_chains import AbstractMCMCMethod
 from ebmark.samplers import run_chains
 
 
 class PCDState(NamedTuple):
-    births: Float[Array, "chains dim"]
+    starts: Float[Array, "chains dim"]
     chains: Float[Array, "chains dim"]
     step_size: Scalar
 
@@ -33,7 +33,7 @@ def spread_picks(total: int, num: int, key: Key) -> Int[Array, " num"]:
     return (inside + jr.randint(turn_key, (), 0, total)) % total
 
 
-class PersistentContrastiveDivergence(AbstractAdjustableChainMethod):
+class PersistentContrastiveDivergence(AbstractMCMCMethod):
     r"""Contrastive divergence whose chains go on where they were.
 
     $$ \nabla_\theta \mathcal{L} = \mathbb{E}_{births}[\nabla_\theta E(x)]
@@ -55,22 +55,26 @@ class PersistentContrastiveDivergence(AbstractAdjustableChainMethod):
 
     num_steps: int = eqx.field(static=True, default=10)
     num_chains: int = eqx.field(static=True, default=1024)
-    reinjection: float = 0.2
+    reinit_prob: float = 0.2
     step_size: float | None = None
     adjusted: bool = eqx.field(static=True, default=True)
 
     def init(self, data, key):
         scale_key, chain_key = jr.split(key)
         start = data[jr.randint(chain_key, (self.num_chains,), 0, data.shape[0])]
-        return PCDState(start, start, safe_step(local_scale(data, scale_key), self.step_size))
+        return PCDState(
+            start, start, default_step_size(local_scale(data, scale_key), self.step_size)
+        )
 
     def loss(self, energy, batch, state, key):
         pick_key, fresh_key, chain_key = jr.split(key, 3)
         num = min(self.num_chains, batch.shape[0])
         picked = spread_picks(self.num_chains, num, pick_key)
-        fresh = jr.bernoulli(fresh_key, self.reinjection, (num, 1))
+        fresh = jr.bernoulli(fresh_key, self.reinit_prob, (num, 1))
         born, start = (jnp.where(fresh, batch[:num], x[picked]) for x in state[:2])
-        moved = run_chains(self.kernel(state), frozen(energy), start, self.num_steps, chain_key).x
+        moved = run_chains(
+            self.kernel(state), stop_gradient(energy), start, self.num_steps, chain_key
+        ).x
         loss = jnp.mean(jax.vmap(energy)(born)) - jnp.mean(jax.vmap(energy)(moved))
-        births, chains = state.births.at[picked].set(born), state.chains.at[picked].set(moved)
-        return loss, PCDState(births, chains, state.step_size)
+        starts, chains = state.starts.at[picked].set(born), state.chains.at[picked].set(moved)
+        return loss, PCDState(starts, chains, state.step_size)

@@ -5,10 +5,10 @@ import jax
 import jax.numpy as jnp
 import jax.random as jr
 
-from ebmark.methods.families._contrastive import AbstractContrastMethod, log_ratios
+from ebmark.methods.families._contrastive import AbstractContrastiveMethod, log_ratios
 
 
-class RankingNoiseContrastiveEstimation(AbstractContrastMethod):
+class RankingNoiseContrastiveEstimation(AbstractContrastiveMethod):
     r"""Find the datum among noise points (InfoNCE).
 
     $$ \mathcal{L} = -\mathbb{E} \log \frac{w(x_0)}{\sum_{j=0}^K w(x_j)}, \quad
@@ -30,7 +30,7 @@ class RankingNoiseContrastiveEstimation(AbstractContrastMethod):
     scale: float = 1.2
     noise: str = eqx.field(static=True, default="gaussian")
 
-    def wrap(self, energy, data, key):
+    def build_trainable(self, energy, data, key):
         return energy
 
     def loss(self, energy, batch, state, key):

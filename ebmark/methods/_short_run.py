@@ -8,8 +8,8 @@ import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Scalar
 
-from ebmark.datasets import local_scale, safe_step
-from ebmark.energies import Point, frozen
+from ebmark.datasets import default_step_size, local_scale
+from ebmark.energies import Point, stop_gradient
 from ebmark.methods.families._chains import AbstractChainMethod
 from ebmark.samplers import Langevin, run_chains
 
@@ -42,7 +42,7 @@ class ShortRunMCMC(AbstractChainMethod):
     step_size: float | None = None
 
     def init(self, data, key):
-        step_size = safe_step(local_scale(data, key), self.step_size)
+        step_size = default_step_size(local_scale(data, key), self.step_size)
         return ShortRunState(step_size, jnp.min(data, axis=0), jnp.max(data, axis=0))
 
     def sample(self, trainable, state, num, key):
@@ -51,7 +51,7 @@ class ShortRunMCMC(AbstractChainMethod):
         return run_chains(Langevin(state.step_size), trainable, start, self.num_steps, chain_key).x
 
     def loss(self, energy, batch, state, key):
-        moved = self.sample(frozen(energy), state, batch.shape[0], key)
+        moved = self.sample(stop_gradient(energy), state, batch.shape[0], key)
         return jnp.mean(jax.vmap(energy)(batch)) - jnp.mean(jax.vmap(energy)(moved)), state
 
     def gaussian_precision(self, variance, state):

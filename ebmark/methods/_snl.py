@@ -4,10 +4,10 @@ import equinox as eqx
 import jax.numpy as jnp
 import jax.random as jr
 
-from ebmark.methods.families._contrastive import AbstractContrastMethod, log_ratios
+from ebmark.methods.families._contrastive import AbstractContrastiveMethod, log_ratios
 
 
-class SelfNormalisedLikelihood(AbstractContrastMethod):
+class SelfNormalisedLikelihood(AbstractContrastiveMethod):
     r"""Maximum likelihood with $\log Z$ bounded by its tangent, whose place is learned.
 
     $$ \mathcal{L} = \mathbb{E}_p[E] + b + e^{-b}\, \mathbb{E}_q\!\left[\frac{e^{-E}}{q}\right] - 1

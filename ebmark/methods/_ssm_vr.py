@@ -36,6 +36,6 @@ class SlicedScoreMatchingVR(AbstractMethod):
         sliced = jax.vmap(jax.vmap(objective), in_axes=(None, 0))(batch, directions)
         return jnp.mean(sliced), state
 
-    def evaluations(self, batch, dim):
+    def network_evaluations(self, batch, dim):
         del dim
         return 12 * self.num_slices * batch

@@ -10,7 +10,7 @@ from ebmark.datasets import Grid
 _SUPPORT = 0.999  # the mass of the highest-density region that counts as the data's support
 
 
-class Truth(NamedTuple):
+class TargetGrid(NamedTuple):
     """The data's law on a grid: its log-density, and the mode that each node belongs to."""
 
     log_density: Float[np.ndarray, "*axes"]
@@ -19,10 +19,12 @@ class Truth(NamedTuple):
     num_modes: int
 
 
-def truth_on(log_components: Float[np.ndarray, "points modes"], grid: Grid) -> Truth:
+def target_on_grid(
+    component_log_probs: Float[np.ndarray, "points modes"], grid: Grid
+) -> TargetGrid:
     r"""Regions: {0: outside the 99.9 % highest-density region, 1..K: the likelier component}."""
-    log_density = np.logaddexp.reduce(log_components, axis=1)
-    modes = log_components.argmax(axis=1)
+    log_density = np.logaddexp.reduce(component_log_probs, axis=1)
+    modes = component_log_probs.argmax(axis=1)
     mass = np.exp(log_density) * grid.cell
     order = np.argsort(-mass, kind="stable")
     inside = np.zeros(mass.shape, bool)
@@ -30,11 +32,11 @@ def truth_on(log_components: Float[np.ndarray, "points modes"], grid: Grid) -> T
     shape = (grid.nodes,) * len(grid.lower)
     regions = np.where(inside, modes + 1, 0)
     arrays = (array.reshape(shape) for array in (log_density, regions, modes))
-    return Truth(*arrays, log_components.shape[1])
+    return TargetGrid(*arrays, component_log_probs.shape[1])
 
 
 def density_metrics(
-    truth: Truth, log_density: Float[np.ndarray, "*axes"], grid: Grid
+    truth: TargetGrid, log_density: Float[np.ndarray, "*axes"], grid: Grid
 ) -> dict[str, float]:
     r"""Divergences of a normalised model $q$ from the truth $p$, in nats, by quadrature.
 
@@ -80,11 +82,11 @@ def density_metrics(
         "kl": kl,
         "tv": float(0.5 * np.abs(p - q).sum()),
         "nll": float(nll),
-        "leak": float(leak),
-        "masses": masses,
-        "shapes": shapes,
-        "mode_tv": float(0.5 * np.abs(p_modes - q_modes).sum()),
-        "fisher": _fisher(p, truth.log_density - log_density, grid),
+        "kl_off_support": float(leak),
+        "kl_mode_weights": masses,
+        "kl_within_mode": shapes,
+        "mode_weight_tv": float(0.5 * np.abs(p_modes - q_modes).sum()),
+        "fisher_divergence": _fisher(p, truth.log_density - log_density, grid),
     }
 
 

@@ -15,12 +15,12 @@ SAMPLE_METRICS: dict[str, Callable[..., float]] = {
     "w1": lambda x, y: wasserstein(x, y, order=1),
     "w2": lambda x, y: wasserstein(x, y, order=2),
     "sliced_w2": sliced_wasserstein,
-    "mmd": mmd,
+    "mmd_sq": mmd,
 }
 
-# and these where they are asked for: `ebmark evaluate --more`
-MORE_SAMPLE_METRICS: dict[str, Callable[..., float]] = {
-    "energy_distance": energy_distance,
+# and these where they are asked for: `ebmark evaluate --all-metrics`
+ADDITIONAL_SAMPLE_METRICS: dict[str, Callable[..., float]] = {
+    "energy_distance_sq": energy_distance,
     "sinkhorn": sinkhorn_divergence,
     "c2st": classifier_accuracy,
     "precision": precision,

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from ebmark.metrics._sinkhorn import regularisation
-from ebmark.system.devices import full_products
+from ebmark.system.devices import full_matmul_precision
 
 _ROWS = 256  # at a time: memory is that times the points
 _FEW, _TIMES = 2_000, 5  # points of the first of the problems, each so many times the last
@@ -72,7 +72,7 @@ def _mean(potential) -> float:
     return float(np.mean(np.asarray(potential), dtype=np.float64))
 
 
-@full_products
+@full_matmul_precision
 @jax.jit
 def _swept(x, y, g):
     """The potential of `x`, given that of `y`."""

@@ -13,7 +13,7 @@ from typing import Any
 import jax.random as jr
 import numpy as np
 
-from ebmark.datasets import Law, Own, Source
+from ebmark.datasets import DataSource, SyntheticDataset, UserDataset
 from ebmark.errors import unknown
 from ebmark.metrics import MANY_POINTS, OF_MANY_POINTS, SAMPLE_METRICS
 from ebmark.system.writing import write_whole
@@ -22,27 +22,27 @@ _SHIPPED = Path(__file__).parent / "null_ranges.json"
 _DRAWS, _FEW_DRAWS = 100, 20
 _POINTS = (500, 2_000)
 _FEWEST_DRAWS = 5  # of many points: their range is narrow
-_FALL_AS_1_BY_N = ("mmd", "energy_distance", "sinkhorn")
+_FALL_AS_1_BY_N = ("mmd_sq", "energy_distance_sq", "sinkhorn")
 
 
-def floors(source: Source, num: int, metrics: list[str]) -> dict[str, dict[str, Any]]:
+def null_ranges(source: DataSource, num: int, metrics: list[str]) -> dict[str, dict[str, Any]]:
     """Each metric between two fresh samples of `num` points: mean and 95 % range over draws.
 
     Those of the built-in laws are shipped; of a person's points, disjoint subsets of equal size
     are compared, at most half of the points each.
     """
-    if isinstance(source, Own):
+    if isinstance(source, UserDataset):
         num = min(num, len(source.points) // 2)
     if num > MANY_POINTS:
         return _of_many(source, num, metrics)
-    shipped = _shipped().get(source.name, {}) if isinstance(source, Law) else {}
+    shipped = _shipped().get(source.name, {}) if isinstance(source, SyntheticDataset) else {}
     found = shipped.get(str(num), {})
     known = {metric: found[metric] for metric in metrics if metric in found}
     missing = [metric for metric in metrics if metric not in found]
-    return known | (measured(source, num, missing, _FEW_DRAWS) if missing else {})
+    return known | (measure_null_ranges(source, num, missing, _FEW_DRAWS) if missing else {})
 
 
-def _of_many(source: Source, num: int, metrics: list[str]) -> dict[str, dict[str, Any]]:
+def _of_many(source: DataSource, num: int, metrics: list[str]) -> dict[str, dict[str, Any]]:
     """Measured at this size where that takes seconds; else by the law of degenerate U-statistics.
 
     n times MMD^2, the energy distance or the Sinkhorn divergence of two samples of n points of one
@@ -50,16 +50,18 @@ def _of_many(source: Source, num: int, metrics: list[str]) -> dict[str, dict[str
     """
     falling = [metric for metric in metrics if metric in _FALL_AS_1_BY_N]
     found = {}
-    for metric, floor in floors(source, _POINTS[-1], falling).items():
+    for metric, floor in null_ranges(source, _POINTS[-1], falling).items():
         scaled = {end: floor[end] * floor["n"] / num for end in ("mean", "low", "high")}
         found[metric] = floor | scaled | {"n": num}
     others = [metric for metric in metrics if metric not in falling]
-    return found | measured(source, num, others, _FEWEST_DRAWS)
+    return found | measure_null_ranges(source, num, others, _FEWEST_DRAWS)
 
 
-def measured(source: Source, num: int, metrics: list[str], draws: int) -> dict[str, dict[str, Any]]:
+def measure_null_ranges(
+    source: DataSource, num: int, metrics: list[str], draws: int
+) -> dict[str, dict[str, Any]]:
     """The floors, measured now; the same each time."""
-    functions = sample_metrics(source) | SAMPLE_METRICS | more_metrics(source)
+    functions = sample_metrics(source) | SAMPLE_METRICS | additional_metrics(source)
     if num > MANY_POINTS:
         functions |= dict(OF_MANY_POINTS.values())
     values: dict[str, list[float]] = {metric: [] for metric in metrics}
@@ -78,7 +80,7 @@ def _summary(values: list[float], num: int) -> dict[str, Any]:
 
 @cache
 def _shipped() -> dict[str, Any]:
-    return json.loads(_SHIPPED.read_text())["floors"] if _SHIPPED.exists() else {}
+    return json.loads(_SHIPPED.read_text())["null_ranges"] if _SHIPPED.exists() else {}
 
 
 def main() -> int:
@@ -90,7 +92,7 @@ def main() -> int:
     for name in names:
         made: dict[str, Any] = {}
         for num in _POINTS:
-            found = measured(Law(name), num, list(SAMPLE_METRICS), _DRAWS)
+            found = measure_null_ranges(SyntheticDataset(name), num, list(SAMPLE_METRICS), _DRAWS)
             rounded = {
                 metric: {k: float(f"{v:.5g}") if isinstance(v, float) else v for k, v in f.items()}
                 for metric, f in found.items()
@@ -100,7 +102,11 @@ def main() -> int:
         _shipped.cache_clear()  # another process may have added to it
         known = _shipped() | {name: made}
         ordered = {law: known[law] for law in DATASETS if law in known}
-        content = {"command": "python -m ebmark.metrics.null_ranges", "floors": ordered}
+        content = {
+            "schema": 2,
+            "command": "python -m ebmark.metrics.null_ranges",
+            "null_ranges": ordered,
+        }
         write_whole(_SHIPPED, json.dumps(content, indent=1) + "\n")
     return 0
 

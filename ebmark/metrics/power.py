@@ -9,13 +9,13 @@ from collections.abc import Callable
 import jax.random as jr
 import numpy as np
 
-from ebmark.datasets import DATASETS, Law
+from ebmark.datasets import DATASETS, SyntheticDataset
 from ebmark.metrics import SAMPLE_METRICS
 
 _NUM, _NULL, _TRIALS = 500, 100, 30
 _LAW = "eight_gaussians"
 # larger is better for these: a wrong law makes them small
-_HIGH_IS_GOOD = {"precision", "recall", "density", "coverage", "quality"}
+_HIGH_IS_GOOD = {"precision", "recall", "density", "coverage", "high_quality_fraction"}
 
 Draw = Callable[[int], np.ndarray]
 
@@ -23,13 +23,13 @@ Draw = Callable[[int], np.ndarray]
 def wrong_laws() -> dict[str, Draw]:
     """Samples of laws that are each wrong in one way, from a seed."""
     law = DATASETS[_LAW]
-    centres = np.array(law.centres())
+    centers = np.array(law.centers())
 
     def truth(seed: int, num: int = _NUM) -> np.ndarray:
-        return Law(_LAW).draw(num, jr.key(1_000_000 + seed))
+        return SyntheticDataset(_LAW).draw(num, jr.key(1_000_000 + seed))
 
     def nearest(x: np.ndarray) -> np.ndarray:
-        return np.argmin(((x[:, None] - centres) ** 2).sum(-1), axis=1)
+        return np.argmin(((x[:, None] - centers) ** 2).sum(-1), axis=1)
 
     def lost(seed: int) -> np.ndarray:
         x = truth(seed, 2 * _NUM)
@@ -37,11 +37,11 @@ def wrong_laws() -> dict[str, Draw]:
 
     def wide(seed: int) -> np.ndarray:
         x = truth(seed)
-        centre = centres[nearest(x)]
+        centre = centers[nearest(x)]
         return centre + 2 * (x - centre)
 
     def unequal(seed: int) -> np.ndarray:
-        return Law(f"{_LAW}_unequal").draw(_NUM, jr.key(2_000_000 + seed))
+        return SyntheticDataset(f"{_LAW}_unequal").draw(_NUM, jr.key(2_000_000 + seed))
 
     def one(seed: int) -> np.ndarray:
         mean, scale = law.moments()
@@ -63,8 +63,8 @@ def wrong_laws() -> dict[str, Draw]:
 
 def metrics() -> dict[str, Callable[..., float]]:
     """All that are asked, of two samples each."""
-    law = Law(_LAW)
-    return SAMPLE_METRICS | more_metrics(law) | sample_metrics(law)
+    law = SyntheticDataset(_LAW)
+    return SAMPLE_METRICS | additional_metrics(law) | sample_metrics(law)
 
 
 def power() -> dict[str, dict[str, float]]:

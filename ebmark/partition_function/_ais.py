@@ -11,7 +11,7 @@ from jaxtyping import Array, Float
 
 from ebmark.energies import Energy, Key
 from ebmark.samplers import MALA
-from ebmark.system.devices import full_products
+from ebmark.system.devices import full_matmul_precision
 
 _GAP = 0.5  # nats between the bounds beyond which the bracket has failed
 
@@ -84,7 +84,7 @@ def _log_mean_exp(values: np.ndarray) -> float:
     return highest + np.log(np.mean(np.exp(values - highest)))
 
 
-@full_products
+@full_matmul_precision
 @eqx.filter_jit
 def _annealed(energy: Energy, x, betas, step_size, key):
     """The log-weights of chains that follow the path of `betas`."""

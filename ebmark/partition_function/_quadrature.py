@@ -12,14 +12,14 @@ import numpy as np
 from jaxtyping import Float
 
 from ebmark.datasets import Grid
-from ebmark.datasets.preprocessing import Units
+from ebmark.datasets.preprocessing import Standardizer
 from ebmark.energies import Energy, Key
-from ebmark.system.devices import full_products
+from ebmark.system.devices import full_matmul_precision
 
 _SETTLED = 0.1  # nats that log Z may still move after all refinement
 
 
-@full_products
+@full_matmul_precision
 @eqx.filter_jit
 def _evaluate(function, points):
     return jax.lax.map(function, points, batch_size=4096)
@@ -32,7 +32,7 @@ def evaluate(
     return np.asarray(_evaluate(function, jnp.asarray(points, jnp.float32)), np.float64)
 
 
-class Normalised(NamedTuple):
+class GridDensity(NamedTuple):
     """A density on a grid, its log Z, and by how much that moved with the box and the nodes."""
 
     grid: Grid
@@ -41,14 +41,14 @@ class Normalised(NamedTuple):
     log_z_error: float
 
     @property
-    def settled(self) -> bool:
+    def is_resolved(self) -> bool:
         """Whether Z is known: neither a box twice as wide nor half the nodes moves it."""
         return math.isfinite(self.log_z) and self.log_z_error < _SETTLED
 
 
-def normalise(
-    energy: Energy, grid: Grid, units: Units, *, tolerance: float = 1e-4, attempts: int = 5
-) -> Normalised:
+def normalize_on_grid(
+    energy: Energy, grid: Grid, units: Standardizer, *, tolerance: float = 1e-4, attempts: int = 5
+) -> GridDensity:
     r"""The density of a standardised energy on a grid of the user's units.
 
     $$ \log Z = \log \sum_g \Delta\, e^{-E(x_g)}, \quad E(x) = E_{std}(z) + \sum_i \log s_i $$
@@ -59,18 +59,18 @@ def normalise(
     """
 
     def energies(points: np.ndarray) -> np.ndarray:
-        return evaluate(energy, units.standardise(points)) + units.log_jacobian
+        return evaluate(energy, units.transform(points)) + units.log_jacobian
 
-    return normalise_values(energies, grid, tolerance=tolerance, attempts=attempts)
+    return normalize_values_on_grid(energies, grid, tolerance=tolerance, attempts=attempts)
 
 
-def normalise_values(
+def normalize_values_on_grid(
     energies: Callable[[np.ndarray], np.ndarray],
     grid: Grid,
     *,
     tolerance: float = 1e-4,
     attempts: int = 5,
-) -> Normalised:
+) -> GridDensity:
     """The same of any function from points (n, dim) in the user's units to energies (n,)."""
 
     def on(grid: Grid) -> tuple[np.ndarray, float]:
@@ -91,10 +91,10 @@ def normalise_values(
             break
         grid = grid.resized(width=1.5 if box_error > tolerance else 1.0, nodes=1.5)
     log_density = -(values + log_z).reshape((grid.nodes,) * len(grid.lower))
-    return Normalised(grid, log_density, log_z, error)
+    return GridDensity(grid, log_density, log_z, error)
 
 
-def exact_samples(density: Normalised, num: int, key: Key) -> Float[np.ndarray, "n dim"]:
+def exact_samples(density: GridDensity, num: int, key: Key) -> Float[np.ndarray, "n dim"]:
     """Independent samples of a density on a grid: a cell by inverse CDF, then uniform within it."""
     cumulative = np.cumsum(np.exp(density.log_density).ravel())
     cell_key, jitter_key = jr.split(key)

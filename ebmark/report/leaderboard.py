@@ -10,12 +10,19 @@ import pandas as pd
 from ebmark.errors import UserError, shown
 from ebmark.report import markdown
 from ebmark.report.markdown import escaped
-from ebmark.statistics import final, ranks, role, summary, verdicts
+from ebmark.statistics import compare_to_reference, final_values, ranks, role, summary
 from ebmark.store.submission import Submission
 from ebmark.system.writing import write_whole
 
 # what must be equal on a dataset for two runs to be of one contest
-_PROTOCOL = ("law", "num_train", "num_samples", "transport_points", "langevin", "energy")
+_PROTOCOL = (
+    "dataset_fingerprint",
+    "num_train",
+    "num_samples",
+    "num_metric_samples",
+    "langevin",
+    "energy",
+)
 
 _PAGE = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>Leaderboard</title>
@@ -46,12 +53,12 @@ def leaderboard(
         alike = [entry for entry in entries if entry.partition(", ")[0] == against]
         named = " or ".join(f'"{shown(entry)}"' for entry in alike or entries[:20])
         several = "several entries are called so" if alike else "no entry is called so"
-        raise UserError(f"--against {shown(against)}: {several}; choose {named}")
-    judged = verdicts(whole, datasets, entries, metric, against) if against else []
+        raise UserError(f"--reference {shown(against)}: {several}; choose {named}")
+    judged = compare_to_reference(whole, datasets, entries, metric, against) if against else []
     by_place = {(one.dataset, one.entry): one for one in judged}
     parts = []
     for dataset in datasets:
-        found = {entry: summary(one) for entry, one in final(whole, dataset, metric).items()}
+        found = {entry: summary(one) for entry, one in final_values(whole, dataset, metric).items()}
         if not found:
             continue
         order = sorted(found, key=lambda e: (role(e) is not None, found[e].median, e))
@@ -112,7 +119,7 @@ def _together(submissions: list[Submission]) -> pd.DataFrame:
     for one, own in zip(submissions, names, strict=True):
         twice = {entry for entry in own if sum(entry in other for other in names) > 1}
         labels = [f"{e}, {one.name}" if e in twice else e for e in one.table["method"]]
-        where = [contests[cell] for cell in one.table["cell"]]
+        where = [contests[cell] for cell in one.table["run_id"]]
         tables.append(one.table.assign(method=labels, dataset=where))
     return pd.concat(tables, ignore_index=True)
 

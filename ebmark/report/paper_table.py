@@ -12,7 +12,7 @@ import pandas as pd
 
 from ebmark.errors import UserError, unknown
 from ebmark.report import markdown
-from ebmark.statistics import Summary, best, final, role, summary
+from ebmark.statistics import Summary, best, final_values, role, summary
 from ebmark.store.metric_info import UNRANKED, meaning, stem
 from ebmark.store.schema import load_study
 from ebmark.store.table import current, with_entries
@@ -41,7 +41,7 @@ class PaperTable(NamedTuple):
     statistic: str
     datasets: list[str]
     rows: list[tuple[str, list[Value | None]]]
-    floors: list[tuple[float, float] | None]  # the 95 % range of two samples of the truth
+    null_ranges: list[tuple[float, float] | None]  # the 95 % range of two samples of the truth
 
 
 def paper_table(folder: Path, metric: str, statistic: str = "mean") -> PaperTable:
@@ -59,11 +59,11 @@ def paper_table(folder: Path, metric: str, statistic: str = "mean") -> PaperTabl
     if metric not in measured:
         raise unknown("metric", metric, measured)
     here = set(table["dataset"])
-    runs = {d: final(table, d, metric) for d in study["datasets"] if d in here}
+    runs = {d: final_values(table, d, metric) for d in study["datasets"] if d in here}
     runs = {dataset: one for dataset, one in runs.items() if one}
     if not runs:
         raise UserError(f"{folder}: no run that ended has {metric}")
-    entries = dict.fromkeys(cell["method"] for cell in study["cells"].values())
+    entries = dict.fromkeys(cell["method"] for cell in study["runs"].values())
     order = sorted(entries, key=lambda entry: role(entry) is not None)  # oracles, anchors last
     marked = {dataset: _told_apart(table, dataset, metric) for dataset in runs}
     rows = [
@@ -89,14 +89,14 @@ def _told_apart(table: pd.DataFrame, dataset: str, metric: str) -> set[str]:
     first = None if metric in UNRANKED else best(table, dataset, metric)
     if first is None or not first.significant:
         return set()
-    runs = final(table, dataset, metric)
+    runs = final_values(table, dataset, metric)
     return {entry for entry, one in runs.items() if one.equals(runs[first.method])}
 
 
 def _floors(
     study: Mapping[str, Any], datasets: Sequence[str], metric: str
 ) -> list[tuple[float, float] | None]:
-    found = [study["floors"].get(dataset, {}).get(stem(metric)) for dataset in datasets]
+    found = [study["null_ranges"].get(dataset, {}).get(stem(metric)) for dataset in datasets]
     return [None if floor is None else (floor["low"], floor["high"]) for floor in found]
 
 
@@ -158,10 +158,10 @@ def _cells(
     for entry, values in table.rows:
         name = f"{entry} ({role(entry)})" if role(entry) else entry
         rows.append([escape(name), *(_text(value, digits, bold) for value in values)])
-    if any(table.floors):
+    if any(table.null_ranges):
         ranges = [
             f"{number(one[0], digits)} to {number(one[1], digits)}" if one else ""
-            for one in table.floors
+            for one in table.null_ranges
         ]
         rows.append(["truth against truth", *ranges])
     return rows

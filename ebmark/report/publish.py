@@ -18,13 +18,13 @@ from ebmark.store import table
 from ebmark.store.schema import load_study, read_plan
 from ebmark.system.writing import make_folder, write_whole
 
-_SAID_ELSEWHERE = ["ebmark", "jax", "source", "device"]
+_SAID_ELSEWHERE = ["ebmark", "jax", "code_hash", "device"]
 
 
 def publish(folder: Path, place: Path, reference: str | None = None) -> int:
     """Write the small folder; its size in bytes. Raises UserError where the study is not whole."""
     plan, rows = read_plan(folder), table.read(folder)
-    if missing := set(plan) - set(rows["cell"]):
+    if missing := set(plan) - set(rows["run_id"]):
         raise UserError(
             f"{folder}: {len(missing)} of {len(plan)} cells are not in its table; the same "
             "`ebmark run` ends them, `ebmark report` enters them"

@@ -8,12 +8,12 @@ from jaxtyping import Array, Float
 
 from ebmark.energies import Energy, Key
 from ebmark.samplers._base import AbstractSampler
-from ebmark.system.devices import full_products, spread
+from ebmark.system.devices import full_matmul_precision, shard
 
 _SHRINKAGE, _DELAY, _DECAY = 0.05, 10.0, 0.75  # gamma, t_0 and kappa of the paper
 
 
-@full_products
+@full_matmul_precision
 @eqx.filter_jit
 def adapt(
     sampler: AbstractSampler,
@@ -49,7 +49,7 @@ def adapt(
         weight = t**-_DECAY
         return (states, log_step, weight * log_step + (1 - weight) * average, gap), None
 
-    states = jax.vmap(sampler.init, in_axes=(None, 0))(energy, spread(x))
+    states = jax.vmap(sampler.init, in_axes=(None, 0))(energy, shard(x))
     start = (states, jnp.log(jnp.asarray(sampler.step_size)), jnp.array(0.0), jnp.array(0.0))
     numbered = (jnp.arange(1.0, num_steps + 1), jr.split(key, num_steps))
     (states, _, average, _), _ = jax.lax.scan(body, start, numbered)

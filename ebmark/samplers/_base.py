@@ -9,7 +9,7 @@ import jax.random as jr
 from jaxtyping import Array, Float
 
 from ebmark.energies import Energy, Key, Point
-from ebmark.system.devices import full_products, one_processor, spread
+from ebmark.system.devices import full_matmul_precision, one_processor, shard
 
 _BLOCK = 1_000  # chains whose activations a processor's cache holds
 
@@ -45,7 +45,7 @@ class AbstractUnadjusted(AbstractSampler):
         return jr.normal(key, (num, dim))
 
 
-@full_products
+@full_matmul_precision
 @eqx.filter_jit
 def run_chains(
     sampler: AbstractSampler,
@@ -59,11 +59,11 @@ def run_chains(
     def body(states, step_key):
         return _transition(sampler, energy, states, step_key), None
 
-    start = jax.vmap(sampler.init, in_axes=(None, 0))(energy, spread(x))
+    start = jax.vmap(sampler.init, in_axes=(None, 0))(energy, shard(x))
     return jax.lax.scan(body, start, jr.split(key, num_steps))[0]
 
 
-@full_products
+@full_matmul_precision
 @eqx.filter_jit
 def trace_chains(
     sampler: AbstractSampler,

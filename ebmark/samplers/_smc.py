@@ -7,13 +7,13 @@ import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, Float, Scalar
 
-from ebmark.energies import frozen
+from ebmark.energies import stop_gradient
 from ebmark.samplers._base import trace_chains
 from ebmark.samplers._mala import MALA
-from ebmark.system.devices import spread
+from ebmark.system.devices import shard
 
 
-class Walkers(NamedTuple):
+class Particles(NamedTuple):
     x: Float[Array, "walkers dim"]
     energies: Float[Array, " walkers"]  # of the parameters that they last moved under
     log_weights: Float[Array, " walkers"]
@@ -26,35 +26,35 @@ class Walkers(NamedTuple):
         return cls(x, base, jnp.zeros(num), jnp.array(0.0))
 
 
-def followed(walkers, energy, step_size, num_steps, key, *, adjusted=True, reach=0.0):
+def smc_update(particles, energy, step_size, num_steps, key, *, adjusted=True, jump_scale=0.0):
     """Resampled where they need it, reweighted to the energy, and moved under it.
 
     With a `reach`, they first may jump; then come steps of MALA, or unadjusted ones.
     """
     resample_key, jump_key, move_key = jr.split(key, 3)
-    walkers = resampled(walkers, resample_key)
-    if reach:
-        walkers = jumped(walkers, energy, reach, jump_key)
-    return (moved if adjusted else moved_unadjusted)(
-        walkers, energy, step_size, num_steps, move_key
+    particles = resample(particles, resample_key)
+    if jump_scale:
+        particles = jump(particles, energy, jump_scale, jump_key)
+    return (move if adjusted else moved_unadjusted)(
+        particles, energy, step_size, num_steps, move_key
     )
 
 
-def moved(walkers, energy, step_size, num_steps, key):
+def move(particles, energy, step_size, num_steps, key):
     """Reweighted to the energy, then moved by MALA, which needs no correction."""
-    kernel, energy = MALA(step_size), frozen(energy)
-    states = jax.vmap(kernel.init, in_axes=(None, 0))(energy, spread(walkers.x))
-    log_weights = reweighted(walkers, states.energy)
+    kernel, energy = MALA(step_size), stop_gradient(energy)
+    states = jax.vmap(kernel.init, in_axes=(None, 0))(energy, shard(particles.x))
+    log_weights = reweight(particles, states.energy)
     states, _ = trace_chains(kernel, energy, states, 1, key, every=num_steps)
-    return Walkers(states.x, states.energy, log_weights, walkers.log_z)
+    return Particles(states.x, states.energy, log_weights, particles.log_z)
 
 
-def moved_unadjusted(walkers, energy, step_size, num_steps, key):
+def moved_unadjusted(particles, energy, step_size, num_steps, key):
     """Reweighted to the energy, then moved by Langevin steps, each with its own correction."""
-    h, slope = step_size, jax.vmap(jax.value_and_grad(frozen(energy)))
-    x = spread(walkers.x)
+    h, slope = step_size, jax.vmap(jax.value_and_grad(stop_gradient(energy)))
+    x = shard(particles.x)
     values, slopes = slope(x)
-    log_weights = reweighted(walkers, values)
+    log_weights = reweight(particles, values)
 
     def step(carry, key):
         x, values, slopes, log_weights = carry
@@ -67,42 +67,42 @@ def moved_unadjusted(walkers, energy, step_size, num_steps, key):
 
     start = (x, values, slopes, log_weights)
     (x, values, _, log_weights), _ = jax.lax.scan(step, start, jr.split(key, num_steps))
-    return Walkers(x, values, log_weights, walkers.log_z)
+    return Particles(x, values, log_weights, particles.log_z)
 
 
-def jumped(walkers, energy, reach, key):
+def jump(particles, energy, jump_scale, key):
     """Reweighted to the energy; each then proposes a draw of N(0, reach^2 I): Metropolis' rule."""
     jump_key, accept_key = jr.split(key)
-    x, energy = spread(walkers.x), jax.vmap(frozen(energy))
-    y = reach * jr.normal(jump_key, x.shape)
+    x, energy = shard(particles.x), jax.vmap(stop_gradient(energy))
+    y = jump_scale * jr.normal(jump_key, x.shape)
     values, there = energy(x), energy(y)
-    log_weights = reweighted(walkers, values)
-    log_ratio = values - there + jnp.sum(y**2 - x**2, axis=1) / (2 * reach**2)
+    log_weights = reweight(particles, values)
+    log_ratio = values - there + jnp.sum(y**2 - x**2, axis=1) / (2 * jump_scale**2)
     accepted = jnp.log(jr.uniform(accept_key, log_ratio.shape)) < log_ratio  # NaN: refused
     x = jnp.where(accepted[:, None], y, x)
-    return Walkers(x, jnp.where(accepted, there, values), log_weights, walkers.log_z)
+    return Particles(x, jnp.where(accepted, there, values), log_weights, particles.log_z)
 
 
-def reweighted(walkers, values):
+def reweight(particles, values):
     """Their log-weights under an energy that has these values where they are."""
-    return walkers.log_weights + walkers.energies - values
+    return particles.log_weights + particles.energies - values
 
 
-def resampled(walkers, key):
+def resample(particles, key):
     """Systematically, where the effective share is below a half; else as they were."""
-    num = walkers.x.shape[0]
+    num = particles.x.shape[0]
     ticks = (jnp.arange(num) + jr.uniform(key)) / num
-    chosen = jnp.searchsorted(jnp.cumsum(jax.nn.softmax(walkers.log_weights)), ticks)
+    chosen = jnp.searchsorted(jnp.cumsum(jax.nn.softmax(particles.log_weights)), ticks)
     chosen = jnp.minimum(chosen, num - 1)
-    log_z = walkers.log_z + log_mean(walkers.log_weights)
-    new = Walkers(walkers.x[chosen], walkers.energies[chosen], jnp.zeros(num), log_z)
-    poor = share_effective(walkers.log_weights) < 0.5
-    return jax.tree.map(lambda a, b: jnp.where(poor, a, b), new, walkers)
+    log_z = particles.log_z + log_mean(particles.log_weights)
+    new = Particles(particles.x[chosen], particles.energies[chosen], jnp.zeros(num), log_z)
+    poor = ess_fraction(particles.log_weights) < 0.5
+    return jax.tree.map(lambda a, b: jnp.where(poor, a, b), new, particles)
 
 
-def log_z(walkers, energy):
+def log_z(particles, energy):
     """log Z of any energy near the one that they follow: their weights, and a last ratio."""
-    return walkers.log_z + log_mean(reweighted(walkers, jax.vmap(energy)(walkers.x)))
+    return particles.log_z + log_mean(reweight(particles, jax.vmap(energy)(particles.x)))
 
 
 def log_mean(a):
@@ -110,6 +110,6 @@ def log_mean(a):
     return jax.nn.logsumexp(a) - jnp.log(a.shape[0])
 
 
-def share_effective(log_weights):
+def ess_fraction(log_weights):
     """(mean w)^2 / mean w^2, from 1 / n to 1."""
     return jnp.exp(2 * log_mean(log_weights) - log_mean(2 * log_weights))

@@ -10,7 +10,7 @@ import numpy as np
 
 from ebmark.energies import Energy, Key
 from ebmark.samplers._langevin import Langevin
-from ebmark.system.devices import full_products
+from ebmark.system.devices import full_matmul_precision
 
 _FINEST = 4  # steps of h / 4 make one of h
 
@@ -75,7 +75,7 @@ def _error(values: np.ndarray) -> np.ndarray:
     return values.std(axis=-1, ddof=1) / np.sqrt(values.shape[-1])
 
 
-@full_products
+@full_matmul_precision
 @eqx.filter_jit
 def _mean_energies(energy: Energy, x, h, num_steps: int, key: Key):
     """Each chain's mean of E over the latter half of the time, at h, h/2 and h/4."""

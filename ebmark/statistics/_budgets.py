@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 
 from ebmark.statistics._intervals import Summary, summary
-from ebmark.statistics._runs import final, role
+from ebmark.statistics._runs import final_values, role
 
 _SLACK = 0.01  # of a budget: trainings are of whole updates, which cost more or less
-BUDGETS = ("updates", "evaluations", "train_cpu_seconds")
+BUDGETS = ("num_updates", "network_evaluations", "train_cpu_seconds")
 
 
 class Curve(NamedTuple):
@@ -49,7 +49,9 @@ def curves(
         metric = metric_of(here, [dataset])
         if metric is None:
             continue
-        here = here[here["metric"].isin([metric, "evaluations", "train_cpu_seconds", "kl", "nll"])]
+        here = here[
+            here["metric"].isin([metric, "network_evaluations", "train_cpu_seconds", "kl", "nll"])
+        ]
         made = {entry: curve(here, dataset, entry, metric) for entry in entries}
         known = {e: c._replace(finished=finished) for e, c in made.items() if c is not None}
         if any(role(entry) is None for entry in known):
@@ -62,7 +64,7 @@ def curve(table: pd.DataFrame, dataset: str, entry: str, metric: str) -> Curve |
     rows = table[(table["dataset"] == dataset) & (table["method"] == entry)]
     done, lost = rows[rows["status"] != "diverged"], rows[rows["status"] == "diverged"]
     wide = {}
-    for name in (metric, "evaluations", "train_cpu_seconds"):
+    for name in (metric, "network_evaluations", "train_cpu_seconds"):
         one = done.loc[done["metric"] == name, ["step", "seed", "value"]]
         wide[name] = one.drop_duplicates(["step", "seed"]).pivot(
             index="step", columns="seed", values="value"
@@ -76,15 +78,18 @@ def curve(table: pd.DataFrame, dataset: str, entry: str, metric: str) -> Curve |
     values = wide[metric].loc[steps].to_numpy(float)
     worst = np.full((len(steps), lost["seed"].nunique()), np.inf)
     costs = {
-        "updates": np.array(steps, float),
-        "evaluations": wide["evaluations"].loc[steps].median(axis=1).to_numpy(float),
+        "num_updates": np.array(steps, float),
+        "network_evaluations": wide["network_evaluations"]
+        .loc[steps]
+        .median(axis=1)
+        .to_numpy(float),
         "train_cpu_seconds": seconds.median(axis=1).to_numpy(float),
     }
     values = np.concatenate([np.where(np.isnan(values), np.inf, values), worst], axis=1)
     return Curve(np.array(steps), costs, values, seconds.to_numpy(float))
 
 
-def at_equal(curves: dict[str, Curve], cost: str, share: float = 1.0) -> tuple[float, dict]:
+def at_equal_budget(curves: dict[str, Curve], cost: str, share: float = 1.0) -> tuple[float, dict]:
     """A budget that all methods can spend, and what each entry had reached for it.
 
     The budget is `share` of the cheapest method's whole training. An entry whose first snapshot
@@ -106,7 +111,7 @@ def at_equal(curves: dict[str, Curve], cost: str, share: float = 1.0) -> tuple[f
     return float(budget), found
 
 
-def first_passage(one: Curve, target: float) -> tuple[float, int, int]:
+def time_to_target(one: Curve, target: float) -> tuple[float, int, int]:
     """CPU seconds until a metric is at most `target`: the median run's; runs that got there; all.
 
     By the first snapshot there: an upper bound. A run that never got there is censored; where half
@@ -124,6 +129,6 @@ def first_passage(one: Curve, target: float) -> tuple[float, int, int]:
 def metric_of(table: pd.DataFrame, datasets: Sequence[str]) -> str | None:
     """KL where the truth is known, else the likelihood: what curves and verdicts are about."""
     for metric in ("kl", "nll"):
-        if any(final(table, dataset, metric) for dataset in datasets):
+        if any(final_values(table, dataset, metric) for dataset in datasets):
             return metric
     return None

@@ -8,10 +8,10 @@ import pandas as pd
 
 from ebmark.statistics._intervals import summary
 from ebmark.statistics._paired import SIGNIFICANT, Paired, paired
-from ebmark.statistics._runs import final, role
+from ebmark.statistics._runs import final_values, role
 
 
-class Parts(NamedTuple):
+class ErrorSources(NamedTuple):
     """W1 of an entry, taken apart; medians over seeds, NaN where not measured."""
 
     entry: str
@@ -31,7 +31,7 @@ class Parts(NamedTuple):
         return self.floor + sum(known)
 
     @property
-    def settled(self) -> bool:
+    def is_converged(self) -> bool:
         """Whether the sampler's samples are not told apart from exact ones of its energy."""
         return not (self.sampled.p < SIGNIFICANT and self.sampled.difference > 0)
 
@@ -39,21 +39,21 @@ class Parts(NamedTuple):
     def hidden(self) -> float:
         """By how much chains that have not settled make the energy look better than it is."""
         told = self.gap.p < SIGNIFICANT and self.gap.difference < 0
-        return -self.gap.difference if told and not self.settled else 0.0
+        return -self.gap.difference if told and not self.is_converged else 0.0
 
 
-def parts(
+def error_sources(
     table: pd.DataFrame, dataset: str, entries: Sequence[str], floor: Mapping[str, Any]
-) -> list[Parts]:
+) -> list[ErrorSources]:
     r"""The sources of W1, each as what it adds to the one before, never below 0.
 
     $$ W_1(\mathrm{sampler}, \mathrm{truth}) \le W_1(\mathrm{sampler}, \mathrm{energy})
        + W_1(\mathrm{energy}, \mathrm{truth}) $$
     """
-    exact = final(table, dataset, "w1_exact") or final(table, dataset, "w1_tempered")
+    exact = final_values(table, dataset, "w1_exact") or final_values(table, dataset, "w1_tempered")
     runs = {
-        name: final(table, dataset, name)
-        for name in ("w1_langevin", "w1_sampler", "w1_sampler_floor")
+        name: final_values(table, dataset, name)
+        for name in ("w1_langevin", "w1_sampling_error", "w1_sampling_error_null")
     }
     medians = {entry: summary(exact.get(entry, ())).median for entry in entries}
     base = float(floor["mean"])
@@ -70,7 +70,7 @@ def parts(
         lacks = max(medians[entry] - base, 0.0) if math.isfinite(medians[entry]) else math.nan
         shared = data if math.isnan(data) or math.isnan(lacks) else min(data, lacks)
         found.append(
-            Parts(
+            ErrorSources(
                 entry,
                 base,
                 shared,

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from ebmark.statistics._intervals import LEVEL, summary, worst_if_diverged
-from ebmark.statistics._runs import final, role
+from ebmark.statistics._runs import final_values, role
 
 _RESAMPLES = 400
 
@@ -41,7 +41,7 @@ def profiles(
     """
     scores: dict[str, list[np.ndarray]] = {entry: [] for entry in entries}
     for dataset in datasets:
-        runs = {e: one for e, one in final(table, dataset, metric).items() if e in scores}
+        runs = {e: one for e, one in final_values(table, dataset, metric).items() if e in scores}
         medians = [summary(one).median for e, one in runs.items() if role(e) != "anchor"]
         best = min(medians, default=np.inf)
         if not 0 < best < np.inf:

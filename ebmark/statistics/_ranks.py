@@ -9,7 +9,7 @@ import pandas as pd
 from scipy import stats
 
 from ebmark.statistics._intervals import LEVEL, summary
-from ebmark.statistics._runs import final, role
+from ebmark.statistics._runs import final_values, role
 
 ENOUGH = 6  # datasets
 
@@ -52,7 +52,7 @@ def ranks(
     Friedman (1937); Nemenyi (1963); Demsar (2006), Statistical comparisons of classifiers over
     multiple data sets.
     """
-    runs = {dataset: final(table, dataset, metric) for dataset in datasets}
+    runs = {dataset: final_values(table, dataset, metric) for dataset in datasets}
     runs = {dataset: one for dataset, one in runs.items() if one}
     shared = [e for e in entries if role(e) is None and all(e in one for one in runs.values())]
     if not runs or len(shared) < 2:

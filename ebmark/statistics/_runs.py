@@ -40,7 +40,7 @@ class Best(NamedTuple):
         )
 
 
-def final(table: pd.DataFrame, dataset: str, metric: str) -> dict[str, pd.Series]:
+def final_values(table: pd.DataFrame, dataset: str, metric: str) -> dict[str, pd.Series]:
     """A metric at the end of training: method -> value by seed, NaN where the run diverged.
 
     Empty where it was never measured.
@@ -68,7 +68,9 @@ def best(table: pd.DataFrame, dataset: str, metric: str) -> Best | None:
     An entry of the very same runs, as where the tuned recipe is the default one, is no next.
     """
     runs = {
-        method: one for method, one in final(table, dataset, metric).items() if role(method) is None
+        method: one
+        for method, one in final_values(table, dataset, metric).items()
+        if role(method) is None
     }
     medians = {method: summary(one).median for method, one in runs.items()}
     order = sorted(
@@ -83,7 +85,7 @@ def best(table: pd.DataFrame, dataset: str, metric: str) -> Best | None:
     return Best(order[0], others[0], paired(a, b))
 
 
-def middle_seed(runs: pd.Series | None) -> int | None:
+def median_seed(runs: pd.Series | None) -> int | None:
     """The seed in the middle of those that did not diverge (the lower of two): the one to show."""
     values = pd.Series(dtype=float) if runs is None else runs.dropna()
     if values.empty:

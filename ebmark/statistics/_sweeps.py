@@ -14,7 +14,7 @@ from ebmark.statistics._intervals import Summary, summary, worst_if_diverged
 _EVERYWHERE = ("kl", "nll")
 
 
-class Spot(NamedTuple):
+class SweepPoint(NamedTuple):
     """One point of a sweep: where it lies, and what the seeds found there."""
 
     panel: str  # a dataset, or a family of them
@@ -25,17 +25,17 @@ class Spot(NamedTuple):
     unknown: int = 0  # runs that ended, and whose measure could not be found out
 
 
-def spots(
+def sweep_points(
     table: pd.DataFrame, axes: Sequence[str], measure: str, families: Mapping[str, str]
-) -> list[Spot]:
+) -> list[SweepPoint]:
     """Each entry's measure at the end of training, in the table's order, over its seeds.
 
     `table` holds entries for methods. Laws of one family stand on one panel if an axis is a number
     of the laws. A diverged run is infinite, and so is one whose KL is not known.
     """
     last = table[table["metric"] == measure].sort_values("step", kind="stable")
-    last = last.drop_duplicates("cell", keep="last")
-    lost = table[~table["cell"].isin(last["cell"])].drop_duplicates("cell")
+    last = last.drop_duplicates("run_id", keep="last")
+    lost = table[~table["run_id"].isin(last["run_id"])].drop_duplicates("run_id")
     if measure not in _EVERYWHERE:
         lost = lost[lost["status"] == "diverged"]
     last = pd.concat([last.assign(unknown=False), lost.assign(unknown=lost["status"] == "done")])
@@ -56,7 +56,7 @@ def spots(
         s = summary(rows["value"])
         bounded = s.median_low == s.median_low
         ends = (s.median_low, s.median_high) if bounded else (rows["value"].min(), s.worst)
-        found.append(Spot(panel, line, where, s, ends, int(rows["unknown"].sum())))
+        found.append(SweepPoint(panel, line, where, s, ends, int(rows["unknown"].sum())))
     return found
 
 
@@ -72,7 +72,9 @@ def without_axes(entry: str) -> str:
     return ", ".join(part for part in entry.split(", ") if "=" not in part)
 
 
-def usable(line: Sequence[Spot], axis: str, factor: float = 2.0) -> tuple[Spot, Any, Any] | None:
+def usable(
+    line: Sequence[SweepPoint], axis: str, factor: float = 2.0
+) -> tuple[SweepPoint, Any, Any] | None:
     """The best spot of a line, and the ends of the stretch around it that is `factor` as good.
 
     None where every run diverged. The stretch is of neighbours: it ends at the first worse one.

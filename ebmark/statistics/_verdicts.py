@@ -10,10 +10,10 @@ import pandas as pd
 from ebmark.statistics._intervals import success, summary
 from ebmark.statistics._paired import SIGNIFICANT, Paired, holm, paired
 from ebmark.statistics._power import seeds_needed
-from ebmark.statistics._runs import final, role
+from ebmark.statistics._runs import final_values, role
 
 
-class Verdict(NamedTuple):
+class Comparison(NamedTuple):
     """An entry on a dataset, against the reference; `adjusted` is Holm's p over all of them."""
 
     dataset: str
@@ -50,20 +50,20 @@ def reference(entries: Sequence[str], wanted: str | None = None) -> str | None:
     return next((one for one in entries if role(one) is None), None)
 
 
-def verdicts(
+def compare_to_reference(
     table: pd.DataFrame, datasets: Sequence[str], entries: Sequence[str], metric: str, against: str
-) -> list[Verdict]:
+) -> list[Comparison]:
     """The paired comparisons of all entries with `against`: Holm's correction is over them all."""
     found, differences = [], []
     for dataset in datasets:
-        runs = final(table, dataset, metric)
+        runs = final_values(table, dataset, metric)
         if against not in runs:
             continue
         for entry in (one for one in entries if one in runs and one != against):
             a, b = runs[entry].align(runs[against], join="inner")
             medians = (summary(runs[name]).median for name in (entry, against))
             test, ended = paired(a, b), success(runs[entry])
-            found.append(Verdict(dataset, entry, *medians, test, math.nan, None, *ended))
+            found.append(Comparison(dataset, entry, *medians, test, math.nan, None, *ended))
             differences.append((a - b).to_numpy(float))
     adjusted = holm([one.paired.p for one in found])
     tested = sum(not math.isnan(p) for p in adjusted) or len(found)

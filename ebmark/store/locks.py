@@ -1,6 +1,6 @@
 """Who works on which cell, so that none is run twice; should one be, the second changes nothing.
 
-A claim is the file `cells/NAME.claim`. Its holder has locked it (`flock`): the system lets go of
+A claim is the file `runs/NAME.lock`. Its holder has locked it (`flock`): the system lets go of
 the lock when the holder dies, however it dies. Locks may not reach from one machine to the next, or
 be missing, as on some Lustre and NFS mounts; so the file also says on which machine its holder is,
 and its holder touches it every few seconds. A claim that another machine holds is free when it was
@@ -29,12 +29,12 @@ _BEAT = 10.0  # seconds between two touches
 _PATIENCE = 60.0  # seconds without one after which another machine's claim is free
 _MOMENT = 2.0  # seconds that a new claim waits for those who look at it
 _WIDTH = 400  # bytes of a claim
-_BESIDE = {"claim", "saved", "trials.json"}  # what lies beside a cell that is being made
+_BESIDE = {"lock", "ckpt", "trials.json"}  # what lies beside a cell that is being made
 _PLAIN = os.O_NONBLOCK | os.O_NOFOLLOW  # a stranger's pipe or link neither holds nor leads us
 _NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP}
 
 
-class Claim:
+class RunLock:
     """A held claim; what it is told shows in the progress of whoever watches."""
 
     def __init__(self, descriptor: int):
@@ -46,7 +46,7 @@ class Claim:
 
     def tell(self, what: str, share: float) -> None:
         """Write down what is being done, and how much of it is done."""
-        line = json.dumps(self._said | {"what": what, "share": round(float(share), 3)})
+        line = json.dumps(self._said | {"what": what, "fraction": round(float(share), 3)})
         with contextlib.suppress(OSError):  # a full disk is no reason to stop here
             os.pwrite(self._descriptor, line.ljust(_WIDTH).encode(), 0)
 
@@ -61,13 +61,13 @@ class Claim:
 
 
 @contextlib.contextmanager
-def claimed(folder: Path, name: str) -> Iterator[Claim | None]:
+def acquire_lock(folder: Path, name: str) -> Iterator[RunLock | None]:
     """The claim on a cell, or None if another process holds it or the cell is done.
 
     What a dead holder left half-made is swept away here. Raises UserError where no file can be
     made, as on a full disk.
     """
-    path = folder / "cells" / f"{name}.claim"
+    path = folder / "runs" / f"{name}.lock"
     descriptor, new = _taken(path)
     if descriptor is None:
         yield None
@@ -77,7 +77,7 @@ def claimed(folder: Path, name: str) -> Iterator[Claim | None]:
             _unlink(path)
             yield None
             return
-        claim = Claim(descriptor)
+        claim = RunLock(descriptor)
         try:
             if not new:
                 _sweep(folder, name)
@@ -94,7 +94,7 @@ def running(folder: Path, names: Iterable[str]) -> list[dict[str, Any]]:
     found = []
     for name in names:
         try:
-            path = folder / "cells" / f"{name}.claim"
+            path = folder / "runs" / f"{name}.lock"
             with open(os.open(path, os.O_RDONLY | _PLAIN), "rb") as file:
                 said = _said(file.fileno())
                 if said and not _free(file.fileno(), said, fcntl.LOCK_SH, path):
@@ -165,7 +165,7 @@ def _said(descriptor: int) -> dict[str, Any]:
         said = json.loads(os.pread(descriptor, _WIDTH, 0))
         words = all(_is_word(said[key]) for key in ("machine", "host", "what"))
         counts = all(type(said[key]) is int and 0 <= said[key] < 2**53 for key in ("pid", "since"))
-        share = type(said["share"]) is float and 0 <= said["share"] <= 1
+        share = type(said["fraction"]) is float and 0 <= said["fraction"] <= 1
         return said if words and counts and share else {}
     except (ValueError, TypeError, KeyError, RecursionError):
         return {}
@@ -180,13 +180,13 @@ def tidy(folder: Path, names: Iterable[str]) -> None:
 
     Cells that are not done keep their checkpoints, and dead holders' claims, which bind nobody.
     """
-    cells, names = folder / "cells", set(names)
+    cells, names = folder / "runs", set(names)
     with contextlib.suppress(OSError):
         for path in list(cells.iterdir()):
             name, _, kind = path.name.partition(".")
             if name in names and kind in _BESIDE and is_done(folder, name):
-                if kind == "claim":
-                    with contextlib.suppress(UserError), claimed(folder, name):
+                if kind == "lock":
+                    with contextlib.suppress(UserError), acquire_lock(folder, name):
                         pass  # it is gone, unless somebody holds it
                 else:
                     _unlink(path)
@@ -197,7 +197,7 @@ def tidy(folder: Path, names: Iterable[str]) -> None:
 def _sweep(folder: Path, name: str) -> None:
     """Remove what dead holders left half-made: ours at once, that of others after the minute."""
     ours = making(folder, name).name.rpartition("-")[0]
-    for left in (folder / "cells").glob(f".making-{name}-*"):
+    for left in (folder / "runs").glob(f".making-{name}-*"):
         with contextlib.suppress(OSError):
             descriptor = os.open(left, os.O_RDONLY)
             fresh = not left.name.startswith(ours) and _fresh(descriptor, left)

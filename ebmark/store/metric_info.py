@@ -3,8 +3,8 @@
 from typing import NamedTuple
 
 # of a noise weighted to the model: below, a batch of 256 noise points counts for fewer than 3
-LEAST_OVERLAP = 0.01
-LEAST_ACCEPTANCE = 0.2  # of the moves of adjusted chains: below, little is learned from them
+MIN_NOISE_ESS = 0.01
+MIN_ACCEPTANCE_RATE = 0.2  # of the moves of adjusted chains: below, little is learned from them
 
 
 class Meaning(NamedTuple):
@@ -23,16 +23,20 @@ METRICS = {
         "0 is perfect. By quadrature: no sampler is involved. Above the plane: over the test "
         "points, with log Z between the bounds of annealed importance sampling.",
     ),
-    "leak": Meaning(
-        "leak",
+    "kl_off_support": Meaning(
+        "kl_off_support",
         "nats",
         "The part of KL that is mass put off the data's support, outside its 99.9 % region. "
         "leak + masses + shapes = KL.",
     ),
-    "masses": Meaning("masses", "nats", "The part of KL that is wrong masses of the modes."),
-    "shapes": Meaning("shapes", "nats", "The part of KL that is wrong shapes within the modes."),
+    "kl_mode_weights": Meaning(
+        "kl_mode_weights", "nats", "The part of KL that is wrong masses of the modes."
+    ),
+    "kl_within_mode": Meaning(
+        "kl_within_mode", "nats", "The part of KL that is wrong shapes within the modes."
+    ),
     "tv": Meaning("TV", "", "Total variation: the share of mass in the wrong place, 0 to 1."),
-    "mode_tv": Meaning("TV of modes", "", "The share of mass in the wrong mode, 0 to 1."),
+    "mode_weight_tv": Meaning("TV of modes", "", "The share of mass in the wrong mode, 0 to 1."),
     "nll": Meaning(
         "NLL",
         "nats",
@@ -53,13 +57,13 @@ METRICS = {
         "",
         "Split R-hat of the tempered chains that the bounds rest on; 1 where they agree.",
     ),
-    "quality": Meaning(
-        "quality",
+    "high_quality_fraction": Meaning(
+        "high_quality_fraction",
         "",
         "Share of the samples where the truth is denser than at its own lowest 1 %: .99 for the "
         "truth. It says nothing of modes that are lost.",
     ),
-    "mode_shares": Meaning(
+    "mode_frequency_tv": Meaning(
         "wrong modes",
         "",
         "Total variation of the modes\u2019 shares of the samples and of true ones, 0 to 1.",
@@ -70,13 +74,13 @@ METRICS = {
         "Wasserstein-1: how far, on average, points must be moved to turn one set of samples into "
         "the other, at the least. It never reaches 0: see the floor.",
     ),
-    "w1_sampler": Meaning(
+    "w1_sampling_error": Meaning(
         "W1 of the sampler",
         "data units",
         "W1 of Langevin samples to exact (above the plane: tempered) samples of the same energy: "
         "the sampler\u2019s error alone, beside the floor of that energy.",
     ),
-    "w1_sampler_floor": Meaning(
+    "w1_sampling_error_null": Meaning(
         "its floor",
         "data units",
         "W1 of two exact (above the plane: tempered) samples of the learned density.",
@@ -89,19 +93,19 @@ METRICS = {
     "sliced_w2": Meaning(
         "sliced W2", "data units", "W2 averaged over projections to a line: cheaper, and weaker."
     ),
-    "mmd": Meaning(
+    "mmd_sq": Meaning(
         "MMD\u00b2",
         "",
         "Maximum mean discrepancy, squared (Gaussian kernels of several widths, unbiased): about "
         "0 for equal laws, and at times below.",
     ),
-    "fisher": Meaning(
+    "fisher_divergence": Meaning(
         "Fisher",
         "",
         "Fisher divergence: the mean squared error of the score; blind to weights of far modes. "
         "By quadrature; above the plane over the test points.",
     ),
-    "energy_distance": Meaning(
+    "energy_distance_sq": Meaning(
         "energy distance\u00b2",
         "data units",
         "Energy distance, squared and unbiased: about 0 for equal laws, and at times below.",
@@ -112,7 +116,7 @@ METRICS = {
     "c2st": Meaning(
         "C2ST", "", "How often a classifier tells samples from data; .5 where it cannot."
     ),
-    "ksd": Meaning(
+    "ksd_sq": Meaning(
         "KSD\u00b2",
         "",
         "Kernel Stein discrepancy of the samples from the law, by its score alone, squared and "
@@ -122,30 +126,30 @@ METRICS = {
     "recall": Meaning("recall", "", "Share of the data within reach of the samples."),
     "density": Meaning("density", "", "How densely data surround the samples; about 1."),
     "coverage": Meaning("coverage", "", "Share of the data with a sample in their reach."),
-    "overlap": Meaning(
-        "overlap",
+    "noise_ess": Meaning(
+        "noise_ess",
         "",
         "Effective share of the noise sample when weighted to the model; near 0 the noise is too "
         "far away to learn from.",
     ),
-    "acceptance": Meaning(
-        "acceptance",
+    "acceptance_rate": Meaning(
+        "acceptance_rate",
         "",
         "Share of the moves of chains from the data that Metropolis' rule accepts; near 0 they "
         "hardly move, and little is learned from them.",
     ),
-    "ess": Meaning("ESS", "", "Effective share of the weighted walkers, 0 to 1."),
+    "particle_ess": Meaning("ESS", "", "Effective share of the weighted walkers, 0 to 1."),
     "train_seconds": Meaning("training", "s", "Wall seconds of training, without compilation."),
     "train_cpu_seconds": Meaning("CPU", "s", "CPU seconds of training, without compilation."),
     "compile_seconds": Meaning("compiling", "s", "Seconds of compilation."),
     "sample_seconds": Meaning("sampling", "s", "Seconds of the Langevin sampler."),
-    "evaluations": Meaning(
-        "evaluations", "", "Network evaluations in training, counted in points."
+    "network_evaluations": Meaning(
+        "network_evaluations", "", "Network evaluations in training, counted in points."
     ),
-    "updates": Meaning("updates", "", "Updates of the parameters."),
-    "kept_updates": Meaning(
+    "num_updates": Meaning("num_updates", "", "Updates of the parameters."),
+    "best_step": Meaning(
         "kept",
-        "updates",
+        "num_updates",
         "The updates after which points that were not trained on were likeliest: that energy is "
         "kept (early stopping).",
     ),
@@ -153,18 +157,26 @@ METRICS = {
 COSTS = frozenset(
     "train_seconds train_cpu_seconds compile_seconds sample_seconds evaluations updates".split()  # noqa: SIM905
 )
-UNRANKED = COSTS | {"log_z", "log_z_error", "rhat_tempered", "w1_sampler", "w1_sampler_floor"}
-UNRANKED |= {"kept_updates"}
+UNRANKED = COSTS | {
+    "log_z",
+    "log_z_error",
+    "rhat_tempered",
+    "w1_sampling_error",
+    "w1_sampling_error_null",
+}
+UNRANKED |= {"best_step"}
 
 
 def meaning(metric: str) -> Meaning:
     """What a metric is called and says, its sampler and steps included: `w1_langevin_500`."""
     if metric in METRICS:
         return METRICS[metric]
-    for sampler in ("langevin", "exact", "tempered", "own"):
+    for sampler in ("langevin", "exact", "tempered", "native"):
         stem, found, steps = metric.partition("_" + sampler)
         if found and stem in METRICS:
-            label = sampler.replace("langevin", "Langevin").replace("own", "the method\u2019s own")
+            label = sampler.replace("langevin", "Langevin").replace(
+                "native", "the method\u2019s own"
+            )
             label += f" {int(steps[1:]):,}" if steps[1:].isdigit() else ""
             base = METRICS[stem]
             says = f"{base.says} Here of {label} samples of the model."
@@ -176,6 +188,6 @@ def stem(metric: str) -> str:
     """The metric without its sampler: `w1` of `w1_langevin_500`."""
     if metric in METRICS:
         return metric
-    for sampler in ("_langevin", "_exact", "_tempered", "_own"):
+    for sampler in ("_langevin", "_exact", "_tempered", "_native"):
         metric = metric.partition(sampler)[0]
     return metric

@@ -33,7 +33,7 @@ _SHARED = "methods/noises/"  # chosen by name inside a method
 
 
 @functools.cache
-def source_hash(*modules: str) -> str:
+def code_hash(*modules: str) -> str:
     """The sha256 of the source that makes numbers: no cell made by other code is ever reused.
 
     With the `modules` of a cell's method and law, other methods and laws are left out; a module

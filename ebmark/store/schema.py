@@ -4,6 +4,7 @@ A folder may come from a stranger or from a full disk: names are short and print
 is 16 hex digits, numbers are finite and in their ranges, and nothing leads out of the folder.
 """
 
+import json
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, NotRequired
@@ -13,7 +14,8 @@ from pydantic import AfterValidator, Field, FiniteFloat, JsonValue
 from typing_extensions import TypedDict
 
 from ebmark.errors import UserError
-from ebmark.system.reading import read_json
+from ebmark.system.reading import SCHEMA, read_json
+from ebmark.system.writing import write_whole
 
 _MOST_ENTRIES = 500  # methods, or datasets, that one page can show
 
@@ -32,7 +34,7 @@ def _name(text: str) -> str:
 CELL = re.compile(r"[0-9a-f]{16}")
 Name = Annotated[str, AfterValidator(_name)]
 Text = Annotated[str, Field(max_length=200_000)]
-CellName = Annotated[str, Field(pattern=rf"\A{CELL.pattern}\z")]
+RunId = Annotated[str, Field(pattern=rf"\A{CELL.pattern}\z")]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Step = Annotated[int, Field(ge=0, lt=2**53)]
 Size = Annotated[int, Field(ge=1, lt=2**53)]
@@ -49,7 +51,7 @@ class Entry(TypedDict):
     seed: Seed
 
 
-class Floor(TypedDict):
+class NullRange(TypedDict):
     """A metric of two samples of the truth."""
 
     n: Size
@@ -64,7 +66,7 @@ _Three = Annotated[list[FiniteFloat], Field(min_length=3, max_length=3)]
 class StepBias(TypedDict):
     """What Langevin's step does to the mean energy of one run, in nats: `step_bias.py`."""
 
-    cell: CellName
+    run_id: RunId
     seed: Seed
     steps: _Three
     means: _Three
@@ -111,25 +113,25 @@ class Study(TypedDict, total=False):
     title: Text
     datasets: list[Name]
     methods: list[Name]
-    laws: dict[Name, Text]
+    dataset_fingerprints: dict[Name, Text]
     seeds: Step
     command: Text
     ebmark: Text
-    source: Text
+    code_hash: Text
     versions: dict[Text, Text]
     device: Text
     started: Text
     settings: Settings
     energy: Text
     recipes: dict[Name, dict[Text, JsonValue]]
-    methods_about: dict[Name, AboutMethod]
-    datasets_about: dict[Name, AboutDataset]
-    floors: dict[Name, dict[Name, Floor]]
+    method_info: dict[Name, AboutMethod]
+    dataset_info: dict[Name, AboutDataset]
+    null_ranges: dict[Name, dict[Name, NullRange]]
     step_bias: dict[Name, dict[Name, StepBias]]
-    cells: dict[CellName, Entry]
+    runs: dict[RunId, Entry]
     notes: list[Text]
     axes: list[Name]
-    measures: list[Name]
+    plot_metrics: list[Name]
 
 
 class Langevin(TypedDict):
@@ -143,14 +145,21 @@ class Spec(Entry):
     """What `plan.json` says of a cell."""
 
     __pydantic_config__ = pydantic.ConfigDict(extra="allow")
-    law: Text
+    dataset_fingerprint: Text
     points: Annotated[str, Field(pattern=r"\Apoints-[0-9a-f]{16}\.npy\z")] | None
     num_train: Size
     num_samples: Size
-    transport_points: Size
+    num_metric_samples: Size
     langevin: Langevin
     energy: dict[Text, JsonValue]
     training: dict[Text, JsonValue]
+
+
+class Plan(TypedDict):
+    """`plan.json`: the specs of all runs."""
+
+    schema: Literal[2]
+    runs: dict[RunId, Spec]
 
 
 class Result(TypedDict):
@@ -162,17 +171,17 @@ class Result(TypedDict):
     rows: list[tuple[Step, Name, FiniteFloat | Literal["inf", "-inf"] | None]]
     ebmark: Text
     versions: dict[Text, Text]
-    source: Text
+    code_hash: Text
     device: Text
     seconds: NotRequired[FiniteFloat]
 
 
-_NOTHING = dict.fromkeys(("title", "command", "ebmark", "source", "device", "started"), "")
+_NOTHING = dict.fromkeys(("title", "command", "ebmark", "code_hash", "device", "started"), "")
 _NOTHING |= {"energy": "", "seeds": 0}
-_LISTS = ("datasets", "methods", "notes", "axes", "measures")
-_TABLES = ("laws", "versions", "settings", "recipes", "methods_about", "datasets_about")
+_LISTS = ("datasets", "methods", "notes", "axes", "plot_metrics")
+_TABLES = ("dataset_fingerprints", "versions", "settings", "recipes", "method_info", "dataset_info")
 _STUDY = pydantic.TypeAdapter(Study)
-_PLAN = pydantic.TypeAdapter(dict[CellName, Spec])
+_PLAN = pydantic.TypeAdapter(Plan)
 _RESULT = pydantic.TypeAdapter(Result)
 
 
@@ -181,16 +190,16 @@ def load_study(folder: Path) -> dict[str, Any]:
     path = Path(folder) / "study.json"
     mend = f"remove {path.name} and give the command of the study again: its cells are kept"
     try:
-        study = read_json(path, _STUDY, mend)
+        study = read_json(path, _STUDY, mend, marked=True)
     except FileNotFoundError:
         raise UserError(
             f"{folder}: no folder of a study (it holds no study.json); `ebmark run` makes one"
         ) from None
     study = _NOTHING | {key: [] for key in _LISTS} | {key: {} for key in _TABLES} | study
-    study = {"name": "", "floors": {}, "step_bias": {}, "cells": {}} | study
+    study = {"name": "", "null_ranges": {}, "step_bias": {}, "runs": {}} | study
     for kind in ("dataset", "method"):
         entries = {
-            (cell[kind], cell["recipe"] * (kind == "method")) for cell in study["cells"].values()
+            (cell[kind], cell["recipe"] * (kind == "method")) for cell in study["runs"].values()
         }
         if len(entries) > _MOST_ENTRIES:
             raise UserError(f"{path}: {len(entries):,} {kind}s, more than a page can show")
@@ -201,16 +210,21 @@ def read_plan(folder: Path) -> dict[str, dict[str, Any]]:
     """`plan.json`, name -> spec. Raises UserError if there is none, or not one of a study."""
     path = Path(folder) / "plan.json"
     try:
-        return read_json(path, _PLAN, "give the command of the study again")
+        return read_json(path, _PLAN, "give the command of the study again", marked=True)["runs"]
     except FileNotFoundError:
         raise UserError(f"{folder}: holds no plan.json, the specs of its cells") from None
 
 
+def write_plan(folder: Path, plan: dict[str, dict[str, Any]]) -> None:
+    """`plan.json`, whole."""
+    write_whole(Path(folder) / "plan.json", json.dumps({"schema": SCHEMA, "runs": plan}))
+
+
 def read_result(folder: Path, cell: str) -> dict[str, Any] | None:
     """`result.json` of a cell; None if it is not done. Raises UserError if it is damaged."""
-    place = Path(folder) / "cells" / cell
+    place = Path(folder) / "runs" / cell
     mend = f"remove the folder {place} and give the command of the study again"
     try:
-        return read_json(place / "result.json", _RESULT, mend, 64 << 20)
+        return read_json(place / "result.json", _RESULT, mend, 64 << 20, marked=True)
     except FileNotFoundError:
         return None

@@ -32,7 +32,7 @@ class Status:
     @property
     def left(self) -> list[str]:
         """The cells that are still to be done, those that are running among them."""
-        return [n for n in self.study["cells"] if n not in self.done and n not in self.failed]
+        return [n for n in self.study["runs"] if n not in self.done and n not in self.failed]
 
     def seconds_left(self) -> float | None:
         """The work that is left, in seconds of one worker; None where nothing was done yet.
@@ -45,7 +45,7 @@ class Status:
                 took.setdefault(kind, []).append(result.get("seconds") or 0.0)
         if not any(seconds > 0 for one in took.values() for seconds in one):
             return None
-        shares = {one["name"]: one["share"] for one in self.running}
+        shares = {one["name"]: one["fraction"] for one in self.running}
         total = 0.0
         for name in self.left:
             kind = next(kind for kind in self._kinds(name) if kind in took)
@@ -53,7 +53,7 @@ class Status:
         return total
 
     def _kinds(self, name: str) -> list[tuple]:
-        cell = self.study["cells"][name]
+        cell = self.study["runs"][name]
         return [(cell["method"], cell["dataset"]), (cell["method"],), ()]
 
 
@@ -64,17 +64,17 @@ def look(folder: Path, known: dict[str, dict[str, Any]]) -> Status:
     """
     study = load_study(folder)
     try:
-        there = {entry.name for entry in os.scandir(folder / "cells")}
+        there = {entry.name for entry in os.scandir(folder / "runs")}
     except OSError as error:
-        raise UserError(f"{folder / 'cells'}: cannot be read ({error.strerror})") from None
-    for name in study["cells"]:
+        raise UserError(f"{folder / 'runs'}: cannot be read ({error.strerror})") from None
+    for name in study["runs"]:
         if name in there and name not in known:
             result = read_result(folder, name)
             if result is not None:
                 known[name] = result
-    done = {name: known[name] for name in study["cells"] if name in known}
-    undone = [name for name in study["cells"] if name not in done]
-    at_work = running(folder, [name for name in undone if f"{name}.claim" in there])
+    done = {name: known[name] for name in study["runs"] if name in known}
+    undone = [name for name in study["runs"] if name not in done]
+    at_work = running(folder, [name for name in undone if f"{name}.lock" in there])
     busy = {one["name"] for one in at_work}
     wrong = [name for name in undone if f"{name}.error" in there and name not in busy]
     return Status(study, done, at_work, {name: _last_line(folder, name) for name in wrong})
@@ -82,7 +82,7 @@ def look(folder: Path, known: dict[str, dict[str, Any]]) -> Status:
 
 def _last_line(folder: Path, name: str) -> str:
     try:
-        written = read_bytes(folder / "cells" / f"{name}.error", 1 << 20)
+        written = read_bytes(folder / "runs" / f"{name}.error", 1 << 20)
         return written.decode(errors="replace").strip().splitlines()[-1]
     except (FileNotFoundError, IndexError, UserError):
         return "nothing is known"

@@ -11,7 +11,7 @@ import pandas as pd
 from ebmark.errors import UserError, shown
 from ebmark.store.schema import CELL, is_name, read_result
 from ebmark.system.array_files import read_cell_arrays
-from ebmark.system.reading import read_bytes
+from ebmark.system.reading import old_schema, read_bytes
 from ebmark.system.writing import atomic_path, inside, write_whole
 
 __all__ = [
@@ -24,8 +24,8 @@ __all__ = [
     "write",
 ]
 
-COLUMNS = ["dataset", "method", "recipe", "seed", "step", "metric", "value", "cell"]
-PROVENANCE = ["status", "reason", "ebmark", "jax", "source", "device"]
+COLUMNS = ["dataset", "method", "recipe", "seed", "step", "metric", "value", "run_id"]
+PROVENANCE = ["status", "reason", "ebmark", "jax", "code_hash", "device"]
 _NUMBERS = {"seed": "int64", "step": "int64", "value": "float64"}
 
 
@@ -43,7 +43,7 @@ def collect(folder: Path, plan: Mapping[str, Mapping]) -> pd.DataFrame:
 def _rows(name: str, spec: Mapping, result: Mapping) -> list[list[Any]]:
     what = [spec["dataset"], spec["method"], spec["recipe"], spec["seed"]]
     made = [result["status"], result["reason"], result["ebmark"]]
-    made += [result["versions"].get("jax", ""), result["source"], result["device"]]
+    made += [result["versions"].get("jax", ""), result["code_hash"], result["device"]]
     values = [(s, m, float("nan") if v is None else float(v)) for s, m, v in result["rows"]]
     return [[*what, step, metric, value, name, *made] for step, metric, value in values]
 
@@ -61,10 +61,10 @@ def with_entries(study: dict[str, Any], table: pd.DataFrame) -> tuple[dict[str, 
     """The study's cells and the table with entries for methods."""
     cells = {
         name: cell | {"method": entry(cell["method"], cell["recipe"])}
-        for name, cell in study["cells"].items()
+        for name, cell in study["runs"].items()
     }
     labels = [entry(m, r) for m, r in zip(table["method"], table["recipe"], strict=True)]
-    return study | {"cells": cells}, table.assign(method=labels)
+    return study | {"runs": cells}, table.assign(method=labels)
 
 
 def write(folder: Path, table: pd.DataFrame) -> None:
@@ -93,6 +93,8 @@ def read(folder: Path) -> pd.DataFrame:
     except (ValueError, OverflowError) as error:
         said = shown(f"{path}: cannot be read as a table ({error})", 300)
         raise UserError(f"{said}; remove it and make it again by `ebmark report`") from None
+    if "cell" in table and "run_id" not in table:
+        raise old_schema(path)
     missing = [column for column in [*COLUMNS, "status", "reason"] if column not in table]
     if missing:
         raise UserError(f"{path}: lacks the columns {', '.join(missing)}")
@@ -105,7 +107,7 @@ def _refuse_strange(table: pd.DataFrame, path: Path) -> None:
     if len(table.columns) > 100 or not all(is_name(str(column)) for column in table.columns):
         raise UserError(f"{path}: damaged: it has columns that no study has")
     checks = dict.fromkeys(("dataset", "method", "recipe", "metric"), is_name)
-    checks |= {"cell": CELL.fullmatch, "status": {"done", "diverged"}.__contains__}
+    checks |= {"run_id": CELL.fullmatch, "status": {"done", "diverged"}.__contains__}
     for column, check in checks.items():
         for value in table[column].unique():
             if not check(value):
@@ -121,25 +123,25 @@ def current(folder: Path, study: Mapping[str, Any]) -> tuple[pd.DataFrame, bool]
     A finished cell never changes, so results.csv is up to date where it has every finished cell;
     where it has not, the table is collected, with what results.csv has of cells that are not here.
     """
-    plan, folder = study["cells"], Path(folder)
-    done = {name for name in plan if (folder / "cells" / name / "result.json").exists()}
+    plan, folder = study["runs"], Path(folder)
+    done = {name for name in plan if (folder / "runs" / name / "result.json").exists()}
     known = (folder / "results.csv").exists()
     if not known and not done:
         return _frame([]), False
     saved = read(folder) if known else _frame([])
-    if done <= set(saved["cell"]):
+    if done <= set(saved["run_id"]):
         return saved, True
-    kept = saved[~saved["cell"].isin(done)]
+    kept = saved[~saved["run_id"].isin(done)]
     table = pd.concat([part for part in (collect(folder, plan), kept) if len(part)])
     order = {name: i for i, name in enumerate(plan)}
     return table.sort_values(
-        "cell", key=lambda c: c.map(order), kind="stable", ignore_index=True
+        "run_id", key=lambda c: c.map(order), kind="stable", ignore_index=True
     ), False
 
 
 def load_arrays(folder: Path, cell: str) -> dict[str, np.ndarray]:
     """The arrays of a cell; empty if it has none. Raises UserError if they are damaged."""
     try:
-        return read_cell_arrays(Path(folder) / "cells" / cell / "samples.npz")
+        return read_cell_arrays(Path(folder) / "runs" / cell / "samples.npz")
     except FileNotFoundError:
         return {}

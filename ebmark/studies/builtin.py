@@ -14,18 +14,18 @@ TUNED_ON = ("eight_gaussians", "half_moons", "eight_gaussians_unequal")
 BUDGET = 6_000_000  # evaluations of the network, as in tuning: 3,906 updates of NCE, 901 of CD-10
 # questions have many cells: what they do not ask is made short, and the budget is one for all
 _SHORT: dict[str, Any] = {
-    "evaluations": BUDGET,
+    "network_evaluations": BUDGET,
     "seeds": 6,  # the fewest whose median has a 95 % interval
     "num_samples": 1_000,
-    "transport_points": 500,
+    "num_metric_samples": 500,
     "langevin_steps": 500,
-    "snapshots": 1,
+    "num_snapshots": 1,
 }
 
 STUDIES: dict[str, Study] = {
     "toy": Study(),
-    "weights": Study(
-        name="weights",
+    "mode_weights": Study(
+        name="mode_weights",
         title="Who sees the weights of the modes?",
         datasets=("eight_gaussians_unequal", "eight_gaussians_unequal_separated"),
     ),
@@ -35,8 +35,8 @@ STUDIES: dict[str, Study] = {
         datasets=tuple(name for name, law in DATASETS.items() if law.dim <= 2),
         methods=tuple(METHODS),
     ),
-    "above_the_plane": Study(
-        name="above_the_plane",
+    "high_dimensional": Study(
+        name="high_dimensional",
         title="In 4 to 32 dimensions, where no grid goes",
         datasets=tuple(name for name, law in DATASETS.items() if law.dim > 2),
         # one or two of each family; those whose cost or noise does not grow out of hand
@@ -49,12 +49,12 @@ STUDIES: dict[str, Study] = {
         title="All that runs, in seconds",
         methods=("cd", "pcd", "dsm", "nce", "mle"),
         seeds=2,
-        steps=60,
+        num_updates=60,
         num_train=500,
         num_samples=100,
-        transport_points=100,
+        num_metric_samples=100,
         langevin_steps=40,
-        snapshots=2,
+        num_snapshots=2,
     ),
     "comparison": Study(
         name="comparison",
@@ -62,7 +62,7 @@ STUDIES: dict[str, Study] = {
         datasets=TUNED_ON,
         methods=(*CORE, "mle"),
         variants=("default", "tuned"),
-        evaluations=BUDGET,
+        network_evaluations=BUDGET,
     ),
     # questions
     "separation": Study(
@@ -75,8 +75,8 @@ STUDIES: dict[str, Study] = {
             "eight_gaussians_unequal_separated",
         ),
         methods=(*CORE, "diffclf"),
-        across="separation",
-        measures=("kl", "mode_tv", "mode_shares_langevin"),
+        dataset_axis="separation",
+        plot_metrics=("kl", "mode_weight_tv", "mode_frequency_tv_langevin"),
         **_SHORT | {"seeds": 3, "langevin_steps": 2_000},
     ),
     "data_size": Study(
@@ -96,11 +96,11 @@ STUDIES: dict[str, Study] = {
             *(f"many_well_{dim}" for dim in (4, 8, 16, 32)),
         ),
         methods=("dsm", "nce", "ed"),
-        across="dim",
-        measures=("kl", "fisher", "mode_shares_langevin"),
+        dataset_axis="dim",
+        plot_metrics=("kl", "fisher_divergence", "mode_frequency_tv_langevin"),
         energy=Network(num_features=0, width=128),  # the plane's features say nothing in 16
         # above the plane a cell's time is that of its tempered chains
-        **_SHORT | {"seeds": 3, "num_samples": 250, "transport_points": 250},
+        **_SHORT | {"seeds": 3, "num_samples": 250, "num_metric_samples": 250},
     ),
     "noise": Study(
         name="noise",
@@ -118,8 +118,8 @@ STUDIES: dict[str, Study] = {
         title="What does a larger budget buy?",
         methods=(*CORE, "mle"),
         variants=("default", "tuned"),
-        sweep={"evaluations": tuple(BUDGET * share // 4 for share in (1, 2, 4, 8, 16))},
-        **_SHORT | {"evaluations": None},
+        sweep={"network_evaluations": tuple(BUDGET * share // 4 for share in (1, 2, 4, 8, 16))},
+        **_SHORT | {"network_evaluations": None},
     ),
     "chain_length": Study(
         name="chain_length",
@@ -128,8 +128,8 @@ STUDIES: dict[str, Study] = {
         sweep={"method.num_steps": (1, 2, 5, 10, 20, 40)},
         **_SHORT | {"seeds": 3},
     ),
-    "blur": Study(
-        name="blur",
+    "dsm_noise_level": Study(
+        name="dsm_noise_level",
         title="DSM: how much noise?",
         methods=("dsm", "mle"),
         sweep={"method.sigma": (0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3, 0.5)},
@@ -138,7 +138,9 @@ STUDIES: dict[str, Study] = {
 }
 
 
-def sensitivity(method: str, datasets: tuple[str, ...], seeds: int, evaluations: int) -> Study:
+def sensitivity(
+    method: str, datasets: tuple[str, ...], seeds: int, network_evaluations: int
+) -> Study:
     """A method's own numbers over the whole of the space that it is tuned in, as a grid."""
     own = {axis: values for axis, values in space_of(method).items() if axis.startswith("method.")}
     if not own:
@@ -149,7 +151,7 @@ def sensitivity(method: str, datasets: tuple[str, ...], seeds: int, evaluations:
         datasets=datasets,
         methods=(method,),
         sweep={axis: _grid(values, len(own)) for axis, values in own.items()},
-        **_SHORT | {"seeds": seeds, "evaluations": evaluations},
+        **_SHORT | {"seeds": seeds, "network_evaluations": network_evaluations},
     )
 
 

@@ -3,8 +3,8 @@
 import json
 from pathlib import Path
 
-from ebmark.datasets import Own, load_source
-from ebmark.metrics.null_ranges import floors
+from ebmark.datasets import UserDataset, load_source
+from ebmark.metrics.null_ranges import null_ranges
 from ebmark.store import table
 from ebmark.store.schema import load_study
 from ebmark.system.writing import write_whole
@@ -15,8 +15,8 @@ def finish(folder: Path, plan: dict[str, dict]) -> None:
     from ebmark.studies.step_bias import of_study as step_biases
 
     described = load_study(folder)
-    described["floors"] = {
-        source.name: floors(source, number, metrics)
+    described["null_ranges"] = {
+        source.name: null_ranges(source, number, metrics)
         for source, number, metrics in _floors_wanted(folder, plan)
     }
     rows = table.collect(folder, plan)
@@ -29,7 +29,7 @@ def _floors_wanted(folder: Path, plan: dict[str, dict]):
     """For each dataset of the plan: its source, the points compared, and the metrics."""
     seen: dict[str, dict] = {spec["dataset"]: spec for spec in plan.values()}
     for spec in seen.values():
-        source, number = load_source(spec, folder), spec["transport_points"]
-        if isinstance(source, Own):
+        source, number = load_source(spec, folder), spec["num_metric_samples"]
+        if isinstance(source, UserDataset):
             number = min(number, source.num_held_out)
         yield source, number, list(sample_metrics(source))

@@ -4,13 +4,14 @@ import datetime
 from typing import Any
 
 import ebmark
-from ebmark.datasets import Law, Source
+from ebmark.datasets import DataSource, SyntheticDataset
 from ebmark.datasets.tables import Points
 from ebmark.methods import about
 from ebmark.store import table
-from ebmark.store.provenance import device, source_hash, versions
+from ebmark.store.provenance import code_hash, device, versions
 from ebmark.studies.spec import axes
 from ebmark.studies.study import Study
+from ebmark.system.reading import SCHEMA
 from ebmark.training.recipes import RECIPES
 
 
@@ -21,21 +22,22 @@ def describe(study: Study, sources, plan, points: Points | None, command: str) -
     energy = (
         f"perceptron on {inputs if network.num_features else 'the coordinates'}, "
         f"{network.depth} hidden layers of {network.width}, silu, "
-        f"inside a Gaussian of {network.tau:g} standard deviations"
+        f"inside a Gaussian of {network.confinement_std:g} standard deviations"
     )
-    if network.walls:
-        energy += f", with walls of width {network.walls:g} outside the points' hull"
+    if network.wall_width:
+        energy += f", with walls of width {network.wall_width:g} outside the points' hull"
     first = {spec["method"]: spec for spec in plan.values()}
     return {
+        "schema": SCHEMA,
         "name": study.name,
         "title": study.title,
         "datasets": [source.name for source in sources],
-        "laws": {source.name: source.fingerprint for source in sources},
+        "dataset_fingerprints": {source.name: source.fingerprint for source in sources},
         "methods": [method for method in study.methods if method in first],
         "seeds": study.seeds,
         "command": command,
         "ebmark": ebmark.__version__,
-        "source": source_hash(),
+        "code_hash": code_hash(),
         "versions": versions(),
         "device": device(),
         "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -43,19 +45,19 @@ def describe(study: Study, sources, plan, points: Points | None, command: str) -
             "num_train": study.num_train,
             "num_samples": study.num_samples,
             "chains": study.num_samples,
-            "transport_points": min(study.transport_points, study.num_samples),
+            "num_metric_samples": min(study.num_metric_samples, study.num_samples),
             "langevin_steps": study.langevin_steps,
-            "snapshots": study.snapshots,
+            "num_snapshots": study.num_snapshots,
         },
         "energy": energy,
         "recipes": _recipes(plan),
         "axes": axes(study),
-        "measures": list(study.measures),
-        "methods_about": {method: about(type(RECIPES[method].method)) for method in first},
-        "datasets_about": {source.name: _dataset_about(source, plan) for source in sources},
-        "floors": {},
+        "plot_metrics": list(study.plot_metrics),
+        "method_info": {method: about(type(RECIPES[method].method)) for method in first},
+        "dataset_info": {source.name: _dataset_about(source, plan) for source in sources},
+        "null_ranges": {},
         "step_bias": {},
-        "cells": {
+        "runs": {
             name: {key: spec[key] for key in ("dataset", "method", "recipe", "seed")}
             | ({"axes": spec["axes"]} if "axes" in spec else {})
             for name, spec in plan.items()
@@ -89,11 +91,11 @@ def _recipes(plan: dict[str, dict]) -> dict[str, dict]:
     return named
 
 
-def _dataset_about(source: Source, plan: dict[str, dict]) -> dict[str, Any]:
+def _dataset_about(source: DataSource, plan: dict[str, dict]) -> dict[str, Any]:
     spec = next(spec for spec in plan.values() if spec["dataset"] == source.name)
-    known = isinstance(source, Law)
+    known = isinstance(source, SyntheticDataset)
     return {
-        "title": source.dataset.words if known else f"own points, {len(source.points)} rows",
+        "title": source.dataset.description if known else f"own points, {len(source.points)} rows",
         "dim": source.dim,
         "entropy": source.dataset.entropy if known else None,
         "langevin_step": spec["langevin"]["step_size"],

@@ -48,7 +48,7 @@ def run_plan(
     tidy(folder, plan)
     for name in plan:
         with contextlib.suppress(OSError):  # none is there, or the disk is read-only
-            (folder / "cells" / f"{name}.error").unlink()
+            (folder / "runs" / f"{name}.error").unlink()
     done = {name for name in plan if is_done(folder, name)}
     with stopping(folder, minutes) as stop:
         ended = _run(folder, plan, engine, done, stop, plain)
@@ -115,5 +115,5 @@ def _how(folder: Path, name: str, future: Future) -> tuple[str, str]:
         return result["status"], result["reason"]
     reason = f"{type(error).__name__}: {error}".splitlines()[0]
     with contextlib.suppress(UserError):  # as on a full disk: then it is told only
-        write_whole(folder / "cells" / f"{name}.error", reason + "\n")
+        write_whole(folder / "runs" / f"{name}.error", reason + "\n")
     return "failed", reason

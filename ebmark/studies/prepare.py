@@ -6,14 +6,14 @@ from pathlib import Path
 
 import numpy as np
 
-from ebmark.datasets import Law, Own, Source
+from ebmark.datasets import DataSource, SyntheticDataset, UserDataset
 from ebmark.datasets.tables import Points
 from ebmark.errors import UserError
 from ebmark.store.folder import refuse_links_out
-from ebmark.store.schema import load_study, read_result
+from ebmark.store.schema import load_study, read_result, write_plan
 from ebmark.studies import plugins
 from ebmark.studies.description import describe
-from ebmark.studies.spec import cell_name, cell_specs
+from ebmark.studies.spec import run_id, run_specs
 from ebmark.studies.study import Study, validated
 from ebmark.system.writing import atomic_path, write_whole
 
@@ -36,7 +36,7 @@ def prepare(
     """
     study = validated(study)
     sources, points_file = data_sources(study, points, name)
-    plan = {cell_name(spec): spec for spec in cell_specs(study, sources, points_file)}
+    plan = {run_id(spec): spec for spec in run_specs(study, sources, points_file)}
     if not plan:
         raise UserError("no cells to run: mle needs data of 1 or 2 columns; add a method")
     content = take_folder(folder)
@@ -49,7 +49,7 @@ def prepare(
     save_points(folder, sources, points_file)
     for cell in plan:
         read_result(folder, cell)  # a damaged one is told now, not after hours
-    write_whole(folder / "plan.json", json.dumps(plan))
+    write_plan(folder, plan)
     described = describe(study, sources, plan, points, command)
     if (folder / "study.json").exists():
         described["step_bias"] = load_study(folder)["step_bias"]
@@ -57,15 +57,17 @@ def prepare(
     return plan
 
 
-def data_sources(study: Study, points: Points | None, name: str) -> tuple[list[Source], str | None]:
+def data_sources(
+    study: Study, points: Points | None, name: str
+) -> tuple[list[DataSource], str | None]:
     """The sources of a study, and the file that a person's own points have in its folder."""
     if points is None:
-        return [Law(dataset) for dataset in study.datasets], None
-    own = Own(name, np.asarray(points.x, np.float64))
+        return [SyntheticDataset(dataset) for dataset in study.datasets], None
+    own = UserDataset(name, np.asarray(points.x, np.float64))
     return [own], f"points-{own.fingerprint[:16]}.npy"
 
 
-def save_points(folder: Path, sources: list[Source], points_file: str | None) -> None:
+def save_points(folder: Path, sources: list[DataSource], points_file: str | None) -> None:
     """Write a person's own points into the study's folder, once."""
     if points_file is not None and not (folder / points_file).exists():
         with atomic_path(folder / points_file) as path, open(path, "wb") as file:
@@ -75,7 +77,7 @@ def save_points(folder: Path, sources: list[Source], points_file: str | None) ->
 def take_folder(folder: Path) -> set[str]:
     """Make the folder, and name what else lies in it. Raises UserError if it cannot be used."""
     try:
-        (folder / "cells").mkdir(parents=True, exist_ok=True)
+        (folder / "runs").mkdir(parents=True, exist_ok=True)
         refuse_links_out(folder)
         content = {path.name for path in folder.iterdir()}
     except OSError as error:
@@ -83,7 +85,7 @@ def take_folder(folder: Path) -> set[str]:
         raise UserError(f"{folder}: cannot be used ({why}); choose another with --out") from None
     if not os.access(folder, os.W_OK):
         raise UserError(f"{folder}: you may not write there; choose another folder with --out")
-    return content - {"cells", "figures", "plugins", "parsl"}
+    return content - {"runs", "figures", "plugins", "parsl"}
 
 
 def refuse_others(folder: Path, others: set[str], kind: str) -> None:
@@ -95,10 +97,14 @@ def refuse_others(folder: Path, others: set[str], kind: str) -> None:
         )
 
 
-def _check_same_study(folder: Path, study: Study, sources: list[Source]) -> None:
+def _check_same_study(folder: Path, study: Study, sources: list[DataSource]) -> None:
     other = load_study(folder)
-    ours = {source.name: source.fingerprint for source in sources if isinstance(source, Own)}
-    theirs = {name: law for name, law in other.get("laws", {}).items() if name in ours}
+    ours = {
+        source.name: source.fingerprint for source in sources if isinstance(source, UserDataset)
+    }
+    theirs = {
+        name: law for name, law in other.get("dataset_fingerprints", {}).items() if name in ours
+    }
     if other.get("name") != study.name or any(ours[name] != law for name, law in theirs.items()):
         raise UserError(
             f'{folder}: holds another study ("{other.get("name")}"); '

@@ -41,7 +41,7 @@ class Progress:
         undone = itertools.islice((name for name in self._plan if name not in done), _LOOKED_AT)
         at_work = running(self._folder, list(undone))
         words = [self._words(claim) for claim in at_work]
-        left = self._left(len(done), sum(claim.get("share", 0) for claim in at_work))
+        left = self._left(len(done), sum(claim.get("fraction", 0) for claim in at_work))
         if self._live is not None:
             self._live.update(self._bar(len(done), words, left))
         else:
@@ -62,7 +62,7 @@ class Progress:
     def _words(self, claim: dict) -> str:
         spec = self._plan[claim["name"]]
         what = f"{spec['method']} on {spec['dataset']}, seed {spec['seed']}"
-        return f"{what}: {claim.get('what', 'starting')} {100 * claim.get('share', 0):.0f} %"
+        return f"{what}: {claim.get('what', 'starting')} {100 * claim.get('fraction', 0):.0f} %"
 
     def _left(self, done: int, partly: float) -> str:
         made = done - self._at_start

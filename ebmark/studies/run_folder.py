@@ -12,23 +12,25 @@ import numpy as np
 
 import ebmark
 from ebmark.store.folder import is_done, making
-from ebmark.store.provenance import device, source_hash, versions
+from ebmark.store.provenance import code_hash, device, versions
 from ebmark.system.devices import described
+from ebmark.system.reading import SCHEMA
 from ebmark.system.writing import atomic_path, make_folder, write_whole
 from ebmark.training.model import Model, save_model
 
 
 def as_result(
-    rows: Sequence[tuple[int, str, float]], trouble: str | None, said: str, seconds: float
+    rows: Sequence[tuple[int, str, float]], divergence_reason: str | None, said: str, seconds: float
 ) -> dict[str, Any]:
     """What a cell found, and what it was made by."""
     return {
-        "status": "done" if trouble is None else "diverged",
-        "reason": trouble or said,
+        "schema": SCHEMA,
+        "status": "done" if divergence_reason is None else "diverged",
+        "reason": divergence_reason or said,
         "rows": [[step, metric, _plain(value)] for step, metric, value in rows],
         "ebmark": ebmark.__version__,
         "versions": versions(),
-        "source": source_hash(),
+        "code_hash": code_hash(),
         "device": described(device()),
         "seconds": round(seconds, 3),
     }
@@ -59,7 +61,7 @@ def write_cell(
 
 def _put(made: Path, folder: Path, name: str) -> None:
     """Rename the cell into its place. One that is there whole stays; a part of one gives way."""
-    place = folder / "cells" / name
+    place = folder / "runs" / name
     try:
         os.replace(made, place)
     except OSError:

@@ -9,12 +9,12 @@ import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 
-from ebmark.datasets import Law, Source
-from ebmark.datasets.preprocessing import Units
+from ebmark.datasets import DataSource, SyntheticDataset
+from ebmark.datasets.preprocessing import Standardizer
 from ebmark.energies import Energy, Key
-from ebmark.methods import AbstractAnchor, Recipe
+from ebmark.methods import AbstractBaseline, Recipe
 from ebmark.metrics import density_metrics
-from ebmark.partition_function import Normalised, exact_reference, exact_samples, reference
+from ebmark.partition_function import GridDensity, exact_reference, exact_samples, reference
 from ebmark.samplers import Langevin, run_chains
 from ebmark.training.snapshots import Fit, Snapshot
 
@@ -29,39 +29,45 @@ Rows = list[tuple[int, str, float]]  # step, metric, value
 def _training_rows(fit: Fit, recipe: Recipe, dim: int) -> Rows:
     rows: Rows = []
     for snapshot in fit.snapshots:
-        evaluations = recipe.method.evaluations(recipe.batch, dim) * snapshot.step
+        network_evaluations = (
+            recipe.method.network_evaluations(recipe.batch_size, dim) * snapshot.step
+        )
         rows += [
             (snapshot.step, "train_seconds", snapshot.seconds),
             (snapshot.step, "train_cpu_seconds", snapshot.cpu_seconds),
-            (snapshot.step, "evaluations", evaluations),
+            (snapshot.step, "network_evaluations", network_evaluations),
         ]
-    if fit.kept is not None:
-        rows.append((recipe.updates, "kept_updates", fit.kept))
-    return rows + [(recipe.updates, "compile_seconds", fit.compile_seconds)]
+    if fit.best_step is not None:
+        rows.append((recipe.num_updates, "best_step", fit.best_step))
+    return rows + [(recipe.num_updates, "compile_seconds", fit.compile_seconds)]
 
 
 def _density_rows(
-    source: Source, units: Units, snapshot: Snapshot, density: Normalised, test_x: np.ndarray
+    source: DataSource,
+    units: Standardizer,
+    snapshot: Snapshot,
+    density: GridDensity,
+    test_x: np.ndarray,
 ) -> Rows:
     values = {"log_z": density.log_z, "log_z_error": density.log_z_error}
     known = truth(source, density.grid)
     if known is not None:
         values |= density_metrics(known, density.log_density, density.grid)
-        if not density.settled:  # no density: what its box cut off says nothing
+        if not density.is_resolved:  # no density: what its box cut off says nothing
             values |= {"kl": math.inf, "nll": math.inf}
     else:
-        z = jnp.asarray(units.standardise(test_x), jnp.float32)
+        z = jnp.asarray(units.transform(test_x), jnp.float32)
         energies = np.asarray(jax.vmap(snapshot.energy)(z), np.float64) + units.log_jacobian
         values["nll"] = float(energies.mean()) + density.log_z
     return [(snapshot.step, metric, value) for metric, value in values.items()]
 
 
-def _grid_arrays(source: Source, density: Normalised) -> dict[str, np.ndarray]:
+def _grid_arrays(source: DataSource, density: GridDensity) -> dict[str, np.ndarray]:
     known = truth(source, density.grid)
     axes = zip(("grid_x", "grid_y"), density.grid.axes, strict=False)
     arrays = dict(axes) | {"log_density": density.log_density.astype(np.float32)}
     if known is not None:
-        arrays["truth_log_density"] = known.log_density.astype(np.float32)
+        arrays["target_log_density"] = known.log_density.astype(np.float32)
     return arrays
 
 
@@ -95,8 +101,8 @@ def _samples(spec, source, units, fit, densities, test_x, keys, progress):
             progress("sampling", stop / steps)
     rows.append((fit.snapshots[-1].step, "sample_seconds", time.perf_counter() - began))
     arrays = {
-        "langevin": units.restore(seen[steps]),
-        "trajectories": units.restore(np.stack(paths)),
+        "langevin": units.inverse_transform(seen[steps]),
+        "trajectories": units.inverse_transform(np.stack(paths)),
         "trajectory_steps": np.array([0, *frames]),
     }
     escaped = int(np.sum(~(np.abs(seen[steps]).max(axis=1) < _TOO_FAR)))
@@ -105,11 +111,11 @@ def _samples(spec, source, units, fit, densities, test_x, keys, progress):
             f"{escaped} of {len(x)} Langevin chains escaped: the step {h:.3g} is too long for this"
         )
         return rows, {}, f"{why} energy, or its Z is not finite; take a smaller step"
-    num, step = spec["transport_points"], fit.snapshots[-1].step
+    num, step = spec["num_metric_samples"], fit.snapshots[-1].step
     metrics = sample_metrics(source)
     for look, suffix in looks.items():
         for metric in metrics if not suffix else ("w1",):
-            value = metrics[metric](units.restore(seen[look])[:num], test_x[:num])
+            value = metrics[metric](units.inverse_transform(seen[look])[:num], test_x[:num])
             rows.append((step, f"{metric}_langevin{suffix}", value))
     if densities:
         arrays["exact"] = exact_samples(densities[-1], spec["num_samples"], keys["exact"])
@@ -130,13 +136,20 @@ def _sampler_rows(step: int, w1, langevin, reference, pair) -> Rows:
     where chains that have not settled lie nearer to the truth than the energy does.
     """
     return [
-        (step, "w1_sampler", w1(langevin, reference)),
-        (step, "w1_sampler_floor", w1(*pair)),
+        (step, "w1_sampling_error", w1(langevin, reference)),
+        (step, "w1_sampling_error_null", w1(*pair)),
     ]
 
 
 def _above_the_plane(
-    recipe: Recipe, source: Source, units: Units, fit: Fit, spec, test_x, langevin, key: Key
+    recipe: Recipe,
+    source: DataSource,
+    units: Standardizer,
+    fit: Fit,
+    spec,
+    test_x,
+    langevin,
+    key: Key,
 ):
     """Where no grid goes: tempered samples for exact ones, log Z bracketed, and what follows.
 
@@ -145,26 +158,31 @@ def _above_the_plane(
     Where the bracket failed, its width is reported and no KL; where the chains have not mixed,
     neither what their samples would score. The Fisher divergence is over the test points.
     """
-    step, num = fit.snapshots[-1].step, spec["transport_points"]
+    step, num = fit.snapshots[-1].step, spec["num_metric_samples"]
     chains = max(min(spec["num_samples"], _TEMPERED), 2 * -(-num // 4))
-    if isinstance(recipe.method, AbstractAnchor):
+    if isinstance(recipe.method, AbstractBaseline):
         found = exact_reference(_drawn(recipe, fit, 4 * chains, key))
     else:
         found = reference(fit.energy, chains, source.dim, key)
     gap = found.bracket.upper - found.bracket.lower
     values = {"log_z_error": gap, "rhat_tempered": found.rhat}
-    z = jnp.asarray(units.standardise(test_x), jnp.float32)
+    z = jnp.asarray(units.transform(test_x), jnp.float32)
     if not found.failed:
         values["log_z"] = found.bracket.estimate
         energies = np.asarray(jax.vmap(fit.energy)(z), np.float64) + units.log_jacobian
         values["nll"] = float(energies.mean()) + found.bracket.estimate
-        if isinstance(source, Law):
-            truth = np.logaddexp.reduce(source.log_components(test_x), axis=1)
+        if isinstance(source, SyntheticDataset):
+            truth = np.logaddexp.reduce(source.component_log_probs(test_x), axis=1)
             values["kl"] = values["nll"] + float(truth.mean())
-    if isinstance(source, Law):  # needs no Z: known whatever the chains do
+    if isinstance(source, SyntheticDataset):  # needs no Z: known whatever the chains do
         slopes = np.asarray(jax.vmap(jax.grad(fit.energy))(z), np.float64) / units.scale
-        values["fisher"] = float(np.mean(np.sum((slopes + source.scores(test_x)) ** 2, axis=1)))
-    tempered, pair = units.restore(found.x), [units.restore(half)[:num] for half in found.halves]
+        values["fisher_divergence"] = float(
+            np.mean(np.sum((slopes + source.scores(test_x)) ** 2, axis=1))
+        )
+    tempered, pair = (
+        units.inverse_transform(found.x),
+        [units.inverse_transform(half)[:num] for half in found.halves],
+    )
     rows: Rows = []
     if found.mixed:
         metrics = sample_metrics(source)
@@ -180,7 +198,16 @@ def _drawn(recipe: Recipe, fit: Fit, num: int, key: Key):
     return draw(fit.snapshots[-1].trainable, fit.state, num, key)
 
 
-def _own(recipe: Recipe, source: Source, units: Units, fit: Fit, train_z, test_x, spec, key: Key):
+def _own(
+    recipe: Recipe,
+    source: DataSource,
+    units: Standardizer,
+    fit: Fit,
+    train_z,
+    test_x,
+    spec,
+    key: Key,
+):
     """What the method itself prescribes: its sampler's samples, scored, and its diagnostics."""
     last, (sample_key, look_key) = fit.snapshots[-1], jr.split(key)
     found = eqx.filter_jit(recipe.method.diagnostics)(last.trainable, fit.state, train_z, look_key)
@@ -188,19 +215,23 @@ def _own(recipe: Recipe, source: Source, units: Units, fit: Fit, train_z, test_x
     z = _drawn(recipe, fit, spec["num_samples"], sample_key)
     if z is None:
         return rows, {}
-    drawn, num = units.restore(np.asarray(z)), spec["transport_points"]
+    drawn, num = units.inverse_transform(np.asarray(z)), spec["num_metric_samples"]
     for metric, function in sample_metrics(source).items():
-        rows.append((last.step, f"{metric}_own", function(drawn[:num], test_x[:num])))
-    return rows, {"own": drawn}
+        rows.append((last.step, f"{metric}_native", function(drawn[:num], test_x[:num])))
+    return rows, {"native": drawn}
 
 
-def _final_metrics(source: Source) -> list[str]:
+def _final_metrics(source: DataSource) -> list[str]:
     """What a diverged run has no number for: NaN, and never averaged."""
-    plane, known = source.dim <= 2, isinstance(source, Law)
+    plane, known = source.dim <= 2, isinstance(source, SyntheticDataset)
     density = ["kl"] if known else []
-    density += ["fisher"] if known else []
-    density += ["tv", "leak", "masses", "shapes", "mode_tv"] if known and plane else []
+    density += ["fisher_divergence"] if known else []
+    density += (
+        ["tv", "kl_off_support", "kl_mode_weights", "kl_within_mode", "mode_weight_tv"]
+        if known and plane
+        else []
+    )
     density += ["nll"] if known or plane else []
     ways = ("langevin", "exact" if plane else "tempered")
     scores = [f"{metric}_{way}" for metric in sample_metrics(source) for way in ways]
-    return [*density, *scores, "w1_sampler"]
+    return [*density, *scores, "w1_sampling_error"]

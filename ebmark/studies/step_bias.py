@@ -1,6 +1,6 @@
 """What Langevin's step alone does to a learned density: its bias, and its limit at step 0.
 
-python -m ebmark.studies.step_bias RUNS/cells/CELL ...      finished cells of a study
+python -m ebmark.studies.step_bias RUNS/runs/CELL ...      finished cells of a study
 """
 
 import sys
@@ -16,10 +16,10 @@ import pandas as pd
 
 from ebmark.datasets import Grid
 from ebmark.errors import UserError
-from ebmark.partition_function import exact_samples, normalise
+from ebmark.partition_function import exact_samples, normalize_on_grid
 from ebmark.samplers import StepBias, step_bias
 from ebmark.samplers._step_bias import _error
-from ebmark.statistics import final, metric_of, middle_seed
+from ebmark.statistics import final_values, median_seed, metric_of
 from ebmark.system.array_files import read_cell_arrays
 from ebmark.training.model import load_model
 
@@ -40,15 +40,15 @@ def of_cell(folder: Path, num_steps: int = _STEPS) -> StepBias:
         drawn = read_cell_arrays(folder / "samples.npz").get("tempered")
         if drawn is None:
             raise UserError(f"{folder}: has no tempered samples for chains to start from")
-        x = jnp.asarray(model.units.standardise(drawn), jnp.float32)
+        x = jnp.asarray(model.units.transform(drawn), jnp.float32)
         energies = np.asarray(jax.vmap(model.energy)(x), np.float64)
         x, exact = x[:_CHAINS], (float(energies.mean()), float(_error(energies)))
     else:
         mean, scale = np.asarray(model.units.mean), np.asarray(model.units.scale)
         grid = Grid(tuple(mean - 4 * scale), tuple(mean + 4 * scale), 256)
-        density = normalise(model.energy, grid, model.units)
+        density = normalize_on_grid(model.energy, grid, model.units)
         drawn = exact_samples(density, _CHAINS, jr.key(0))
-        x = jnp.asarray(model.units.standardise(drawn), jnp.float32)
+        x = jnp.asarray(model.units.transform(drawn), jnp.float32)
         log_q = density.log_density
         here = np.isfinite(log_q)
         shares = np.exp(log_q[here]) * density.grid.cell
@@ -66,7 +66,7 @@ def of_study(
     `study` and `table` hold entries for methods. What the study says already is not measured
     again. Nothing of a first look, of a sweep, or of a study of very many entries.
     """
-    cells = study["cells"]
+    cells = study["runs"]
     wanted = {(cell["dataset"], cell["method"]) for cell in cells.values()}
     steps = study["settings"].get("langevin_steps", 0)
     if steps < _LEAST or study["axes"] or len(wanted) > _MOST:
@@ -75,16 +75,16 @@ def of_study(
     found: dict[str, dict[str, dict[str, Any]]] = {}
     for dataset, entry in sorted(wanted):
         metric = metric_of(table, [dataset])
-        seed = middle_seed(final(table, dataset, metric).get(entry)) if metric else None
+        seed = median_seed(final_values(table, dataset, metric).get(entry)) if metric else None
         if seed is None:
             continue
         cell = names[dataset, entry, seed]
         known = study["step_bias"].get(dataset, {}).get(entry)
-        if known is None or known["cell"] != cell:
-            place = Path(folder) / "cells" / cell
+        if known is None or known["run_id"] != cell:
+            place = Path(folder) / "runs" / cell
             if not (place / "energy.ebm").exists():
                 continue
-            known = {"cell": cell, "seed": seed} | _plain(of_cell(place))
+            known = {"run_id": cell, "seed": seed} | _plain(of_cell(place))
         found.setdefault(dataset, {})[entry] = known
     return found
 

@@ -10,12 +10,12 @@ import pydantic
 from ebmark.datasets import DATASETS
 from ebmark.energies import Network
 from ebmark.errors import UserError, shown, unknown
-from ebmark.studies.variants import LAW_FACTS, SETTINGS, check_sweep
+from ebmark.studies.variants import DATASET_ATTRIBUTES, SETTINGS, check_sweep
 from ebmark.system.reading import read_toml
 from ebmark.training import recipes
 
 TUNING_SEEDS = 1_000_000  # seeds from here on are for tuning: no study reports them
-MOST_CELLS = 2_000_000
+MAX_RUNS = 2_000_000
 Count = Annotated[int, pydantic.Field(ge=1, le=10**9)]
 Title = Annotated[str, pydantic.Field(max_length=1_000)]
 # the study's folder is called so: nothing that leads elsewhere, nothing hidden
@@ -32,22 +32,27 @@ class Study:
     methods: tuple[str, ...] = ("cd", "dsm", "nce", "mle")
     seeds: Annotated[int, pydantic.Field(ge=1, le=TUNING_SEEDS)] = 10
     variants: tuple[str, ...] = ("default",)  # or tuned, or a file of tuned recipes
-    steps: Count | None = None  # updates, in place of each recipe's own
-    evaluations: Count | None = None  # of the network: as many updates as these buy
+    num_updates: Count | None = None  # updates, in place of each recipe's own
+    network_evaluations: Count | None = None  # of the network: as many updates as these buy
     num_train: Annotated[int, pydantic.Field(ge=20, le=10**8)] = 10_000
     num_samples: Annotated[int, pydantic.Field(ge=10, le=10**6)] = 2_000  # chains, exact, test
-    transport_points: Annotated[int, pydantic.Field(ge=10, le=20_000)] = 2_000  # in W1 and W2
+    num_metric_samples: Annotated[int, pydantic.Field(ge=10, le=20_000)] = 2_000  # in W1 and W2
     langevin_steps: Annotated[int, pydantic.Field(ge=4, le=10**8)] = 2_000
-    snapshots: Annotated[int, pydantic.Field(ge=1, le=10_000)] = 8
+    num_snapshots: Annotated[int, pydantic.Field(ge=1, le=10_000)] = 8
     early_stopping: bool | None = None  # None: of trainings on a person's own points
     energy: Network = Network()
     recipes: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
     sweep: dict[str, tuple[float | int | str, ...]] = dataclasses.field(default_factory=dict)
-    across: str | None = None  # a number of the laws that they differ in: dim, separation
-    measures: tuple[str, ...] = ()  # what is shown along the sweep; KL if none is named
+    dataset_axis: str | None = None  # a number of the laws that they differ in: dim, separation
+    plot_metrics: tuple[str, ...] = ()  # what is shown along the sweep; KL if none is named
 
 
-_QUICK = {"num_samples": 500, "transport_points": 500, "langevin_steps": 1_000, "snapshots": 2}
+_QUICK = {
+    "num_samples": 500,
+    "num_metric_samples": 500,
+    "langevin_steps": 1_000,
+    "num_snapshots": 2,
+}
 _MANY = 100  # cells a seed: a study of more is quick with one seed
 
 
@@ -55,8 +60,8 @@ def quick(study: Study) -> Study:
     """The study made small, for a first look: what `--quick` changes."""
     seeds = 1 if len(study.datasets) * len(study.methods) > _MANY else 2
     smaller = {name: min(getattr(study, name), number) for name, number in _QUICK.items()}
-    steps = min(study.steps or 1_000, 1_000)
-    less = {"seeds": min(study.seeds, seeds), "steps": steps, "evaluations": None}
+    steps = min(study.num_updates or 1_000, 1_000)
+    less = {"seeds": min(study.seeds, seeds), "num_updates": steps, "network_evaluations": None}
     return dataclasses.replace(study, **less, **smaller)
 
 
@@ -74,16 +79,16 @@ def validated(study: Study) -> Study:
             raise UserError(f"{kind}: a name stands twice in {', '.join(names)}")
     for method, changes in study.recipes.items():
         recipes.with_changes(method, changes)
-    if study.steps is not None and study.evaluations is not None:
+    if study.num_updates is not None and study.network_evaluations is not None:
         raise UserError("steps and evaluations exclude each other: give one of them")
     check_sweep(study.sweep, study.methods)
     cells = math.prod([study.seeds, *map(len, (*study.sweep.values(), study.methods))])
-    if (cells := cells * len(study.datasets) * len(study.variants)) > MOST_CELLS:
+    if (cells := cells * len(study.datasets) * len(study.variants)) > MAX_RUNS:
         raise UserError(f"{cells:,} cells are asked for, and at most {MOST_CELLS:,} make a study")
     for axis in (name for name in SETTINGS if name in study.sweep):
         for value in study.sweep[axis]:
             _adapt(dataclasses.asdict(study) | {axis: value, "sweep": {}}, "the study")
-    if study.across is not None:
+    if study.dataset_axis is not None:
         _check_across(study)
     for method in study.methods:
         recipes.check_installed(method)
@@ -91,11 +96,11 @@ def validated(study: Study) -> Study:
 
 
 def _check_across(study: Study) -> None:
-    if study.across not in LAW_FACTS:
-        raise unknown("number of laws in across:", study.across, LAW_FACTS)
+    if study.dataset_axis not in DATASET_ATTRIBUTES:
+        raise unknown("number of laws in across:", study.dataset_axis, DATASET_ATTRIBUTES)
     for dataset in study.datasets:
-        if not hasattr(DATASETS[dataset], study.across):
-            raise UserError(f"across: {dataset} has no {study.across}; leave it out")
+        if not hasattr(DATASETS[dataset], study.dataset_axis):
+            raise UserError(f"across: {dataset} has no {study.dataset_axis}; leave it out")
 
 
 def read_study(path: Path) -> Study:

@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ebmark.datasets import DATASETS, Law
+from ebmark.datasets import DATASETS, SyntheticDataset
 from ebmark.errors import UserError
 from ebmark.store import table
 from ebmark.store.schema import load_study, read_plan
 from ebmark.store.submission import Submission
-from ebmark.studies.spec import cell_name
+from ebmark.studies.spec import run_id
 from ebmark.studies.study import TUNING_SEEDS
 
 _KEYS = ("dataset", "method", "recipe", "seed")
@@ -22,13 +22,13 @@ def checked(folder: Path) -> Submission:
     _, rows = load_study(folder), table.read(folder)
     plan = _plan(folder)
     for name, spec in plan.items():
-        if cell_name(spec) != name:
+        if run_id(spec) != name:
             raise UserError(f"{folder}: the cell {name} is not that of its spec: it was changed")
         if spec["dataset"] not in DATASETS or spec["points"] is not None:
             raise UserError(
                 f"{folder}: {spec['dataset']} is no built-in law: it cannot be compared"
             )
-        if spec["law"] != Law(spec["dataset"]).fingerprint:
+        if spec["dataset_fingerprint"] != SyntheticDataset(spec["dataset"]).fingerprint:
             raise UserError(f"{folder}: its {spec['dataset']} is another law than this version's")
         if spec["seed"] >= TUNING_SEEDS:
             raise UserError(f"{folder}: the cell {name} reports the tuning seed {spec['seed']}")
@@ -72,7 +72,7 @@ def _check_seeds(folder: Path, plan: dict[str, dict]) -> None:
 
 def _check_rows(folder: Path, rows: pd.DataFrame, plan: dict[str, dict]) -> None:
     """The table is that of the plan, whole, and of the cells where they are there."""
-    there = set(rows["cell"])
+    there = set(rows["run_id"])
     if missing := [name for name in plan if name not in there]:
         raise UserError(
             f"{folder}: {len(missing)} of {len(plan)} runs are not in the table, such as "
@@ -80,15 +80,15 @@ def _check_rows(folder: Path, rows: pd.DataFrame, plan: dict[str, dict]) -> None
         )
     if strange := sorted(there - set(plan)):
         raise UserError(f"{folder}: the table's cell {strange[0]} is not in the plan")
-    for values in rows[["cell", *_KEYS]].drop_duplicates().itertuples(index=False):
+    for values in rows[["run_id", *_KEYS]].drop_duplicates().itertuples(index=False):
         cell, *what = values
         if what != [plan[cell][key] for key in _KEYS]:
             raise UserError(
                 f"{folder}: the table says {what} of the cell {cell}, its spec does not"
             )
     made = table.collect(folder, plan)
-    for cell, ours in made.groupby("cell"):
-        theirs = rows[rows["cell"] == cell]
+    for cell, ours in made.groupby("run_id"):
+        theirs = rows[rows["run_id"] == cell]
         same = len(ours) == len(theirs) and np.array_equal(
             ours["value"].to_numpy(float), theirs["value"].to_numpy(float), equal_nan=True
         )

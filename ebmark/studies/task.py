@@ -14,10 +14,10 @@ def run(folder: Path, name: str, spec: dict, tell: Callable[[str, float], None])
     dropped from memory if they fill it.
     """
     _ready(folder, frozenset(spec.get("plugins", {}).values()))
-    from ebmark.studies.run import run_cell
+    from ebmark.studies.run import execute_run
     from ebmark.studies.tuning.search import run_search
 
-    run_it = run_search if "search" in spec else run_cell
+    run_it = run_search if "search" in spec else execute_run
     run_it(folder, name, spec, tell)
     memory.bound()
 

@@ -11,8 +11,8 @@ from ebmark.statistics import ROLES
 from ebmark.training import recipes
 from ebmark.training.tuned import tuned_changes
 
-SETTINGS = ("num_train", "evaluations")  # a study's numbers that may be swept
-LAW_FACTS = ("dim", "separation")  # a law's numbers that a study may be seen along
+SETTINGS = ("num_train", "network_evaluations")  # a study's numbers that may be swept
+DATASET_ATTRIBUTES = ("dim", "separation")  # a law's numbers that a study may be seen along
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,7 +54,7 @@ def variants(
             merged(_named(name, method, dataset), asked),
             {axis: value for axis, value in at.items() if axis in SETTINGS},
             {column(axis): value for axis, value in at.items()},
-            "updates" in asked,
+            "num_updates" in asked,
         )
 
 

@@ -26,21 +26,21 @@ _HEADERS = {
 # the arrays of a cell and their axes; an axis has one length throughout the file
 AXES = {
     "train": ("train", "dim"),
-    "reference": ("test", "dim"),
+    "test": ("test", "dim"),
     "langevin": ("chains", "dim"),
     "exact": ("exact", "dim"),
-    "own": ("own", "dim"),
+    "native": ("native", "dim"),
     "tempered": ("tempered", "dim"),
     "trajectories": ("frames", "shown", "dim"),
     "trajectory_steps": ("frames",),
-    "losses": ("updates",),
+    "losses": ("num_updates",),
     "grid_x": ("x",),
     "grid_y": ("y",),
     "log_density": ("x", "y"),
-    "truth_log_density": ("x", "y"),
+    "target_log_density": ("x", "y"),
 }
 _HIGHEST = 700  # of a log-density: its exponential is still a number
-_FINITE = ("train", "reference", "grid_x", "grid_y")
+_FINITE = ("train", "test", "grid_x", "grid_y")
 
 
 def read_array(path: Path, most: int = _MOST) -> np.ndarray:

@@ -13,7 +13,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, PyTree
 
 
-def spread(rows: Array) -> Array:
+def shard(rows: Array) -> Array:
     """Deal the rows over the devices; inside jit. Any number of rows will do."""
     mesh = _mesh()
     if mesh is None:
@@ -26,7 +26,7 @@ def one_processor() -> bool:
     return _mesh() is None and jax.devices()[0].platform == "cpu"
 
 
-def full_products(function: Callable) -> Callable:
+def full_matmul_precision(function: Callable) -> Callable:
     """The function with products in all digits of float32, unless JAX has been told otherwise.
 
     A GPU's own choice is TF32, of three digits: log Z of a kernel estimate was off by .014 nats.
@@ -43,7 +43,7 @@ def full_products(function: Callable) -> Callable:
     return called
 
 
-def shared(tree: PyTree) -> PyTree:
+def replicate(tree: PyTree) -> PyTree:
     """Keep every array whole on each device; inside jit."""
     mesh = _mesh()
     if mesh is None:
@@ -55,7 +55,7 @@ def shared(tree: PyTree) -> PyTree:
     )
 
 
-def local(tree: PyTree) -> PyTree:
+def gather_local(tree: PyTree) -> PyTree:
     """The same arrays on this process's first device alone, for what comes after a parallel part.
 
     In several processes, all of them must call it: rows that lie elsewhere are fetched.
@@ -77,7 +77,7 @@ def _local(leaf):
     if jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key):
         return jax.random.wrap_key_data(_local(jax.random.key_data(leaf)))
     if not leaf.is_fully_addressable and not leaf.is_fully_replicated:
-        leaf = jax.jit(shared)(leaf)
+        leaf = jax.jit(replicate)(leaf)
     return jax.numpy.asarray(np.asarray(leaf))
 
 

@@ -13,11 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import pydantic
+import pydantic_core
 
 from ebmark.errors import UserError, shown
 
 _MANY_PARTS = re.compile(r"""(?<![\w"'-])(?:[\w"'-]++[ \t]*+\.[ \t]*+){32}""")
 MOST = 256 << 20  # bytes of a document
+SCHEMA = 2  # of the files that this version writes; it reads no other
+_MARKED = re.compile(rb'\s*\{\s*"schema"\s*:\s*%d\s*[,}]' % SCHEMA)
 
 
 def read_bytes(path: Path, most: int = MOST) -> bytes:
@@ -40,12 +43,17 @@ def read_bytes(path: Path, most: int = MOST) -> bytes:
         raise UserError(f"{shown(path, 200)}: cannot be read ({error.strerror})") from None
 
 
-def read_json(path: Path, wanted: pydantic.TypeAdapter, mend: str, most: int = MOST) -> Any:
-    """A JSON file that holds what is `wanted`.
+def read_json(
+    path: Path, wanted: pydantic.TypeAdapter, mend: str, most: int = MOST, *, marked: bool = False
+) -> Any:
+    """A JSON file that holds what is `wanted`; if `marked`, one that says its schema.
 
-    Raises FileNotFoundError, and UserError that says where it is damaged and how to `mend` it.
+    Raises FileNotFoundError, and UserError that says where it is damaged and how to `mend` it, or
+    that another version of ebmark wrote it.
     """
     content = read_bytes(path, most)
+    if marked:
+        _check_schema(path, content)
     try:
         return wanted.validate_json(content, strict=True)
     except pydantic.ValidationError as error:
@@ -53,6 +61,26 @@ def read_json(path: Path, wanted: pydantic.TypeAdapter, mend: str, most: int = M
         where = "".join(f"{shown(part)}: " for part in first["loc"])
         said = f"{shown(where, 100)}{shown(first['msg'], 120)}"
         raise UserError(f"{shown(path, 200)}: damaged ({said}); {mend}") from None
+
+
+def _check_schema(path: Path, content: bytes) -> None:
+    if _MARKED.match(content):
+        return
+    try:
+        document = pydantic_core.from_json(content)
+    except ValueError:
+        return  # damaged: the reader of its types says where
+    schema = document.get("schema", 1) if isinstance(document, dict) else SCHEMA
+    if schema != SCHEMA:
+        raise old_schema(path, schema)
+
+
+def old_schema(path: Path, schema: Any = 1, again: str = "Run the study again.") -> UserError:
+    """The error at a file of another version."""
+    return UserError(
+        f"{shown(path, 200)}: written by another version of ebmark (schema {shown(schema, 20)}); "
+        f"this version reads schema {SCHEMA}. {again}"
+    )
 
 
 def read_toml(path: Path) -> dict[str, Any]:

@@ -37,19 +37,19 @@ class Record(NamedTuple):
     clocks: Float[np.ndarray, "snapshots 2"]
 
 
-def _keep(saved: Path, fingerprint: str | None, run: tuple[Carry, Record]) -> None:
+def _keep(checkpoint_path: Path, fingerprint: str | None, run: tuple[Carry, Record]) -> None:
     """Write the checkpoint; training goes on where that cannot be done."""
     try:
-        save_tree(saved, {"run": fingerprint}, run)
+        save_tree(checkpoint_path, {"fingerprint": fingerprint}, run)
     except UserError as error:
         print(f"note: no checkpoint: {error}", file=sys.stderr)
 
 
-def _taken_up(saved: Path, fingerprint: str | None, start: tuple[Carry, Record]):
+def _taken_up(checkpoint_path: Path, fingerprint: str | None, start: tuple[Carry, Record]):
     """The run in the checkpoint; the start, with a note, if it is damaged or another run's."""
     try:
-        if read_header(saved).get("run") == fingerprint:
-            return load_tree(saved, start)
+        if read_header(checkpoint_path).get("fingerprint") == fingerprint:
+            return load_tree(checkpoint_path, start)
         why = "it is of another run"
     except UserError as error:
         why = str(error)
@@ -57,9 +57,9 @@ def _taken_up(saved: Path, fingerprint: str | None, start: tuple[Carry, Record])
     return start
 
 
-def _fingerprint(recipe: Recipe, start: PyTree, key: Key, marks: list[int]) -> str:
+def _fingerprint(recipe: Recipe, start: PyTree, key: Key, snapshot_steps: list[int]) -> str:
     """What a checkpoint belongs to: it is taken up by the same run only."""
-    digest = hashlib.sha256(repr((recipe, marks, jax.tree.map(jnp.shape, start))).encode())
+    digest = hashlib.sha256(repr((recipe, snapshot_steps, jax.tree.map(jnp.shape, start))).encode())
     for leaf in jax.tree.leaves(start):
         digest.update(np.asarray(leaf).tobytes())
     digest.update(np.asarray(jr.key_data(key)).tobytes())

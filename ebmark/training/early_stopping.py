@@ -15,10 +15,10 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ebmark.datasets import Grid
-from ebmark.datasets.preprocessing import Units
+from ebmark.datasets.preprocessing import Standardizer
 from ebmark.energies import Energy, Key
 from ebmark.methods import Recipe
-from ebmark.partition_function import log_z_annealed, normalise
+from ebmark.partition_function import log_z_annealed, normalize_on_grid
 from ebmark.training.loop import train
 from ebmark.training.snapshots import Fit, evenly
 
@@ -27,11 +27,11 @@ _HALVINGS = 6  # the first look is after a 64th of the updates
 _CHAINS = 500  # that anneal, where no grid goes
 
 
-def trained(
+def train_with_early_stopping(
     recipe: Recipe,
     energy: Energy,
     x: Float[np.ndarray, "n dim"],
-    units: Units,
+    units: Standardizer,
     grid: Callable[[], Grid],
     num: int,
     *,
@@ -45,25 +45,25 @@ def trained(
     With `early`, a tenth of the points is held apart and chooses among more looks (see
     `best_so_far`); `choosing` is called when it does. `options` are those of `train`.
     """
-    looks, chosen_by = evenly(recipe.updates, num), None
-    if early and recipe.updates:  # what is fitted at once leaves nothing to choose from
-        looks = marks(recipe.updates, num)
-        x, chosen_by = held_apart(x, choice_key)
-    z = jnp.asarray(units.standardise(x), jnp.float32)
-    fit = train(recipe, energy, z, marks=looks, **options)
+    looks, chosen_by = evenly(recipe.num_updates, num), None
+    if early and recipe.num_updates:  # what is fitted at once leaves nothing to choose from
+        looks = snapshot_steps(recipe.num_updates, num)
+        x, chosen_by = split_validation(x, choice_key)
+    z = jnp.asarray(units.transform(x), jnp.float32)
+    fit = train(recipe, energy, z, snapshot_steps=looks, **options)
     if chosen_by is not None:
         choosing()
-        fit = best_so_far(fit, held_out_nll(chosen_by, units, grid(), choice_key), looks)
+        fit = select_best(fit, held_out_nll(chosen_by, units, grid(), choice_key), looks)
     return x, z, fit
 
 
-def marks(updates: int, num: int) -> list[int]:
+def snapshot_steps(updates: int, num: int) -> list[int]:
     """When to look: evenly `num` times, and early on after halves of halves of the updates."""
     early = {updates >> i for i in range(_HALVINGS + 1)}
     return sorted({*evenly(updates, num), *early} - {0})
 
 
-def held_apart(x: Float[np.ndarray, "n dim"], key: Key):
+def split_validation(x: Float[np.ndarray, "n dim"], key: Key):
     """The points to train on, and those that choose."""
     shuffled = np.asarray(x)[np.asarray(jr.permutation(key, len(x)))]
     num = min(max(round(SHARE * len(x)), 1), MOST)
@@ -71,7 +71,7 @@ def held_apart(x: Float[np.ndarray, "n dim"], key: Key):
 
 
 def held_out_nll(
-    x: Float[np.ndarray, "n dim"], units: Units, grid: Grid, key: Key
+    x: Float[np.ndarray, "n dim"], units: Standardizer, grid: Grid, key: Key
 ) -> Callable[[Energy], float]:
     r"""The score of an energy: the mean NLL of points `x`, in nats; infinite where Z is not known.
 
@@ -80,14 +80,14 @@ def held_out_nll(
     Z by quadrature in one and two dimensions; above, by annealed importance sampling from
     N(0, I) with the same random numbers for every energy (Neal 2001).
     """
-    z = jnp.asarray(units.standardise(x), jnp.float32)
+    z = jnp.asarray(units.transform(x), jnp.float32)
     dim = z.shape[1]
 
     def score(energy: Energy) -> float:
         mean = float(np.mean(np.asarray(jax.vmap(energy)(z), np.float64))) + units.log_jacobian
         if dim <= 2:
-            density = normalise(energy, grid, units)
-            log_z = density.log_z if density.settled else np.inf
+            density = normalize_on_grid(energy, grid, units)
+            log_z = density.log_z if density.is_resolved else np.inf
         else:
             log_z = log_z_annealed(energy, _CHAINS, dim, key)
         return mean + log_z if np.isfinite(mean + log_z) else np.inf
@@ -95,7 +95,7 @@ def held_out_nll(
     return score
 
 
-def best_so_far(fit: Fit, score: Callable[[Energy], float], looks: Sequence[int]) -> Fit:
+def select_best(fit: Fit, score: Callable[[Energy], float], looks: Sequence[int]) -> Fit:
     """The fit whose snapshot at each look is the best until then, at the cost until then.
 
     A training that diverged after its best snapshot keeps that one: `stopped` says so in place
@@ -112,6 +112,8 @@ def best_so_far(fit: Fit, score: Callable[[Energy], float], looks: Sequence[int]
         kept.append(fit.snapshots[best]._replace(step=step, **cost))
     at = fit.snapshots[best].step
     stopped = f"held-out points are likeliest after {at:,} of {looks[-1]:,} updates"
-    if fit.trouble is not None:
+    if fit.divergence_reason is not None:
         stopped += f"; later the training diverged: {fit.trouble}"
-    return dataclasses.replace(fit, snapshots=kept, trouble=None, stopped=stopped, kept=at)
+    return dataclasses.replace(
+        fit, snapshots=kept, divergence_reason=None, stopped=stopped, best_step=at
+    )

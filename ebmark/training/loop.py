@@ -16,7 +16,7 @@ from jaxtyping import Array, Float, Int, PyTree
 
 from ebmark.energies import Energy, Key, State
 from ebmark.methods import Recipe
-from ebmark.system.devices import full_products, local, shared, spread
+from ebmark.system.devices import full_matmul_precision, gather_local, replicate, shard
 from ebmark.training.checkpoint import Carry, Record, _fingerprint, _keep, _taken_up
 from ebmark.training.snapshots import Fit, Snapshot
 
@@ -25,9 +25,9 @@ _CHUNK = 250  # updates between two looks of the host
 
 def _optimizer(recipe: Recipe) -> optax.GradientTransformation:
     def cosine(count):
-        return recipe.learning_rate * 0.5 * (1 + jnp.cos(jnp.pi * count / recipe.updates))
+        return recipe.learning_rate * 0.5 * (1 + jnp.cos(jnp.pi * count / recipe.num_updates))
 
-    return optax.chain(optax.clip_by_global_norm(recipe.clip), optax.adam(cosine))
+    return optax.chain(optax.clip_by_global_norm(recipe.max_grad_norm), optax.adam(cosine))
 
 
 def _traced(recipe: Recipe) -> Recipe:
@@ -36,7 +36,7 @@ def _traced(recipe: Recipe) -> Recipe:
     So a search over learning rates, blurs or step sizes compiles once.
     """
     arrays = jax.tree.map(lambda a: jnp.asarray(a) if isinstance(a, float) else a, recipe)
-    return dataclasses.replace(arrays, updates=jnp.asarray(recipe.updates))
+    return dataclasses.replace(arrays, num_updates=jnp.asarray(recipe.num_updates))
 
 
 @eqx.filter_jit
@@ -61,15 +61,15 @@ def _advance(
     def update(step, loop):
         (params, average, opt_state, state, _), losses = loop
         batch_key, loss_key = jr.split(jr.fold_in(key, step))
-        batch = spread(data[jr.randint(batch_key, (recipe.batch,), 0, data.shape[0])])
+        batch = shard(data[jr.randint(batch_key, (recipe.batch_size,), 0, data.shape[0])])
         (loss, state), gradient = jax.value_and_grad(objective, has_aux=True)(
             params, batch, state, loss_key
         )
         updates, opt_state = optimizer.update(gradient, opt_state, params)
         params = optax.apply_updates(params, updates)
-        decay = jnp.minimum(recipe.ema, (1 + step) / (10 + step))
+        decay = jnp.minimum(recipe.ema_decay, (1 + step) / (10 + step))
         average = optax.incremental_update(params, average, 1 - decay)
-        carry = shared(Carry(params, average, opt_state, state, step + 1))
+        carry = replicate(Carry(params, average, opt_state, state, step + 1))
         return carry, losses.at[step - start].set(loss)
 
     return jax.lax.fori_loop(start, stop, update, (carry, jnp.full((_CHUNK,), jnp.nan)))
@@ -78,18 +78,18 @@ def _advance(
 @eqx.filter_jit
 def _start(params: PyTree, recipe: Recipe, data: Float[Array, "n dim"], key: Key) -> Carry:
     state = recipe.method.init(data, key)
-    return shared(Carry(params, params, _optimizer(recipe).init(params), state, jnp.array(0)))
+    return replicate(Carry(params, params, _optimizer(recipe).init(params), state, jnp.array(0)))
 
 
-@full_products
+@full_matmul_precision
 def train(
     recipe: Recipe,
     energy: Energy,
     data: Float[Array, "n dim"],
     *,
     key: Key,
-    marks: Sequence[int] = (),
-    saved: Path | None = None,
+    snapshot_steps: Sequence[int] = (),
+    checkpoint_path: Path | None = None,
     save_every: float = 30.0,
     progress: Callable[[int, int], None] = lambda step, updates: None,
 ) -> Fit:
@@ -103,14 +103,23 @@ def train(
     had never stopped; not so a method that has its own loop.
     """
     wrap_key, init_key, loop_key = jr.split(key, 3)
-    if recipe.updates == 0:
+    if recipe.num_updates == 0:
         return _fit_at_once(recipe, energy, data, wrap_key, init_key)
-    marks = sorted({mark for mark in marks if 0 < mark < recipe.updates} | {recipe.updates})
-    stops = sorted({*marks, *range(_CHUNK, recipe.updates, _CHUNK)})
+    snapshot_steps = sorted(
+        {
+            snapshot_step
+            for snapshot_step in snapshot_steps
+            if 0 < snapshot_step < recipe.num_updates
+        }
+        | {recipe.num_updates}
+    )
+    stops = sorted({*snapshot_steps, *range(_CHUNK, recipe.num_updates, _CHUNK)})
     loop = recipe.method.fit(recipe, energy, data, stops, key)
     if loop is not None:
-        return _follow(loop, recipe, marks, stops, progress)
-    params, static = eqx.partition(recipe.method.wrap(energy, data, wrap_key), eqx.is_inexact_array)
+        return _follow(loop, recipe, snapshot_steps, stops, progress)
+    params, static = eqx.partition(
+        recipe.method.build_trainable(energy, data, wrap_key), eqx.is_inexact_array
+    )
     traced = _traced(recipe)
     advance = functools.partial(_advance, static=static, recipe=traced, data=data, key=loop_key)
 
@@ -119,96 +128,107 @@ def train(
     jax.block_until_ready(advance(carry, stop=jnp.array(0)))  # no update: compiles, no more
     compile_seconds = time.perf_counter() - started
 
-    losses = np.full(recipe.updates, np.nan, np.float32)
-    num = len(marks)
+    losses = np.full(recipe.num_updates, np.nan, np.float32)
+    num = len(snapshot_steps)
     empty = ([params] * num, [carry.method_state] * num, np.zeros((num, 2)))
     record = Record(losses, np.zeros(2), *empty)
-    fingerprint = None if saved is None else _fingerprint(recipe, (params, data), key, marks)
-    if saved is not None and saved.exists():
-        carry, record = _taken_up(saved, fingerprint, (carry, record))
+    fingerprint = (
+        None
+        if checkpoint_path is None
+        else _fingerprint(recipe, (params, data), key, snapshot_steps)
+    )
+    if checkpoint_path is not None and checkpoint_path.exists():
+        carry, record = _taken_up(checkpoint_path, fingerprint, (carry, record))
 
-    trouble, last_saved = None, time.monotonic()
-    while (step := int(carry.step)) < recipe.updates and trouble is None:
-        index = next(i for i, mark in enumerate(marks) if mark > step)
-        stop = min(step + _CHUNK, marks[index])
+    divergence_reason, last_saved = None, time.monotonic()
+    while (step := int(carry.step)) < recipe.num_updates and divergence_reason is None:
+        index = next(i for i, snapshot_step in enumerate(snapshot_steps) if snapshot_step > step)
+        stop = min(step + _CHUNK, snapshot_steps[index])
         clock = np.array([time.perf_counter(), time.process_time()])
         carry, new = jax.block_until_ready(advance(carry, stop=jnp.array(stop)))
         record.seconds[:] += np.array([time.perf_counter(), time.process_time()]) - clock
         record.losses[step:stop] = np.asarray(new)[: stop - step]
-        trouble = _trouble(recipe, carry.params, carry.method_state, record.losses, step, stop)
-        if trouble is None and stop == marks[index]:
+        divergence_reason = _divergence_reason(
+            recipe, carry.params, carry.method_state, record.losses, step, stop
+        )
+        if divergence_reason is None and stop == snapshot_steps[index]:
             record.averages[index] = carry.average
             record.states[index] = carry.method_state
             record.clocks[index] = record.seconds
         due = time.monotonic() - last_saved > save_every
-        healthy = saved is not None and trouble is None  # a sick run is not one to go on with
+        healthy = (
+            checkpoint_path is not None and divergence_reason is None
+        )  # a sick run is not one to go on with
         if healthy and due:
-            _keep(saved, fingerprint, (carry, record))
+            _keep(checkpoint_path, fingerprint, (carry, record))
             last_saved = time.monotonic()
         try:
-            progress(stop, recipe.updates)
+            progress(stop, recipe.num_updates)
         except BaseException:  # whoever watches wants to stop here
             if healthy:
-                _keep(saved, fingerprint, (carry, record))
+                _keep(checkpoint_path, fingerprint, (carry, record))
             raise
 
-    carry, record = local((carry, record))
+    carry, record = gather_local((carry, record))
     snapshots = [
-        _snapshot(recipe, mark, eqx.combine(average, static), state, clock)
-        for mark, average, state, clock in zip(
-            marks, record.averages, record.states, record.clocks, strict=True
+        _snapshot(recipe, snapshot_step, eqx.combine(average, static), state, clock)
+        for snapshot_step, average, state, clock in zip(
+            snapshot_steps, record.averages, record.states, record.clocks, strict=True
         )
         if clock[0] > 0  # it was reached, in good health
     ]
     done = record.losses[: int(carry.step)]
-    return Fit(snapshots, done, trouble, compile_seconds)
+    return Fit(snapshots, done, divergence_reason, compile_seconds)
 
 
 def _snapshot(recipe: Recipe, step: int, trainable: PyTree, state: State, clock) -> Snapshot:
-    density = recipe.method.density(trainable, state)
+    density = recipe.method.learned_energy(trainable, state)
     return Snapshot(step, trainable, state, density, *(float(second) for second in clock))
 
 
 def _fit_at_once(recipe: Recipe, energy: Energy, data, wrap_key: Key, init_key: Key) -> Fit:
     """A method without updates: its `wrap`, compiled by a first call, is the fit."""
-    wrap, started = eqx.filter_jit(recipe.method.wrap), time.perf_counter()
+    build_trainable, started = eqx.filter_jit(recipe.method.build_trainable), time.perf_counter()
     state = eqx.filter_jit(recipe.method.init)(data, init_key)
-    jax.block_until_ready(wrap(energy, data, wrap_key))
+    jax.block_until_ready(build_trainable(energy, data, wrap_key))
     compile_seconds = time.perf_counter() - started
     clock = np.array([time.perf_counter(), time.process_time()])
-    trainable = jax.block_until_ready(wrap(energy, data, wrap_key))
+    trainable = jax.block_until_ready(build_trainable(energy, data, wrap_key))
     clock = np.array([time.perf_counter(), time.process_time()]) - clock
-    snapshots, trouble = [_snapshot(recipe, 0, trainable, state, clock)], None
+    snapshots, divergence_reason = [_snapshot(recipe, 0, trainable, state, clock)], None
     if not all(
         np.isfinite(leaf).all()
         for leaf in jax.tree.leaves(eqx.filter(trainable, eqx.is_inexact_array))
     ):
-        snapshots, trouble = [], "the fit is not finite: the data may hold huge or equal numbers"
-    return Fit(snapshots, np.zeros(0, np.float32), trouble, compile_seconds)
+        snapshots, divergence_reason = (
+            [],
+            "the fit is not finite: the data may hold huge or equal numbers",
+        )
+    return Fit(snapshots, np.zeros(0, np.float32), divergence_reason, compile_seconds)
 
 
-def _follow(loop, recipe: Recipe, marks: list[int], stops: list[int], progress) -> Fit:
+def _follow(loop, recipe: Recipe, snapshot_steps: list[int], stops: list[int], progress) -> Fit:
     """The fit of a method that trains by a loop of its own: `loop` is what its `fit` yields."""
-    snapshots, trouble, step, started = [], None, 0, time.perf_counter()
+    snapshots, divergence_reason, step, started = [], None, 0, time.perf_counter()
     next(loop)  # imports and sets up: no update
     compile_seconds = time.perf_counter() - started
-    losses, spent = np.full(recipe.updates, np.nan, np.float32), np.zeros(2)
+    losses, spent = np.full(recipe.num_updates, np.nan, np.float32), np.zeros(2)
     for stop in stops:
         clock = np.array([time.perf_counter(), time.process_time()])
         trainable, losses[step:stop] = next(loop)
         spent += np.array([time.perf_counter(), time.process_time()]) - clock
-        trouble = _trouble(recipe, trainable, None, losses, step, stop)
-        if trouble is not None:
+        divergence_reason = _divergence_reason(recipe, trainable, None, losses, step, stop)
+        if divergence_reason is not None:
             break
-        if stop in marks:
+        if stop in snapshot_steps:
             snapshots.append(_snapshot(recipe, stop, trainable, None, spent))
         step = stop
-        progress(stop, recipe.updates)
+        progress(stop, recipe.num_updates)
     loop.close()
-    return Fit(snapshots, losses[:stop], trouble, compile_seconds)
+    return Fit(snapshots, losses[:stop], divergence_reason, compile_seconds)
 
 
-def _trouble(
+def _divergence_reason(
     recipe: Recipe, params: PyTree, state: State, losses: np.ndarray, step: int, stop: int
 ) -> str | None:
     """Why a run must stop: a number that is not one, or what the method itself says."""
@@ -222,5 +242,5 @@ def _trouble(
     numbers = jax.tree.leaves(eqx.filter(params, eqx.is_inexact_array))
     if not all(np.isfinite(leaf).all() for leaf in numbers):
         return f"the parameters were not finite at update {stop}; make learning_rate smaller"
-    said = recipe.method.trouble(chunk, state)
+    said = recipe.method.check_divergence(chunk, state)
     return None if said is None else f"by update {stop}, {said}"

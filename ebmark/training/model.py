@@ -11,8 +11,8 @@ import jax.random as jr
 import numpy as np
 
 import ebmark
-from ebmark.datasets.preprocessing import Units
-from ebmark.energies import Energy, Key, Standardised, new_energy
+from ebmark.datasets.preprocessing import Standardizer
+from ebmark.energies import Energy, Key, StandardizedEnergy, new_energy
 from ebmark.errors import UserError
 from ebmark.training import recipes
 from ebmark.training.tree_file import load_tree, read_header, save_tree
@@ -22,10 +22,9 @@ _LIMITS = {  # of a network that a file may ask for
     "bandwidth": (1e-6, 1e6),
     "width": (1, 10_000),
     "depth": (1, 64),
-    "tau": (1e-6, 1e6),
-    "walls": (0, 1e6),
+    "confinement_std": (1e-6, 1e6),
+    "wall_width": (0, 1e6),
 }
-_WITHOUT = {"walls": 0.0}  # of files from before there were any
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,7 +32,7 @@ class Model:
     """An energy of standardised points, the units it was learned in, and how it was made."""
 
     energy: Energy
-    units: Units
+    units: Standardizer
     spec: dict[str, Any]  # `energy`, `method`, `training`, `langevin`, `num_train` of a cell's spec
     columns: tuple[str, ...] | None = None
 
@@ -42,10 +41,10 @@ class Model:
         return len(self.units.mean)
 
     @property
-    def in_user_units(self) -> Standardised:
+    def in_user_units(self) -> StandardizedEnergy:
         """The energy as a function of points in the user's units."""
         mean, scale = (jnp.asarray(a, jnp.float32) for a in self.units)
-        return Standardised(self.energy, mean, scale)
+        return StandardizedEnergy(self.energy, mean, scale)
 
 
 def save_model(path: Path, model: Model) -> None:
@@ -68,7 +67,6 @@ def load_model(path: Path) -> Model:
     damaged = UserError(f"{path}: its header is not that of a model; make it with `ebmark fit`")
     try:
         spec, dim, columns = header["spec"], header["dim"], header["columns"]
-        spec = spec | {"energy": _WITHOUT | spec["energy"]}
         if header["kind"] != "model" or not _is_plausible(spec, dim, columns):
             raise damaged
         recipe = recipes.with_changes(spec["method"], spec["training"])
@@ -79,7 +77,7 @@ def load_model(path: Path) -> Model:
     units = (np.zeros(dim), np.zeros(dim))
     arrays, (mean, scale) = load_tree(path, (arrays, units))
     names = None if columns is None else tuple(columns)
-    return Model(eqx.combine(arrays, static), Units(mean, scale), spec, names)
+    return Model(eqx.combine(arrays, static), Standardizer(mean, scale), spec, names)
 
 
 def _is_plausible(spec: Any, dim: Any, columns: Any) -> bool:
@@ -111,6 +109,6 @@ def _is_plausible(spec: Any, dim: Any, columns: Any) -> bool:
 def _untrained(method, spec: dict[str, Any], dim: int, key: Key) -> Energy:
     """The energy that training would start from; only its shapes are wanted."""
     data = jnp.zeros((spec["num_train"], dim))
-    energy = new_energy(spec["energy"], data, key, extra_inputs=method.extra_inputs)
-    trainable = method.wrap(energy, data, key)
-    return method.density(trainable, method.init(data, key))
+    energy = new_energy(spec["energy"], data, key, num_extra_inputs=method.num_extra_inputs)
+    trainable = method.build_trainable(energy, data, key)
+    return method.learned_energy(trainable, method.init(data, key))

@@ -7,9 +7,9 @@ from typing import Any
 
 from ebmark.errors import UserError, unknown
 from ebmark.methods import METHODS, Recipe
-from ebmark.methods.external import RIVALS
+from ebmark.methods.external import EXTERNAL_METHODS
 
-RECIPES = ChainMap(METHODS, RIVALS)  # name -> recipe, of all that can be trained
+RECIPES = ChainMap(METHODS, EXTERNAL_METHODS)  # name -> recipe, of all that can be trained
 
 
 def as_dict(recipe: Recipe) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import numpy as np
 
 from ebmark.datasets import Grid
 from ebmark.errors import UserError
-from ebmark.partition_function import Normalised, normalise
+from ebmark.partition_function import GridDensity, normalize_on_grid
 from ebmark.samplers import (
     SAMPLERS,
     Langevin,
@@ -18,7 +18,7 @@ from ebmark.samplers import (
     split_rhat,
     trace_chains,
 )
-from ebmark.system.devices import local
+from ebmark.system.devices import gather_local
 from ebmark.training.model import Model
 
 _ADAPTED, _KEPT = 200, 100  # steps that adapt the step; states kept to tell how chains fare
@@ -26,9 +26,9 @@ _ADAPTED, _KEPT = 200, 100  # steps that adapt the step; states kept to tell how
 _NODES = 256
 
 
-def normalised_model(model: Model) -> Normalised:
+def normalize_model(model: Model) -> GridDensity:
     mean, scale = model.units
-    return normalise(
+    return normalize_on_grid(
         model.energy, Grid(tuple(mean - 4 * scale), tuple(mean + 4 * scale), _NODES), model.units
     )
 
@@ -49,7 +49,7 @@ def sample_chains(model: Model, sampler: str, num: int, steps: int, key) -> tupl
     every = max(1, steps // 2 // _KEPT)
     states = run_chains(kernel, model.energy, x, max(steps - _KEPT * every, 0), chain_key)
     traced = trace_chains(kernel, model.energy, states, _KEPT, trace_key, every=every)
-    last, kept = local(traced)
+    last, kept = gather_local(traced)
     drawn = np.asarray(last.x, np.float64)
     escaped = int((~np.isfinite(drawn).all(axis=1)).sum())
     if escaped:
@@ -57,7 +57,7 @@ def sample_chains(model: Model, sampler: str, num: int, steps: int, key) -> tupl
             f"{escaped} of {num} chains escaped to infinity: use the exact sampler or mala"
         )
     fared = _how_they_fared(np.asarray(kept.x), kernel, kept.accepted if adjusted else None)
-    return model.units.restore(drawn), fared
+    return model.units.inverse_transform(drawn), fared
 
 
 def _how_they_fared(trace: np.ndarray, kernel, accepted) -> str:

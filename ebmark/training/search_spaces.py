@@ -17,7 +17,7 @@ class Range(NamedTuple):
 Space = dict[str, Range | tuple[int, ...]]  # a field of the recipe -> a range, or ordered values
 
 _RATE, _BATCH = Range(3e-4, 3e-2), (64, 128, 256, 512, 1_024)
-_COMMON: Space = {"learning_rate": _RATE, "batch": _BATCH}
+_COMMON: Space = {"learning_rate": _RATE, "batch_size": _BATCH}
 _CHAINS: Space = {
     "learning_rate": _RATE,
     "method.step_size": Range(1e-4, 3e-2),
@@ -28,7 +28,11 @@ _CONTRAST: Space = {
     "method.scale": Range(0.5, 4.0),
     "method.ratio": (1, 2, 4, 8, 16),
 }
-_SHARE: Space = {"learning_rate": _RATE, "method.share": Range(0.1, 2.0), "batch": _BATCH}
+_SHARE: Space = {
+    "learning_rate": _RATE,
+    "method.relative_scale": Range(0.1, 2.0),
+    "batch_size": _BATCH,
+}
 
 SPACES: dict[str, Space] = {
     "cd": _CHAINS,
@@ -41,11 +45,11 @@ SPACES: dict[str, Space] = {
         "method.step_share": Range(0.1, 2.0),
         "method.num_steps": (1, 2, 5, 10, 20, 40),
     },
-    "dsm": {"learning_rate": _RATE, "method.sigma": Range(0.02, 0.5), "batch": _BATCH},
+    "dsm": {"learning_rate": _RATE, "method.sigma": Range(0.02, 0.5), "batch_size": _BATCH},
     "mdsm": _SHARE,
     "diffclf": {
         "learning_rate": _RATE,
-        "method.share": Range(0.1, 2.0),
+        "method.relative_scale": Range(0.1, 2.0),
         "method.num_others": (1, 3, 7),
     },
     "ssm": _COMMON | {"method.num_slices": (1, 2, 4)},
@@ -71,7 +75,7 @@ SPACES: dict[str, Space] = {
         "method.width": Range(0.05, 2.0),
         "method.ratio": (1, 2, 4, 8, 16),
     },
-    "em": {"learning_rate": _RATE, "method.temperature": Range(0.03, 0.6), "batch": _BATCH},
+    "em": {"learning_rate": _RATE, "method.temperature": Range(0.03, 0.6), "batch_size": _BATCH},
 }
 
 

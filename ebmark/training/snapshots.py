@@ -26,10 +26,10 @@ class Fit:
 
     snapshots: list[Snapshot]
     losses: Float[np.ndarray, " steps"]
-    trouble: str | None  # why the run was stopped; None if it was not
+    divergence_reason: str | None  # why the run was stopped; None if it was not
     compile_seconds: float
     stopped: str = ""  # what early stopping says of it
-    kept: int | None = None  # the updates of the energy that early stopping kept
+    best_step: int | None = None  # the updates of the energy that early stopping kept
 
     @property
     def energy(self) -> Energy:

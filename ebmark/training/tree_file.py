@@ -1,6 +1,6 @@
 """Trees of arrays on disk: a JSON header and raw bytes; loading executes nothing.
 
-    EBMARK1\\n | header's length, 8 bytes | header, JSON | the leaves, little endian | sha256 of all
+    EBMARK2\\n | header's length, 8 bytes | header, JSON | the leaves, little endian | sha256 of all
 
 The header lists each leaf's shape and type; they are checked against the tree that the reader
 expects before anything is allocated.
@@ -19,10 +19,10 @@ import numpy as np
 from jaxtyping import PyTree
 
 from ebmark.errors import UserError
-from ebmark.system.reading import read_bytes
+from ebmark.system.reading import SCHEMA, old_schema, read_bytes
 from ebmark.system.writing import write_whole
 
-_MAGIC = b"EBMARK1\n"
+_MAGIC = b"EBMARK%d\n" % SCHEMA
 _LONGEST_HEADER = 1 << 20
 _MOST = 4 << 30  # bytes of a file
 _DIGEST = 32  # bytes of a sha256
@@ -74,6 +74,8 @@ def _read(path: Path) -> tuple[dict[str, Any], bytes, bool]:
         raise UserError(f"{path}: no such file") from None
     foreign = UserError(f"{path}: not a file of ebmark's; `ebmark fit` makes model files")
     start = len(_MAGIC) + 8
+    if content.startswith(b"EBMARK1\n"):
+        raise old_schema(path, again="Fit the model again.")
     if not content.startswith(_MAGIC) or len(content) < start:
         raise foreign
     (length,) = struct.unpack("<Q", content[len(_MAGIC) : start])

@@ -13,7 +13,7 @@ import pydantic
 from typing_extensions import TypedDict
 
 from ebmark.errors import UserError
-from ebmark.system.reading import read_json
+from ebmark.system.reading import SCHEMA, read_json
 from ebmark.system.writing import write_whole
 
 
@@ -23,6 +23,7 @@ class _Tuned(TypedDict):
 
 
 class _File(TypedDict):
+    schema: int
     tuned: dict[str, dict[str, _Tuned]]
 
 
@@ -58,12 +59,14 @@ def read(path: Path) -> dict[str, dict[str, dict[str, Any]]]:
 @cache
 def _read(path: Path, changed: int) -> dict[str, dict[str, dict[str, Any]]]:
     del changed
-    return read_json(path, _FILE, "`ebmark tune` writes such files")["tuned"]
+    return read_json(path, _FILE, "`ebmark tune` writes such files", marked=True)["tuned"]
 
 
 def write(path: Path, tuned: dict[str, dict[str, dict[str, Any]]]) -> None:
     """The file, whole, in order of name."""
-    write_whole(path, json.dumps({"tuned": tuned}, indent=1, sort_keys=True) + "\n")
+    write_whole(
+        path, json.dumps({"schema": SCHEMA, "tuned": tuned}, indent=1, sort_keys=True) + "\n"
+    )
 
 
 def main() -> int:

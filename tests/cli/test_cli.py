@@ -49,7 +49,7 @@ def files(tmp_path: Path) -> dict:
     (tmp_path / "constant.csv").write_text("".join(f"{i},7\n" for i in range(50)))
     (tmp_path / "three.csv").write_text("".join(f"{i},{i * i % 7},{i % 5}\n" for i in range(50)))
     (tmp_path / "foreign.ebm").write_bytes(b"no model of ours")
-    (tmp_path / "short.ebm").write_bytes(b"EBMARK1\n\xff\0\0\0\0\0\0\0{}")
+    (tmp_path / "short.ebm").write_bytes(b"EBMARK2\n\xff\0\0\0\0\0\0\0{}")
     (tmp_path / "bad_key.toml").write_text("seedz = 3\n")
     (tmp_path / "bad_value.toml").write_text('seeds = "many"\n')
     (tmp_path / "bad_toml.toml").write_text("seeds = = 3\n")
@@ -70,12 +70,12 @@ MISTAKES = {
     "run toy --methods cd cd": ["twice"],
     "run toy --seeds 0": ["seeds", "0"],
     "run toy --seeds -1": ["seeds", "-1"],
-    "run toy --steps 0": ["steps", "0"],
+    "run toy --updates 0": ["num_updates", "0"],
     "run toy --jobs 0": ["--jobs"],
     "run bad_key.toml": ["seedz", "seeds"],
     "run bad_value.toml": ["seeds", "many"],
     "run bad_toml.toml": ["bad_toml.toml"],
-    "run bad_recipe.toml": ["update", "updates"],
+    "run bad_recipe.toml": ["update", "num_updates"],
     "run bad_field.toml": ["sigm", "sigma"],
     "run bad_energy.toml": ["widht", "width"],
     "run missing.toml": ["missing.toml"],
@@ -110,7 +110,7 @@ MISTAKES = {
     "fit good.csv --out m.ebm --distributed": ["--distributed", "srun"],
     "fit missing.csv --out m.ebm": ["missing.csv"],
     "fit good.csv --out m.ebm --method ncc": ["ncc", "nce"],
-    "fit good.csv --out m.ebm --steps 0": ["--steps"],
+    "fit good.csv --out m.ebm --updates 0": ["--updates"],
     "fit good.csv --out m.ebm --seed -1": ["--seed"],
     "fit good.csv --out nowhere/m.ebm": ["nowhere"],
     "fit three.csv --out m.ebm --method mle": ["1 or 2 columns"],
@@ -119,12 +119,12 @@ MISTAKES = {
     "sample short.ebm --out new.csv": ["short.ebm"],
     "sample foreign.ebm --out new.xyz": ["new.xyz"],
     "sample foreign.ebm --out new.csv -n 0": ["-n"],
-    "evaluate good.csv --dataset half_moons --points 3": ["--points", "10"],
-    "evaluate good.csv": ["--against", "--dataset"],
+    "evaluate good.csv --dataset half_moons --max-samples 3": ["--max-samples", "10"],
+    "evaluate good.csv": ["--target-samples", "--dataset"],
     "evaluate": ["SAMPLES", "--energy"],
     "evaluate good.csv --energy energies.py:flat": ["SAMPLES", "--energy"],
     "evaluate --energy energies.py:flat": ["--dataset"],
-    "evaluate --energy energies.py:flat --against good.csv": ["--dataset"],
+    "evaluate --energy energies.py:flat --target-samples good.csv": ["--dataset"],
     "evaluate --energy energies.py:flat --dataset half_mon": ["half_moons"],
     "evaluate --energy energies.py:flat --dataset many_well_4": ["many_well_4", "samples"],
     "evaluate --energy energies.py:flat --dataset half_moons": ["not a density", "1.39 nats"],
@@ -138,7 +138,7 @@ MISTAKES = {
     "evaluate --energy energies.py:words --dataset half_moons": ["energies.py:words", "failed"],
     "evaluate good.csv --dataset half_mon": ["half_moons"],
     "evaluate three.csv --dataset half_moons": ["3 columns", "2"],
-    "evaluate good.csv --against missing.csv": ["missing.csv"],
+    "evaluate good.csv --target-samples missing.csv": ["missing.csv"],
 }
 
 
@@ -196,7 +196,7 @@ def test_fit_sample_and_evaluate_one_model(run, tmp_path, columns):
     x = 100 + 7 * rng.normal(size=(500, columns))
     header = ",".join("abc"[:columns])
     np.savetxt(tmp_path / "points.csv", x, delimiter=",", header=header, comments="")
-    status, out, err = run("fit", "points.csv", "--out", "m.ebm", "--steps", "300")
+    status, out, err = run("fit", "points.csv", "--out", "m.ebm", "--updates", "300")
     assert status == 0, err
     assert ("nll" in out) == (columns <= 2) and "w1" in out
     assert "noise is too far" not in err
@@ -209,9 +209,9 @@ def test_fit_sample_and_evaluate_one_model(run, tmp_path, columns):
     assert new.shape == (400, columns)
     # in the user's units: mean 100 and sd 7, within five standard errors and what training leaves
     assert np.abs(new.mean(axis=0) - 100).max() < 3 and np.abs(new.std(axis=0) - 7).max() < 2
-    status, out, err = run("evaluate", "new.csv", "--against", "points.csv")
+    status, out, err = run("evaluate", "new.csv", "--target-samples", "points.csv")
     assert status == 0, err
-    assert all(metric in out for metric in ("w1", "w2", "sliced_w2", "mmd"))
+    assert all(metric in out for metric in ("w1", "w2", "sliced_w2", "mmd_sq"))
 
 
 @pytest.mark.full
@@ -220,25 +220,27 @@ def test_fit_warns_of_a_noise_that_hardly_meets_the_points(run, tmp_path):
     rng = np.random.default_rng(1)
     x = rng.choice([-1.0, 1.0], size=(500, 1)) + 0.03 * rng.normal(size=(500, 6))
     np.savetxt(tmp_path / "points.csv", x, delimiter=",")
-    status, _, err = run("fit", "points.csv", "--out", "m.ebm", "--steps", "500")
+    status, _, err = run("fit", "points.csv", "--out", "m.ebm", "--updates", "500")
     assert status == 0 and "noise is too far" in err and "nce_flow" in err
 
 
 def test_evaluate_tells_the_truth_from_a_shifted_truth(run, tmp_path):
     import jax.random as jr
 
-    from ebmark.datasets import Law
+    from ebmark.datasets import SyntheticDataset
 
-    x = Law("half_moons").draw(400, jr.key(5))
+    x = SyntheticDataset("half_moons").draw(400, jr.key(5))
     np.save(tmp_path / "truth.npy", x)
     np.save(tmp_path / "shifted.npy", x + np.array([1.0, 0.0]))
     values = {}
     for name in ("truth", "shifted"):
-        status, out, err = run("evaluate", f"{name}.npy", "--dataset", "half_moons", "--more")
+        status, out, err = run(
+            "evaluate", f"{name}.npy", "--dataset", "half_moons", "--all-metrics"
+        )
         assert status == 0, err
         rows = [line.replace("│", " ").replace("|", " ").split() for line in out.splitlines()]
         values[name] = {row[0]: float(row[1]) for row in rows if row[3:4] == ["to"]}
     true, shifted = values["truth"], values["shifted"]
     assert true["w1"] < 0.3 < 0.7 < shifted["w1"]
-    assert abs(true["ksd"]) < 2 < shifted["ksd"]  # what the law alone tells, too
-    assert shifted["quality"] < 0.7 < true["quality"]
+    assert abs(true["ksd_sq"]) < 2 < shifted["ksd_sq"]  # what the law alone tells, too
+    assert shifted["high_quality_fraction"] < 0.7 < true["high_quality_fraction"]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ebmark.cli.user_energy import load_energy
-from ebmark.datasets import DATASETS, Law
+from ebmark.datasets import DATASETS, SyntheticDataset
 from ebmark.metrics.scores import score_energy
 
 RING = """
@@ -39,7 +39,7 @@ def scores(tmp_path):
 
     def of(name):
         energies = load_energy(f"{tmp_path / 'mine.py'}:{name}", 2)
-        rows, _ = score_energy(energies, Law("eight_gaussians_separated"), 0)
+        rows, _ = score_energy(energies, SyntheticDataset("eight_gaussians_separated"), 0)
         return {metric: value for metric, value, _ in rows}, {m: f for m, _, f in rows}
 
     return of
@@ -58,8 +58,8 @@ def test_wrong_weights_cost_what_their_kl_says_and_all_of_it_is_masses(scores):
     weights = np.arange(1, 9) / 36
     kl = -np.mean(np.log(8 * weights))  # the modes are 12 deviations apart: they do not overlap
     assert found["kl"] == pytest.approx(kl, abs=1e-4)
-    assert found["masses"] == pytest.approx(kl, rel=0.01)
-    assert found["mode_tv"] == pytest.approx(np.abs(weights - 1 / 8).sum() / 2, abs=1e-3)
+    assert found["kl_mode_weights"] == pytest.approx(kl, rel=0.01)
+    assert found["mode_weight_tv"] == pytest.approx(np.abs(weights - 1 / 8).sum() / 2, abs=1e-3)
 
 
 def test_an_energy_that_is_infinite_where_the_truth_has_mass_has_an_infinite_kl(scores):
@@ -74,6 +74,6 @@ def test_our_own_laws_from_jax_have_no_error(tmp_path):
     def energies(points):
         return np.asarray(jax.vmap(law.log_prob)(jnp.asarray(points, jnp.float32))) * -1.0
 
-    rows, num = score_energy(energies, Law("rings"), 1)
+    rows, num = score_energy(energies, SyntheticDataset("rings"), 1)
     found = {metric: value for metric, value, _ in rows}
     assert abs(found["kl"]) < 1e-4 and abs(found["log_z"]) < 1e-3 and num == 2_000

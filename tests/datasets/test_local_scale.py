@@ -6,7 +6,14 @@ import jax.random as jr
 import numpy as np
 import pytest
 
-from ebmark.datasets import DATASETS, SMALLEST, Law, Own, local_scale, safe_step
+from ebmark.datasets import (
+    DATASETS,
+    SMALLEST,
+    SyntheticDataset,
+    UserDataset,
+    default_step_size,
+    local_scale,
+)
 from ebmark.datasets.preprocessing import standardised
 
 NUM = 4_096  # what the estimate looks at, at most: one shape, one compilation
@@ -17,7 +24,7 @@ _scale = jax.jit(local_scale)
 def scale_of(x, seed=0):
     """s_min of the points as they are given, in standardised units."""
     x = np.asarray(x, np.float64)
-    return float(_scale(jnp.asarray(standardised(x).standardise(x), jnp.float32), jr.key(seed)))
+    return float(_scale(jnp.asarray(standardised(x).transform(x), jnp.float32), jr.key(seed)))
 
 
 def gaussian(num, dim, seed=0):
@@ -55,24 +62,26 @@ FOUND = [
 @pytest.mark.parametrize("num", [1_024, NUM])
 @pytest.mark.parametrize("name", FOUND)
 def test_a_datasets_local_scale_is_found_from_its_samples(name, num):
-    truth = Law(name).local_scale()
-    assert scale_of(Law(name).draw(num, jr.key(1))) == pytest.approx(truth, rel=0.35)
+    truth = SyntheticDataset(name).local_scale()
+    assert scale_of(SyntheticDataset(name).draw(num, jr.key(1))) == pytest.approx(truth, rel=0.35)
 
 
 def test_the_moons_local_scale_is_that_of_their_noise():
     _, (scale_x, scale_y) = DATASETS["half_moons"].moments()
     assert scale_x > scale_y  # noise .1 is .115 of the wider coordinate, .2 of the other
-    assert Law("half_moons").local_scale() == pytest.approx(0.115, abs=1e-3)
-    assert scale_of(Law("half_moons").draw(NUM, jr.key(2))) == pytest.approx(0.115, rel=0.35)
+    assert SyntheticDataset("half_moons").local_scale() == pytest.approx(0.115, abs=1e-3)
+    assert scale_of(SyntheticDataset("half_moons").draw(NUM, jr.key(2))) == pytest.approx(
+        0.115, rel=0.35
+    )
 
 
 def test_units_do_not_matter():
-    x = Law("half_moons").draw(NUM, jr.key(3))
+    x = SyntheticDataset("half_moons").draw(NUM, jr.key(3))
     assert scale_of(1e4 * x - 7e5) == pytest.approx(scale_of(x), rel=1e-2)
 
 
 def test_the_axes_do_not_matter():
-    x = Law("eight_gaussians").draw(NUM, jr.key(3))
+    x = SyntheticDataset("eight_gaussians").draw(NUM, jr.key(3))
     z = jnp.asarray(x - x.mean(axis=0), jnp.float32) / x.std()
     assert float(_scale(z[:, ::-1], jr.key(0))) == pytest.approx(
         float(_scale(z, jr.key(0))), rel=1e-3
@@ -82,7 +91,7 @@ def test_the_axes_do_not_matter():
 def test_the_order_of_the_rows_hardly_matters():
     """Only hardly: the anchors are the first of a random permutation of the *places*, so other
     rows become anchors; the quartile over 256 of them moves by a few per cent."""
-    x = Law("half_moons").draw(NUM, jr.key(4))
+    x = SyntheticDataset("half_moons").draw(NUM, jr.key(4))
     shuffled = np.random.default_rng(0).permutation(x)
     scales = [scale_of(x), scale_of(shuffled), scale_of(x, seed=1)]
     assert max(scales) / min(scales) < 1.1
@@ -118,11 +127,13 @@ def test_a_handful_of_points_has_a_scale_too(num):
 
 
 def test_the_default_step_is_a_tenth_of_the_squared_scale_unless_one_is_asked_for():
-    assert float(safe_step(jnp.array(0.2))) == pytest.approx(0.004)
-    assert float(safe_step(jnp.array(0.2), 0.1)) == pytest.approx(0.1)
-    assert float(safe_step(jnp.array(0.2), 0.0)) == 0.0
+    assert float(default_step_size(jnp.array(0.2))) == pytest.approx(0.004)
+    assert float(default_step_size(jnp.array(0.2), 0.1)) == pytest.approx(0.1)
+    assert float(default_step_size(jnp.array(0.2), 0.0)) == 0.0
 
 
 def test_a_persons_own_points_are_measured_as_laws_are():
-    x = Law("half_moons").draw(NUM, jr.key(5))
-    assert Own("own", x).local_scale() == pytest.approx(Law("half_moons").local_scale(), rel=0.35)
+    x = SyntheticDataset("half_moons").draw(NUM, jr.key(5))
+    assert UserDataset("own", x).local_scale() == pytest.approx(
+        SyntheticDataset("half_moons").local_scale(), rel=0.35
+    )

@@ -21,8 +21,8 @@ from ebmark.datasets import (
     GaussiansOnSphere,
     Grid,
     HalfMoons,
-    Law,
     ManyWell,
+    SyntheticDataset,
 )
 from ebmark.partition_function import evaluate
 
@@ -66,12 +66,12 @@ class OnGrid:
 
     def __init__(self, name):
         self.name, self.dataset = name, DATASETS[name]
-        self.grid = Grid(*map(tuple, self.dataset.box()), NODES)
+        self.grid = Grid(*map(tuple, self.dataset.support_box()), NODES)
         self.points = self.grid.points()
-        self.log_components = evaluate(self.dataset.log_components, self.points)
-        self.log_density = np.logaddexp.reduce(self.log_components, axis=1)
+        self.component_log_probs = evaluate(self.dataset.component_log_probs, self.points)
+        self.log_density = np.logaddexp.reduce(self.component_log_probs, axis=1)
         self.mass = np.exp(self.log_density) * self.grid.cell
-        self.sample = Law(name).draw(SAMPLES, jr.key(11))
+        self.sample = SyntheticDataset(name).draw(SAMPLES, jr.key(11))
 
 
 on_grid = functools.cache(OnGrid)
@@ -102,7 +102,7 @@ def test_the_density_is_the_sum_of_its_components(law):
     some = law.points[:: NODES + 7][:200]
     direct = evaluate(law.dataset.log_prob, some)
     np.testing.assert_allclose(direct, law.log_density[:: NODES + 7][:200], rtol=2e-6, atol=1e-5)
-    assert law.log_components.shape == (NODES**2, law.dataset.modes)
+    assert law.component_log_probs.shape == (NODES**2, law.dataset.modes)
 
 
 def test_the_entropy_is_the_one_declared_and_that_of_the_table(law):
@@ -136,9 +136,9 @@ def float64_log_prob(dataset, x):
     """The log-density by numpy alone: the referee. 512 nodes where there is an integral."""
     if isinstance(dataset, GaussianRing):
         angles = 2 * np.pi * np.arange(8) / 8
-        centres = dataset.radius * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+        centers = dataset.radius * np.stack([np.cos(angles), np.sin(angles)], axis=1)
         weights = np.array(dataset.weights) / np.sum(dataset.weights)
-        squares = ((x[:, None] - centres) ** 2).sum(axis=-1)
+        squares = ((x[:, None] - centers) ** 2).sum(axis=-1)
         log_terms = np.log(weights) - squares / (2 * dataset.scale**2)
         return np.logaddexp.reduce(log_terms, axis=1) - np.log(2 * np.pi * dataset.scale**2)
     nodes, weights = np.polynomial.legendre.leggauss(512)
@@ -190,8 +190,8 @@ def test_samples_fall_in_the_modes_by_their_masses_and_independently(law):
     modes = law.dataset.modes
     if modes == 1:
         pytest.skip("there is one mode")
-    region = evaluate(law.dataset.region, law.sample).astype(int)
-    masses = np.bincount(law.log_components.argmax(axis=1), law.mass, minlength=modes)
+    region = evaluate(law.dataset.mode_index, law.sample).astype(int)
+    masses = np.bincount(law.component_log_probs.argmax(axis=1), law.mass, minlength=modes)
     seen = np.bincount(region, minlength=modes)
     assert scipy.stats.chisquare(seen, SAMPLES * masses / masses.sum()).pvalue > 1e-4
     pairs = np.histogram2d(region[:-1:2], region[1::2], bins=[np.arange(modes + 1) - 0.5] * 2)[0]
@@ -217,18 +217,20 @@ def test_the_local_scale_is_the_smallest_width_of_a_mode(first):
     5 %: an arc of radius 1 and noise .1 is narrower than a straight band by s^2 / 2.
     """
     hessian = jax.jit(jax.vmap(jax.hessian(first.dataset.log_prob)))
-    peaks = first.points[first.log_components.argmax(axis=0)]
+    peaks = first.points[first.component_log_probs.argmax(axis=0)]
     curvature = -np.linalg.eigvalsh(hessian(jnp.asarray(peaks, jnp.float32)))[:, 0]
     np.testing.assert_allclose(1 / np.sqrt(curvature), first.dataset.local_scale, rtol=0.05)
 
 
 def test_regions_are_the_likeliest_component_and_hold_its_peak(first):
     law = first
-    peaks = law.points[law.log_components.argmax(axis=0)]
-    np.testing.assert_array_equal(evaluate(law.dataset.region, peaks), np.arange(law.dataset.modes))
+    peaks = law.points[law.component_log_probs.argmax(axis=0)]
     np.testing.assert_array_equal(
-        evaluate(law.dataset.region, law.sample[:500]),
-        evaluate(law.dataset.log_components, law.sample[:500]).argmax(axis=1),
+        evaluate(law.dataset.mode_index, peaks), np.arange(law.dataset.modes)
+    )
+    np.testing.assert_array_equal(
+        evaluate(law.dataset.mode_index, law.sample[:500]),
+        evaluate(law.dataset.component_log_probs, law.sample[:500]).argmax(axis=1),
     )
 
 
@@ -238,24 +240,24 @@ def test_the_regions_of_a_ring_of_equal_gaussians_are_its_sectors(name):
     angles = np.linspace(0, 2 * np.pi, 321)[:-1] + 0.001
     x = dataset.radius * np.stack([np.cos(angles), np.sin(angles)], axis=1)
     sectors = np.round(angles / (np.pi / 4)).astype(int) % 8
-    np.testing.assert_array_equal(evaluate(dataset.region, x), sectors)
+    np.testing.assert_array_equal(evaluate(dataset.mode_index, x), sectors)
 
 
 def test_the_components_of_an_unequal_ring_weigh_1_to_8():
     for name in ("eight_gaussians_unequal", "eight_gaussians_unequal_separated"):
         law = on_grid(name)
-        masses = np.exp(law.log_components).sum(axis=0) * law.grid.cell
+        masses = np.exp(law.component_log_probs).sum(axis=0) * law.grid.cell
         np.testing.assert_allclose(masses, np.arange(1, 9) / 36, atol=1e-5)
 
 
 def test_the_moons_weigh_the_same_and_are_one_another_turned_by_half_a_circle():
     law = on_grid("half_moons")
-    masses = np.exp(law.log_components).sum(axis=0) * law.grid.cell
+    masses = np.exp(law.component_log_probs).sum(axis=0) * law.grid.cell
     np.testing.assert_allclose(masses, 0.5, atol=1e-5)
     x = law.sample[:500]
-    turned = evaluate(law.dataset.log_components, np.array([1.0, 0.5]) - x)[:, ::-1]
+    turned = evaluate(law.dataset.component_log_probs, np.array([1.0, 0.5]) - x)[:, ::-1]
     np.testing.assert_allclose(
-        evaluate(law.dataset.log_components, x), turned, rtol=1e-4, atol=1e-3
+        evaluate(law.dataset.component_log_probs, x), turned, rtol=1e-4, atol=1e-3
     )
 
 
@@ -273,7 +275,7 @@ def test_scikit_learns_moons_have_the_same_negative_log_likelihood():
 
 def test_scikit_learns_moons_have_the_same_regions():
     x, label = sklearn.datasets.make_moons(2_000, noise=0.05, random_state=0)
-    assert (evaluate(DATASETS["half_moons"].region, x) == label).mean() > 0.999
+    assert (evaluate(DATASETS["half_moons"].mode_index, x) == label).mean() > 0.999
 
 
 def test_ffjords_eight_gaussians_are_ours_but_for_its_1_414():
@@ -286,9 +288,9 @@ def test_ffjords_eight_gaussians_are_ours_but_for_its_1_414():
 
 
 def test_a_dataset_is_a_function_of_its_key(law):
-    again = Law(law.name).draw(100, jr.key(11))
-    other = Law(law.name).draw(100, jr.key(12))
-    np.testing.assert_array_equal(again, Law(law.name).draw(100, jr.key(11)))
+    again = SyntheticDataset(law.name).draw(100, jr.key(11))
+    other = SyntheticDataset(law.name).draw(100, jr.key(12))
+    np.testing.assert_array_equal(again, SyntheticDataset(law.name).draw(100, jr.key(11)))
     assert (again != other).all()
 
 
@@ -316,7 +318,7 @@ def scipys_log_prob(dataset, x):
         weights = np.array(dataset.weights) / np.sum(dataset.weights)
         terms = [
             np.log(w) + scipy.stats.multivariate_normal(m, dataset.scale**2).logpdf(x)
-            for w, m in zip(weights, dataset.centres(), strict=True)
+            for w, m in zip(weights, dataset.centers(), strict=True)
         ]
         return np.logaddexp.reduce(terms, axis=0)
     if hasattr(dataset, "sigma"):
@@ -335,7 +337,7 @@ def scipys_log_prob(dataset, x):
 )
 def test_a_law_above_the_plane_has_scipys_density_and_its_samples_the_entropy(name):
     """The NLL within four standard errors: fails once in 16,000."""
-    dataset, x = DATASETS[name], Law(name).draw(SAMPLES, jr.key(13))
+    dataset, x = DATASETS[name], SyntheticDataset(name).draw(SAMPLES, jr.key(13))
     log_prob = evaluate(dataset.log_prob, x)
     np.testing.assert_allclose(log_prob, scipys_log_prob(dataset, x), rtol=1e-4, atol=2e-3)
     error = abs(-log_prob.mean() - dataset.entropy)
@@ -357,7 +359,7 @@ def uniforms(dataset, x):
     """Columns that are uniform if x follows the law: by one-dimensional CDFs of scipy."""
     if isinstance(dataset, GaussiansOnSphere):
         weights, along = np.array(dataset.weights), np.ones(dataset.dim) / np.sqrt(dataset.dim)
-        gaps = (x @ along)[:, None] - np.array(dataset.centres()) @ along
+        gaps = (x @ along)[:, None] - np.array(dataset.centers()) @ along
         yield scipy.stats.norm.cdf(gaps / dataset.scale) @ weights / weights.sum()
     elif hasattr(dataset, "sigma"):
         yield scipy.stats.norm.cdf(x[:, 0] / dataset.sigma)
@@ -373,7 +375,10 @@ def uniforms(dataset, x):
 @pytest.mark.parametrize("name", ABOVE)
 def test_samples_above_the_plane_follow_their_marginals(name):
     """Kolmogorov and Smirnov's test; each fails once in 10,000."""
-    dataset, x = DATASETS[name], np.asarray(Law(name).draw(SAMPLES, jr.key(15)), np.float64)
+    dataset, x = (
+        DATASETS[name],
+        np.asarray(SyntheticDataset(name).draw(SAMPLES, jr.key(15)), np.float64),
+    )
     for column in uniforms(dataset, x):
         assert scipy.stats.kstest(column, "uniform").pvalue > 1e-4
 
@@ -390,8 +395,8 @@ def test_the_wells_have_their_known_masses_and_log_z(name):
     dataset = DATASETS[name]
     pairs = dataset.dim // 2
     assert dataset.log_z == pytest.approx(pairs * 10.29348, abs=1e-5 * pairs)
-    x = Law(name).draw(SAMPLES, jr.key(14))
-    right = evaluate(dataset.region, x).astype(int)
+    x = SyntheticDataset(name).draw(SAMPLES, jr.key(14))
+    right = evaluate(dataset.mode_index, x).astype(int)
     np.testing.assert_array_equal(right, (x[:, ::2] > -0.0416908).sum(axis=1))
     expected = SAMPLES * scipy.stats.binom(pairs, 0.84431).pmf(np.arange(pairs + 1))
     seen = np.bincount(right, minlength=pairs + 1)
@@ -412,7 +417,11 @@ def test_modes_too_far_apart_to_overlap_have_the_entropy_of_their_weights_and_wi
 def test_every_box_holds_its_law():
     """But for the funnel's mouth, at most 1e-4 of the samples lie outside."""
     for name, dataset in DATASETS.items():
-        lower, upper = dataset.box()
-        x = on_grid(name).sample if name in PLANE else Law(name).draw(SAMPLES, jr.key(13))
+        lower, upper = dataset.support_box()
+        x = (
+            on_grid(name).sample
+            if name in PLANE
+            else SyntheticDataset(name).draw(SAMPLES, jr.key(13))
+        )
         within = ((x > lower) & (x < upper)).all(axis=1)
         assert within.mean() >= (0.99 if name.startswith("funnel") else 0.999), name

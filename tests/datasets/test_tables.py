@@ -159,7 +159,7 @@ def test_line_numbers_survive_blank_lines_and_large_files(read):
         read("# one\n\n\n\n" + "1.5,2.5\n" * 1_200_000 + "1.0,abc\n")
 
 
-@pytest.mark.parametrize("cell", ["+1.5", " 1.5 ", "1.5e0", '"1.5"', "15e-1", "1.50000"])
+@pytest.mark.parametrize("run_id", ["+1.5", " 1.5 ", "1.5e0", '"1.5"', "15e-1", "1.50000"])
 def test_ways_to_write_a_number(read, cell):
     assert read(with_line(9, f"{cell},2")).x[7].tolist() == [1.5, 2.0]
 
@@ -279,7 +279,7 @@ REFUSED_TEXTS = {
     "far too wide": (text_of(normal(2, 3000)), "3,000 columns; at most 1,000"),
     "constant column": (
         text_of(np.column_stack([normal(), np.full(300, 3.0)]), header="x,y,batch"),
-        'drop column "batch": it is constant',
+        'drop column "batch_size": it is constant',
     ),
     "constant columns": ("1,2,3\n" + "1,2,4\n" * 30, 'drop columns "x1", "x2": they are'),
     "all constant": ("1,2\n" * 30, "all points are the same"),

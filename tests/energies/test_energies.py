@@ -11,7 +11,7 @@ import pytest
 import scipy.special
 
 from ebmark.datasets import Grid
-from ebmark.datasets.preprocessing import Units
+from ebmark.datasets.preprocessing import Standardizer
 from ebmark.energies import (
     MLP,
     Confined,
@@ -19,17 +19,17 @@ from ebmark.energies import (
     Network,
     Offset,
     Quadratic,
-    Standardised,
-    frozen,
-    log_normaliser_of_gaussian,
+    StandardizedEnergy,
+    add_walls,
+    gaussian_log_z,
     new_energy,
-    walled,
+    stop_gradient,
 )
 from ebmark.energies._activation import silu
 from ebmark.energies._trigonometry import cosine_and_sine
-from ebmark.partition_function import normalise
+from ebmark.partition_function import normalize_on_grid
 
-UNIT = Units(np.zeros(2), np.ones(2))
+UNIT = Standardizer(np.zeros(2), np.ones(2))
 BOX = Grid((-6.0, -6.0), (6.0, 6.0), 96)
 NETWORKS = {
     "mlp": lambda key: MLP(2, width=16, key=key),
@@ -103,24 +103,24 @@ def test_a_confined_network_has_a_finite_normaliser_however_steep_it_is(energy):
     steep = eqx.tree_at(
         lambda e: e.net.layers.layers[-1].weight, energy, replace_fn=lambda w: 30 * w
     )
-    density = normalise(steep, BOX, UNIT)
+    density = normalize_on_grid(steep, BOX, UNIT)
     assert density.log_z_error < 1e-3
-    wider = normalise(steep, density.grid.resized(width=3, nodes=2), UNIT, attempts=1)
+    wider = normalize_on_grid(steep, density.grid.resized(width=3, nodes=2), UNIT, attempts=1)
     assert wider.log_z == pytest.approx(density.log_z, abs=2e-3)
 
 
 def test_without_confinement_the_normaliser_grows_with_the_box():
     net = FourierMLP(2, num_features=8, width=16, key=jr.key(5))
     small, large = (
-        normalise(net, BOX.resized(width=width), UNIT, attempts=1).log_z for width in (1, 2)
+        normalize_on_grid(net, BOX.resized(width=width), UNIT, attempts=1).log_z for width in (1, 2)
     )
     assert large - small == pytest.approx(np.log(4), abs=0.3)  # as the area does
 
 
 def test_confinement_is_the_energy_of_a_gaussian_of_standard_deviation_tau():
     flat = Confined(lambda x: 0.0 * x[0], tau=1.5)
-    density = normalise(flat, Grid((-12.0, -12.0), (12.0, 12.0), 128), UNIT)
-    assert density.log_z == pytest.approx(log_normaliser_of_gaussian(1 / 1.5**2, 2), abs=1e-5)
+    density = normalize_on_grid(flat, Grid((-12.0, -12.0), (12.0, 12.0), 128), UNIT)
+    assert density.log_z == pytest.approx(gaussian_log_z(1 / 1.5**2, 2), abs=1e-5)
 
 
 CORNERS = np.array([[-1.0, -2.0], [2.0, -2.0], [2.0, 0.5], [-1.0, 0.5]])
@@ -131,14 +131,16 @@ def test_inside_the_hull_walls_change_nothing(energy):
     shares = np.random.default_rng(0).dirichlet(np.ones(4), size=200)
     x = jnp.asarray(shares @ CORNERS, jnp.float32)
     for function in (lambda e: e, jax.grad, jax.hessian):
-        inside, free = (jax.vmap(function(e))(x) for e in (walled(energy, CORNERS, WIDTH), energy))
+        inside, free = (
+            jax.vmap(function(e))(x) for e in (add_walls(energy, CORNERS, WIDTH), energy)
+        )
         np.testing.assert_array_equal(inside, free)
 
 
 @pytest.mark.parametrize("sign, edge", [(1, 2.0), (-1, -1.0)])
 def test_outside_the_energy_rises_by_half_the_squared_distance_in_widths(energy, sign, edge):
     """And of what lies outside the network sees half a width, by a function without a jump."""
-    inside = walled(energy, CORNERS, WIDTH)
+    inside = add_walls(energy, CORNERS, WIDTH)
     for distance in (0.0, 1e-3, 0.1, 1.0, 7.0):
         seen = edge + sign * WIDTH / 2 * np.tanh(distance / (WIDTH / 2))
         wanted = energy(jnp.array([seen, 0.1])) + distance**2 / (2 * WIDTH**2)
@@ -155,7 +157,7 @@ def test_walls_alone_have_the_normaliser_of_their_polygon():
     """
     angles = 2 * np.pi * np.arange(160) / 160
     points = np.stack([np.cos(angles), np.sin(angles)], axis=1)
-    density = normalise(walled(lambda x: 0.0 * x[0], points, WIDTH), BOX, UNIT)
+    density = normalize_on_grid(add_walls(lambda x: 0.0 * x[0], points, WIDTH), BOX, UNIT)
     tangents = 16 * np.tan(np.pi / 16)
     z = tangents + 2 * tangents * WIDTH * np.sqrt(np.pi / 2) + 2 * WIDTH**2 * tangents
     assert density.log_z == pytest.approx(np.log(z), abs=1e-3)
@@ -164,7 +166,7 @@ def test_walls_alone_have_the_normaliser_of_their_polygon():
 def test_above_the_plane_the_hull_is_the_box():
     """Z = prod of (b - a) in a corner's absence; outside, the largest of the distances counts."""
     corners = np.array([[-1.0, 0.0, 2.0], [1.0, 3.0, 2.5]])
-    energy = walled(lambda x: 0.0 * x[0], corners, WIDTH)
+    energy = add_walls(lambda x: 0.0 * x[0], corners, WIDTH)
     assert energy.axes is None
     assert float(energy(jnp.array([1.3, 4.0, 2.2]))) == pytest.approx(1.0**2 / (2 * WIDTH**2))
 
@@ -172,15 +174,15 @@ def test_above_the_plane_the_hull_is_the_box():
 def test_no_well_outside_the_walls_holds_mass():
     """One 14 nats deep, 2 beyond the points, as score matching leaves: most mass, and none."""
     well = lambda x: x @ x / 2 - 14 * jnp.exp(-jnp.sum((x - jnp.array([4.0, 0.0])) ** 2) / 0.5)
-    for energy, least, most in ((well, 0.7, 1.0), (walled(well, CORNERS, WIDTH), 0.0, 1e-2)):
-        density = normalise(energy, BOX, UNIT)
+    for energy, least, most in ((well, 0.7, 1.0), (add_walls(well, CORNERS, WIDTH), 0.0, 1e-2)):
+        density = normalize_on_grid(energy, BOX, UNIT)
         beyond = density.grid.points()[:, 0] > 3
         mass = np.exp(density.log_density.ravel()[beyond]).sum() * density.grid.cell
         assert least <= mass <= most
 
 
 def test_walls_are_not_trained(energy):
-    inside = walled(energy, CORNERS, WIDTH)
+    inside = add_walls(energy, CORNERS, WIDTH)
     gradient = eqx.filter_grad(lambda e: e(jnp.array([5.0, 5.0])))(inside)
     for leaf in (gradient.axes, gradient.low, gradient.high):
         assert (leaf == 0).all()
@@ -188,35 +190,39 @@ def test_walls_are_not_trained(energy):
 
 @pytest.mark.parametrize("extra_inputs", [0, 1])
 @pytest.mark.parametrize("dim", [1, 2, 3])
-def test_the_study_walls_its_points_and_no_noise_level(dim, extra_inputs):
+def test_the_study_walls_its_points_and_no_noise_level(dim, num_extra_inputs):
     z = np.random.default_rng(0).normal(size=(50, dim))
     settings = dataclasses.asdict(Network())
-    built = new_energy(settings, z, jr.key(0), extra_inputs=extra_inputs)
+    built = new_energy(settings, z, jr.key(0), num_extra_inputs=num_extra_inputs)
     np.testing.assert_allclose(built.low[:dim], z.min(axis=0), rtol=1e-6)
     np.testing.assert_allclose(built.high[:dim], z.max(axis=0), rtol=1e-6)
-    inside = jnp.append(jnp.asarray(z.mean(axis=0)), 50.0 * jnp.ones(extra_inputs))
-    free = new_energy(settings | {"walls": 0.0}, z, jr.key(0), extra_inputs=extra_inputs)
+    inside = jnp.append(jnp.asarray(z.mean(axis=0)), 50.0 * jnp.ones(num_extra_inputs))
+    free = new_energy(
+        settings | {"wall_width": 0.0}, z, jr.key(0), num_extra_inputs=num_extra_inputs
+    )
     assert isinstance(free, Confined) and free(inside) == built(inside)
 
 
 def test_standardising_keeps_the_normaliser(energy):
     mean, scale = np.array([100.0, -3.0]), np.array([20.0, 0.05])
-    moved = Standardised(energy, jnp.asarray(mean), jnp.asarray(scale))
+    moved = StandardizedEnergy(energy, jnp.asarray(mean), jnp.asarray(scale))
     box = Grid(tuple(mean - 6 * scale), tuple(mean + 6 * scale), 96)
-    original = normalise(energy, BOX, UNIT, attempts=1)
+    original = normalize_on_grid(energy, BOX, UNIT, attempts=1)
     np.testing.assert_allclose(
-        normalise(moved, box, UNIT, attempts=1).log_z, original.log_z, atol=1e-4
+        normalize_on_grid(moved, box, UNIT, attempts=1).log_z, original.log_z, atol=1e-4
     )
     # the same, by the units' own route
     np.testing.assert_allclose(
-        normalise(energy, box, Units(mean, scale), attempts=1).log_z, original.log_z, atol=1e-4
+        normalize_on_grid(energy, box, Standardizer(mean, scale), attempts=1).log_z,
+        original.log_z,
+        atol=1e-4,
     )
 
 
 def test_standardising_adds_the_log_of_the_jacobian_and_no_more(energy):
     mean, scale = jnp.array([1.0, -2.0]), jnp.array([0.5, 8.0])
     x = jnp.array([1.3, 4.0])
-    there = Standardised(energy, mean, scale)(x)
+    there = StandardizedEnergy(energy, mean, scale)(x)
     assert there - energy((x - mean) / scale) == pytest.approx(np.log(0.5 * 8.0), abs=1e-6)
 
 
@@ -227,18 +233,18 @@ def test_an_offset_adds_its_constant_and_moves_no_point(energy):
 
 
 def test_a_quadratic_has_the_normaliser_of_its_gaussian():
-    density = normalise(Quadratic(jnp.array(1.7), jnp.array([0.5, -0.2])), BOX, UNIT)
-    assert density.log_z == pytest.approx(log_normaliser_of_gaussian(1.7, 2), abs=1e-5)
+    density = normalize_on_grid(Quadratic(jnp.array(1.7), jnp.array([0.5, -0.2])), BOX, UNIT)
+    assert density.log_z == pytest.approx(gaussian_log_z(1.7, 2), abs=1e-5)
 
 
 def test_no_gradient_reaches_the_parameters_of_a_frozen_energy_and_the_point_keeps_its_own(energy):
     x = jnp.array([0.3, -0.8])
-    gradient = eqx.filter_grad(lambda e: frozen(e)(x))(energy)
+    gradient = eqx.filter_grad(lambda e: stop_gradient(e)(x))(energy)
     assert all((leaf == 0).all() for leaf in jax.tree.leaves(gradient))
     assert any(
         (leaf != 0).any() for leaf in jax.tree.leaves(eqx.filter_grad(lambda e: e(x))(energy))
     )
-    np.testing.assert_array_equal(jax.grad(frozen(energy))(x), jax.grad(energy)(x))
+    np.testing.assert_array_equal(jax.grad(stop_gradient(energy))(x), jax.grad(energy)(x))
     assert jnp.linalg.norm(jax.grad(energy)(x)) > 0.1
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from ebmark.engines import WorkerLost, new_engine
 from ebmark.engines._gpus import gpus, left_alone, sees
-from ebmark.store.locks import claimed
+from ebmark.store.locks import acquire_lock
 from ebmark.studies.driver import run_plan
 from ebmark.system.threads import pin
 
@@ -21,7 +21,7 @@ HERE = str(Path(__file__).parents[1])
 def folder(tmp_path, monkeypatch):
     """A study's folder; workers find the tests' cells."""
     monkeypatch.setenv("PYTHONPATH", HERE)
-    (tmp_path / "cells").mkdir()
+    (tmp_path / "runs").mkdir()
     return tmp_path
 
 
@@ -55,7 +55,7 @@ def runs(folder, name):
 
 
 def result(folder, name):
-    return json.loads((folder / "cells" / name / "result.json").read_text())
+    return json.loads((folder / "runs" / name / "result.json").read_text())
 
 
 def test_what_comes_back_is_a_path_and_a_small_dictionary(folder, engine_of):
@@ -63,23 +63,23 @@ def test_what_comes_back_is_a_path_and_a_small_dictionary(folder, engine_of):
     spec = {"seconds": 0.0, "numbers": [0.1, 1e-300, 3]}
     answer = engine.submit("mine", spec).result(30)
     assert answer["status"] == "done" and answer["reason"] == ""
-    assert answer["path"] == "cells/mine" and len(json.dumps(answer)) < 300
+    assert answer["path"] == "runs/mine" and len(json.dumps(answer)) < 300
     assert result(folder, "mine")["spec"] == spec  # JSON changed no number
-    assert not list((folder / "cells").glob("*.claim"))
+    assert not list((folder / "runs").glob("*.lock"))
 
 
 def test_a_cell_that_fails_is_told_and_the_others_go_on(folder, engine_of):
     failing, engine = engine_of(folder, "fails"), engine_of(folder, "sleeps")
     answer = failing.submit("bad", {}).result(30)
     assert answer["status"] == "failed" and answer["reason"] == "ValueError: no cell like bad"
-    assert "Traceback" in (folder / "cells" / "bad.error").read_text()
+    assert "Traceback" in (folder / "runs" / "bad.error").read_text()
     assert engine.submit("bad", {"seconds": 0}).result(30)["status"] == "done"
-    assert not (folder / "cells" / "bad.error").exists()
+    assert not (folder / "runs" / "bad.error").exists()
 
 
 def test_a_cell_that_another_run_holds_is_not_run(folder, engine_of):
     engine = engine_of(folder, "sleeps")
-    with claimed(folder, "mine") as claim:
+    with acquire_lock(folder, "mine") as claim:
         assert claim is not None
         assert engine.submit("mine", {"seconds": 0}).result(30)["status"] == "held"
     assert engine.submit("mine", {"seconds": 0}).result(30)["status"] == "done"
@@ -127,7 +127,7 @@ def test_a_cell_that_kills_its_workers_fails_and_says_so(folder):
         future.result(30)
     ended = run_plan(folder, plan_of(1), processes(folder, "dies", 1), plain=True)
     assert ended.done == 0 and "signal 9" in ended.failed["cell0"]
-    assert "signal 9" in (folder / "cells" / "cell0.error").read_text()
+    assert "signal 9" in (folder / "runs" / "cell0.error").read_text()
     engine.close()
 
 

@@ -31,7 +31,7 @@ def own(tmp_path, monkeypatch):
 def pbs(tmp_path, monkeypatch):
     """A folder of a study, and qsub, qstat, qdel and mpiexec that run jobs here."""
     (tmp_path / "jobs").mkdir()
-    (tmp_path / "study" / "cells").mkdir(parents=True)
+    (tmp_path / "study" / "runs").mkdir(parents=True)
     monkeypatch.setenv("FAKE_PBS", str(tmp_path / "jobs"))
     monkeypatch.setenv("PATH", f"{HERE / 'helpers' / 'fake_pbs'}:{os.environ['PATH']}")
     monkeypatch.setenv("PYTHONPATH", str(HERE))
@@ -60,7 +60,7 @@ def test_pbs_gets_the_script_that_polaris_documents_and_runs_its_cells(own, pbs)
     engine = new_engine("parsl", pbs, site="mine", runner="helpers.engine_runs:sleeps")
     ended = run_plan(pbs, plan, engine, plain=True)
     assert ended.done == 6 and not ended.failed
-    results = [json.loads((pbs / "cells" / name / "result.json").read_text()) for name in plan]
+    results = [json.loads((pbs / "runs" / name / "result.json").read_text()) for name in plan]
     assert all(r["environment"]["NPROC"] == "1" for r in results)
     assert all(r["environment"]["SET_UP"] == "yes" for r in results)
     for variable in ("CUDA_VISIBLE_DEVICES", "ZE_AFFINITY_MASK"):  # a worker a device
@@ -91,7 +91,7 @@ def test_jobs_that_all_fail_end_the_run_with_the_schedulers_word(own, pbs, monke
     (own / "mine.toml").write_text(OURS)
     engine = new_engine("parsl", pbs, site="mine", runner="helpers.engine_runs:sleeps")
     with pytest.raises(EngineLost, match="3 jobs failed before any ran a cell.*Invalid account"):
-        engine.submit("cell", {"seconds": 0}).result(60)
+        engine.submit("run_id", {"seconds": 0}).result(60)
     engine.close()
 
 
@@ -120,7 +120,7 @@ def run(own, tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(HERE))
     (own / "mine.toml").write_text(LOCAL)
     folder = tmp_path / "study"
-    (folder / "cells").mkdir(parents=True)
+    (folder / "runs").mkdir(parents=True)
     started = []
 
     def start(plan):
@@ -161,7 +161,7 @@ def test_a_killed_worker_and_a_killed_node_lose_no_cell_and_leave_no_orphans(run
     os.kill(manager, signal.SIGKILL)
     until(lambda: not any(psutil.pid_exists(pid) for pid in workers_of(folder)), 5)
     assert driver.wait(120) == 0
-    assert {path.name for path in (folder / "cells").iterdir()} == set(plan)
+    assert {path.name for path in (folder / "runs").iterdir()} == set(plan)
     assert len(workers_of(folder)) >= 5
     times = sorted(len((folder / f"{name}.runs").read_text().split()) for name in plan)
     assert times[:-3] == [1] * 9 and max(times) <= 2  # only the three that were cut short
@@ -171,13 +171,13 @@ def test_a_killed_worker_and_a_killed_node_lose_no_cell_and_leave_no_orphans(run
 def test_a_killed_run_leaves_nothing_behind_and_the_next_one_goes_on(run):
     plan = plan_of(6, 1.0)
     driver, folder = run(plan)
-    until(lambda: list(folder.glob("cells/*/result.json")))
+    until(lambda: list(folder.glob("runs/*/result.json")))
     started = driver.children(recursive=True) + [psutil.Process(pid) for pid in workers_of(folder)]
-    done = {path: path.stat().st_mtime_ns for path in folder.glob("cells/*/result.json")}
+    done = {path: path.stat().st_mtime_ns for path in folder.glob("runs/*/result.json")}
     driver.kill()
     driver.wait()
     until(lambda: not any(process.is_running() for process in started), 60)
     again, folder = run(plan)
     assert again.wait(60) == 0
-    assert {path.name for path in (folder / "cells").iterdir()} == set(plan)
+    assert {path.name for path in (folder / "runs").iterdir()} == set(plan)
     assert all(path.stat().st_mtime_ns == time for path, time in done.items())

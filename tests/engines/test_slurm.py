@@ -43,9 +43,9 @@ def test_a_cancelled_job_loses_no_cell_and_the_table_is_that_of_the_inline_run(t
     (tmp_path / "site.toml").write_text(SITE)
     ended = ebmark("run", "tiny.toml", "--engine", "inline", "--out", "inline", cwd=tmp_path)
     assert ended.returncode == 0, ended.stderr
-    cells = tmp_path / "slurm" / "cells"
+    cells = tmp_path / "slurm" / "runs"
     command = [sys.executable, "-m", "ebmark", "run", "tiny.toml", "--engine", "parsl"]
-    command += ["--site", "site.toml", "--out", "slurm", "--plain"]
+    command += ["--site", "site.toml", "--out", "slurm", "--no-progress-bar"]
     with (
         tempfile.TemporaryDirectory() as folder,
         slurm_cluster.cluster(Path(folder)) as environment,
@@ -54,7 +54,7 @@ def test_a_cancelled_job_loses_no_cell_and_the_table_is_that_of_the_inline_run(t
         driver = subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=errors)
         try:
             wait_for(lambda: list(cells.glob("*/result.json")))
-            (held,) = wait_for(lambda: [p for p in cells.glob("*.claim") if p.read_text().strip()])
+            (held,) = wait_for(lambda: [p for p in cells.glob("*.lock") if p.read_text().strip()])
             first = {path: path.stat() for path in cells.glob("*/result.json")}
             (job,) = slurm_cluster.jobs(environment)
             subprocess.run(["scancel", job], env=environment, check=True)
@@ -79,7 +79,7 @@ def test_two_tasks_of_srun_fit_what_one_process_does(tmp_path):
     """To rounding, after 40 updates; srun alone tells them who they are and where they meet."""
     x = np.random.default_rng(0).normal(size=(300, 2)) @ np.diag([1, 2])
     np.save(tmp_path / "points.npy", x)
-    fit = ["fit", "points.npy", "--steps", "40", "--out"]
+    fit = ["fit", "points.npy", "--updates", "40", "--out"]
     ended = ebmark(*fit, "1.ebm", cwd=tmp_path)
     assert ended.returncode == 0, ended.stderr
     command = ["srun", "-n", "2", "-t", "5", sys.executable, "-m", "ebmark", *fit, "2.ebm"]

@@ -14,10 +14,10 @@ def sleeps(folder, name, spec, tell):
         file.write(f"{os.getpid()}\n")
     tell("sleeping", 0.5)
     time.sleep(spec["seconds"])
-    (folder / "cells" / name).mkdir()
+    (folder / "runs" / name).mkdir()
     environment = {key: os.environ.get(key) for key in SEEN}
     result = {"status": "done", "spec": spec, "environment": environment, "pid": os.getpid()}
-    (folder / "cells" / name / "result.json").write_text(json.dumps(result))
+    (folder / "runs" / name / "result.json").write_text(json.dumps(result))
 
 
 def prints(folder, name, spec, tell):

@@ -136,11 +136,11 @@ def anatomy(p: Mixture, q: Mixture, modes: int, x: np.ndarray, area: float) -> d
     mode_tv = float(0.5 * np.abs(P[1:] / P[1:].sum() - Q[1:] / Q[1:].sum()).sum())
     return {
         "kl": kl,
-        "leak": leak,
-        "masses": masses,
-        "shapes": kl - leak - masses,
+        "kl_off_support": leak,
+        "kl_mode_weights": masses,
+        "kl_within_mode": kl - leak - masses,
         "tv": tv,
-        "mode_tv": mode_tv,
+        "mode_weight_tv": mode_tv,
     }
 
 
@@ -158,7 +158,7 @@ def build(
 ) -> Path:
     """Write the folder of a study; `missing` cells are planned and not there."""
     folder = Path(folder)
-    floors = {"eight_gaussians": 0.156, "half_moons": 0.051}
+    null_ranges = {"eight_gaussians": 0.156, "half_moons": 0.051}
     study: dict[str, Any] = {
         "name": "toy",
         "title": title,
@@ -167,7 +167,7 @@ def build(
         "seeds": seeds,
         "command": "ebmark run toy",
         "ebmark": "0.1.0",
-        "source": hashlib.sha256(b"source").hexdigest(),
+        "code_hash": hashlib.sha256(b"code_hash").hexdigest(),
         "versions": {
             "python": "3.11.2",
             "jax": "0.10.2",
@@ -186,18 +186,18 @@ def build(
         "energy": "MLP on 32 random Fourier features (bandwidth 1), two layers of 64, confined",
         "recipes": {
             m: {
-                "updates": 5000,
-                "batch": 256,
+                "num_updates": 5000,
+                "batch_size": 256,
                 "learning_rate": 3e-3,
                 "method": {"name": m, "sigma": 0.05, "steps": 10},
             }
             for m in methods
         },
-        "methods_about": {
-            m: dict(zip(("title", "loss", "reference"), ABOUT.get(m, (m, "", "")), strict=True))
+        "method_info": {
+            m: dict(zip(("title", "loss", "test"), ABOUT.get(m, (m, "", "")), strict=True))
             for m in methods
         },
-        "datasets_about": {
+        "dataset_info": {
             d: {
                 "title": d.replace("_", " ").capitalize(),
                 "dim": DATASETS.get(d, (3, None))[0],
@@ -206,8 +206,8 @@ def build(
             }
             for d in datasets
         },
-        "floors": {},
-        "cells": {},
+        "null_ranges": {},
+        "runs": {},
         "notes": [],
     }
     if any(DATASETS.get(d, (3,))[0] > 2 for d in datasets):
@@ -218,8 +218,8 @@ def build(
     for d, dataset in enumerate(datasets):
         p, modes = truth(dataset)
         dim, entropy = DATASETS.get(dataset, (3, None))
-        w1 = floors.get(dataset, 0.08)
-        study["floors"][dataset] = {
+        w1 = null_ranges.get(dataset, 0.08)
+        study["null_ranges"][dataset] = {
             name: {
                 "n": points,
                 "mean": w1 * f,
@@ -237,7 +237,7 @@ def build(
             for seed in range(seeds):
                 spec = {"dataset": dataset, "method": method, "recipe": "default", "seed": seed}
                 cell = hashlib.sha256(json.dumps(spec, sort_keys=True).encode()).hexdigest()[:16]
-                study["cells"][cell] = spec
+                study["runs"][cell] = spec
                 if (dataset, method, seed) in missing:
                     continue
                 rng = np.random.default_rng([d, m, seed])
@@ -252,9 +252,15 @@ def build(
                 status, reason = ("diverged", REASON) if broken else ("done", "")
                 for step, metric, value in values:
                     value = math.nan if broken else value
-                    fields = {**spec, "step": step, "metric": metric, "value": value, "cell": cell}
+                    fields = {
+                        **spec,
+                        "step": step,
+                        "metric": metric,
+                        "value": value,
+                        "run_id": cell,
+                    }
                     rows.append({**fields, "status": status, "reason": reason, "ebmark": "0.1.0"})
-                place = folder / "cells" / cell
+                place = folder / "runs" / cell
                 place.mkdir(parents=True, exist_ok=True)
                 (place / "spec.json").write_text(json.dumps(spec))
                 np.savez(place / "samples.npz", **arrays)
@@ -268,7 +274,7 @@ def build(
         "step",
         "metric",
         "value",
-        "cell",
+        "run_id",
         "status",
         "reason",
         "ebmark",
@@ -281,7 +287,7 @@ def build(
 
 
 def _arrays(p, q, points, rng, axes, x, *, known, broken) -> dict[str, np.ndarray]:
-    arrays = {"train": p.sample(points, rng), "reference": p.sample(points, rng)}
+    arrays = {"train": p.sample(points, rng), "test": p.sample(points, rng)}
     if not broken:
         arrays["langevin"] = q._replace(leak=min(2 * q.leak, 0.2), sd=1.05 * q.sd).sample(
             points, rng
@@ -301,7 +307,7 @@ def _arrays(p, q, points, rng, axes, x, *, known, broken) -> dict[str, np.ndarra
     if x.size:
         arrays |= {"grid_x": axes[0], "grid_y": axes[1]}
         if known:
-            arrays["truth_log_density"] = p.log_prob(x).astype(np.float32)
+            arrays["target_log_density"] = p.log_prob(x).astype(np.float32)
     return arrays
 
 
@@ -317,7 +323,7 @@ def _values(
         costs = {
             "train_seconds": seconds * share,
             "train_cpu_seconds": 0.98 * seconds * share,
-            "evaluations": 2560 * step,
+            "network_evaluations": 2560 * step,
         }
         if known:
             so_far = {name: float(value / share**0.8) for name, value in parts.items()}
@@ -337,8 +343,8 @@ def _values(
     if known:
         last |= {"w1_exact": exact, "w2_exact": 1.4 * exact, "sliced_w2_exact": 0.7 * exact}
     else:
-        last["mmd_langevin"] = 1e-3 * float(rng.normal())
-    last |= {"compile_seconds": 2.5, "sample_seconds": 1.7, "updates": 5000.0}
+        last["mmd_sq_langevin"] = 1e-3 * float(rng.normal())
+    last |= {"compile_seconds": 2.5, "sample_seconds": 1.7, "num_updates": 5000.0}
     return values + [(5000, name, float(value)) for name, value in last.items()]
 
 

@@ -36,8 +36,8 @@ def rows_on_a_device(x) -> int:
 def train(names: str, batch: str) -> dict:
     found = {}
     for name in names.split(","):
-        recipe = dataclasses.replace(METHODS[name], updates=60, batch=int(batch))
-        inputs = 2 + recipe.method.extra_inputs
+        recipe = dataclasses.replace(METHODS[name], num_updates=60, batch_size=int(batch))
+        inputs = 2 + recipe.method.num_extra_inputs
         fit = training.train(recipe, energy(inputs), DATA, key=jr.key(2))
         arrays = jax.tree.leaves(eqx.filter(fit.energy, eqx.is_array))
         assert all(len(array.devices()) == 1 for array in arrays)  # it is taken home
@@ -57,8 +57,8 @@ def work(names: str) -> dict:
     found = {}
     for name in names.split(","):
         recipe = METHODS[name]
-        model = Confined(FourierMLP(2 + recipe.method.extra_inputs, key=jr.key(1)))
-        wrapped = recipe.method.wrap(model, DATA, jr.key(2))
+        model = Confined(FourierMLP(2 + recipe.method.num_extra_inputs, key=jr.key(1)))
+        wrapped = recipe.method.build_trainable(model, DATA, jr.key(2))
         params, static = eqx.partition(wrapped, eqx.is_inexact_array)
         start = training._start(params, recipe, DATA, jr.key(3))
         program = training._advance.lower(start, static, recipe, DATA, jr.key(4), jnp.array(9))

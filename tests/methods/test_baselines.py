@@ -13,7 +13,7 @@ import scipy.stats
 from sklearn.model_selection import LeaveOneOut, cross_val_score
 from sklearn.neighbors import KernelDensity
 
-from ebmark.datasets import Grid, Law
+from ebmark.datasets import Grid, SyntheticDataset
 from ebmark.datasets.preprocessing import standardised
 from ebmark.energies import Confined, FourierMLP, Quadratic
 from ebmark.methods import METHODS, KernelDensityEstimate
@@ -26,8 +26,8 @@ ANCHORS = ["gaussian", "kde", "flow"]
 
 @pytest.fixture(scope="module")
 def data():
-    x = Law("half_moons").draw(2_000, jr.key(0))
-    return jnp.asarray(standardised(x).standardise(x), jnp.float32)
+    x = SyntheticDataset("half_moons").draw(2_000, jr.key(0))
+    return jnp.asarray(standardised(x).transform(x), jnp.float32)
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,8 @@ def fits(data):
     """The flow untrained: a law like any other, and the fit takes seconds."""
     energy = Quadratic(jnp.array(1.0), jnp.zeros(2))
     return {
-        name: eqx.filter_jit(METHODS[name].method.wrap)(energy, data, jr.key(1)) for name in ANCHORS
+        name: eqx.filter_jit(METHODS[name].method.build_trainable)(energy, data, jr.key(1))
+        for name in ANCHORS
     }
 
 
@@ -62,7 +63,7 @@ def test_an_anchors_own_samples_have_the_mean_surprise_of_its_law(name, fits):
 def test_a_fit_without_updates_is_the_same_whatever_network_it_is_given(name, data, fits):
     network = Confined(FourierMLP(2, num_features=4, width=4, key=jr.key(0)))
     fit = train(METHODS[name], network, data, key=jr.key(1))
-    assert fit.trouble is None and len(fit.losses) == 0
+    assert fit.divergence_reason is None and len(fit.losses) == 0
     assert jax.tree.structure(fit.energy) == jax.tree.structure(fits[name])
 
 
@@ -92,7 +93,7 @@ def test_the_kernel_estimate_is_scikit_learns(fits):
     law = fits["kde"]
     # one leaf: sums over its tree's many lose the far tails
     referee = KernelDensity(bandwidth=float(law.bandwidth), leaf_size=10_000)
-    referee.fit(np.asarray(law.centres))
+    referee.fit(np.asarray(law.centers))
     x = np.random.default_rng(0).normal(size=(200, 2))
     np.testing.assert_allclose(-evaluate(law, x), referee.score_samples(x), atol=2e-3, rtol=1e-3)
 
@@ -108,17 +109,19 @@ def test_the_bandwidth_is_the_likeliest_left_one_out_as_scikit_learn_has_it(data
 
 
 def test_the_chosen_bandwidth_is_the_best_of_its_grid_and_no_end_of_it(data):
-    method = KernelDensityEstimate(centres=300)
-    law = eqx.filter_jit(method.wrap)(None, data, jr.key(1))
-    assert law.centres.shape == (300, 2)
-    near = [float(left_out(law.centres, law.bandwidth * k)) for k in (0.9, 1.0, 1.1)]
+    method = KernelDensityEstimate(num_centers=300)
+    law = eqx.filter_jit(method.build_trainable)(None, data, jr.key(1))
+    assert law.centers.shape == (300, 2)
+    near = [float(left_out(law.centers, law.bandwidth * k)) for k in (0.9, 1.0, 1.1)]
     assert near[1] == max(near) and 0.03 < float(law.bandwidth) < 0.9
 
 
 def test_more_centres_are_a_narrower_kernel(data):
     """Silverman's n^(-1/6) in two dimensions; here only the order of two far numbers."""
     wide, narrow = (
-        eqx.filter_jit(KernelDensityEstimate(centres=num).wrap)(None, data, jr.key(1)).bandwidth
+        eqx.filter_jit(KernelDensityEstimate(num_centers=num).build_trainable)(
+            None, data, jr.key(1)
+        ).bandwidth
         for num in (100, 1_500)
     )
     assert float(narrow) < 0.9 * float(wide)
@@ -126,17 +129,17 @@ def test_more_centres_are_a_narrower_kernel(data):
 
 @pytest.mark.full
 def test_a_flow_trained_for_a_while_is_likelier_than_the_gaussian(data, fits):
-    short = dataclasses.replace(METHODS["flow"], updates=250, batch=128)
+    short = dataclasses.replace(METHODS["flow"], num_updates=250, batch_size=128)
     fit = train(short, Quadratic(jnp.array(1.0), jnp.zeros(2)), data, key=jr.key(1))
     fresh = np.asarray(data)
     by_flow, by_gaussian = (evaluate(law, fresh).mean() for law in (fit.energy, fits["gaussian"]))
-    assert fit.trouble is None and by_flow < by_gaussian - 0.4
+    assert fit.divergence_reason is None and by_flow < by_gaussian - 0.4
 
 
 def test_a_flows_loss_is_the_nll_by_the_change_of_variables():
     r"""$\log N(z; 0, I) + \log|\det \partial z / \partial x|$, the Jacobian by autodiff."""
     method, batch = METHODS["flow"].method, 1.5 * jr.normal(jr.key(3), (200, 2))
-    flow = method.wrap(None, batch, jr.key(4))
+    flow = method.build_trainable(None, batch, jr.key(4))
     loss, _ = eqx.filter_jit(method.loss)(flow, batch, None, jr.key(5))
     inverse = flow.bijection.inverse
     z = np.asarray(jax.vmap(inverse)(batch), np.float64)

@@ -24,14 +24,13 @@ from ebmark.methods._icd import ICDState
 from ebmark.methods._lsd import _critic
 from ebmark.samplers import (
     Langevin,
-    Walkers,
-    followed,
-    jumped,
+    Particles,
+    ess_fraction,
     log_mean,
     log_z,
-    resampled,
+    resample,
     run_chains,
-    share_effective,
+    smc_update,
 )
 from ebmark.training.loop import train
 
@@ -44,14 +43,14 @@ def follow(lambdas, step_size, **options):
     """20,000 walkers along Gaussians of these precisions, an update each."""
 
     @jax.jit
-    def run(walkers, key):
-        def body(walkers, numbered):
+    def run(particles, key):
+        def body(particles, numbered):
             precision, key = numbered
-            return followed(walkers, quadratic(precision), step_size, 1, key, **options), None
+            return smc_update(particles, quadratic(precision), step_size, 1, key, **options), None
 
-        return jax.lax.scan(body, walkers, (lambdas, jr.split(key, len(lambdas))))[0]
+        return jax.lax.scan(body, particles, (lambdas, jr.split(key, len(lambdas))))[0]
 
-    return run(Walkers.of_normal(20_000, 1, jr.key(0)), jr.key(1))
+    return run(Particles.of_normal(20_000, 1, jr.key(0)), jr.key(1))
 
 
 @pytest.mark.parametrize("adjusted", [False, True])
@@ -67,7 +66,7 @@ def test_the_weights_of_walkers_give_the_ratio_of_normalisers(adjusted):
     squares = np.asarray(last.x[:, 0] ** 2)
     assert float(weights @ squares) == pytest.approx(1 / 5.89, rel=0.06)
     assert adjusted or squares.mean() > 1.1 / 5.89
-    assert 0.7 < float(share_effective(last.log_weights)) < 0.95
+    assert 0.7 < float(ess_fraction(last.log_weights)) < 0.95
 
 
 @pytest.mark.parametrize("options", [{}, {"adjusted": False}, {"reach": 1.0}])
@@ -84,14 +83,14 @@ def test_so_they_do_where_they_are_resampled(options):
 
 
 def test_systematic_resampling_keeps_the_weighted_law():
-    walkers = Walkers.of_normal(4_000, 1, jr.key(0))
-    walkers = walkers._replace(log_weights=3 * walkers.x[:, 0])
-    before = jax.nn.softmax(walkers.log_weights) @ walkers.x[:, 0]
-    after = resampled(walkers, jr.key(1))
+    particles = Particles.of_normal(4_000, 1, jr.key(0))
+    particles = particles._replace(log_weights=3 * particles.x[:, 0])
+    before = jax.nn.softmax(particles.log_weights) @ particles.x[:, 0]
+    after = resample(particles, jr.key(1))
     assert float(after.x.mean()) == pytest.approx(float(before), abs=0.02)
-    assert float(after.log_z) == pytest.approx(float(log_mean(walkers.log_weights)))
-    even = walkers._replace(log_weights=jnp.zeros(4_000))
-    np.testing.assert_array_equal(resampled(even, jr.key(1)).x, even.x)  # nothing to mend
+    assert float(after.log_z) == pytest.approx(float(log_mean(particles.log_weights)))
+    even = particles._replace(log_weights=jnp.zeros(4_000))
+    np.testing.assert_array_equal(resample(even, jr.key(1)).x, even.x)  # nothing to mend
 
 
 def test_jarzynskis_log_z_is_the_energys():
@@ -103,10 +102,10 @@ def test_jarzynskis_log_z_is_the_energys():
     loss = jax.jit(lambda state, key: method.loss(energy, data, state, key)[1])
     for k in range(200):
         state = loss(state, jr.key(k))
-    log_z = float(method.density(energy, state)(jnp.zeros(2)))
+    log_z = float(method.learned_energy(energy, state)(jnp.zeros(2)))
     assert log_z == pytest.approx(np.log(2 * np.pi / 3), abs=0.15)
-    assert 0 < float(method.diagnostics(energy, state, data, jr.key(2))["ess"]) <= 1
-    other = method.density(quadratic(2.5, 2), state)  # by one more ratio of the same weights
+    assert 0 < float(method.diagnostics(energy, state, data, jr.key(2))["particle_ess"]) <= 1
+    other = method.learned_energy(quadratic(2.5, 2), state)  # by one more ratio of the same weights
     assert float(other(jnp.zeros(2))) == pytest.approx(np.log(2 * np.pi / 2.5), abs=0.15)
 
 
@@ -115,7 +114,7 @@ def test_jarzynskis_gradient_is_that_of_likelihood_where_its_walkers_lag_behind(
 
     Without weights it would be d (s^2 - 1) / 2 = 0.
     """
-    method = JarzynskiContrastiveDivergence(num_walkers=100_000, step_size=1e-6, reach=0.0)
+    method = JarzynskiContrastiveDivergence(num_particles=100_000, step_size=1e-6, jump_scale=0.0)
     data = jnp.array([[1.0, 1.0], [-1.0, -1.0]])
     state = method.init(data, jr.key(1))
     loss = jax.jit(lambda a: method.loss(quadratic(a, 2), data, state, jr.key(2))[0])
@@ -125,25 +124,27 @@ def test_jarzynskis_gradient_is_that_of_likelihood_where_its_walkers_lag_behind(
 
 def test_jumps_fill_wells_that_no_walker_saw_and_leave_the_weights():
     """A fifth of the mass at -2, the rest at 2, all walkers at 2; to four standard errors."""
-    centres, shares = jnp.array([-2.0, 2.0]), jnp.array([0.2, 0.8])
+    centers, shares = jnp.array([-2.0, 2.0]), jnp.array([0.2, 0.8])
 
     def energy(x):
-        return -jax.nn.logsumexp(-8 * (x[0] - centres) ** 2 + jnp.log(shares))
+        return -jax.nn.logsumexp(-8 * (x[0] - centers) ** 2 + jnp.log(shares))
 
     x = 2 + 0.25 * jr.normal(jr.key(0), (4_000, 1))
-    walkers = Walkers(x, jax.vmap(energy)(x), jnp.zeros(4_000), jnp.array(0.0))
-    jump = jax.jit(lambda walkers, key: jumped(walkers, energy, 3.0, key))
+    particles = Particles(x, jax.vmap(energy)(x), jnp.zeros(4_000), jnp.array(0.0))
+    jump = jax.jit(lambda particles, key: jump(particles, energy, 3.0, key))
     for key in jr.split(jr.key(1), 200):
-        walkers = jump(walkers, key)
-    assert float(jnp.mean(walkers.x < 0)) == pytest.approx(0.2, abs=4 * np.sqrt(0.16 / 4_000))
-    np.testing.assert_array_equal(walkers.log_weights, 0.0)  # the energy stood still
-    np.testing.assert_allclose(walkers.energies, jax.vmap(energy)(walkers.x), rtol=1e-5)
+        particles = jump(particles, key)
+    assert float(jnp.mean(particles.x < 0)) == pytest.approx(0.2, abs=4 * np.sqrt(0.16 / 4_000))
+    np.testing.assert_array_equal(particles.log_weights, 0.0)  # the energy stood still
+    np.testing.assert_allclose(particles.energies, jax.vmap(energy)(particles.x), rtol=1e-5)
 
 
 def test_log_z_is_told_by_walkers_that_no_gradient_sees():
     """Those of the gradient make Z small where they are: here by more than ten times the error."""
-    method = JarzynskiContrastiveDivergence(num_walkers=16, num_witnesses=4_000, step_size=0.02)
-    recipe = Recipe(method=method, updates=300, learning_rate=0.01, batch=64)
+    method = JarzynskiContrastiveDivergence(
+        num_particles=16, num_eval_particles=4_000, step_size=0.02
+    )
+    recipe = Recipe(method=method, num_updates=300, learning_rate=0.01, batch_size=64)
     data = jr.laplace(jr.key(0), (2_000, 1)) / np.sqrt(2)
     network = Confined(MLP(1, width=16, depth=2, key=jr.key(1)))
     fit = train(recipe, network, data, key=jr.key(2))
@@ -151,10 +152,10 @@ def test_log_z_is_told_by_walkers_that_no_gradient_sees():
     truth = float(jax.nn.logsumexp(-jax.vmap(fit.snapshots[-1].trainable)(x)) + np.log(16 / 4_000))
     told = {
         name: float(log_z(getattr(fit.state, name), fit.snapshots[-1].trainable))
-        for name in ("walkers", "witnesses")
+        for name in ("particles", "witnesses")
     }
     assert told["witnesses"] == pytest.approx(truth, abs=0.05)
-    assert told["walkers"] < truth - 0.5
+    assert told["particles"] < truth - 0.5
 
 
 def test_icds_gradient_is_contrastive_divergences_and_that_of_its_own_chains():
@@ -285,4 +286,4 @@ def test_acceptance_is_that_of_langevin_proposals_where_they_are_at_home():
         found[adjusted] = method.diagnostics(energy, state, data, jr.key(2))
     assert found[False] == {}
     error = math.sqrt(wanted * (1 - wanted) / 1_000)
-    assert float(found[True]["acceptance"]) == pytest.approx(wanted, abs=4.5 * error)
+    assert float(found[True]["acceptance_rate"]) == pytest.approx(wanted, abs=4.5 * error)

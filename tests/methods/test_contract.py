@@ -28,7 +28,7 @@ CORE = ("cd", "pcd", "dsm", "nce", "mle")  # of the study; the others' checks ar
 
 
 def long(name):
-    return pytest.param(name, marks=pytest.mark.full)
+    return pytest.param(name, snapshot_steps=pytest.mark.full)
 
 
 @pytest.mark.parametrize("name", [name if name in QUICK else long(name) for name in METHODS])
@@ -49,7 +49,9 @@ def test_every_check_of_every_method_passes(name):
 def test_a_chains_steps_cost_what_a_gradient_in_x_does(name):
     method = METHODS[name].method
     energy, x = MLP(2, width=256, depth=3, key=jr.key(1)), jnp.ones((128, 2))
-    one, many = (dataclasses.replace(method, num_steps=k).evaluations(128, 2) for k in (1, 11))
+    one, many = (
+        dataclasses.replace(method, num_steps=k).network_evaluations(128, 2) for k in (1, 11)
+    )
     forward = operations(lambda e, x: jax.vmap(e)(x), energy, x)
     step = operations(lambda e, x: jax.vmap(jax.grad(e))(x), energy, x) / forward
     assert (many - one) / 10 == pytest.approx(128 * step, rel=0.35)

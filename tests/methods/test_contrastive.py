@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from ebmark.datasets import Grid
-from ebmark.energies import Offset, Quadratic, log_normaliser_of_gaussian
+from ebmark.energies import Offset, Quadratic, gaussian_log_z
 from ebmark.errors import UserError
 from ebmark.methods import (
     METHODS,
@@ -32,7 +32,7 @@ from ebmark.partition_function import evaluate
 from ebmark.training import recipes
 
 VARIANCE = 1.7
-LOG_Z = log_normaliser_of_gaussian(1 / VARIANCE, 2)
+LOG_Z = gaussian_log_z(1 / VARIANCE, 2)
 
 
 @pytest.fixture(scope="module")
@@ -231,8 +231,8 @@ def test_a_recipe_as_plain_values_is_read_back_as_itself(name):
 def test_overlap_is_that_of_the_trained_energy_and_the_noise(gaussian):
     method = NoiseContrastiveEstimation(scale=1.5)
     state = method.init(gaussian, jr.key(0))
-    energy = method.wrap(quadratic(1 / VARIANCE), gaussian, jr.key(0))
-    found = method.diagnostics(energy, state, gaussian, jr.key(1))["overlap"]
+    energy = method.build_trainable(quadratic(1 / VARIANCE), gaussian, jr.key(0))
+    found = method.diagnostics(energy, state, gaussian, jr.key(1))["noise_ess"]
     assert float(found) == pytest.approx((2 * 1.5**2 - 1) / 1.5**4, abs=0.03)
 
 
@@ -389,7 +389,7 @@ def test_energy_discrepancy_without_its_stabiliser_is_biased_and_with_it_is_not(
     """On a line, M = 16 and t = 1: .669 in place of .588 (methods.md A.15)."""
     data, keys = whitened(1)[:20_000], 24
     data = data * jnp.sqrt(VARIANCE / jnp.mean(data**2))
-    unstable = EnergyDiscrepancy(samples=16, time=1.0, stabiliser=0.0)
+    unstable = EnergyDiscrepancy(samples=16, time=1.0, stabilizer=0.0)
     _, (there, error), _ = slopes(unstable, quadratic(0.669, 1), data, None, keys)
     assert abs(there) < 4 * error + 2e-3
     _, (truth, error), _ = slopes(unstable, quadratic(1 / VARIANCE, 1), data, None, keys)
@@ -412,7 +412,7 @@ class Slope(eqx.Module):
 
 def test_energy_discrepancys_time_is_a_variance_and_no_standard_deviation():
     """E = a x: log E exp(-a sqrt(t) (xi + xi_j)) is a^2 t / 2 on average; a^2 t^2 / 2 it is not."""
-    method = EnergyDiscrepancy(samples=512, time=4.0, stabiliser=0.0)
+    method = EnergyDiscrepancy(samples=512, time=4.0, stabilizer=0.0)
     data = jnp.zeros((2_000, 1))
     loss, _ = loss_and_slope(method, Slope(jnp.array(0.3)), data, None, jr.split(jr.key(0), 16))
     loss, error = mean_and_error(loss)

@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from ebmark.datasets import GaussianRing, Grid, Law
+from ebmark.datasets import GaussianRing, Grid, SyntheticDataset
 from ebmark.datasets.preprocessing import standardised
-from ebmark.energies import Confined, FourierMLP, Offset, Quadratic, log_normaliser_of_gaussian
+from ebmark.energies import Confined, FourierMLP, Offset, Quadratic, gaussian_log_z
 from ebmark.methods import (
     METHODS,
     ContrastiveDivergence,
@@ -28,7 +28,7 @@ from ebmark.methods import (
 )
 from ebmark.methods._cd import CDState
 from ebmark.methods._pcd import PCDState, spread_picks
-from ebmark.partition_function import evaluate, normalise
+from ebmark.partition_function import evaluate, normalize_on_grid
 from ebmark.training.loop import train
 
 VARIANCE = 1.7
@@ -187,7 +187,7 @@ def test_no_gradient_flows_through_the_chain(gaussian):
 
 @pytest.mark.parametrize("adjusted", [False, True])
 def test_pcd_at_the_truth_stands_still_and_off_it_does_not(adjusted, gaussian):
-    method = PersistentContrastiveDivergence(num_chains=40_000, reinjection=0.0, adjusted=adjusted)
+    method = PersistentContrastiveDivergence(num_chains=40_000, reinit_prob=0.0, adjusted=adjusted)
     h = jnp.array(0.02)
     state = PCDState(gaussian, gaussian, h)
     fixed = 1 / VARIANCE if adjusted else (1 - math.sqrt(1 - 2 * 0.02 / VARIANCE)) / 0.02
@@ -214,8 +214,8 @@ def test_a_batch_with_too_much_of_one_mode_does_not_tilt_pcds_energy_while_it_ti
     born = jnp.asarray(side + rng.normal(size=side.shape), jnp.float32)
     moved = jnp.asarray(side + rng.normal(size=side.shape), jnp.float32)
     one_sided = jnp.full((500, 1), 4.0)
-    for reinjection in (0.0, 0.2):
-        method = PersistentContrastiveDivergence(num_chains=1_000, reinjection=reinjection)
+    for reinit_prob in (0.0, 0.2):
+        method = PersistentContrastiveDivergence(num_chains=1_000, reinit_prob=reinit_prob)
         state = PCDState(born, moved, jnp.array(0.05))
         at = slope(method, Tilted(jnp.array(0.0)), one_sided, state, jr.key(0))
         assert float(at.tilt) == 0  # not small: none of the signs changed
@@ -239,17 +239,17 @@ def test_the_chains_that_pcd_picks_are_different_and_each_has_its_turn_as_often(
 
 
 def test_pcd_puts_its_chains_back_and_remembers_their_births(gaussian):
-    method = PersistentContrastiveDivergence(num_chains=50, reinjection=0.0)
+    method = PersistentContrastiveDivergence(num_chains=50, reinit_prob=0.0)
     start = gaussian[:50]
     state = PCDState(start, start, jnp.array(0.01))
     _, new = method.loss(quadratic(1.0), gaussian[100:120], state, jr.key(0))
     moved = jnp.any(new.chains != start, axis=1)
-    assert int(moved.sum()) == 20 and bool((new.births == start).all())
-    method = PersistentContrastiveDivergence(num_chains=50, reinjection=1.0)
+    assert int(moved.sum()) == 20 and bool((new.starts == start).all())
+    method = PersistentContrastiveDivergence(num_chains=50, reinit_prob=1.0)
     _, new = method.loss(quadratic(1.0), gaussian[100:120], state, jr.key(0))
-    reborn = jnp.any(new.births != start, axis=1)
+    reborn = jnp.any(new.starts != start, axis=1)
     assert int(reborn.sum()) == 20
-    assert jnp.linalg.norm((new.chains - new.births)[reborn], axis=1).max() < 2
+    assert jnp.linalg.norm((new.chains - new.starts)[reborn], axis=1).max() < 2
 
 
 @pytest.mark.parametrize(("sigma", "expected"), [(0.1, 0.58480), (0.5, 0.51282), (1.0, 0.37037)])
@@ -315,7 +315,7 @@ def test_nce_learns_the_precision_and_log_z(ratio, scale, gaussian):
     method = NoiseContrastiveEstimation(ratio=ratio, scale=scale)
     state = method.init(gaussian, jr.key(0))
     precision = 1 / VARIANCE
-    log_z = log_normaliser_of_gaussian(precision, 2)
+    log_z = gaussian_log_z(precision, 2)
     assert log_z == pytest.approx(2 * 1.184253, abs=1e-5)
     found = []
     for k in range(8):
@@ -333,7 +333,7 @@ def test_nce_learns_the_precision_and_log_z(ratio, scale, gaussian):
 def test_nces_loss_where_noise_is_the_truth_is_log_four(gaussian):
     method = NoiseContrastiveEstimation(ratio=1, scale=1.0)
     state = method.init(gaussian, jr.key(0))
-    log_z = log_normaliser_of_gaussian(1 / VARIANCE, 2)
+    log_z = gaussian_log_z(1 / VARIANCE, 2)
     energy = Offset(quadratic(1 / VARIANCE), jnp.array(log_z))
     loss, _ = method.loss(energy, gaussian, state, jr.key(0))
     assert float(loss) == pytest.approx(math.log(4), abs=1e-3)
@@ -341,17 +341,17 @@ def test_nces_loss_where_noise_is_the_truth_is_log_four(gaussian):
 
 def test_nces_network_is_self_normalising():
     """log Z of a trained network, by quadrature, is near 0: the offset has learned it."""
-    law = Law("half_moons")
+    law = SyntheticDataset("half_moons")
     x = law.draw(4_000, jr.key(0))
     units = standardised(x)
-    recipe = dataclasses.replace(METHODS["nce"], updates=1_500)
+    recipe = dataclasses.replace(METHODS["nce"], num_updates=1_500)
     network = Confined(FourierMLP(2, key=jr.key(1)))
-    z = jnp.asarray(units.standardise(x), jnp.float32)
+    z = jnp.asarray(units.transform(x), jnp.float32)
     fit = train(recipe, network, z, key=jr.key(2))
-    found = normalise(fit.energy, law.grid(), units)
+    found = normalize_on_grid(fit.energy, law.grid(), units)
     assert abs(found.log_z) < 0.05 and found.log_z_error < 1e-3
     # and the offset itself is the log Z of the network, as quadrature has it
-    of_network = normalise(fit.energy.energy, law.grid(), units)
+    of_network = normalize_on_grid(fit.energy.energy, law.grid(), units)
     assert float(fit.energy.constant) == pytest.approx(of_network.log_z, abs=0.05)
     assert abs(of_network.log_z) > 0.1  # which the network alone would not have made 0
 
@@ -368,11 +368,11 @@ class Bowl(eqx.Module):
 def test_nce_gives_an_energy_without_a_bias_the_offset_that_it_needs(gaussian):
     """Without it the logit is shifted by log Z = 2.37 and the precision is wrong."""
     bowl, recipe = Bowl(jnp.array(2.0)), METHODS["nce"]
-    assert isinstance(recipe.method.wrap(bowl, gaussian, jr.key(0)), Offset)
-    short = dataclasses.replace(recipe, updates=500, batch=1_024, learning_rate=0.02)
+    assert isinstance(recipe.method.build_trainable(bowl, gaussian, jr.key(0)), Offset)
+    short = dataclasses.replace(recipe, num_updates=500, batch_size=1_024, learning_rate=0.02)
     fit = train(short, bowl, gaussian, key=jr.key(1))
     assert float(fit.energy.energy.precision) == pytest.approx(1 / VARIANCE, rel=0.05)
-    log_z = log_normaliser_of_gaussian(1 / VARIANCE, 2)
+    log_z = gaussian_log_z(1 / VARIANCE, 2)
     assert float(fit.energy.constant) == pytest.approx(log_z, abs=0.05)
     state = recipe.method.init(gaussian, jr.key(0))
     alone = slope(recipe.method, Bowl(jnp.array(1 / VARIANCE)), gaussian, state, jr.key(0))

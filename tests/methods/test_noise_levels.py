@@ -6,7 +6,7 @@ import jax.random as jr
 import numpy as np
 import pytest
 
-from ebmark.energies import walled
+from ebmark.energies import add_walls
 from ebmark.methods import (
     METHODS,
     DiffusionRecoveryLikelihood,
@@ -27,7 +27,7 @@ def right(v, precision=1.0):
 
 
 def sigmas(method, num=2_001):
-    levels = np.linspace(0, 1, num) ** method.lean
+    levels = np.linspace(0, 1, num) ** method.level_power
     return np.array(STATE.smallest) ** (1 - levels) * method.largest**levels
 
 
@@ -101,13 +101,13 @@ def test_the_own_sampler_brings_a_normal_through_the_levels(method):
     draw = jax.jit(lambda key: method.sample(right, STATE, 4_000, key))
     x = np.asarray(draw(jr.key(4)), np.float64)
     assert np.abs(x.mean(axis=0)).max() < 4.5 / np.sqrt(4_000)  # fails once in 70,000
-    last = float(method.density(right, STATE).sigma)
+    last = float(method.learned_energy(right, STATE).sigma)
     assert x.var(axis=0) == pytest.approx([1 + last**2] * 2, rel=0.1)
 
 
 def test_the_density_is_the_slice_of_the_lowest_level():
     method = MultiscaleDenoisingScoreMatching()
-    density = method.density(right, STATE)
+    density = method.learned_energy(right, STATE)
     x = jnp.array([0.7, -0.2])
     assert float(density(x)) == pytest.approx(float(x @ x) / 2 / (1 + 0.15**2), rel=1e-5)
 
@@ -117,7 +117,7 @@ def test_the_walls_of_a_level_stand_outside_its_noisy_points(level):
     """They begin three of the noise's deviations beyond the points, as steep as at level 0."""
     method, width = MultiscaleDenoisingScoreMatching(), 0.5
     corners = np.array([[-1.5, -1.0], [2.0, -1.0], [2.0, 1.0], [-1.5, 1.0]])
-    flat = walled(lambda v: 0.0 * v[0], corners, width)
+    flat = add_walls(lambda v: 0.0 * v[0], corners, width)
     there = method.at(flat, STATE, jnp.array(level))
     sigma = STATE.smallest ** (1 - level) * method.largest**level
     scale = jnp.sqrt(1 + sigma**2)
@@ -130,7 +130,7 @@ def test_the_walls_of_a_level_stand_outside_its_noisy_points(level):
 def test_classification_sees_the_weights_of_far_modes_and_matching_alone_does_not():
     """The unequal Gaussians 16 sd from the middle: 2.2 nats of masses, or next to none."""
     masses = {
-        name: quality_of(METHODS[name], "eight_gaussians_unequal_separated")["masses"]
+        name: quality_of(METHODS[name], "eight_gaussians_unequal_separated")["kl_mode_weights"]
         for name in ("dsm", "mdsm", "diffclf")
     }
     assert masses["diffclf"] < 0.05

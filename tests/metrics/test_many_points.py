@@ -7,7 +7,7 @@ import jax.random as jr
 import numpy as np
 import pytest
 
-from ebmark.datasets import Law
+from ebmark.datasets import SyntheticDataset
 from ebmark.metrics import (
     MANY_POINTS,
     energy_distance,
@@ -22,7 +22,7 @@ from ebmark.metrics import (
 
 
 def law(seed: int, n: int) -> np.ndarray:
-    return Law("half_moons").draw(n, jr.key(seed))
+    return SyntheticDataset("half_moons").draw(n, jr.key(seed))
 
 
 @pytest.mark.parametrize(("n", "m", "columns"), [(300, 200, 3), (150, 150, 2)])
@@ -54,7 +54,7 @@ def test_the_bias_of_batches_is_the_floor_of_a_batch_and_does_not_fall_with_the_
     """
     x, y = law(2, 1_000), law(3, 1_000)
     batches = minibatch_wasserstein(x, y, batch=100)
-    own = null_ranges.measured(Law("half_moons"), 100, ["w2"], 20)["w2"]["mean"]
+    own = null_ranges.measured(SyntheticDataset("half_moons"), 100, ["w2"], 20)["w2"]["mean"]
     assert batches == pytest.approx(own, rel=0.2)
     assert batches > 1.7 * wasserstein(x, y)
 
@@ -75,9 +75,14 @@ def test_blocks_change_nothing(metric, monkeypatch):
 def test_the_floors_of_u_statistics_fall_as_1_by_n():
     """The shipped range of MMD^2 at 500 points, a quarter of it, is that at 2,000 (100 draws)."""
     for name in ("half_moons", "eight_gaussians"):
-        few, many = (null_ranges.floors(Law(name), n, ["mmd"])["mmd"] for n in (500, 2_000))
+        few, many = (
+            null_ranges.null_ranges(SyntheticDataset(name), n, ["mmd_sq"])["mmd_sq"]
+            for n in (500, 2_000)
+        )
         assert (many["high"] - many["low"]) * 4 == pytest.approx(few["high"] - few["low"], rel=0.4)
-        scaled = null_ranges.floors(Law(name), 4 * MANY_POINTS, ["mmd"])["mmd"]
+        scaled = null_ranges.null_ranges(SyntheticDataset(name), 4 * MANY_POINTS, ["mmd_sq"])[
+            "mmd_sq"
+        ]
         assert scaled["high"] == pytest.approx(many["high"] * 2_000 / (4 * MANY_POINTS))
         assert scaled["n"] == 4 * MANY_POINTS
 

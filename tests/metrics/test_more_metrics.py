@@ -11,9 +11,9 @@ import pytest
 import scipy.stats
 from scipy.spatial.distance import cdist
 
-from ebmark.datasets import Grid, Law
+from ebmark.datasets import Grid, SyntheticDataset
 from ebmark.metrics import (
-    MORE_SAMPLE_METRICS,
+    ADDITIONAL_SAMPLE_METRICS,
     SAMPLE_METRICS,
     classifier_accuracy,
     coverage,
@@ -25,7 +25,7 @@ from ebmark.metrics import (
     precision,
     recall,
     sinkhorn_divergence,
-    truth_on,
+    target_on_grid,
 )
 from ebmark.partition_function import log_z_bracket
 
@@ -35,12 +35,12 @@ def normal(num, dim=2, seed=0):
 
 
 def law(num, seed, name="eight_gaussians"):
-    return Law(name).draw(num, jr.key(seed))
+    return SyntheticDataset(name).draw(num, jr.key(seed))
 
 
-@pytest.mark.parametrize("name", [*SAMPLE_METRICS, *MORE_SAMPLE_METRICS])
+@pytest.mark.parametrize("name", [*SAMPLE_METRICS, *ADDITIONAL_SAMPLE_METRICS])
 def test_every_metric_is_a_number_whatever_the_order_of_the_points_and_nan_of_a_nan(name):
-    metric = (SAMPLE_METRICS | MORE_SAMPLE_METRICS)[name]
+    metric = (SAMPLE_METRICS | ADDITIONAL_SAMPLE_METRICS)[name]
     x, y = normal(200, seed=1), normal(200, seed=2) + 0.5
     found = metric(x, y)
     assert isinstance(found, float) and np.isfinite(found)
@@ -148,8 +148,8 @@ def test_the_fisher_divergence_of_gaussians_is_known():
     points = grid.points()
     log_p = scipy.stats.multivariate_normal([0, 0]).logpdf(points)
     log_q = scipy.stats.multivariate_normal(m, s2).logpdf(points)
-    truth = truth_on(log_p[:, None], grid)
-    found = density_metrics(truth, log_q.reshape(400, 400), grid)["fisher"]
+    truth = target_on_grid(log_p[:, None], grid)
+    found = density_metrics(truth, log_q.reshape(400, 400), grid)["fisher_divergence"]
     assert found == pytest.approx(2 * (1 - 1 / s2) ** 2 + m @ m / s2**2, rel=1e-3)
 
 
@@ -159,10 +159,10 @@ def test_the_fisher_divergence_is_blind_to_far_weights():
     x = grid.points()[:, 0]
     for m, half in ((3, 4.1e-3), (5, 2.3e-6)):
         parts = np.stack([scipy.stats.norm.logpdf(x, c) for c in (-m, m)], axis=1)
-        truth = truth_on(parts + np.log([0.2, 0.8]), grid)
+        truth = target_on_grid(parts + np.log([0.2, 0.8]), grid)
         model = np.logaddexp.reduce(parts + np.log(0.5), axis=1)
         found = density_metrics(truth, model, grid)
-        assert found["fisher"] / 2 == pytest.approx(half, rel=0.04)
+        assert found["fisher_divergence"] / 2 == pytest.approx(half, rel=0.04)
         assert found["kl"] == pytest.approx(0.193, abs=2e-3)
 
 

@@ -4,15 +4,15 @@ import jax.random as jr
 import numpy as np
 import pytest
 
-from ebmark.datasets import Law
+from ebmark.datasets import SyntheticDataset
 from ebmark.metrics import power
 
 LAWS = power.wrong_laws()
-TRUTH = Law("eight_gaussians")
+TRUTH = SyntheticDataset("eight_gaussians")
 
 
 def shares(x):
-    modes = TRUTH.log_components(x).argmax(axis=1)
+    modes = TRUTH.component_log_probs(x).argmax(axis=1)
     return np.bincount(modes, minlength=8) / len(x)
 
 
@@ -30,8 +30,8 @@ def test_they_are_wrong_in_what_they_say_and_right_in_the_rest():
     assert shares(LAWS["modes twice as wide"](0)) == pytest.approx(np.full(8, 1 / 8), abs=0.06)
     assert shares(LAWS["weights 1 to 8"](0)).max() > 0.17
     # 2 (x - c) + c: twice the truth's points less these are the centres, exactly
-    centres = 2 * LAWS["the truth"](0) - LAWS["modes twice as wide"](0)
-    assert len(np.unique(centres.round(6), axis=0)) == 8
+    centers = 2 * LAWS["the truth"](0) - LAWS["modes twice as wide"](0)
+    assert len(np.unique(centers.round(6), axis=0)) == 8
 
 
 def test_the_stein_discrepancy_sees_the_width_and_not_the_weights():
@@ -39,6 +39,6 @@ def test_the_stein_discrepancy_sees_the_width_and_not_the_weights():
     truth, wide, unequal = (
         LAWS[n](0) for n in ("the truth", "modes twice as wide", "weights 1 to 8")
     )
-    ksd = metrics["ksd"]
+    ksd = metrics["ksd_sq"]
     assert ksd(wide, truth) > 10 * abs(ksd(truth, truth))
     assert abs(ksd(unequal, truth)) < 0.1 * ksd(wide, truth)

@@ -8,7 +8,7 @@ import jax.random as jr
 import numpy as np
 import pytest
 
-from ebmark.datasets import Law
+from ebmark.datasets import SyntheticDataset
 from ebmark.metrics import mode_shares, wasserstein
 from ebmark.partition_function import reference
 
@@ -52,14 +52,16 @@ def test_mode_shares_are_the_total_variation_of_the_counts():
 @pytest.mark.parametrize("name", ["eight_gaussians", "gaussian_mixture_8"])
 def test_true_points_are_of_quality_99_and_in_the_right_modes_and_others_are_not(name):
     """4 standard errors each way: 1 seed in 10,000."""
-    law = Law(name)
+    law = SyntheticDataset(name)
     metrics, x, y = sample_metrics(law), law.draw(2_000, jr.key(1)), law.draw(2_000, jr.key(2))
-    assert metrics["quality"](x, y) == pytest.approx(0.99, abs=4 * np.sqrt(2 * 0.0099 / 2_000))
-    assert metrics["mode_shares"](x, y) < 0.08
+    assert metrics["high_quality_fraction"](x, y) == pytest.approx(
+        0.99, abs=4 * np.sqrt(2 * 0.0099 / 2_000)
+    )
+    assert metrics["mode_frequency_tv"](x, y) < 0.08
     far = x + 3 * x.std(axis=0)
-    assert metrics["quality"](far, y) < 0.1
+    assert metrics["high_quality_fraction"](far, y) < 0.1
     half = x[x[:, 0] > np.median(x[:, 0])]
-    assert metrics["mode_shares"](half, y) > 0.2
+    assert metrics["mode_frequency_tv"](half, y) > 0.2
 
 
 def test_the_kl_of_a_gaussian_in_eight_dimensions_is_the_closed_form(tmp_path):
@@ -68,37 +70,37 @@ def test_the_kl_of_a_gaussian_in_eight_dimensions_is_the_closed_form(tmp_path):
     import json
 
     from ebmark.studies.builtin import STUDIES
-    from ebmark.studies.run import run_cell
-    from ebmark.studies.spec import cell_specs
+    from ebmark.studies.run import execute_run
+    from ebmark.studies.spec import run_specs
 
     study = dataclasses.replace(
         STUDIES["smoke"], methods=("gaussian",), num_train=2_000, num_samples=2_000
     )
-    law = Law("gaussian_mixture_8")
-    spec = cell_specs(study, [law], None)[0]
-    (tmp_path / "cells").mkdir()
-    run_cell(tmp_path, "one", spec)
-    rows = json.loads((tmp_path / "cells" / "one" / "result.json").read_text())["rows"]
+    law = SyntheticDataset("gaussian_mixture_8")
+    spec = run_specs(study, [law], None)[0]
+    (tmp_path / "runs").mkdir()
+    execute_run(tmp_path, "one", spec)
+    rows = json.loads((tmp_path / "runs" / "one" / "result.json").read_text())["rows"]
     last = {metric: value for _, metric, value in rows}
-    arrays = np.load(tmp_path / "cells" / "one" / "samples.npz")
+    arrays = np.load(tmp_path / "runs" / "one" / "samples.npz")
     mean, covariance = arrays["train"].mean(axis=0), np.cov(arrays["train"].T, ddof=0)
     d = arrays["reference"] - mean
     energies = 0.5 * np.einsum("ni,ij,nj->n", d, np.linalg.inv(covariance), d)
     log_z = 0.5 * np.linalg.slogdet(2 * np.pi * covariance)[1]
     assert last["nll"] == pytest.approx(energies.mean() + log_z, abs=1e-3)  # its Z is known
-    truth = np.logaddexp.reduce(law.log_components(arrays["reference"]), axis=1).mean()
+    truth = np.logaddexp.reduce(law.component_log_probs(arrays["reference"]), axis=1).mean()
     assert last["kl"] == pytest.approx(last["nll"] + truth, abs=1e-6)
     drawn = np.random.default_rng(0).multivariate_normal(mean, covariance, size=100)
     slopes = -d @ np.linalg.inv(covariance)  # of the fit; the law's by central differences
-    ends = [law.log_components(arrays["reference"] + s * 0.02 * np.eye(8)[0]) for s in (1, -1)]
+    ends = [law.component_log_probs(arrays["reference"] + s * 0.02 * np.eye(8)[0]) for s in (1, -1)]
     first = np.subtract(*(np.logaddexp.reduce(end, axis=1) for end in ends)) / 0.04
     scores = law.scores(arrays["reference"])
     assert scores[:, 0] == pytest.approx(first, abs=0.02 * np.abs(scores).max())
     fisher = np.mean(np.sum((slopes - scores) ** 2, axis=1))
-    assert last["fisher"] == pytest.approx(fisher, rel=1e-3)
-    num = study.transport_points  # as two draws of the fit itself
+    assert last["fisher_divergence"] == pytest.approx(fisher, rel=1e-3)
+    num = study.num_metric_samples  # as two draws of the fit itself
     again = wasserstein(arrays["tempered"][:num], drawn[:num], order=1)
-    assert again == pytest.approx(last["w1_sampler_floor"], rel=0.1)
+    assert again == pytest.approx(last["w1_sampling_error_null"], rel=0.1)
     assert last["log_z_error"] == 0 and last["rhat_tempered"] == 1
     assert last["w1_tempered"] == pytest.approx(
         wasserstein(arrays["tempered"][:num], arrays["reference"][:num], order=1)

@@ -26,7 +26,7 @@ from ebmark.datasets.tables import read_points
 from ebmark.engines._sites import load_site
 from ebmark.errors import UserError
 from ebmark.store import table
-from ebmark.store.locks import claimed, running
+from ebmark.store.locks import acquire_lock, running
 from ebmark.store.schema import load_study, read_plan, read_result
 from ebmark.studies.study import read_study
 from ebmark.studies.tuning.search import read_search
@@ -90,15 +90,15 @@ def folder(tmp_path_factory):
     )
     study = json.loads((folder / "study.json").read_text())
     rows = table.read(folder)
-    for cell in study["cells"]:
-        mine = rows[rows["cell"] == cell]
+    for cell in study["runs"]:
+        mine = rows[rows["run_id"] == cell]
         values = [
             [int(s), m, float(v)]
             for s, m, v in zip(mine["step"], mine["metric"], mine["value"], strict=True)
         ]
-        made = {"ebmark": "0", "versions": {"jax": "0"}, "source": "0", "device": "cpu"}
+        made = {"ebmark": "0", "versions": {"jax": "0"}, "code_hash": "0", "device": "cpu"}
         result = {"status": "done", "reason": "", "rows": values[:6], **made}
-        (folder / "cells" / cell / "result.json").write_text(json.dumps(result))
+        (folder / "runs" / cell / "result.json").write_text(json.dumps(result))
     return folder
 
 
@@ -234,7 +234,7 @@ def test_the_description_of_a_study(folder, tmp_path_factory, edits, cuts, raw):
     (place / "study.json").write_bytes(changed)
     study = value_or_line(lambda: load_study(place))
     if study is not None:  # then nothing in it leads out of the folder, or breaks a line
-        for name, cell in study["cells"].items():
+        for name, cell in study["runs"].items():
             assert len(name) == 16 and int(name, 16) >= 0
             assert cell["dataset"].isprintable() and cell["method"].isprintable()
 
@@ -242,13 +242,13 @@ def test_the_description_of_a_study(folder, tmp_path_factory, edits, cuts, raw):
 @fuzz()
 @given(EDITS, CUTS, st.booleans())
 def test_the_result_of_a_cell(folder, tmp_path_factory, edits, cuts, raw):
-    cells = json.loads((folder / "study.json").read_text())["cells"]
+    cells = json.loads((folder / "study.json").read_text())["runs"]
     name = min(cells)
-    original = (folder / "cells" / name / "result.json").read_bytes()
+    original = (folder / "runs" / name / "result.json").read_bytes()
     place = tmp_path_factory.getbasetemp() / "result"
-    (place / "cells" / name).mkdir(parents=True, exist_ok=True)
+    (place / "runs" / name).mkdir(parents=True, exist_ok=True)
     changed = cut(original, cuts) if raw else edited_json(json.loads(original), edits)
-    (place / "cells" / name / "result.json").write_bytes(changed)
+    (place / "runs" / name / "result.json").write_bytes(changed)
     if value_or_line(lambda: read_result(place, name)) is not None:
         rows = table.collect(place, {name: cells[name]})
         assert set(rows["status"]) <= {"done", "diverged"}
@@ -259,14 +259,14 @@ SPEC = {
     "method": "nce",
     "recipe": "default",
     "seed": 0,
-    "law": "1f",
+    "dataset_fingerprint": "1f",
     "points": None,
     "num_train": 300,
     "num_samples": 60,
-    "transport_points": 50,
+    "num_metric_samples": 50,
     "langevin": {"steps": 40, "step_size": 0.001},
-    "energy": {"num_features": 3, "bandwidth": 1.0, "width": 4, "depth": 1, "tau": 1.0},
-    "training": {"updates": 30, "learning_rate": 0.003, "method": {"noise": "gaussian"}},
+    "energy": {"num_features": 3, "bandwidth": 1.0, "width": 4, "depth": 1, "confinement_std": 1.0},
+    "training": {"num_updates": 30, "learning_rate": 0.003, "method": {"noise": "gaussian"}},
     "axes": {"num_train": 300},
 }
 
@@ -287,12 +287,16 @@ def test_the_plan_of_a_study(tmp_path_factory, edits, cuts, raw):
 @fuzz()
 @given(EDITS, CUTS, st.booleans())
 def test_the_trials_of_a_search(tmp_path_factory, edits, cuts, raw):
-    trial = {"point": {"batch": 256, "method.step_size": 0.01}, "values": [0.1, None, 0.3]}
-    result = {"status": "done", "reason": "", "trials": [trial | {"changes": {"batch": 256}}] * 2}
+    trial = {"point": {"batch_size": 256, "method.step_size": 0.01}, "values": [0.1, None, 0.3]}
+    result = {
+        "status": "done",
+        "reason": "",
+        "trials": [trial | {"changes": {"batch_size": 256}}] * 2,
+    }
     place = tmp_path_factory.getbasetemp() / "searched"
-    (place / "cells" / "0").mkdir(parents=True, exist_ok=True)
+    (place / "runs" / "0").mkdir(parents=True, exist_ok=True)
     changed = cut(as_json(result), cuts) if raw else edited_json(result, edits)
-    (place / "cells" / "0" / "result.json").write_bytes(changed)
+    (place / "runs" / "0" / "result.json").write_bytes(changed)
     for trial in value_or_line(lambda: read_search(place, "0")) or ():
         assert trial["values"]
 
@@ -301,18 +305,18 @@ def test_the_trials_of_a_search(tmp_path_factory, edits, cuts, raw):
 @given(EDITS, CUTS, st.booleans())
 def test_what_a_claim_says(tmp_path_factory, edits, cuts, raw):
     """Nonsense holds nobody: the claim is free, or another's for as long as it is touched."""
-    said = {"machine": "other", "host": "node7", "pid": 1, "since": 0, "what": "a", "share": 0.5}
+    said = {"machine": "other", "host": "node7", "pid": 1, "since": 0, "what": "a", "fraction": 0.5}
     place = tmp_path_factory.getbasetemp() / "held"
-    (place / "cells").mkdir(parents=True, exist_ok=True)
-    claim = place / "cells" / "mine.claim"
+    (place / "runs").mkdir(parents=True, exist_ok=True)
+    claim = place / "runs" / "mine.lock"
     claim.write_bytes(cut(as_json(said), cuts) if raw else edited_json(said, edits))
     for one in running(place, ["mine"]):
-        assert 0 <= one["share"] <= 1 and max(one["since"], one["pid"]) < 2**53
+        assert 0 <= one["fraction"] <= 1 and max(one["since"], one["pid"]) < 2**53
         assert all(one[key].isprintable() for key in ("machine", "host", "what"))
     os.utime(claim, (0, 0))
 
     def taken():
-        with claimed(place, "mine") as held:
+        with acquire_lock(place, "mine") as held:
             assert held is not None
 
     value_or_line(taken)
@@ -330,7 +334,7 @@ def test_the_table(folder, tmp_path_factory, cuts):
 
 
 def npz(folder) -> dict[str, np.ndarray]:
-    cell = min(json.loads((folder / "study.json").read_text())["cells"])
+    cell = min(json.loads((folder / "study.json").read_text())["runs"])
     return table.load_arrays(folder, cell)
 
 
@@ -376,7 +380,7 @@ def test_the_arrays_of_a_cell(folder, tmp_path_factory, cuts, how, which, shape,
                 content = lying((2**24,), "<f8") + bytes(2**22)
             archive.writestr(f"{one}.npy", content)
     content = file.getvalue()
-    place = tmp_path_factory.getbasetemp() / "cells" / "0" / "samples.npz"
+    place = tmp_path_factory.getbasetemp() / "runs" / "0" / "samples.npz"
     place.parent.mkdir(parents=True, exist_ok=True)
     place.write_bytes(cut(content, cuts) if how == "bytes" else content)
     value_or_line(lambda: table.load_arrays(place.parents[2], "0"))
@@ -495,7 +499,7 @@ def test_a_site(tmp_path_factory, which, word, cuts, raw):
 @fuzz()
 @given(EDITS, CUTS, st.booleans())
 def test_a_file_of_tuned_recipes(tmp_path_factory, edits, cuts, raw):
-    recipe = {"changes": {"batch": 256, "method": {"sigma": 0.1}}, "made": {"score": 0.1}}
+    recipe = {"changes": {"batch_size": 256, "method": {"sigma": 0.1}}, "made": {"score": 0.1}}
     document = {"tuned": {"cd": {"half_moons": recipe, "rings": recipe}, "nce": {}}}
     place = tmp_path_factory.getbasetemp() / "tuned.json"
     place.write_bytes(cut(as_json(document), cuts) if raw else edited_json(document, edits))
@@ -505,7 +509,7 @@ def test_a_file_of_tuned_recipes(tmp_path_factory, edits, cuts, raw):
 LEAVES = [np.arange(6.0).reshape(2, 3), np.zeros(2)]
 HEADER = {"kind": "model", "ebmark": "0", "dim": 2, "columns": ["a", "b"], "run": "1f"}
 HEADER |= {"spec": {key: SPEC[key] for key in ("method", "energy", "langevin", "num_train")}}
-HEADER["spec"]["training"] = {"updates": 30, "batch": 64, "method": {"noise": "gaussian"}}
+HEADER["spec"]["training"] = {"num_updates": 30, "batch_size": 64, "method": {"noise": "gaussian"}}
 
 
 @fuzz(0.5)

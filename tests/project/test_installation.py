@@ -33,7 +33,7 @@ def test_pip_install_gives_a_command_that_runs_the_smallest_study(version, tmp_p
         pytest.skip(f"no Python {version} on this machine")
     subprocess.run([python, "-m", "venv", tmp_path / "venv"], check=True)
     bin_folder = tmp_path / "venv" / "bin"
-    source = tmp_path / "source"  # a copy, so that the build leaves nothing in the checkout
+    source = tmp_path / "code_hash"  # a copy, so that the build leaves nothing in the checkout
     ignored = shutil.ignore_patterns(".venv", ".git", "runs", "results", "__pycache__")
     shutil.copytree(ROOT, source, ignore=ignored)
     uv = Path(sys.executable).parent / "uv"

@@ -59,14 +59,14 @@ def words(study: Path, folder: Path) -> Path:
 
 def run(study: Path, folder: Path) -> str:
     """Run the command to its end, which is good; what it said."""
-    ended = ebmark("run", study, "--out", folder, "--plain", cwd=study.parent)
+    ended = ebmark("run", study, "--out", folder, "--no-progress-bar", cwd=study.parent)
     assert ended.returncode == 0, ended.stderr
     return ended.stderr
 
 
 def refused(study: Path, folder: Path) -> str:
     """Run the command, which is refused; its last line."""
-    ended = ebmark("run", study, "--out", folder, "--plain", cwd=study.parent)
+    ended = ebmark("run", study, "--out", folder, "--no-progress-bar", cwd=study.parent)
     assert ended.returncode in (1, 2) and "Traceback" not in ended.stderr, ended.stderr
     return ended.stderr.strip().splitlines()[-1]
 
@@ -75,16 +75,16 @@ def same(folder: Path, whole: Path) -> int:
     """Hold a folder to that of the undisturbed run, to the last bit; how many cells it has."""
     plan = json.loads((whole / "plan.json").read_text())
     assert json.loads((folder / "plan.json").read_text()) == plan
-    assert sorted(path.name for path in (folder / "cells").iterdir()) == sorted(plan)
+    assert sorted(path.name for path in (folder / "runs").iterdir()) == sorted(plan)
     assert not [path.name for path in folder.iterdir() if path.name.startswith(".")]
     pd.testing.assert_frame_equal(without_times(folder), without_times(whole), check_exact=True)
     for cell in plan:
-        made = {path.name for path in (whole / "cells" / cell).iterdir()}
-        assert {path.name for path in (folder / "cells" / cell).iterdir()} == made
+        made = {path.name for path in (whole / "runs" / cell).iterdir()}
+        assert {path.name for path in (folder / "runs" / cell).iterdir()} == made
         ours, theirs = (table.load_arrays(place, cell) for place in (folder, whole))
         assert all(np.array_equal(ours[name], theirs[name], equal_nan=True) for name in theirs)
         for name in ("energy.ebm", "spec.json"):
-            ours, theirs = ((f / "cells" / cell / name).read_bytes() for f in (folder, whole))
+            ours, theirs = ((f / "runs" / cell / name).read_bytes() for f in (folder, whole))
             assert ours == theirs
     assert (folder / "report.html").stat().st_size > 100_000
     return len(plan)
@@ -127,13 +127,13 @@ def victims(process: psutil.Popen) -> list[psutil.Process]:
 
 def trains(folder: Path) -> bool:
     """Whether a cell is past the start of its training."""
-    names = [path.name.partition(".")[0] for path in folder.glob("cells/*.claim")]
+    names = [path.name.partition(".")[0] for path in folder.glob("runs/*.lock")]
     return any(one["what"] != "starting" for one in running(folder, names))
 
 
 def checkpoints(folder: Path) -> list[Path]:
     """Whole ones: not what was being written when a worker died, which glob finds too."""
-    return [path for path in folder.glob("cells/*.saved") if not path.name.startswith(".")]
+    return [path for path in folder.glob("runs/*.ckpt") if not path.name.startswith(".")]
 
 
 def test_kills_of_workers_and_of_the_command_again_and_again(study, tmp_path, capsys):
@@ -184,7 +184,7 @@ def test_two_commands_at_once_on_one_folder(study, tmp_path, capsys):
     first = driver(file, folder)
     second = driver(file, folder)
     deadline = time.monotonic() + PATIENCE
-    while len(list(folder.glob("cells/*/result.json"))) < 3:
+    while len(list(folder.glob("runs/*/result.json"))) < 3:
         assert time.monotonic() < deadline and first.poll() is None and second.poll() is None
         time.sleep(0.1)
     plan, done = json.loads((folder / "plan.json").read_text()), {}
@@ -194,7 +194,7 @@ def test_two_commands_at_once_on_one_folder(study, tmp_path, capsys):
     first.kill()
     while second.poll() is None:
         assert time.monotonic() < deadline
-        for path in folder.glob("cells/*/result.json"):
+        for path in folder.glob("runs/*/result.json"):
             assert done.setdefault(path, path.stat().st_ino) == path.stat().st_ino  # made once
         time.sleep(0.1)
     assert second.returncode == 0
@@ -236,7 +236,7 @@ def test_a_full_disk_is_told_and_space_mends_it(small, disk, leave):
     said = refused(file, folder)
     assert re.search(r"(the disk is full|No space left on device)", said), said
     assert str(folder) in said
-    for cell in folder.glob("cells/*/result.json"):  # what is there is whole
+    for cell in folder.glob("runs/*/result.json"):  # what is there is whole
         json.loads(cell.read_text())
     ballast.unlink()
     run(file, folder)
@@ -247,7 +247,7 @@ def test_a_disk_that_fills_while_cells_run(study, disk):
     (file, whole, _), folder = study, disk / "study"
     process = driver(file, folder)
     deadline = time.monotonic() + PATIENCE
-    while len(list(folder.glob("cells/*/result.json"))) < 3:
+    while len(list(folder.glob("runs/*/result.json"))) < 3:
         assert time.monotonic() < deadline and process.poll() is None
         time.sleep(0.05)
     ballast = fill(disk)
@@ -284,7 +284,7 @@ def test_a_disk_that_becomes_read_only_while_cells_run(study, disk, asked):
     (file, whole, _), folder = study, disk / "study"
     process = driver(file, folder)
     deadline = time.monotonic() + PATIENCE
-    while not list(folder.glob("cells/*/result.json")):
+    while not list(folder.glob("runs/*/result.json")):
         assert time.monotonic() < deadline and process.poll() is None
         time.sleep(0.05)
     for worker in victims(process):  # a claim is a file that is open for writing
@@ -332,7 +332,7 @@ def test_a_clock_that_jumps(study, tmp_path):
             continue
         clock.write_text(f"{chance.choice('+-')}{chance.randint(1, 50)}h")
         jumps += 1
-        done = len(list(folder.glob("cells/*/result.json")))
+        done = len(list(folder.glob("runs/*/result.json")))
         if done > killed_at + 2:  # not before it got somewhere: under this clock all is slow
             killed_at = done
             for worker in victims(process)[:1]:
@@ -345,8 +345,8 @@ def test_a_clock_that_jumps(study, tmp_path):
 @pytest.mark.parametrize("hours", [-9, 9])
 def test_claims_and_checkpoints_from_another_time(small, half, hours):
     (file, whole), (folder, (cell, _)) = small, half
-    shutil.rmtree(folder / "cells" / cell)
-    left = [folder / "cells" / f"{cell}.claim", folder / "cells" / f"{cell}.saved"]
+    shutil.rmtree(folder / "runs" / cell)
+    left = [folder / "runs" / f"{cell}.lock", folder / "runs" / f"{cell}.ckpt"]
     for path in left:
         path.touch()
         os.utime(path, (time.time() + 3600 * hours,) * 2)
@@ -371,7 +371,7 @@ def damaged(path: Path, how: str) -> None:
 def test_damaged_files_are_named_and_doing_what_is_said_mends_them(small, half, how):
     """All at once; each command names the next. The plan is made anew by each."""
     (file, whole), (folder, cells) = small, half
-    names = ["study.json", f"cells/{cells[0]}/result.json", f"cells/{cells[1]}/samples.npz"]
+    names = ["study.json", f"runs/{cells[0]}/result.json", f"runs/{cells[1]}/samples.npz"]
     for name in ("plan.json", *names):
         damaged(folder / name, how)
     for name in names:
@@ -392,7 +392,7 @@ def test_damaged_files_are_named_and_doing_what_is_said_mends_them(small, half, 
 def test_a_damaged_checkpoint_is_dropped_and_its_training_begins_anew(study, tmp_path, how):
     (file, whole, _), folder = study, tmp_path / "checkpoint"
     shutil.copytree(whole, folder)
-    for cell in sorted((folder / "cells").iterdir())[:2]:
+    for cell in sorted((folder / "runs").iterdir())[:2]:
         shutil.rmtree(cell)
     process, deadline = driver(file, folder), time.monotonic() + PATIENCE
     while not checkpoints(folder):
@@ -415,7 +415,9 @@ def test_damaged_compiled_programs_cost_time_and_nothing_else(small, tmp_path):
     cache = tmp_path / "cache"
     environment = os.environ | {"EBMARK_CACHE": str(cache)}
     for folder in (tmp_path / "once", tmp_path / "again", tmp_path / "then"):
-        ended = ebmark("run", file, "--out", folder, "--plain", cwd=tmp_path, env=environment)
+        ended = ebmark(
+            "run", file, "--out", folder, "--no-progress-bar", cwd=tmp_path, env=environment
+        )
         assert ended.returncode == 0, ended.stderr
         same(folder, whole)
         kept = [path for path in cache.rglob("*-cache")]

@@ -8,12 +8,12 @@ import pytest
 
 from ebmark.cli.main import main
 from ebmark.cli.terminal_tables import print_parts
-from ebmark.datasets import Law
+from ebmark.datasets import SyntheticDataset
 from ebmark.errors import UserError
 from ebmark.report import publish as publishing
 from ebmark.report.leaderboard import leaderboard, write_page
 from ebmark.store import table
-from ebmark.studies.spec import cell_name, cell_specs
+from ebmark.studies.spec import run_id, run_specs
 from ebmark.studies.study import Study
 from ebmark.studies.submissions import checked, checked_all
 
@@ -24,8 +24,8 @@ QUALITY = {"cd": 0.02, "nce": 0.01, "mle": 0.008}
 def submit(folder, **changes):
     """A folder as `ebmark run` leaves it, its cells not kept, with made-up numbers."""
     study = dataclasses.replace(STUDY, **changes)
-    specs = cell_specs(study, [Law(name) for name in study.datasets], None)
-    plan = {cell_name(spec): spec for spec in specs}
+    specs = run_specs(study, [SyntheticDataset(name) for name in study.datasets], None)
+    plan = {run_id(spec): spec for spec in specs}
     rows = [
         [s["dataset"], s["method"], s["recipe"], s["seed"], 9, "kl"]
         + [QUALITY[s["method"]] * (1 + 0.05 * s["seed"]), name, "done", ""]
@@ -36,7 +36,7 @@ def submit(folder, **changes):
     pd.DataFrame(rows, columns=columns).to_csv(folder / "results.csv", index=False)
     (folder / "plan.json").write_text(json.dumps(plan))
     cells = {n: {k: s[k] for k in ("dataset", "method", "recipe", "seed")} for n, s in plan.items()}
-    described = {"name": "s", "datasets": list(study.datasets), "cells": cells}
+    described = {"name": "s", "datasets": list(study.datasets), "runs": cells}
     (folder / "study.json").write_text(json.dumps(described))
     return folder
 
@@ -76,7 +76,7 @@ def test_an_entry_of_two_submissions_is_told_by_its_folder(tmp_path):
 
 def spoil_spec(folder):
     plan = json.loads((folder / "plan.json").read_text())
-    next(iter(plan.values()))["training"]["updates"] += 1
+    next(iter(plan.values()))["training"]["num_updates"] += 1
     (folder / "plan.json").write_text(json.dumps(plan))
 
 
@@ -98,10 +98,10 @@ def spoil_method(folder):
 
 def spoil_cell(folder):
     name, spec = next(iter(json.loads((folder / "plan.json").read_text()).items()))
-    (folder / "cells" / name).mkdir(parents=True)
+    (folder / "runs" / name).mkdir(parents=True)
     result = {"status": "done", "reason": "", "rows": [[9, "kl", 0.5]], "ebmark": "0"}
-    result |= {"versions": {"jax": "0"}, "source": "s", "device": "d"}
-    (folder / "cells" / name / "result.json").write_text(json.dumps(result))
+    result |= {"versions": {"jax": "0"}, "code_hash": "s", "device": "d"}
+    (folder / "runs" / name / "result.json").write_text(json.dumps(result))
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ def test_a_folder_that_is_no_submission_is_refused_and_the_others_are_ranked(tmp
 
 def test_the_command_prints_and_refuses_in_one_line(tmp_path, monkeypatch, capsys):
     folder = submit(tmp_path / "a")
-    monkeypatch.setattr("sys.argv", ["ebmark", "leaderboard", str(folder), "--against", "cd"])
+    monkeypatch.setattr("sys.argv", ["ebmark", "leaderboard", str(folder), "--reference", "cd"])
     assert main() == 0 and "nce" in capsys.readouterr().out
     spoil_spec(folder)
     assert main() == 2 and capsys.readouterr().err.count("\n") == 1
@@ -161,7 +161,7 @@ def test_what_is_published_is_a_submission_of_the_same_numbers(tmp_path, monkeyp
     rows = pd.read_csv(folder / "results.csv").assign(source="0" * 64, device="cpu")
     rows.to_csv(folder / "results.csv", index=False)
     publishing.publish(folder, tmp_path / "b")
-    assert "source" not in pd.read_csv(tmp_path / "b" / "results.csv")
+    assert "code_hash" not in pd.read_csv(tmp_path / "b" / "results.csv")
     assert _parts(tmp_path / "b") == _parts(folder)
     rows[rows["seed"] > 0].to_csv(folder / "results.csv", index=False)
     with pytest.raises(UserError, match="3 of 24 cells are not in its table"):

@@ -11,7 +11,7 @@ from helpers.results_folder import build
 from ebmark.cli.main import main
 from ebmark.errors import UserError
 from ebmark.report.paper_table import PaperTable, Value, number, paper_table, says, written
-from ebmark.statistics import best, final, summary
+from ebmark.statistics import best, final_values, summary
 from ebmark.store.table import read
 
 
@@ -29,7 +29,7 @@ def test_a_value_is_that_of_the_statistics(folder, metric):
         assert [entry for entry, _ in table.rows][-1] == "mle"
         for entry, values in table.rows:
             for dataset, value in zip(table.datasets, values, strict=True):
-                s = summary(final(results, dataset, metric)[entry])
+                s = summary(final_values(results, dataset, metric)[entry])
                 three = (s.mean, s.low, s.high)
                 if statistic == "median":
                     three = (s.median, s.median_low, s.median_high)
@@ -107,11 +107,11 @@ def test_the_command_prints_it_and_refuses_in_one_line(folder, monkeypatch, caps
         monkeypatch.setattr("sys.argv", ["ebmark", "table", str(folder), *words])
         return main(), *capsys.readouterr()
 
-    status, out, _ = run("--metric", "w1_exact", "--form", "latex")
+    status, out, _ = run("--metric", "w1_exact", "--format", "latex")
     assert status == 0 and out.startswith(r"\begin{tabular}{lll}")
     for words, said in {
         ("--metric", "w1exact"): 'did you mean "w1_exact"?',
-        ("--form", "tex"): 'did you mean "latex"?',
+        ("--format", "tex"): 'did you mean "latex"?',
         ("--statistic", "mode"): "unknown statistic",
         ("--digits", "0"): "1 to 15 significant digits",
     }.items():

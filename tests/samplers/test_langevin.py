@@ -13,7 +13,7 @@ import pytest
 import scipy.stats
 
 from ebmark.datasets import DATASETS, Grid
-from ebmark.partition_function import Normalised, evaluate, exact_samples
+from ebmark.partition_function import GridDensity, evaluate, exact_samples
 from ebmark.samplers import MALA, SAMPLERS, AbstractSampler, Langevin, run_chains
 
 COVARIANCE = np.array([[1.0, 0.8], [0.8, 1.5]])
@@ -242,10 +242,10 @@ def test_malas_moves_follow_the_acceptance_formula(start, getkey):
 
 
 def test_mala_refuses_a_proposal_whose_energy_is_not_a_number(getkey):
-    def walled(x):
+    def add_walls(x):
         return jnp.where(x[0] > 0, 0.5 * x @ x, jnp.nan)
 
-    states = run(MALA(0.3), walled, np.ones((2_000, 1)), 50, getkey())
+    states = run(MALA(0.3), add_walls, np.ones((2_000, 1)), 50, getkey())
     assert (np.asarray(states.x) > 0).all()
     assert 0.05 < np.mean(states.accepted) < 1  # and goes on where it may
 
@@ -306,7 +306,7 @@ def test_exact_samples_follow_the_density_on_the_grid(name, getkey):
     mean, scale = (np.array(moment) for moment in dataset.moments())
     grid = Grid(tuple(mean - 4 * scale), tuple(mean + 4 * scale), 192)
     log_density = evaluate(dataset.log_prob, grid.points()).reshape(192, 192)
-    x = exact_samples(Normalised(grid, log_density, 0.0, 0.0), num, getkey())
+    x = exact_samples(GridDensity(grid, log_density, 0.0, 0.0), num, getkey())
     expected = num * np.exp(log_density).reshape(24, 8, 24, 8).sum(axis=(1, 3)).ravel() * grid.cell
     bins = [np.linspace(lo, hi, 25) for lo, hi in zip(grid.lower, grid.upper, strict=True)]
     seen = np.histogram2d(*x.T, bins=bins)[0].ravel()
@@ -318,7 +318,7 @@ def test_exact_samples_follow_the_density_on_the_grid(name, getkey):
 def test_exact_samples_are_uniform_within_their_cells_and_independent(getkey):
     """Kolmogorov-Smirnov, p > 1e-4 thrice: fails once in 3,000."""
     grid = Grid((-1.0, 2.0), (1.0, 6.0), 4)
-    x = exact_samples(Normalised(grid, np.zeros((4, 4)), 0.0, 0.0), 20_000, getkey())
+    x = exact_samples(GridDensity(grid, np.zeros((4, 4)), 0.0, 0.0), 20_000, getkey())
     for axis, (low, width) in enumerate([(-1.0, 2.0), (2.0, 4.0)]):
         assert scipy.stats.kstest((x[:, axis] - low) / width, "uniform").pvalue > 1e-4
     assert scipy.stats.pearsonr(x[:, 0], x[:, 1]).pvalue > 1e-4
@@ -328,7 +328,7 @@ def test_exact_samples_never_fall_where_the_density_is_zero(getkey):
     log_density = np.full((8, 8), -np.inf)
     log_density[2, 5] = log_density[7, 7] = 0.0
     grid = Grid((0.0, 0.0), (8.0, 8.0), 8)
-    x = exact_samples(Normalised(grid, log_density, 0.0, 0.0), 5_000, getkey())
+    x = exact_samples(GridDensity(grid, log_density, 0.0, 0.0), 5_000, getkey())
     cells = {tuple(cell) for cell in np.floor(x).astype(int)}
     assert cells == {(2, 5), (7, 7)}  # the first index is the first coordinate
 
@@ -337,7 +337,7 @@ def test_exact_samples_on_a_line_follow_its_density(getkey):
     """Kolmogorov-Smirnov, p > 1e-4: fails once in 10,000."""
     grid = Grid((-6.0,), (6.0,), 2_000)
     log_density = scipy.stats.norm.logpdf(grid.axes[0])
-    x = exact_samples(Normalised(grid, log_density, 0.0, 0.0), 20_000, getkey())
+    x = exact_samples(GridDensity(grid, log_density, 0.0, 0.0), 20_000, getkey())
     assert scipy.stats.kstest(x[:, 0], "norm").pvalue > 1e-4
 
 

@@ -9,23 +9,23 @@ import pytest
 from scipy import stats
 
 from ebmark.statistics import (
-    at_equal,
+    at_equal_budget,
     bca,
     best,
+    compare_to_reference,
     curve,
-    final,
-    first_passage,
+    error_sources,
+    final_values,
     holm,
-    middle_seed,
+    median_seed,
     paired,
-    parts,
     profiles,
     ranks,
     reference,
     seeds_needed,
     success,
     summary,
-    verdicts,
+    time_to_target,
     worst_if_diverged,
 )
 from ebmark.statistics._coverage import coverage, family_error, power
@@ -132,17 +132,20 @@ def test_wilcoxon_holds_its_level():
 
 def test_final_takes_the_last_step_and_knows_what_diverged():
     rows = table([("a", 0, 1.0), ("a", 1, NAN), ("b", 1, 2.0)])
-    found = final(rows, "d", "kl")
+    found = final_values(rows, "d", "kl")
     assert list(found) == ["a", "b"]
     assert found["a"][0] == 1.0 and math.isnan(found["a"][1]) and found["b"].to_dict() == {1: 2.0}
-    assert final(rows, "d", "no such metric") == {} and final(rows, "no such data", "kl") == {}
-    assert final(table([("a", 0, NAN)]), "d", "kl") == {}
+    assert (
+        final_values(rows, "d", "no such metric") == {}
+        and final_values(rows, "no such data", "kl") == {}
+    )
+    assert final_values(table([("a", 0, NAN)]), "d", "kl") == {}
 
 
 def test_a_diverged_run_counts_also_where_it_has_no_row_of_the_metric():
     rows = table([("a", 0, 1.0), ("a", 1, NAN)])
     other = rows["metric"].where(rows["status"] == "done", "train_seconds")
-    assert math.isnan(final(rows.assign(metric=other), "d", "kl")["a"][1])
+    assert math.isnan(final_values(rows.assign(metric=other), "d", "kl")["a"][1])
 
 
 def test_best_is_told_apart_only_by_the_paired_test():
@@ -195,8 +198,8 @@ def test_best_compares_common_seeds():
 
 def test_median_run_is_one_of_the_runs():
     rows = table([("a", 7, 3.0), ("a", 8, 1.0), ("a", 9, 2.0), ("a", 4, NAN)])
-    assert middle_seed(final(rows, "d", "kl")["a"]) == 9
-    assert middle_seed(None) is None
+    assert median_seed(final_values(rows, "d", "kl")["a"]) == 9
+    assert median_seed(None) is None
 
 
 @pytest.mark.parametrize("n", [6, 7, 10, 15])
@@ -271,7 +274,9 @@ def test_every_entry_is_judged_against_the_one_named():
     rows += [("b", s, 3.0 + v) for _, s, v in rows]
     rows += [("c", s, v + 0.3 * rng.normal()) for _, s, v in rows[:10]]
     rows += [("d", s, v if s else NAN) for _, s, v in rows[:10]]
-    found = {one.entry: one for one in verdicts(table(rows), ["d"], list("abcd"), "kl", "a")}
+    found = {
+        one.entry: one for one in compare_to_reference(table(rows), ["d"], list("abcd"), "kl", "a")
+    }
     assert list(found) == ["b", "c", "d"]
     b, c, d = found.values()
     assert b.different and not b.lower and b.needed is None
@@ -337,14 +342,14 @@ def test_profiles_are_shares_of_runs_with_bands_that_hold_the_truth():
     assert held / 200 == pytest.approx(0.95, abs=0.09)
 
 
-def trained(entry, kl, seconds, evaluations):
+def trained(entry, kl, seconds, network_evaluations):
     """The snapshots of one entry: (seeds, snapshots) of KL, the costs of each snapshot."""
     rows = []
     for seed, values in enumerate(kl):
         lost = not np.isfinite(values).all()
         for i, value in enumerate(values):
             cost = {"kl": value, "train_cpu_seconds": seconds * (i + 1)}
-            cost["evaluations"] = evaluations * (i + 1)
+            cost["network_evaluations"] = network_evaluations * (i + 1)
             rows += [
                 {"dataset": "d", "method": entry, "seed": seed, "step": 100 * (i + 1)}
                 | {"metric": m, "value": v, "status": "diverged" if lost else "done"}
@@ -362,38 +367,45 @@ def test_equal_budgets_are_those_of_the_cheapest_and_spent_by_whole_snapshots():
         ]
     )
     curves = {e: curve(rows, "d", e, "kl") for e in ("a", "b", "mle")}
-    budget, found = at_equal(curves, "train_cpu_seconds")
+    budget, found = at_equal_budget(curves, "train_cpu_seconds")
     assert budget == 4.0 and "mle" not in found  # its first snapshot takes 9 s
     assert found["a"].over_seeds.median == 1.5 and found["a"].whole and found["a"].spent == 1.0
     assert found["b"].over_seeds.median == 9.0 and not found["b"].whole
     assert found["b"].over_seeds.diverged == 1 and found["b"].spent == 0.75
-    budget, found = at_equal(curves, "evaluations")
+    budget, found = at_equal_budget(curves, "network_evaluations")
     assert budget == 20 and found["a"].over_seeds.median == 4.0  # b pays for all
     assert found["b"].over_seeds.median == 2.0 and found["b"].whole
-    assert at_equal(curves, "updates", 0.5)[0] == 200
+    assert at_equal_budget(curves, "num_updates", 0.5)[0] == 200
 
 
 def test_the_time_to_a_target_is_censored_where_half_never_reach_it():
     rows = trained("a", [[8.0, 4, 2, 1], [8, 4, 2, 1.5], [8, 4, NAN, NAN]], 2.0, 1)
     one = curve(rows, "d", "a", "kl")
-    assert first_passage(one, 5.0) == (4.0, 2, 3)  # the diverged run never counts as there
-    assert first_passage(one, 1.2) == (INF, 1, 3)
+    assert time_to_target(one, 5.0) == (4.0, 2, 3)  # the diverged run never counts as there
+    assert time_to_target(one, 1.2) == (INF, 1, 3)
     assert curve(rows, "d", "b", "kl") is None
 
 
 def test_the_parts_of_w1_are_what_each_adds_and_hidden_where_chains_have_not_settled():
     floor = {"mean": 1.0, "low": 0.9, "high": 1.1}
-    made = {"w1_exact": 2.5, "w1_langevin": 2.0, "w1_sampler": 1.9, "w1_sampler_floor": 1.2}
+    made = {
+        "w1_exact": 2.5,
+        "w1_langevin": 2.0,
+        "w1_sampling_error": 1.9,
+        "w1_sampling_error_null": 1.2,
+    }
     oracle = dict.fromkeys(made, 1.25)
     rows = [
         {"dataset": "d", "method": e, "seed": s, "step": 1, "metric": m, "status": "done"}
-        | {"value": v + 0.01 * s * (m == "w1_sampler")}
+        | {"value": v + 0.01 * s * (m == "w1_sampling_error")}
         for e, values in (("a", made), ("mle", oracle))
         for s in range(-4, 5)
         for m, v in values.items()
     ]
-    a, mle = parts(pd.DataFrame(rows), "d", ["a", "mle"], floor)
+    a, mle = error_sources(pd.DataFrame(rows), "d", ["a", "mle"], floor)
     assert (a.floor, a.data, a.training, a.sampler) == pytest.approx((1.0, 0.25, 1.25, 0.7))
-    assert a.whole == pytest.approx(3.2) and not a.settled and a.hidden == pytest.approx(0.5)
-    assert (mle.data, mle.training, mle.sampler) == pytest.approx((0.25, 0.0, 0.0)) and mle.settled
+    assert a.whole == pytest.approx(3.2) and not a.is_converged and a.hidden == pytest.approx(0.5)
+    assert (mle.data, mle.training, mle.sampler) == pytest.approx(
+        (0.25, 0.0, 0.0)
+    ) and mle.is_converged
     assert mle.hidden == 0

@@ -11,7 +11,7 @@ from ebmark.report import figures
 from ebmark.report.page import write_report
 from ebmark.report.page._budgets import trainings
 from ebmark.report.page._sweeps import _families
-from ebmark.statistics import at_equal, spots, usable, without_axes
+from ebmark.statistics import at_equal_budget, sweep_points, usable, without_axes
 from ebmark.studies.builtin import STUDIES, sensitivity
 from ebmark.studies.study import validated
 from ebmark.training.search_spaces import SPACES
@@ -36,7 +36,7 @@ def made_table(lengths=(None,), seeds=7):
         rows.append(
             {"dataset": "rings", "method": method, "recipe": names, "seed": seed, "step": 9}
             | {"metric": "kl", "value": value if math.isfinite(value) else math.nan}
-            | {"cell": f"{len(rows):016x}", "status": "done" if value < 9 else "diverged"}
+            | {"run_id": f"{len(rows):016x}", "status": "done" if value < 9 else "diverged"}
             | {"reason": "", "ebmark": "0", "step_size": step}
             | ({"num_steps": at.get("num_steps")} if lengths != (None,) else {})
         )
@@ -46,7 +46,7 @@ def made_table(lengths=(None,), seeds=7):
 
 
 def found(table, axes=("step_size",)):
-    return spots(table.assign(method=table["entry"]), list(axes), "kl", {})
+    return sweep_points(table.assign(method=table["entry"]), list(axes), "kl", {})
 
 
 def test_a_point_is_its_seeds_and_a_diverged_run_is_the_worst_of_them():
@@ -94,8 +94,8 @@ def test_of_few_seeds_the_ends_are_their_range_and_of_six_the_medians_interval()
 
 def test_laws_of_one_family_stand_on_one_panel():
     table = made_table(seeds=1)
-    table = pd.concat([table, table.assign(dataset="rings_4", cell=table["cell"] + "b")])
-    one = spots(
+    table = pd.concat([table, table.assign(dataset="rings_4", cell=table["run_id"] + "b")])
+    one = sweep_points(
         table.assign(method=table["entry"]), ["step_size"], "kl", {"rings": "R", "rings_4": "R"}
     )
     assert {spot.panel for spot in one} == {"R"}
@@ -123,14 +123,20 @@ def test_trainings_of_several_lengths_are_one_curve_each_of_whole_trainings():
         for method, cost, kl in (("cd", 6, 0.08), ("nce", 3, 0.02))
         for n in (60, 120, 240)
         for seed in range(3)
-        for metric, value in (("kl", kl / n), ("evaluations", n), ("train_cpu_seconds", n * cost))
+        for metric, value in (
+            ("kl", kl / n),
+            ("network_evaluations", n),
+            ("train_cpu_seconds", n * cost),
+        )
     ]
     table = pd.DataFrame(rows)
     entries = list(table["method"].unique())
     assert trainings({"axes": []}, table, ["rings"], entries, True) == {}
-    (_, found) = trainings({"axes": ["evaluations"]}, table, ["rings"], entries, True)["rings"]
+    (_, found) = trainings({"axes": ["network_evaluations"]}, table, ["rings"], entries, True)[
+        "rings"
+    ]
     assert list(found) == ["cd", "nce"] and found["cd"].steps.tolist() == [10, 20, 40]
-    budget, at_budget = at_equal(found, "train_cpu_seconds")
+    budget, at_budget = at_equal_budget(found, "train_cpu_seconds")
     assert budget == 720 and at_budget["nce"].over_seeds.median == pytest.approx(0.02 / 240)
     assert at_budget["cd"].over_seeds.median == pytest.approx(0.08 / 120)
     assert at_budget["cd"].step == 20 and at_budget["cd"].whole
@@ -160,15 +166,20 @@ def test_the_report_of_a_sweep_says_where_it_is_good_and_where_it_falls(tmp_path
     table = made_table()
     table.drop(columns="entry").to_csv(tmp_path / "results.csv", index=False, na_rep="nan")
     keys = ["dataset", "method", "recipe", "seed"]
-    cells = {row["cell"]: {key: row[key] for key in keys} for row in table.to_dict("records")}
+    cells = {row["run_id"]: {key: row[key] for key in keys} for row in table.to_dict("records")}
     about = {"title": "", "loss": "", "reference": ""}
     study = {
         **{"name": "s", "title": "S", "datasets": ["rings"], "methods": ["cd", "nce"], "seeds": 7},
         **{"command": "c", "ebmark": "0", "source": "s", "versions": {}, "device": "d"},
         **{"started": "2026-01-01T00:00", "settings": {}, "energy": "e", "recipes": {}},
-        **{"methods_about": {"cd": about, "nce": about}, "floors": {}, "notes": [], "laws": {}},
-        **{"datasets_about": {"rings": {"title": "", "dim": 2, "family": "Rings"}}},
-        **{"cells": cells, "axes": ["step_size"], "measures": []},
+        **{
+            "method_info": {"cd": about, "nce": about},
+            "null_ranges": {},
+            "notes": [],
+            "dataset_fingerprints": {},
+        },
+        **{"dataset_info": {"rings": {"title": "", "dim": 2, "family": "Rings"}}},
+        **{"runs": cells, "axes": ["step_size"], "plot_metrics": []},
     }
     (tmp_path / "study.json").write_text(json.dumps(study))
     page = write_report(tmp_path).read_text()
@@ -181,7 +192,7 @@ def test_the_report_of_a_sweep_says_where_it_is_good_and_where_it_falls(tmp_path
 def test_sensitivity_is_a_grid_over_what_is_tuned(method):
     study = validated(sensitivity(method, ("half_moons",), 3, 10**6))
     own = [axis for axis in SPACES[method] if axis.startswith("method.")]
-    assert list(study.sweep) == own and study.evaluations == 10**6
+    assert list(study.sweep) == own and study.network_evaluations == 10**6
     for axis in own:
         space = SPACES[method][axis]
         assert min(study.sweep[axis]) == pytest.approx(min(space))

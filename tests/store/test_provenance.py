@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from ebmark.datasets import DATASETS, Law
+from ebmark.datasets import DATASETS, SyntheticDataset
 from ebmark.methods import METHODS
-from ebmark.store.provenance import source_files, source_hash
+from ebmark.store.provenance import code_hash, source_files
 from ebmark.studies.builtin import STUDIES
-from ebmark.studies.spec import cell_specs
+from ebmark.studies.spec import run_specs
 
 
 def names(*modules):
@@ -31,13 +31,15 @@ def test_a_cell_rests_on_its_own_method_and_law_and_on_what_they_import():
 
 def test_a_plugin_may_use_anything():
     assert names("ebmark_plugin_mine", "ebmark.datasets.synthetic._moons") == names()
-    assert source_hash("ebmark_plugin_mine") == source_hash()
+    assert code_hash("ebmark_plugin_mine") == code_hash()
 
 
 def test_cells_of_one_method_and_law_share_a_hash_and_others_do_not():
-    specs = cell_specs(STUDIES["toy"], [Law("eight_gaussians"), Law("half_moons")], None)
+    specs = run_specs(
+        STUDIES["toy"], [SyntheticDataset("eight_gaussians"), SyntheticDataset("half_moons")], None
+    )
     found = {(s["method"], s["dataset"]): set() for s in specs}
     for spec in specs:
-        found[spec["method"], spec["dataset"]].add(spec["source"])
+        found[spec["method"], spec["dataset"]].add(spec["code_hash"])
     assert all(len(hashes) == 1 for hashes in found.values())
     assert len(set.union(*found.values())) == len(found)

@@ -13,7 +13,7 @@ from ebmark.cli.status import lines, show_status
 from ebmark.errors import UserError
 from ebmark.report.page import write_report
 from ebmark.store import table
-from ebmark.store.locks import claimed
+from ebmark.store.locks import acquire_lock
 from ebmark.store.schema import load_study
 from ebmark.store.status import look
 
@@ -27,7 +27,7 @@ def folder(tmp_path):
     every = [("half_moons", m, s) for m in ("cd", "nce") for s in range(3)]
     folder = build(tmp_path, points=12, grid=30, diverged=(every[1],), missing=every[3:], **where)
     rows = table.read(folder)
-    for cell, mine in rows.groupby("cell"):
+    for cell, mine in rows.groupby("run_id"):
         done = mine["status"].iloc[0]
         values = zip(mine["step"], mine["metric"], mine["value"])
         result = {
@@ -36,24 +36,24 @@ def folder(tmp_path):
             "rows": [[int(s), m, None if v != v else v] for s, m, v in values],
             "ebmark": "0.1.0",
             "versions": {"jax": "0.10"},
-            "source": "s",
+            "code_hash": "s",
             "device": "cpu",
             "seconds": 60.0,
         }
-        (folder / "cells" / cell / "result.json").write_text(json.dumps(result))
+        (folder / "runs" / cell / "result.json").write_text(json.dumps(result))
     (folder / "results.csv").unlink()
     return folder
 
 
 def cells_of(folder, method):
-    cells = load_study(folder)["cells"]
+    cells = load_study(folder)["runs"]
     return {cell["seed"]: name for name, cell in cells.items() if cell["method"] == method}
 
 
 def test_a_half_done_study_says_what_is_done_running_failed_and_left(folder):
     nce = cells_of(folder, "nce")
-    (folder / "cells" / f"{nce[2]}.error").write_text("Traceback\nValueError: no\x1b[31m such\n")
-    with claimed(folder, nce[0]) as claim:
+    (folder / "runs" / f"{nce[2]}.error").write_text("Traceback\nValueError: no\x1b[31m such\n")
+    with acquire_lock(folder, nce[0]) as claim:
         claim.tell("training", 0.5)
         said = lines(look(folder, {}), NOW)
     assert said[0] == "toy: 3 of 6 cells done, 1 running, 1 waiting, 1 failed, 1 diverged"
@@ -78,10 +78,10 @@ def test_where_nobody_is_at_work_the_command_is_said(folder, capsys):
 
 def test_an_untouched_and_a_finished_study(tmp_path, folder):
     study = json.loads((folder / "study.json").read_text())
-    study["cells"] = {n: c for n, c in study["cells"].items() if c["method"] == "nce"}
+    study["runs"] = {n: c for n, c in study["runs"].items() if c["method"] == "nce"}
     (folder / "study.json").write_text(json.dumps(study))
     assert lines(look(folder, {}), NOW)[0] == "toy: 0 of 3 cells done, 3 waiting"
-    study["cells"] = {n: c for n, c in load_study(folder)["cells"].items() if False}
+    study["runs"] = {n: c for n, c in load_study(folder)["runs"].items() if False}
     (folder / "study.json").write_text(json.dumps(study))
     assert lines(look(folder, {}), NOW) == ["toy: 0 of 0 cells done", "all is done"]
 
@@ -89,10 +89,10 @@ def test_an_untouched_and_a_finished_study(tmp_path, folder):
 def test_watching_ends_when_nothing_is_left(folder, capsys, monkeypatch):
     """Piped: plain lines, one where something is new."""
     nce, told = cells_of(folder, "nce"), iter([0, 1, 2])
-    sample = folder / "cells" / cells_of(folder, "cd")[0]
+    sample = folder / "runs" / cells_of(folder, "cd")[0]
 
     def finish_one(seconds):
-        place = folder / "cells" / nce[next(told)]
+        place = folder / "runs" / nce[next(told)]
         place.mkdir()
         (place / "result.json").write_bytes((sample / "result.json").read_bytes())
 
@@ -123,7 +123,7 @@ def test_the_report_of_a_half_done_study_collects_what_its_cells_say(folder):
     page = write_report(folder).read_text()
     assert "Unfinished: 3 of 6 runs are done" in page and "not run yet" in page
     rows = table.read(folder)  # the table is there now
-    assert rows["cell"].nunique() == 3 and list(rows["seed"].unique()) == [0, 1, 2]
+    assert rows["run_id"].nunique() == 3 and list(rows["seed"].unique()) == [0, 1, 2]
     assert (folder / "results.parquet").exists()
 
 
@@ -131,14 +131,14 @@ def test_a_table_that_is_older_than_the_cells_is_made_again(folder):
     study = load_study(folder)
     table.write(folder, table.current(folder, study)[0])
     before = table.read(folder)
-    nce, sample = cells_of(folder, "nce"), folder / "cells" / cells_of(folder, "cd")[0]
-    (folder / "cells" / nce[1]).mkdir()
-    (folder / "cells" / nce[1] / "result.json").write_bytes((sample / "result.json").read_bytes())
-    os.utime(folder / "cells" / nce[1] / "result.json", (0, 0))  # whatever the clocks say
+    nce, sample = cells_of(folder, "nce"), folder / "runs" / cells_of(folder, "cd")[0]
+    (folder / "runs" / nce[1]).mkdir()
+    (folder / "runs" / nce[1] / "result.json").write_bytes((sample / "result.json").read_bytes())
+    os.utime(folder / "runs" / nce[1] / "result.json", (0, 0))  # whatever the clocks say
     after, saved = table.current(folder, study)
     assert not saved
     pd.testing.assert_frame_equal(after[after["method"] == "cd"], before)
-    assert set(after["cell"]) - set(before["cell"]) == {nce[1]}
+    assert set(after["run_id"]) - set(before["run_id"]) == {nce[1]}
 
 
 def test_a_table_whose_cells_are_elsewhere_is_kept(folder):
@@ -146,8 +146,8 @@ def test_a_table_whose_cells_are_elsewhere_is_kept(folder):
     study = load_study(folder)
     table.write(folder, table.current(folder, study)[0])
     before = table.read(folder)
-    for cell in before["cell"].unique():
-        (folder / "cells" / cell / "result.json").unlink()
+    for cell in before["run_id"].unique():
+        (folder / "runs" / cell / "result.json").unlink()
     table_now, saved = table.current(folder, study)
     assert saved
     pd.testing.assert_frame_equal(table_now, before)

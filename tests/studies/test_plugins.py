@@ -40,7 +40,7 @@ class AntitheticDSM(AbstractMethod):
         return 12 * batch
 
 
-METHODS = {"mine": Recipe(method=AntitheticDSM(), updates=40)}
+METHODS = {"mine": Recipe(method=AntitheticDSM(), num_updates=40)}
 DATASETS = {"three_gaussians": GaussianRing(2.0, 0.3, (1.0, 2.0, 3.0), entropy=1.44)}
 '''
 

@@ -44,10 +44,10 @@ def made_study(steps=2_000, known=None):
     }
     rows = [
         {"dataset": "rings", "method": "nce", "seed": seed, "step": 9, "metric": "kl"}
-        | {"value": value, "status": "done", "cell": names[seed]}
+        | {"value": value, "status": "done", "run_id": names[seed]}
         for seed, value in enumerate((0.3, 0.1, 0.2))
     ]
-    study = {"cells": cells, "axes": [], "settings": {"langevin_steps": steps}}
+    study = {"runs": cells, "axes": [], "settings": {"langevin_steps": steps}}
     return study | {"step_bias": known or {}}, pd.DataFrame(rows)
 
 
@@ -56,8 +56,8 @@ def test_a_study_measures_the_run_of_median_kl_once_and_a_first_look_none(tmp_pa
     seen = []
     monkeypatch.setattr(module, "of_cell", lambda folder: seen.append(folder.name) or one)
     middle = f"{2:016x}"
-    (tmp_path / "cells" / middle).mkdir(parents=True)
-    (tmp_path / "cells" / middle / "energy.ebm").touch()
+    (tmp_path / "runs" / middle).mkdir(parents=True)
+    (tmp_path / "runs" / middle / "energy.ebm").touch()
     found = of_study(tmp_path, *made_study())
     assert found["rings"]["nce"]["seed"] == 2 and seen == [middle]
     assert of_study(tmp_path, *made_study(known=found)) == found and seen == [middle]

@@ -42,7 +42,17 @@ def place(tmp_path_factory):
 
 
 def started(place, name, *more):
-    command = [sys.executable, "-m", "ebmark", "run", "study.toml", "--out", name, "--plain", *more]
+    command = [
+        sys.executable,
+        "-m",
+        "ebmark",
+        "run",
+        "study.toml",
+        "--out",
+        name,
+        "--no-progress-bar",
+        *more,
+    ]
     pipes = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True}
     return subprocess.Popen(command, cwd=place, **pipes)
 
@@ -65,11 +75,11 @@ def stopped(place, name, process, capfd):
     assert process.returncode == 75, said
     assert "the same command goes on from here" in said and "Traceback" not in said
     folder = place / name
-    left = [path.name for path in (folder / "cells").iterdir() if "." in path.name]
-    assert left and all(one.endswith(".saved") for one in left), left
+    left = [path.name for path in (folder / "runs").iterdir() if "." in path.name]
+    assert left and all(one.endswith(".ckpt") for one in left), left
     assert not running(folder, read_plan(folder))
     ended = ebmark("status", name, cwd=place)
-    done = len(list(folder.glob("cells/*/result.json")))
+    done = len(list(folder.glob("runs/*/result.json")))
     assert ended.returncode == 0 and f"{done} of 4 cells done" in ended.stdout, ended.stderr
     assert "nobody is at work" in ended.stdout and "ebmark run study.toml" in ended.stdout
     ended = ebmark("report", name, cwd=place)
@@ -90,7 +100,7 @@ def test_a_run_that_is_told_to_stop_goes_on_to_the_same_table(place, engine, cap
         process.send_signal(signal.SIGTERM)
         process.send_signal(signal.SIGTERM)  # as impatient batch systems do
         stopped(place, engine, process, capfd)
-        saved = {path: path.read_bytes() for path in folder.glob("cells/*.saved")}
+        saved = {path: path.read_bytes() for path in folder.glob("runs/*.ckpt")}
         process = started(place, engine, *ENGINES[engine], "--max-minutes", "0.05")
         stopped(place, engine, process, capfd)
         assert all(path.exists() for path in saved)
@@ -101,7 +111,7 @@ def test_a_run_that_is_told_to_stop_goes_on_to_the_same_table(place, engine, cap
         process.kill()
         process.wait()
     plan = json.loads((folder / "plan.json").read_text())
-    assert {path.name for path in (folder / "cells").iterdir()} == set(plan) and len(plan) == 4
+    assert {path.name for path in (folder / "runs").iterdir()} == set(plan) and len(plan) == 4
     whole = place / "whole"
     pd.testing.assert_frame_equal(without_times(folder), without_times(whole), check_exact=True)
     for cell in plan:

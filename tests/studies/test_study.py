@@ -31,39 +31,43 @@ def test_a_study_leaves_its_table_report_and_cells(study):
     out = study / "out"
     rows = table.read(out)
     assert list(rows.columns[:8]) == table.COLUMNS
-    assert len(rows["cell"].unique()) == 4
+    assert len(rows["run_id"].unique()) == 4
     pd.testing.assert_frame_equal(pd.read_parquet(out / "results.parquet"), rows, check_dtype=False)
     assert (out / "report.html").stat().st_size > 10_000
     assert list((out / "figures").glob("*.png")) and list((out / "figures").glob("*.svg"))
-    for cell in rows["cell"].unique():
-        names = {path.name for path in (out / "cells" / cell).iterdir()}
+    for cell in rows["run_id"].unique():
+        names = {path.name for path in (out / "runs" / cell).iterdir()}
         assert names == {"spec.json", "result.json", "samples.npz", "energy.ebm"}
-    assert not list((out / "cells").glob("*.claim")) and not list((out / "cells").glob(".*"))
+    assert not list((out / "runs").glob("*.lock")) and not list((out / "runs").glob(".*"))
 
 
 def test_anyone_can_recompute_the_numbers_from_a_cells_arrays(study):
     rows = table.read(study / "out")
-    for cell, mine in rows[rows["method"] == "nce"].groupby("cell"):
+    for cell, mine in rows[rows["method"] == "nce"].groupby("run_id"):
         arrays = table.load_arrays(study / "out", cell)
         last = mine[mine["step"] == mine["step"].max()].set_index("metric")["value"]
         area = np.diff(arrays["grid_x"][:2])[0] * np.diff(arrays["grid_y"][:2])[0]
-        log_q, log_p = (arrays[k].astype(float) for k in ("log_density", "truth_log_density"))
+        log_q, log_p = (arrays[k].astype(float) for k in ("log_density", "target_log_density"))
         assert np.sum(np.exp(log_q)) * area == pytest.approx(1, abs=1e-4)
         assert np.sum(np.exp(log_p)) * area > 0.9999
         kl = np.sum(np.exp(log_p) * (log_p - log_q)) * area
         assert last["kl"] == pytest.approx(kl, abs=1e-4)
-        assert last["leak"] + last["masses"] + last["shapes"] == pytest.approx(kl, abs=1e-4)
+        assert last["kl_off_support"] + last["kl_mode_weights"] + last[
+            "kl_within_mode"
+        ] == pytest.approx(kl, abs=1e-4)
         assert arrays["langevin"].shape == arrays["exact"].shape == (60, 2)
-        x, y = arrays["exact"][:50], arrays["reference"][:50]
+        x, y = arrays["exact"][:50], arrays["test"][:50]
         weights = np.full(50, 1 / 50)
         assert last["w1_exact"] == pytest.approx(
             ot.emd2(weights, weights, ot.dist(x, y, "euclidean"))
         )
         z = arrays["langevin"][:50]
-        assert last["w1_sampler"] == pytest.approx(
+        assert last["w1_sampling_error"] == pytest.approx(
             ot.emd2(weights, weights, ot.dist(z, x, "euclidean"))
         )
-        assert 0.2 < last["w1_sampler_floor"] < 0.9  # of 50 points; the same ones would give 0
+        assert (
+            0.2 < last["w1_sampling_error_null"] < 0.9
+        )  # of 50 points; the same ones would give 0
 
 
 def test_methods_of_a_seed_share_data_and_seeds_do_not(study):
@@ -71,7 +75,7 @@ def test_methods_of_a_seed_share_data_and_seeds_do_not(study):
     by_seed: dict = {}
     for cell, spec in plan.items():
         arrays = table.load_arrays(study / "out", cell)
-        by_seed.setdefault(spec["seed"], []).append((arrays["train"], arrays["reference"]))
+        by_seed.setdefault(spec["seed"], []).append((arrays["train"], arrays["test"]))
     for found in by_seed.values():
         assert all(np.array_equal(a, b) for other in found for a, b in zip(found[0], other))
     assert not np.array_equal(by_seed[0][0][0], by_seed[1][0][0])
@@ -79,7 +83,7 @@ def test_methods_of_a_seed_share_data_and_seeds_do_not(study):
 
 @pytest.mark.full
 def test_a_finished_study_is_not_run_again(study):
-    before = {p: p.stat().st_mtime_ns for p in (study / "out" / "cells").glob("*/result.json")}
+    before = {p: p.stat().st_mtime_ns for p in (study / "out" / "runs").glob("*/result.json")}
     table_before = table.read(study / "out")
     ended = ebmark("run", "tiny.toml", "--out", "out", cwd=study)
     assert ended.returncode == 0, ended.stderr
@@ -91,7 +95,7 @@ def test_a_finished_study_is_not_run_again(study):
 @pytest.mark.full
 def test_a_killed_study_goes_on_and_ends_as_the_undisturbed_one(study):
     command = [sys.executable, "-m", "ebmark", "run", "tiny.toml", "--out", "killed", "--jobs", "1"]
-    cells = study / "killed" / "cells"
+    cells = study / "killed" / "runs"
     driver = subprocess.Popen(command, cwd=study, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 200
     while not list(cells.glob("*/result.json")) and time.monotonic() < deadline:
@@ -111,16 +115,16 @@ def test_a_killed_study_goes_on_and_ends_as_the_undisturbed_one(study):
     kept = [p for p in first if after[p] == first[p]]
     assert len(kept) == len(first)  # none was run twice
     pd.testing.assert_frame_equal(without_times(study / "killed"), without_times(study / "out"))
-    assert not list(cells.glob(".making-*")) and not list(cells.glob("*.claim"))
+    assert not list(cells.glob(".making-*")) and not list(cells.glob("*.lock"))
 
 
 @pytest.mark.full
 def test_a_killed_worker_is_replaced(study):
     command = [sys.executable, "-m", "ebmark", "run", "tiny.toml", "--out", "orphan", "--jobs", "1"]
     driver = subprocess.Popen(command, cwd=study, stderr=subprocess.PIPE, text=True)
-    cells = study / "orphan" / "cells"
+    cells = study / "orphan" / "runs"
     deadline = time.monotonic() + 200
-    while not (claims := list(cells.glob("*.claim"))) or not claims[0].read_text().strip():
+    while not (claims := list(cells.glob("*.lock"))) or not claims[0].read_text().strip():
         assert time.monotonic() < deadline
         time.sleep(0.02)
     os.kill(json.loads(claims[0].read_text())["pid"], signal.SIGKILL)
@@ -141,11 +145,11 @@ def test_own_points_of_three_columns_have_no_oracle_and_the_study_says_so(study)
     assert set(rows["method"]) == {"nce"} and set(rows["dataset"]) == {"mine"}
     assert not set(rows["metric"]) & {"kl", "w1_exact"}
     assert {"nll", "log_z_error", "rhat_tempered"} <= set(rows["metric"])
-    assert {"w1_langevin", "mmd_langevin", "sliced_w2_langevin"} <= set(rows["metric"])
+    assert {"w1_langevin", "mmd_sq_langevin", "sliced_w2_langevin"} <= set(rows["metric"])
     notes = " ".join(load_study(study / "mine")["notes"])
     assert "no oracle mle" in notes
-    arrays = table.load_arrays(study / "mine", rows["cell"].iloc[0])
-    train, held_out = arrays["train"], arrays["reference"]
+    arrays = table.load_arrays(study / "mine", rows["run_id"].iloc[0])
+    train, held_out = arrays["train"], arrays["test"]
     # num_train less the tenth that chooses; num_samples of the fifth, 80
     assert len(train) == 270 and len(held_out) == 60
     together = np.concatenate([train, held_out])
@@ -163,7 +167,7 @@ def test_a_run_that_diverges_is_reported_and_never_averaged(study):
     rows = table.read(study / "cliff")
     assert set(rows["status"]) == {"diverged"}
     assert rows["reason"].str.contains("step_size").all()
-    last = rows[rows["metric"] == "kl"].groupby("cell")["value"].last()
+    last = rows[rows["metric"] == "kl"].groupby("run_id")["value"].last()
     assert last.isna().all()
     assert "diverged" in (study / "cliff" / "report.html").read_text()
     row = next(line for line in ended.stdout.splitlines() if "cd" in line)

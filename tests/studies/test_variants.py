@@ -5,24 +5,24 @@ import json
 import pytest
 from helpers.tiny_study import TINY, ebmark
 
-from ebmark.datasets import Law
+from ebmark.datasets import SyntheticDataset
 from ebmark.errors import UserError
 from ebmark.methods import METHODS
 from ebmark.store import table
 from ebmark.studies.builtin import STUDIES
-from ebmark.studies.spec import axes, cell_name, cell_specs
+from ebmark.studies.spec import axes, run_id, run_specs
 from ebmark.studies.study import TUNING_SEEDS, Study, validated
 from ebmark.training import tuned
 
 
 def specs(**changes):
     study = validated(Study(**({"datasets": ("half_moons",), "seeds": 1} | changes)))
-    return study, cell_specs(study, [Law(name) for name in study.datasets], None)
+    return study, run_specs(study, [SyntheticDataset(name) for name in study.datasets], None)
 
 
 def made_recipes(path):
     """A file of tuned recipes, as `ebmark tune` writes them."""
-    changes = {"learning_rate": 2e-3, "updates": 700, "method": {"step_size": 5e-4}}
+    changes = {"learning_rate": 2e-3, "num_updates": 700, "method": {"step_size": 5e-4}}
     tuned.write(path, {"cd": {"half_moons": {"changes": changes, "made": {}}}})
     return path
 
@@ -34,8 +34,8 @@ def test_a_tuned_recipe_is_an_entry_of_its_own_and_the_oracle_has_none(tmp_path)
     assert list(by_entry) == ["cd", "cd, mine", "mle"]
     assert by_entry["cd, mine"]["learning_rate"] == 2e-3
     assert by_entry["cd, mine"]["method"]["step_size"] == 5e-4
-    assert by_entry["cd, mine"]["updates"] == 700
-    assert by_entry["cd"]["updates"] == METHODS["cd"].updates
+    assert by_entry["cd, mine"]["num_updates"] == 700
+    assert by_entry["cd"]["num_updates"] == METHODS["cd"].num_updates
     with pytest.raises(UserError, match="ebmark tune --methods dsm --datasets half_moons"):
         specs(methods=("dsm",), variants=(mine,))
     with pytest.raises(UserError, match="did you mean"):
@@ -45,23 +45,23 @@ def test_a_tuned_recipe_is_an_entry_of_its_own_and_the_oracle_has_none(tmp_path)
 def test_what_is_asked_for_stands_above_a_tuned_recipe(tmp_path):
     mine = str(made_recipes(tmp_path / "mine.json"))
     asked = {"cd": {"method": {"num_steps": 3}}}
-    _, (spec,) = specs(methods=("cd",), variants=(mine,), recipes=asked, steps=50)
+    _, (spec,) = specs(methods=("cd",), variants=(mine,), recipes=asked, num_updates=50)
     assert spec["recipe"] == "mine, custom"
     assert spec["training"]["method"]["num_steps"] == 3
     assert spec["training"]["method"]["step_size"] == 5e-4
-    assert spec["training"]["updates"] == 50
+    assert spec["training"]["num_updates"] == 50
 
 
 def test_a_budget_buys_each_method_its_updates_and_the_oracle_keeps_its_own():
     _, found = specs(
-        methods=("cd", "nce", "mle"), evaluations=10**6, sweep={"method.num_steps": (2, 20)}
+        methods=("cd", "nce", "mle"), network_evaluations=10**6, sweep={"method.num_steps": (2, 20)}
     )
-    updates = {table.entry(s["method"], s["recipe"]): s["training"]["updates"] for s in found}
+    updates = {table.entry(s["method"], s["recipe"]): s["training"]["num_updates"] for s in found}
     assert updates == {
         "cd, num_steps=2": round(10**6 / (256 * 10)),
         "cd, num_steps=20": round(10**6 / (256 * 46)),
         "nce": round(10**6 / (256 * 6)),
-        "mle": METHODS["mle"].updates,
+        "mle": METHODS["mle"].num_updates,
     }
 
 
@@ -81,12 +81,12 @@ def test_a_sweep_is_a_grid_and_its_axes_are_columns():
         {"num_train": 100},
         {"num_train": 1_000},
     ]
-    assert len({cell_name(s) for s in found}) == len(found) == 6
+    assert len({run_id(s) for s in found}) == len(found) == 6
 
 
 def test_a_study_across_laws_has_their_number_as_a_column():
     laws = ("gaussian_mixture_4", "gaussian_mixture_8")
-    study, found = specs(datasets=laws, methods=("nce",), across="dim")
+    study, found = specs(datasets=laws, methods=("nce",), dataset_axis="dim")
     assert axes(study) == ["dim"] and [s["axes"] for s in found] == [{"dim": 4}, {"dim": 8}]
 
 
@@ -103,9 +103,9 @@ def test_a_study_without_variants_has_the_specs_it_always_had():
         ({"sweep": {"method.step_size": (0.1, 0.1)}}, "once"),
         ({"sweep": {"method.step_size": (-1.0,)}}, "finite"),
         ({"sweep": {"num_train": (3,)}}, "num_train"),
-        ({"across": "dimension"}, "dim"),
-        ({"across": "separation"}, "half_moons"),
-        ({"steps": 3, "evaluations": 3}, "exclude"),
+        ({"dataset_axis": "dimension"}, "dim"),
+        ({"dataset_axis": "separation"}, "half_moons"),
+        ({"steps": 3, "network_evaluations": 3}, "exclude"),
         ({"seeds": TUNING_SEEDS + 1}, "seeds"),
     ],
 )

@@ -18,7 +18,7 @@ from ebmark.partition_function import evaluate, log_z_bracket
 from ebmark.samplers import MALA, Langevin, adapt, run_chains
 from ebmark.training.loop import train
 
-TRAINED = [name for name, recipe in METHODS.items() if recipe.updates]
+TRAINED = [name for name, recipe in METHODS.items() if recipe.num_updates]
 
 
 def run(devices: int, *arguments) -> dict:
@@ -44,7 +44,7 @@ def run(devices: int, *arguments) -> dict:
 
 
 @pytest.mark.parametrize(
-    ("names", "batch", "devices"),
+    ("names", "batch_size", "devices"),
     [
         ("nce", 64, 4),
         pytest.param("pcd", 64, 4, marks=pytest.mark.full),
@@ -86,7 +86,10 @@ DOORS = {
     "adaptation": lambda energy, x: adapt(MALA(0.1), energy, x, 2, jr.key(0)),
     "log Z": lambda energy, x: log_z_bracket(energy, x, jr.key(0), num_levels=3),
     "training": lambda energy, x: train(
-        Recipe(method=NoiseContrastiveEstimation(), updates=1, batch=8), energy, x, key=jr.key(0)
+        Recipe(method=NoiseContrastiveEstimation(), num_updates=1, batch_size=8),
+        energy,
+        x,
+        key=jr.key(0),
     ),
 }
 

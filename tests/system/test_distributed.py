@@ -56,7 +56,11 @@ def test_every_launcher_says_who_is_who(launcher):
 
 def test_on_pbs_the_first_node_of_the_job_is_where_they_meet(tmp_path):
     (tmp_path / "nodes").write_text("x3001c0s7\nx3001c0s7\nx3002c0s1\n")
-    environment = {"PMI_RANK": "2", "PMI_SIZE": "3", "PBS_NODEFILE": str(tmp_path / "nodes")}
+    environment = {
+        "PMI_RANK": "2",
+        "PMI_SIZE": "3",
+        "PBS_NODEFILE": str(tmp_path / "nodes"),
+    }
     assert place(environment | {"PBS_JOBID": "12.head"}) == Place(2, 3, "x3001c0s7:61452")
 
 
@@ -110,7 +114,7 @@ def test_two_processes_fit_and_sample_what_one_does(tmp_path, columns):
     fitted = {}
     for processes in (1, 2):
         model = f"{processes}.ebm"
-        ended = command(tmp_path, processes, "fit", "points.npy", "--out", model, "--steps", "40")
+        ended = command(tmp_path, processes, "fit", "points.npy", "--out", model, "--updates", "40")
         assert model in ended[0][-1] and not any(ended[1:])
         new = f"{processes}.npy"
         how = ("--sampler", "langevin", "--steps", "20", "-n", "101")

@@ -9,7 +9,7 @@ import jax.random as jr
 import numpy as np
 import pytest
 
-from ebmark.datasets import Law
+from ebmark.datasets import SyntheticDataset
 from ebmark.datasets.preprocessing import standardised
 from ebmark.energies import Confined, FourierMLP, Quadratic
 from ebmark.methods import METHODS, ContrastiveDivergence, Recipe
@@ -21,8 +21,8 @@ from ebmark.training.snapshots import evenly
 
 @pytest.fixture(scope="module")
 def data():
-    x = Law("half_moons").draw(400, jr.key(0))
-    return jnp.asarray(standardised(x).standardise(x), jnp.float32)
+    x = SyntheticDataset("half_moons").draw(400, jr.key(0))
+    return jnp.asarray(standardised(x).transform(x), jnp.float32)
 
 
 def energy():
@@ -30,7 +30,7 @@ def energy():
 
 
 def short(name: str, updates: int = 600) -> Recipe:
-    return dataclasses.replace(METHODS[name], updates=updates, batch=32)
+    return dataclasses.replace(METHODS[name], num_updates=updates, batch_size=32)
 
 
 def same(a, b) -> bool:
@@ -47,11 +47,12 @@ class Interrupted(Exception):
 
 
 @pytest.mark.parametrize(
-    "name", ["pcd", *(pytest.param(name, marks=pytest.mark.full) for name in ("nce", "cd"))]
+    "name",
+    ["pcd", *(pytest.param(name, snapshot_steps=pytest.mark.full) for name in ("nce", "cd"))],
 )
-@pytest.mark.parametrize("when", [250, pytest.param(450, marks=pytest.mark.full)])
+@pytest.mark.parametrize("when", [250, pytest.param(450, snapshot_steps=pytest.mark.full)])
 def test_a_resumed_run_is_the_uninterrupted_one_bit_by_bit(data, tmp_path, name, when):
-    whole = train(short(name), energy(), data, key=jr.key(2), marks=evenly(600, 4))
+    whole = train(short(name), energy(), data, key=jr.key(2), snapshot_steps=evenly(600, 4))
 
     def interrupt(step, updates):
         if step >= when:
@@ -60,7 +61,7 @@ def test_a_resumed_run_is_the_uninterrupted_one_bit_by_bit(data, tmp_path, name,
     options = {
         "key": jr.key(2),
         "marks": evenly(600, 4),
-        "saved": tmp_path / "run",
+        "checkpoint_path": tmp_path / "run",
         "save_every": 0,
     }
     with pytest.raises(Interrupted):
@@ -75,15 +76,22 @@ def test_a_resumed_run_is_the_uninterrupted_one_bit_by_bit(data, tmp_path, name,
 
 
 def test_the_checkpoint_of_another_run_is_not_taken_up(data, tmp_path):
-    saved = tmp_path / "run"
-    train(short("nce", 300), energy(), data, key=jr.key(2), saved=saved, save_every=0)
+    checkpoint_path = tmp_path / "run"
+    train(
+        short("nce", 300),
+        energy(),
+        data,
+        key=jr.key(2),
+        checkpoint_path=checkpoint_path,
+        save_every=0,
+    )
     steps = []
     train(
         short("nce", 300),
         energy(),
         data,
         key=jr.key(3),
-        saved=saved,
+        checkpoint_path=checkpoint_path,
         progress=lambda step, _: steps.append(step),
     )
     assert steps[0] == 250
@@ -91,27 +99,36 @@ def test_the_checkpoint_of_another_run_is_not_taken_up(data, tmp_path):
 
 def test_the_checkpoint_of_another_energy_is_not_taken_up(data, tmp_path):
     """Of the same network with other weights: all else, the key too, is the same."""
-    saved = tmp_path / "run"
-    train(short("nce", 300), energy(), data, key=jr.key(2), saved=saved, save_every=0)
+    checkpoint_path = tmp_path / "run"
+    train(
+        short("nce", 300),
+        energy(),
+        data,
+        key=jr.key(2),
+        checkpoint_path=checkpoint_path,
+        save_every=0,
+    )
     other, options = (
         Confined(FourierMLP(2, num_features=8, width=8, key=jr.key(7))),
         {"key": jr.key(2)},
     )
-    fit = train(short("nce", 300), other, data, saved=saved, **options)
+    fit = train(short("nce", 300), other, data, checkpoint_path=checkpoint_path, **options)
     assert same(fit.energy, train(short("nce", 300), other, data, **options).energy)
 
 
 def test_a_sick_run_is_sick_again_when_it_is_taken_up_again(data, tmp_path):
     """In its last chunk, where nothing after it would notice."""
     recipe = dataclasses.replace(short("dsm", 200), learning_rate=1e30)
-    options = {"key": jr.key(2), "saved": tmp_path / "run", "save_every": 0}
+    options = {"key": jr.key(2), "checkpoint_path": tmp_path / "run", "save_every": 0}
     first, again = (train(recipe, energy(), data, **options) for _ in range(2))
-    assert first.trouble is not None and again.trouble == first.trouble
+    assert (
+        first.divergence_reason is not None and again.divergence_reason == first.divergence_reason
+    )
 
 
 def test_where_chunks_end_changes_nothing(data, monkeypatch):
     one = train(short("dsm", 300), energy(), data, key=jr.key(2))
-    many = train(short("dsm", 300), energy(), data, key=jr.key(2), marks=evenly(300, 7))
+    many = train(short("dsm", 300), energy(), data, key=jr.key(2), snapshot_steps=evenly(300, 7))
     assert same(one.energy, many.energy) and np.array_equal(one.losses, many.losses)
     assert [s.step for s in many.snapshots] == [43, 86, 129, 171, 214, 257, 300]
 
@@ -123,8 +140,8 @@ def test_another_key_is_another_run(data):
 
 @pytest.mark.parametrize("step_size", [0.1, 0.3])
 def test_a_step_on_the_cliff_is_stopped_within_two_chunks_and_explained(step_size):
-    x = Law("eight_gaussians").draw(1_000, jr.key(0))
-    z = jnp.asarray(standardised(x).standardise(x), jnp.float32)
+    x = SyntheticDataset("eight_gaussians").draw(1_000, jr.key(0))
+    z = jnp.asarray(standardised(x).transform(x), jnp.float32)
     method = ContrastiveDivergence(step_size=step_size, adjusted=False)
     recipe = dataclasses.replace(METHODS["cd"], method=method)
     fit = train(
@@ -132,45 +149,52 @@ def test_a_step_on_the_cliff_is_stopped_within_two_chunks_and_explained(step_siz
         Confined(FourierMLP(2, key=jr.key(1))),
         z,
         key=jr.key(2),
-        marks=evenly(recipe.updates, 12),
+        snapshot_steps=evenly(recipe.num_updates, 12),
     )
-    assert fit.trouble is not None and "step_size" in fit.trouble and f"{step_size}" in fit.trouble
-    assert fit.trouble.endswith("or the chains adjusted")
+    assert (
+        fit.divergence_reason is not None
+        and "step_size" in fit.divergence_reason
+        and f"{step_size}" in fit.divergence_reason
+    )
+    assert fit.divergence_reason.endswith("or the chains adjusted")
     assert len(fit.losses) <= 500
     assert all(snapshot.step < len(fit.losses) for snapshot in fit.snapshots)
 
 
-@pytest.mark.parametrize("name", ["cd", pytest.param("pcd", marks=pytest.mark.full)])
+@pytest.mark.parametrize("name", ["cd", pytest.param("pcd", snapshot_steps=pytest.mark.full)])
 def test_only_adjusted_chains_learn_a_law_with_hard_edges(name):
     """Unadjusted, the energy steepens at the edges until a step of any length leaps over them."""
     for adjusted in (True, False):
         method = dataclasses.replace(METHODS[name].method, adjusted=adjusted)
         recipe = dataclasses.replace(METHODS[name], method=method)
-        assert (quality_of(recipe, "checkerboard")["trouble"] is None) is adjusted
+        assert (quality_of(recipe, "checkerboard")["divergence_reason"] is None) is adjusted
 
 
 def test_chains_that_cannot_move_are_no_training(data):
     recipe = dataclasses.replace(METHODS["cd"], method=ContrastiveDivergence(step_size=1e12))
-    fit = train(dataclasses.replace(recipe, updates=500), energy(), data, key=jr.key(2))
-    assert "no move of the chains was accepted" in fit.trouble and "1e+12" in fit.trouble
+    fit = train(dataclasses.replace(recipe, num_updates=500), energy(), data, key=jr.key(2))
+    assert (
+        "no move of the chains was accepted" in fit.divergence_reason
+        and "1e+12" in fit.divergence_reason
+    )
 
 
 def test_a_learning_rate_without_bounds_ends_in_a_sentence(data):
     recipe = dataclasses.replace(short("dsm"), learning_rate=1e30)
-    fit = train(recipe, energy(), data, key=jr.key(2), marks=evenly(600, 3))
-    assert fit.trouble is not None and "learning_rate" in fit.trouble
+    fit = train(recipe, energy(), data, key=jr.key(2), snapshot_steps=evenly(600, 3))
+    assert fit.divergence_reason is not None and "learning_rate" in fit.divergence_reason
     assert len(fit.losses) == 200 and fit.snapshots == []
 
 
 def test_data_that_are_not_numbers_end_in_a_sentence(data):
     fit = train(short("nce"), energy(), data.at[3].set(jnp.nan), key=jr.key(2))
-    assert fit.trouble is not None and "not finite" in fit.trouble
+    assert fit.divergence_reason is not None and "not finite" in fit.divergence_reason
 
 
 def test_the_average_is_the_exponential_moving_average_of_the_parameters(data):
     """Three updates by hand: the decay is min(ema, (1 + t) / (10 + t))."""
     start = Quadratic(jnp.array(2.0), jnp.zeros(2))
-    recipe = dataclasses.replace(short("dsm", 3), ema=0.15)
+    recipe = dataclasses.replace(short("dsm", 3), ema_decay=0.15)
     params, static = eqx.partition(start, eqx.is_inexact_array)
     carry = train_module._start(params, recipe, data, jr.key(0))
     average = 2.0
@@ -184,13 +208,13 @@ def test_the_average_is_the_exponential_moving_average_of_the_parameters(data):
 
 
 def test_training_seconds_hold_no_compilation(data):
-    fit = train(short("nce", 100), energy(), data, key=jr.key(2), marks=[50])
+    fit = train(short("nce", 100), energy(), data, key=jr.key(2), snapshot_steps=[50])
     assert 0 < fit.snapshots[0].seconds <= fit.snapshots[1].seconds < fit.compile_seconds + 5
 
 
 def test_a_snapshot_has_what_the_method_remembered_then(data):
     """Energy Matching counts its updates; `Fit.state` is that of the last snapshot."""
-    fit = train(short("em", 60), energy(), data, key=jr.key(2), marks=[20])
+    fit = train(short("em", 60), energy(), data, key=jr.key(2), snapshot_steps=[20])
     assert [int(snapshot.state.update) for snapshot in fit.snapshots] == [20, 60]
     assert int(fit.state.update) == 60
 
@@ -206,5 +230,5 @@ def test_one_program_serves_all_values_of_a_recipes_numbers(data):
     fit = train(dataclasses.replace(recipe, **other), energy(), data, key=jr.key(2))
     assert len(fit.losses) == 40 and float(fit.state.sigma) == pytest.approx(0.1)
     assert train_module._advance._cached._cache_size() == programs
-    train(dataclasses.replace(recipe, batch=16), energy(), data, key=jr.key(2))
+    train(dataclasses.replace(recipe, batch_size=16), energy(), data, key=jr.key(2))
     assert train_module._advance._cached._cache_size() == programs + 1

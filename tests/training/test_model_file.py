@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from ebmark.datasets.preprocessing import Units
+from ebmark.datasets.preprocessing import Standardizer
 from ebmark.energies import Confined, Offset, new_energy
 from ebmark.errors import UserError
 from ebmark.methods import METHODS
@@ -32,10 +32,10 @@ NETWORK = {
     "bandwidth": 1.0,
     "width": 4,
     "depth": 1,
-    "tau": 1.0,
-    "walls": 0.5,
+    "confinement_std": 1.0,
+    "wall_width": 0.5,
 }
-MAGIC = b"EBMARK1\n"
+MAGIC = b"EBMARK2\n"
 
 
 def spec_of(method):
@@ -50,10 +50,10 @@ def spec_of(method):
 
 def model_of(method, dim=2):
     recipe, data = METHODS[method], jr.normal(jr.key(3), (64, dim))
-    network = new_energy(NETWORK, data, jr.key(4), extra_inputs=recipe.method.extra_inputs)
-    trainable = recipe.method.wrap(network, data, jr.key(5))
-    energy = recipe.method.density(trainable, recipe.method.init(data, jr.key(6)))
-    units = Units(np.arange(dim) + 1 / 3, np.full(dim, np.pi))  # digits that float32 has not
+    network = new_energy(NETWORK, data, jr.key(4), num_extra_inputs=recipe.method.num_extra_inputs)
+    trainable = recipe.method.build_trainable(network, data, jr.key(5))
+    energy = recipe.method.learned_energy(trainable, recipe.method.init(data, jr.key(6)))
+    units = Standardizer(np.arange(dim) + 1 / 3, np.full(dim, np.pi))  # digits that float32 has not
     columns = tuple(f"column {i}" for i in range(dim))
     return Model(energy, units, spec_of(method), columns)
 
@@ -105,10 +105,10 @@ def arrays(tree):
 
 def test_a_model_from_before_the_walls_is_read_as_it_was(folder):
     """Its header names none: the energy has none, and its values are the same."""
-    old = {key: value for key, value in NETWORK.items() if key != "walls"}
+    old = {key: value for key, value in NETWORK.items() if key != "wall_width"}
     path, spec, data = folder / "old", spec_of("cd"), jr.normal(jr.key(3), (64, 2))
-    energy = new_energy(old | {"walls": 0.0}, data, jr.key(4))
-    save_model(path, Model(energy, Units(np.zeros(2), np.ones(2)), spec | {"energy": old}))
+    energy = new_energy(old | {"wall_width": 0.0}, data, jr.key(4))
+    save_model(path, Model(energy, Standardizer(np.zeros(2), np.ones(2)), spec | {"energy": old}))
     x = jnp.array([7.0, -9.0])
     found = load_model(path)
     assert isinstance(found.energy, Confined) and found.energy(x) == energy(x)
@@ -235,13 +235,13 @@ PATHS = [
     ("spec", "energy", "width"),
     ("spec", "energy", "depth"),
     ("spec", "energy", "num_features"),
-    ("spec", "energy", "tau"),
-    ("spec", "energy", "walls"),
+    ("spec", "energy", "confinement_std"),
+    ("spec", "energy", "wall_width"),
     ("spec", "energy", "new"),
     ("spec", "training"),
     ("spec", "training", "method"),
     ("spec", "training", "method", "ratio"),
-    ("spec", "training", "updates"),
+    ("spec", "training", "num_updates"),
     ("spec", "langevin"),
 ]
 

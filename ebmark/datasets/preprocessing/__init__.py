@@ -3,5 +3,5 @@
 May import `energies` and `system`. A new map is one file with the methods of `Standardizer`.
 """
 
-from ebmark.datasets.preprocessing._standardize import Units as Units
+from ebmark.datasets.preprocessing._standardize import Standardizer as Standardizer
 from ebmark.datasets.preprocessing._standardize import standardised as standardised

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 
-class Units(NamedTuple):
+class Standardizer(NamedTuple):
     """The map z = (x - mean) / scale from the user's units to standardised ones, in float64."""
 
     mean: Float[np.ndarray, " dim"]
@@ -17,15 +17,15 @@ class Units(NamedTuple):
         """The sum of log scale: what an energy gains on its way to the user's units."""
         return float(np.sum(np.log(self.scale)))
 
-    def standardise(self, x: Float[np.ndarray, "n dim"]) -> Float[np.ndarray, "n dim"]:
+    def transform(self, x: Float[np.ndarray, "n dim"]) -> Float[np.ndarray, "n dim"]:
         """x -> z."""
         return (np.asarray(x, np.float64) - self.mean) / self.scale
 
-    def restore(self, z: Float[np.ndarray, "n dim"]) -> Float[np.ndarray, "n dim"]:
+    def inverse_transform(self, z: Float[np.ndarray, "n dim"]) -> Float[np.ndarray, "n dim"]:
         """z -> x."""
         return np.asarray(z, np.float64) * self.scale + self.mean
 
 
-def standardised(train: Float[np.ndarray, "n dim"]) -> Units:
+def standardised(train: Float[np.ndarray, "n dim"]) -> Standardizer:
     """The units in which these points have mean 0 and standard deviation 1."""
-    return Units(train.mean(axis=0), train.std(axis=0))
+    return Standardizer(train.mean(axis=0), train.std(axis=0))

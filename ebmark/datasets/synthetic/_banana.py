@@ -24,7 +24,7 @@ class Banana(AbstractDataset):
     modes: int = eqx.field(static=True, default=1)
 
     @property
-    def words(self):
+    def description(self):
         return f"a Gaussian bent along a parabola, of sd {self.noise:g} across"
 
     @property
@@ -39,13 +39,13 @@ class Banana(AbstractDataset):
         z = jr.normal(key, (2,))
         return jnp.stack([z[0], self.bend * z[0] ** 2 + self.noise * z[1]])
 
-    def log_components(self, x):
+    def component_log_probs(self, x):
         across = (x[1] - self.bend * x[0] ** 2) / self.noise
         return (-0.5 * (x[0] ** 2 + across**2) - _LOG_2_PI - math.log(self.noise))[None]
 
     def moments(self):
         return [0.0, self.bend], [1.0, math.sqrt(2 * self.bend**2 + self.noise**2)]
 
-    def box(self):
+    def support_box(self):
         margin = 6 * self.noise
         return [-5.0, -margin], [5.0, 25 * self.bend + margin]

@@ -21,21 +21,21 @@ class AbstractDataset(eqx.Module):
     entropy: eqx.AbstractVar[float]  # nats: the NLL that no model can beat
     local_scale: eqx.AbstractVar[float]  # the smallest local standard deviation
     modes: eqx.AbstractVar[int]
-    words: eqx.AbstractVar[str]  # what it is, in a line
+    description: eqx.AbstractVar[str]  # what it is, in a line
 
     @abc.abstractmethod
     def sample(self, key: Key) -> Point:
         """One point."""
 
     @abc.abstractmethod
-    def log_components(self, x: Point) -> Float[Array, " modes"]:
+    def component_log_probs(self, x: Point) -> Float[Array, " modes"]:
         """The log-density of each component, weight included; their sum is p(x)."""
 
     @abc.abstractmethod
     def moments(self) -> tuple[list[float], list[float]]:
         """Mean and standard deviation of each coordinate."""
 
-    def box(self) -> tuple[list[float], list[float]]:
+    def support_box(self) -> tuple[list[float], list[float]]:
         """The corners of a box that holds all but 1e-5 of it: by default, four deviations."""
         mean, scale = self.moments()
         pairs = list(zip(mean, scale, strict=True))
@@ -43,12 +43,12 @@ class AbstractDataset(eqx.Module):
 
     def log_prob(self, x: Point) -> Scalar:
         """log p(x), normalised."""
-        return jax.nn.logsumexp(self.log_components(x))
+        return jax.nn.logsumexp(self.component_log_probs(x))
 
     def score(self, x: Point) -> Point:
         """The gradient of log p(x)."""
         return jax.grad(self.log_prob)(x)
 
-    def region(self, x: Point) -> Int[Array, ""]:
+    def mode_index(self, x: Point) -> Int[Array, ""]:
         """The mode that `x` belongs to: the likeliest component."""
-        return jnp.argmax(self.log_components(x))
+        return jnp.argmax(self.component_log_probs(x))

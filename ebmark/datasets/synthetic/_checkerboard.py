@@ -26,7 +26,7 @@ class Checkerboard(AbstractDataset):
     )  # a square's is .58; its edges are sharper
 
     @property
-    def words(self):
+    def description(self):
         return "uniform on eight squares of side 2, with jumps at their edges"
 
     @staticmethod
@@ -38,12 +38,12 @@ class Checkerboard(AbstractDataset):
         square_key, place_key = jr.split(key)
         return self._corners()[jr.randint(square_key, (), 0, 8)] + 2 * jr.uniform(place_key, (2,))
 
-    def log_components(self, x):
+    def component_log_probs(self, x):
         within = (x >= self._corners()) & (x < self._corners() + 2)
         return jnp.where(within.all(axis=-1), -math.log(32), -jnp.inf)
 
     def moments(self):
         return [0.0, 0.0], [math.sqrt(16 / 3)] * 2
 
-    def box(self):
+    def support_box(self):
         return [-8.0] * 2, [8.0] * 2  # the squares' edges fall between its nodes

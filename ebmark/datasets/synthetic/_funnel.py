@@ -27,7 +27,7 @@ class Funnel(AbstractDataset):
     modes: int = eqx.field(static=True, default=1)
 
     @property
-    def words(self):
+    def description(self):
         return f"a Gaussian of {self.dim - 1} whose log-variance is N(0, {self.sigma:g}^2)"
 
     @property
@@ -43,7 +43,7 @@ class Funnel(AbstractDataset):
         log_variance = self.sigma * z[0]
         return jnp.concatenate([log_variance[None], jnp.exp(0.5 * log_variance) * z[1:]])
 
-    def log_components(self, x):
+    def component_log_probs(self, x):
         others = self.dim - 1
         along = -0.5 * (x[0] / self.sigma) ** 2 - math.log(self.sigma)
         across = -0.5 * jnp.sum(x[1:] ** 2) * jnp.exp(-x[0]) - 0.5 * others * x[0]
@@ -53,7 +53,7 @@ class Funnel(AbstractDataset):
         width = math.exp(self.sigma**2 / 4)
         return [0.0] * self.dim, [self.sigma] + [width] * (self.dim - 1)
 
-    def box(self):
+    def support_box(self):
         mouth = 4.5 * math.exp(0.5 * 3.5 * self.sigma)
         return [-5 * self.sigma, *[-mouth] * (self.dim - 1)], [
             5 * self.sigma,

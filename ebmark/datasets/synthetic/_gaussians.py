@@ -26,14 +26,14 @@ class AbstractGaussianMixture(AbstractDataset):
         return self.scale
 
     @abc.abstractmethod
-    def centres(self) -> np.ndarray:
+    def centers(self) -> np.ndarray:
         """The centres, (modes, dim)."""
 
     @property
     def separation(self) -> float:
         """The distance of the two nearest centres, in standard deviations."""
-        centres = self.centres()
-        between = np.linalg.norm(centres[:, None] - centres, axis=-1)
+        centers = self.centers()
+        between = np.linalg.norm(centers[:, None] - centers, axis=-1)
         return round(float(between[between > 0].min()) / self.scale, 2)
 
     def _shares(self):
@@ -42,16 +42,16 @@ class AbstractGaussianMixture(AbstractDataset):
     def sample(self, key):
         mode_key, noise_key = jr.split(key)
         mode = jr.choice(mode_key, self.modes, p=jnp.array(self._shares()))
-        return jnp.array(self.centres())[mode] + self.scale * jr.normal(noise_key, (self.dim,))
+        return jnp.array(self.centers())[mode] + self.scale * jr.normal(noise_key, (self.dim,))
 
-    def log_components(self, x):
-        squares = jnp.sum((x - jnp.array(self.centres())) ** 2, axis=-1)  # (modes, dim) -> (modes,)
+    def component_log_probs(self, x):
+        squares = jnp.sum((x - jnp.array(self.centers())) ** 2, axis=-1)  # (modes, dim) -> (modes,)
         log_z = 0.5 * self.dim * math.log(2 * math.pi * self.scale**2)
         return jnp.log(jnp.array(self._shares())) - squares / (2 * self.scale**2) - log_z
 
     def moments(self):
-        mean = self._shares() @ self.centres()
-        square = self._shares() @ self.centres() ** 2 + self.scale**2
+        mean = self._shares() @ self.centers()
+        square = self._shares() @ self.centers() ** 2 + self.scale**2
         return mean.tolist(), np.sqrt(square - mean**2).tolist()
 
 
@@ -71,11 +71,11 @@ class GaussianRing(AbstractGaussianMixture):
     dim: int = eqx.field(static=True, default=2)
 
     @property
-    def words(self):
+    def description(self):
         sizes = "equal" if len(set(self.weights)) == 1 else "unequal"
         return f"{sizes} Gaussians of sd {self.scale:.3g} on a circle of radius {self.radius:.3g}"
 
-    def centres(self):
+    def centers(self):
         angles = 2 * math.pi * np.arange(self.modes) / self.modes
         return self.radius * np.stack([np.cos(angles), np.sin(angles)], axis=1)
 
@@ -98,12 +98,12 @@ class GaussianGrid(AbstractGaussianMixture):
         return (1.0,) * self.side**2
 
     @property
-    def words(self):
+    def description(self):
         return (
             f"{self.side**2} Gaussians of sd {self.scale:.3g} on a grid, {self.spacing:.3g} apart"
         )
 
-    def centres(self):
+    def centers(self):
         ticks = self.spacing * (np.arange(self.side) - (self.side - 1) / 2)
         return np.stack(np.meshgrid(ticks, ticks, indexing="ij"), axis=-1).reshape(-1, 2)
 
@@ -123,17 +123,17 @@ class GaussiansInSquare(AbstractGaussianMixture):
     dim: int = eqx.field(static=True, default=2)
 
     @property
-    def words(self):
+    def description(self):
         side = 2 * self.extent
         return (
             f"{self.modes} Gaussians of sd {self.scale:.3g} strewn over a square of side {side:g}"
         )
 
-    def centres(self):
+    def centers(self):
         drawn = np.random.default_rng(self.seed).uniform(size=(self.modes, 2))
         return self.extent * (2 * drawn - 1)
 
-    def box(self):
+    def support_box(self):
         reach = self.extent + 6 * self.scale
         return [-reach] * 2, [reach] * 2
 
@@ -153,12 +153,12 @@ class GaussiansOnSphere(AbstractGaussianMixture):
     seed: int = eqx.field(static=True, default=0)
 
     @property
-    def words(self):
+    def description(self):
         return (
             f"{self.modes} Gaussians of sd {self.scale:.3g}, {self.radius:.3g} from 0 in random "
             f"directions of {self.dim} dimensions"
         )
 
-    def centres(self):
+    def centers(self):
         drawn = np.random.default_rng(self.seed).normal(size=(self.modes, self.dim))
         return self.radius * drawn / np.linalg.norm(drawn, axis=1, keepdims=True)

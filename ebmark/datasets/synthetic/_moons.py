@@ -29,7 +29,7 @@ class HalfMoons(AbstractDataset):
     modes: int = eqx.field(static=True, default=2)
 
     @property
-    def words(self):
+    def description(self):
         return f"two interleaved half circles of radius 1, blurred by noise of sd {self.noise:g}"
 
     @property
@@ -47,7 +47,7 @@ class HalfMoons(AbstractDataset):
         centre = jnp.where(jr.bernoulli(moon_key), upper, lower)
         return centre + self.noise * jr.normal(noise_key, (2,))
 
-    def log_components(self, x):
+    def component_log_probs(self, x):
         nodes, weights = np.polynomial.legendre.leggauss(_NODES)  # on [-1, 1], weights sum to 2
         log_weights = jnp.array(np.log(weights / 4))  # 1/2 for the moon, 1/2 for the interval
         log_z = math.log(2 * math.pi * self.noise**2)

@@ -37,7 +37,7 @@ class Pinwheel(AbstractDataset):
     dim: int = eqx.field(static=True, default=2)
 
     @property
-    def words(self):
+    def description(self):
         return f"{self.arms} Gaussian arms, bent like a pinwheel's"
 
     @property
@@ -57,7 +57,7 @@ class Pinwheel(AbstractDataset):
         cos, sin = jnp.cos(turn), jnp.sin(turn)
         return self.size * jnp.stack([cos * f[0] + sin * f[1], cos * f[1] - sin * f[0]])
 
-    def log_components(self, x):
+    def component_log_probs(self, x):
         y = x / self.size
         r = jnp.sqrt(y @ y + 1e-12)
         turns = 2 * jnp.pi * jnp.arange(self.arms) / self.arms

@@ -24,7 +24,7 @@ class Rings(AbstractDataset):
     dim: int = eqx.field(static=True, default=2)
 
     @property
-    def words(self):
+    def description(self):
         return f"{self.modes} concentric circles, blurred by noise of sd {self.noise:g}"
 
     @property
@@ -42,7 +42,7 @@ class Rings(AbstractDataset):
         on_circle = radius * jnp.stack([jnp.cos(angle), jnp.sin(angle)])
         return on_circle + self.noise * jr.normal(noise_key, (2,))
 
-    def log_components(self, x):
+    def component_log_probs(self, x):
         radii, variance = jnp.array(self.radii), self.noise**2
         r = jnp.sqrt(x @ x + 1e-12)  # smooth at 0
         log_bessel = jnp.log(jsp.i0e(r * radii / variance))  # of I0(z) e^-z

@@ -39,7 +39,7 @@ class TwoSpirals(AbstractDataset):
     modes: int = eqx.field(static=True, default=2)
 
     @property
-    def words(self):
+    def description(self):
         return "two spirals of one and a half turns"
 
     @property
@@ -57,7 +57,7 @@ class TwoSpirals(AbstractDataset):
         sign = jr.rademacher(sign_key, (), jnp.float32)
         return sign * jittered + self.noise * jr.normal(noise_key, (2,))
 
-    def log_components(self, x):
+    def component_log_probs(self, x):
         u, weights = _unit_nodes()  # t = 3 pi u has density 2 u
         curve = self._curve(jnp.array(3 * np.pi * u))
         log_weights = jnp.array(np.log(weights * 2 * u))
@@ -96,7 +96,7 @@ class SwissRoll(AbstractDataset):
     modes: int = eqx.field(static=True, default=1)
 
     @property
-    def words(self):
+    def description(self):
         return f"a spiral of one and a half turns, blurred by noise of sd {self.noise:g}"
 
     @property
@@ -112,7 +112,7 @@ class SwissRoll(AbstractDataset):
         turn_key, noise_key = jr.split(key)
         return self._curve(jr.uniform(turn_key)) + self.noise * jr.normal(noise_key, (2,))
 
-    def log_components(self, x):
+    def component_log_probs(self, x):
         u, weights = _unit_nodes()
         squares = jnp.sum((x - self._curve(jnp.array(u))) ** 2, axis=-1)
         log_terms = jnp.array(np.log(weights)) - squares / (2 * self.noise**2)

@@ -48,7 +48,7 @@ class ManyWell(AbstractDataset):
             raise ValueError(f"dim must be even, a double well and a normal a pair: not {self.dim}")
 
     @property
-    def words(self):
+    def description(self):
         pairs = self.dim // 2
         return f"a double well of {self.dim} dimensions: {2**pairs} wells, the right ones heavier"
 
@@ -76,7 +76,7 @@ class ManyWell(AbstractDataset):
         x = jnp.interp(uniform, jnp.array(cdf), jnp.array(nodes))
         return jnp.stack([x, jr.normal(normal_key, x.shape)], axis=-1).ravel()
 
-    def log_components(self, x):
+    def component_log_probs(self, x):
         wells, normals = x[::2], x[1::2]
         log_prob = -jnp.sum(_well(wells)) - 0.5 * normals @ normals - self.log_z
         num_right = jnp.sum(wells > _BARRIER)
@@ -86,6 +86,6 @@ class ManyWell(AbstractDataset):
         *_, mean, scale = _table()
         return [mean, 0.0] * (self.dim // 2), [scale, 1.0] * (self.dim // 2)
 
-    def box(self):
+    def support_box(self):
         pairs = self.dim // 2
         return [-_END, -5.0] * pairs, [_END, 5.0] * pairs

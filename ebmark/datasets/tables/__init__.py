@@ -15,7 +15,7 @@ import numpy as np
 from ebmark.datasets.tables._checks import notes_on, refuse_unfit
 from ebmark.datasets.tables._numpy import open_npy, open_npz
 from ebmark.datasets.tables._parquet import open_parquet
-from ebmark.datasets.tables._stream import Source, damaged, tidy_names
+from ebmark.datasets.tables._stream import TableStream, damaged, tidy_names
 from ebmark.datasets.tables._text import open_text
 from ebmark.datasets.tables._thinning import sample
 from ebmark.datasets.tables._write import check_output as check_output
@@ -24,7 +24,7 @@ from ebmark.errors import UserError, shown
 
 MAX_COLUMNS = 1000
 
-_READERS: dict[bytes, Callable[[BinaryIO, str], Source]] = {
+_READERS: dict[bytes, Callable[[BinaryIO, str], TableStream]] = {
     b"\x93NUMPY": open_npy,
     b"PK": open_npz,
     b"PAR1": open_parquet,
@@ -83,7 +83,7 @@ def _opened(path: str | Path, name: str) -> Iterator[BinaryIO]:
         raise UserError(f"{name}: cannot be read: {reason}") from error
 
 
-def _open(file: BinaryIO, name: str) -> Source:
+def _open(file: BinaryIO, name: str) -> TableStream:
     """The file as what its first bytes say that it is: text, where they say nothing."""
     head = _peek(file)
     if not head:
@@ -125,7 +125,7 @@ def _refuse_width(dim: int, name: str) -> None:
 
 
 def _drop_row_numbers(
-    x: np.ndarray, source: Source
+    x: np.ndarray, source: TableStream
 ) -> tuple[np.ndarray, tuple[str, ...], tuple[str, ...]]:
     """Without the first column, where that is the nameless row number that pandas writes."""
     columns = tidy_names(source.columns)

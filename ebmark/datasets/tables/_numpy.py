@@ -8,7 +8,7 @@ from typing import IO, BinaryIO, Literal, NamedTuple
 
 import numpy as np
 
-from ebmark.datasets.tables._stream import Source, damaged, numbered_names, refuse_bomb
+from ebmark.datasets.tables._stream import TableStream, damaged, numbered_names, refuse_bomb
 from ebmark.errors import UserError, shown
 
 _NAMES = ("x", "samples", "points", "data", "X")  # what an array of points is called
@@ -28,7 +28,7 @@ class _Header(NamedTuple):
     nbytes: int
 
 
-def open_npy(file: BinaryIO, name: str) -> Source:
+def open_npy(file: BinaryIO, name: str) -> TableStream:
     """The array of an NPY file, left on the disk. Raises `UserError`."""
     header = _read_header(file, name)
     with damaged(name, "NPY"):
@@ -39,7 +39,7 @@ def open_npy(file: BinaryIO, name: str) -> Source:
     return _source(array)
 
 
-def open_npz(file: BinaryIO, name: str) -> Source:
+def open_npz(file: BinaryIO, name: str) -> TableStream:
     """The array of points among those of an NPZ file. Raises `UserError`."""
     with damaged(name, "NPZ"):
         archive = zipfile.ZipFile(file)
@@ -117,10 +117,10 @@ def _several(archive: zipfile.ZipFile, name: str) -> str:
     return f'{name}: holds several arrays ({keys}); name one (points, columns) array "x"'
 
 
-def _source(array: np.ndarray, note: str = "") -> Source:
+def _source(array: np.ndarray, note: str = "") -> TableStream:
     table = array.reshape(len(array), -1)
     columns = numbered_names(table.shape[1])
-    return Source(columns, _blocks(table), (note,) if note else ())
+    return TableStream(columns, _blocks(table), (note,) if note else ())
 
 
 def _blocks(table: np.ndarray) -> Generator[np.ndarray, None, None]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
-from ebmark.datasets.tables._stream import Source, damaged, refuse_bomb
+from ebmark.datasets.tables._stream import TableStream, damaged, refuse_bomb
 from ebmark.errors import UserError, shown
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ _INDEX = re.compile(r"__index_level_\d+__")  # pandas's row labels
 _BLOCK_CELLS = 2**20
 
 
-def open_parquet(file: BinaryIO, name: str) -> Source:
+def open_parquet(file: BinaryIO, name: str) -> TableStream:
     """The numeric columns of a Parquet file. Raises `UserError`."""
     import pyarrow.parquet as pq
 
@@ -35,7 +35,7 @@ def open_parquet(file: BinaryIO, name: str) -> Source:
         _refuse_kind(schema.field(i), name)
     left_out = ("The row labels of the table were left out.",) if len(chosen) < len(schema) else ()
     columns = tuple(schema.field(i).name for i in chosen)
-    return Source(columns, _blocks(table, chosen, name), left_out)
+    return TableStream(columns, _blocks(table, chosen, name), left_out)
 
 
 def _refuse_kind(field: "pa.Field", name: str) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from ebmark.errors import UserError, shown
 
 
-class Source(NamedTuple):
+class TableStream(NamedTuple):
     """A table that is being read; `blocks` are float64 arrays (rows, columns)."""
 
     columns: tuple[str, ...]  # as the file has them; see `tidy_names`

@@ -22,7 +22,7 @@ from ebmark.datasets.tables._layout import (
     find_layout,
     split,
 )
-from ebmark.datasets.tables._stream import Source, damaged
+from ebmark.datasets.tables._stream import TableStream, damaged
 from ebmark.datasets.tables._thinning import LARGEST, fit_for_float32
 from ebmark.errors import UserError, shown
 
@@ -32,7 +32,7 @@ _COMMENT = re.compile(r"[ \t]*#[^\n]*")
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f]")
 
 
-def open_text(file: BinaryIO, name: str) -> Source:
+def open_text(file: BinaryIO, name: str) -> TableStream:
     """The rows of a text file, which may be gzip-compressed. Raises `UserError`."""
     with damaged(name, "gzip"):
         head = file.read(2**16)
@@ -46,7 +46,7 @@ def open_text(file: BinaryIO, name: str) -> Source:
             start, rest = layout.rest_of(text, line)
             numbered = itertools.chain([(start, rest)], blocks)
             rows = (_parse(text, line, layout, name) for line, text in numbered)
-            return Source(layout.columns, rows, layout.notes)
+            return TableStream(layout.columns, rows, layout.notes)
     raise UserError(f"{name}: holds no points, only blank lines or comments")
 
 

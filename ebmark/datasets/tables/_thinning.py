@@ -4,7 +4,7 @@ import contextlib
 
 import numpy as np
 
-from ebmark.datasets.tables._stream import Source, in_words
+from ebmark.datasets.tables._stream import TableStream, in_words
 from ebmark.errors import UserError
 
 LARGEST = 1e30  # beyond it, squares leave float32
@@ -17,7 +17,7 @@ def fit_for_float32(x: np.ndarray) -> np.ndarray:
     return fit
 
 
-def sample(source: Source, name: str, max_rows: int) -> tuple[np.ndarray, int]:
+def sample(source: TableStream, name: str, max_rows: int) -> tuple[np.ndarray, int]:
     """At most `max_rows` rows, in their order, and how many there are in all.
 
     Each row draws a uniform number from a fixed seed; those with the smallest are kept.

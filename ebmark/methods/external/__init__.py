@@ -5,7 +5,7 @@ same metrics. They need `pip install ebmark[peers]` (torch for the CPU will do).
 """
 
 from ebmark.methods._base import Recipe
-from ebmark.methods.external._base import AbstractRival as AbstractRival
+from ebmark.methods.external._base import AbstractExternalMethod as AbstractExternalMethod
 from ebmark.methods.external._ebmkit import (
     EbmkitContrastiveDivergence,
     EbmkitDenoisingScoreMatching,
@@ -21,11 +21,13 @@ from ebmark.methods.external._torchebm import (
 )
 
 
-def _recipe(method: AbstractRival, updates: int, ema: float = 0.0) -> Recipe:
-    return Recipe(method=method, updates=updates, learning_rate=1e-3, clip=0.0, ema=ema)
+def _recipe(method: AbstractExternalMethod, updates: int, ema: float = 0.0) -> Recipe:
+    return Recipe(
+        method=method, num_updates=updates, learning_rate=1e-3, max_grad_norm=0.0, ema_decay=ema
+    )
 
 
-RIVALS: dict[str, Recipe] = {
+EXTERNAL_METHODS: dict[str, Recipe] = {
     "torchebm/cd": _recipe(TorchebmContrastiveDivergence(), 1_000),
     "torchebm/pcd": _recipe(TorchebmPersistentContrastiveDivergence(), 1_000),
     "torchebm/dsm": _recipe(TorchebmDenoisingScoreMatching(), 2_000),

@@ -15,7 +15,7 @@ from ebmark.methods._base import AbstractMethod
 Advance = Callable[[int], list[float]]  # so many updates of the library's own loop; their losses
 
 
-class AbstractRival(AbstractMethod):
+class AbstractExternalMethod(AbstractMethod):
     """Another library's loss, sampler and loop, on the plain perceptron of its examples.
 
     The study's network is not used, and nothing confines the rival's. Its weights start as its
@@ -26,14 +26,14 @@ class AbstractRival(AbstractMethod):
     packages: ClassVar[tuple[str, ...]]  # that `pip install ebmark[peers]` brings
     width: eqx.AbstractVar[int]
 
-    def wrap(self, energy, data, key):
+    def build_trainable(self, energy, data, key):
         del energy
         return MLP(data.shape[1], width=self.width, depth=2, key=key)
 
     def fit(self, recipe, energy, data, stops, key):
         import torch
 
-        blank = self.wrap(energy, data, key)
+        blank = self.build_trainable(energy, data, key)
         with torch.random.fork_rng(devices=[]):  # the libraries draw from the global generator
             torch.manual_seed(int(jr.bits(key, dtype=jnp.uint32)))
             network, advance = self.prepare(recipe, torch.tensor(np.asarray(data)))

@@ -5,10 +5,10 @@ from typing import ClassVar
 
 import equinox as eqx
 
-from ebmark.methods.external._base import AbstractRival
+from ebmark.methods.external._base import AbstractExternalMethod
 
 
-class AbstractEbmkit(AbstractRival):
+class AbstractEbmkit(AbstractExternalMethod):
     """ebmkit's own trainer on its own perceptron."""
 
     packages = ("torch", "ebmkit")
@@ -27,13 +27,13 @@ class AbstractEbmkit(AbstractRival):
             self.objective(dim),
             lr=recipe.learning_rate,
             device="cpu",
-            ema_decay=recipe.ema or None,
-            grad_clip_norm=recipe.clip or None,
+            ema_decay=recipe.ema_decay or None,
+            grad_clip_norm=recipe.max_grad_norm or None,
         )
 
         def advance(updates: int) -> list[float]:
             before = len(trainer.history)
-            trainer.fit(points, steps=updates, batch_size=recipe.batch, verbose=False)
+            trainer.fit(points, steps=updates, batch_size=recipe.batch_size, verbose=False)
             return [record["loss"] for record in trainer.history[before:]]
 
         return network if trainer.ema is None else trainer.ema.module, advance
@@ -56,7 +56,7 @@ class AbstractEbmkitChains(AbstractEbmkit):
             energy_reg=self.penalty,
         )
 
-    def evaluations(self, batch, dim):
+    def network_evaluations(self, batch, dim):
         return batch * (2 * self.num_steps + 6)
 
 
@@ -110,7 +110,7 @@ class EbmkitDenoisingScoreMatching(AbstractEbmkit):
 
         return ebm.DenoisingScoreMatching(sigma=self.sigma)
 
-    def evaluations(self, batch, dim):
+    def network_evaluations(self, batch, dim):
         return 6 * batch
 
 
@@ -129,7 +129,7 @@ class EbmkitSlicedScoreMatching(AbstractEbmkit):
 
         return ebm.SlicedScoreMatching()
 
-    def evaluations(self, batch, dim):
+    def network_evaluations(self, batch, dim):
         return 12 * batch
 
 
@@ -150,7 +150,7 @@ class EbmkitNoiseContrastiveEstimation(AbstractEbmkit):
 
         return ebm.NoiseContrastiveEstimation(noise_ratio=self.ratio)
 
-    def evaluations(self, batch, dim):
+    def network_evaluations(self, batch, dim):
         return 3 * batch * (1 + self.ratio)
 
 
@@ -166,12 +166,12 @@ class EbmkitEnergyDiscrepancy(AbstractEbmkit):
     width: int = eqx.field(static=True, default=128)
     sigma: float = eqx.field(static=True, default=0.3)
     samples: int = eqx.field(static=True, default=16)
-    stabiliser: float = eqx.field(static=True, default=1.0)
+    stabilizer: float = eqx.field(static=True, default=1.0)
 
     def objective(self, dim):
         import ebm
 
-        return ebm.EnergyDiscrepancy(self.sigma, self.samples, self.stabiliser)
+        return ebm.EnergyDiscrepancy(self.sigma, self.samples, self.stabilizer)
 
-    def evaluations(self, batch, dim):
+    def network_evaluations(self, batch, dim):
         return 3 * batch * (1 + self.samples)

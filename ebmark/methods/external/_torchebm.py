@@ -5,10 +5,10 @@ from typing import ClassVar
 
 import equinox as eqx
 
-from ebmark.methods.external._base import AbstractRival
+from ebmark.methods.external._base import AbstractExternalMethod
 
 
-class AbstractTorchebm(AbstractRival):
+class AbstractTorchebm(AbstractExternalMethod):
     """The loop that every example of torchebm writes out: a batch with replacement, Adam."""
 
     packages = ("torch", "torchebm")
@@ -24,16 +24,16 @@ class AbstractTorchebm(AbstractRival):
         network = perceptron(points.shape[1], self.width)
         objective = self.objective(network)
         optimizer = torch.optim.Adam(network.parameters(), lr=recipe.learning_rate)
-        average = EMA(network, recipe.ema) if recipe.ema else None
+        average = EMA(network, recipe.ema_decay) if recipe.ema_decay else None
 
         def advance(updates: int) -> list[float]:
             losses = []
             for _ in range(updates):
-                loss = objective(points[torch.randint(len(points), (recipe.batch,))])
+                loss = objective(points[torch.randint(len(points), (recipe.batch_size,))])
                 optimizer.zero_grad()
                 loss.backward()
-                if recipe.clip:
-                    torch.nn.utils.clip_grad_norm_(network.parameters(), recipe.clip)
+                if recipe.max_grad_norm:
+                    torch.nn.utils.clip_grad_norm_(network.parameters(), recipe.max_grad_norm)
                 optimizer.step()
                 if average is not None:
                     average.update(network)
@@ -65,7 +65,7 @@ class AbstractTorchebmChains(AbstractTorchebm):
         )
         return lambda batch: loss(batch)[0]
 
-    def evaluations(self, batch, dim):
+    def network_evaluations(self, batch, dim):
         return batch * (2 * self.num_steps + 6)
 
 
@@ -117,7 +117,7 @@ class TorchebmDenoisingScoreMatching(AbstractTorchebm):
 
         return DenoisingScoreMatching(model=network, noise_scale=self.sigma)
 
-    def evaluations(self, batch, dim):
+    def network_evaluations(self, batch, dim):
         return 6 * batch
 
 

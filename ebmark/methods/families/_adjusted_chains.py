@@ -11,7 +11,7 @@ _LOOKED_AT = 1_000  # chains
 _SAME = 1e-5  # nats; a loss of chains that move goes up and down by a thousand times that
 
 
-class AbstractAdjustableChainMethod(AbstractChainMethod):
+class AbstractMCMCMethod(AbstractChainMethod):
     """Learning from chains of MALA, or of Langevin as it is: exact, or with a bias of its own."""
 
     adjusted: eqx.AbstractVar[bool]
@@ -25,17 +25,17 @@ class AbstractAdjustableChainMethod(AbstractChainMethod):
         if not self.adjusted:
             return {}
         chains = run_chains(self.kernel(state), trainable, data[:_LOOKED_AT], self.num_steps, key)
-        return {"acceptance": jnp.mean(chains.accepted)}
+        return {"acceptance_rate": jnp.mean(chains.accepted)}
 
     def gaussian_precision(self, variance, state):
         """The data's own, where no step leaves a bias."""
         return 1 / variance if self.adjusted else super().gaussian_precision(variance, state)
 
-    def trouble(self, losses, state):
+    def check_divergence(self, losses, state):
         if self.adjusted and np.max(np.abs(losses)) < _SAME:  # data, and the ends of their chains
             return (
                 "no move of the chains was accepted: nothing is learned; make step_size smaller "
                 f"(it was {state.step_size:.3g})"
             )
-        said = super().trouble(losses, state)
+        said = super().check_divergence(losses, state)
         return said if said is None or self.adjusted else f"{said}, or the chains adjusted"

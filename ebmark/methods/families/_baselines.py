@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from ebmark.methods._base import AbstractMethod
 
 
-class AbstractAnchor(AbstractMethod):
+class AbstractBaseline(AbstractMethod):
     r"""A law in closed form or a flow, in place of the energy that it is given.
 
     $$ E(x) = -\log q(x), \quad \log Z = 0, \quad \mathcal{L} = -\mathbb{E}_{data} \log q(x) $$
@@ -17,7 +17,7 @@ class AbstractAnchor(AbstractMethod):
     def loss(self, energy, batch, state, key):
         return jnp.mean(jax.vmap(energy)(batch)), state
 
-    def evaluations(self, batch, dim):
+    def network_evaluations(self, batch, dim):
         del dim
         return 3 * batch
 

@@ -15,7 +15,7 @@ class AbstractChainMethod(AbstractMethod):
 
     num_steps: eqx.AbstractVar[int]
 
-    def evaluations(self, batch, dim):
+    def network_evaluations(self, batch, dim):
         return batch * (2 * self.num_steps + 6)  # a gradient in x is two passes, not three
 
     def gaussian_precision(self, variance, state):
@@ -23,7 +23,7 @@ class AbstractChainMethod(AbstractMethod):
         h = float(state.step_size)
         return (1 - math.sqrt(1 - 2 * h / variance)) / h
 
-    def trouble(self, losses, state):
+    def check_divergence(self, losses, state):
         gap = float(np.mean(np.abs(losses)))
         if gap <= _GAP:
             return None

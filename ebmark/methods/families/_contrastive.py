@@ -9,10 +9,10 @@ from ebmark.energies import Energy, Key, Offset
 from ebmark.methods._base import AbstractMethod
 from ebmark.methods.noises import NOISES
 from ebmark.methods.noises._base import OVERLAP_POINTS, AbstractNoise, overlap
-from ebmark.system.devices import spread
+from ebmark.system.devices import shard
 
 
-class AbstractContrastMethod(AbstractMethod):
+class AbstractContrastiveMethod(AbstractMethod):
     """A method that draws `ratio` noise points a datum from a `noise` that it also can weigh.
 
     Its state is the noise, `scale` times as wide as the one fitted to the data. The offset that is
@@ -30,15 +30,15 @@ class AbstractContrastMethod(AbstractMethod):
     def init(self, data, key):
         return NOISES[self.noise].fit(data, self.scale, key)
 
-    def wrap(self, energy, data, key):
+    def build_trainable(self, energy, data, key):
         return Offset(energy, jnp.zeros(()))
 
-    def evaluations(self, batch, dim):
+    def network_evaluations(self, batch, dim):
         del dim
-        return 3 * batch * (1 + self.ratio) + NOISES[self.noise].evaluations
+        return 3 * batch * (1 + self.ratio) + NOISES[self.noise].network_evaluations
 
     def diagnostics(self, trainable, state, data, key):
-        return {"overlap": overlap(trainable, state, OVERLAP_POINTS, key)}
+        return {"noise_ess": overlap(trainable, state, OVERLAP_POINTS, key)}
 
 
 def log_ratios(
@@ -49,5 +49,5 @@ def log_ratios(
     def log_ratio(x) -> Scalar:
         return -energy(x) - noise.log_prob(x)
 
-    drawn = spread(noise.sample(ratio * batch.shape[0], key))
+    drawn = shard(noise.sample(ratio * batch.shape[0], key))
     return jax.vmap(log_ratio)(batch), jax.vmap(log_ratio)(drawn)

@@ -10,7 +10,7 @@ import jax.random as jr
 from jaxtyping import Array, Float, Scalar
 
 from ebmark.datasets import local_scale
-from ebmark.energies import Energy, Point, Walled
+from ebmark.energies import Energy, Point, SoftWall
 from ebmark.methods._base import AbstractMethod
 from ebmark.samplers import Langevin, run_chains
 
@@ -40,7 +40,7 @@ class AtLevel(eqx.Module):
 
 def _around_noise(energy: Energy, sigma: Scalar, scale: Scalar) -> Energy:
     """The energy, its walls, if it has any, three deviations further out and scaled like x."""
-    if not isinstance(energy, Walled):
+    if not isinstance(energy, SoftWall):
         return energy
     low, high = (energy.low - 3 * sigma) / scale, (energy.high + 3 * sigma) / scale
     return dataclasses.replace(energy, low=low, high=high)
@@ -53,28 +53,28 @@ class AbstractNoiseLevelMethod(AbstractMethod):
     step $(s_{min}^2 + \sigma_u^2) / 10$ (Song & Ermon 2019, algorithm 1).
     """
 
-    extra_inputs: ClassVar[int] = 1
-    share: eqx.AbstractVar[float]  # of the smallest local scale: sigma of level 0
+    num_extra_inputs: ClassVar[int] = 1
+    relative_scale: eqx.AbstractVar[float]  # of the smallest local scale: sigma of level 0
     largest: eqx.AbstractVar[float]
     num_levels: eqx.AbstractVar[int]  # of the sampler
-    steps_a_level: eqx.AbstractVar[int]
+    num_steps_per_level: eqx.AbstractVar[int]
 
     def init(self, data, key):
         scale = local_scale(data, key)
-        return LevelState(self.share * scale, scale, jnp.zeros(data.shape[1]))
+        return LevelState(self.relative_scale * scale, scale, jnp.zeros(data.shape[1]))
 
     def at(self, energy: Energy, state: LevelState, level: Scalar) -> AtLevel:
         """The energy of one level."""
         return AtLevel(energy, level, state.smallest ** (1 - level) * self.largest**level)
 
-    def density(self, trainable, state):
+    def learned_energy(self, trainable, state):
         return self.at(trainable, state, jnp.array(0.0))
 
     def settle(self, energy, state, level, x, key):
         """The sampler's points on their way down, made at home at one level."""
         there = self.at(energy, state, level)
         kernel = Langevin((state.scale**2 + there.sigma**2) / 10)
-        return run_chains(kernel, there, x, self.steps_a_level, key).x
+        return run_chains(kernel, there, x, self.num_steps_per_level, key).x
 
     def sample(self, trainable, state, num, key):
         start_key, chain_key = jr.split(key)
@@ -91,7 +91,7 @@ class AbstractNoiseLevelMethod(AbstractMethod):
 
 
 def noisy(
-    method: AbstractNoiseLevelMethod, energy: Energy, state: LevelState, batch, key, lean=1.0
+    method: AbstractNoiseLevelMethod, energy: Energy, state: LevelState, batch, key, level_power=1.0
 ) -> tuple[Float[Array, " batch"], Float[Array, "batch dim"], Scalar]:
     r"""Levels spread over a batch, its noisy points, and their score-matching loss.
 
@@ -100,7 +100,7 @@ def noisy(
     """
     level_key, noise_key = jr.split(key)
     size = batch.shape[0]
-    levels = ((jnp.arange(size) + jr.uniform(level_key, (size,))) / size) ** lean
+    levels = ((jnp.arange(size) + jr.uniform(level_key, (size,))) / size) ** level_power
     noise = jr.normal(noise_key, batch.shape)
 
     def one(x, z, level):

@@ -19,7 +19,9 @@ class AbstractNoise(eqx.Module):
     Its leaves are arrays, so that it can be a method's state.
     """
 
-    evaluations: ClassVar[int] = 0  # of the network, an update, beside those of the noise's points
+    network_evaluations: ClassVar[int] = (
+        0  # of the network, an update, beside those of the noise's points
+    )
 
     @classmethod
     @abc.abstractmethod

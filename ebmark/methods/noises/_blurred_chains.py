@@ -4,8 +4,8 @@ from typing import ClassVar
 
 from jaxtyping import Scalar
 
-from ebmark.datasets import safe_step
-from ebmark.energies import frozen
+from ebmark.datasets import default_step_size
+from ebmark.energies import stop_gradient
 from ebmark.methods.noises._base import AbstractNoise
 from ebmark.methods.noises._kde import Kernels
 from ebmark.samplers import Langevin, run_chains
@@ -25,7 +25,7 @@ class BlurredChains(AbstractNoise):
     there the noise is a copy of the model.
     """
 
-    evaluations: ClassVar[int] = 2 * 512  # a gradient in x for each chain
+    network_evaluations: ClassVar[int] = 2 * 512  # a gradient in x for each chain
 
     kernels: Kernels
     step_size: Scalar
@@ -33,7 +33,7 @@ class BlurredChains(AbstractNoise):
     @classmethod
     def fit(cls, data, scale, key):
         kernels = Kernels.fit(data, scale, key)
-        return cls(kernels, safe_step(kernels.bandwidth / scale))
+        return cls(kernels, default_step_size(kernels.bandwidth / scale))
 
     def sample(self, num, key):
         return self.kernels.sample(num, key)
@@ -43,5 +43,5 @@ class BlurredChains(AbstractNoise):
 
     def follow(self, energy, key):
         kernel = Langevin(self.step_size)
-        chains = run_chains(kernel, frozen(energy), self.kernels.centres, 1, key).x
+        chains = run_chains(kernel, stop_gradient(energy), self.kernels.centers, 1, key).x
         return BlurredChains(Kernels(chains, self.kernels.bandwidth), self.step_size)

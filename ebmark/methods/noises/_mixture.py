@@ -42,11 +42,13 @@ class GaussianMixture(AbstractNoise):
         )
 
         def iterate(mixture, _):
-            share = jax.vmap(lambda x: jax.nn.softmax(mixture.log_joint(x)))(x)  # (n, components)
-            total = share.sum(axis=0) + 1e-6
-            means = (share.T @ x) / total[:, None]
+            posterior = jax.vmap(lambda x: jax.nn.softmax(mixture.log_joint(x)))(
+                x
+            )  # (n, components)
+            total = posterior.sum(axis=0) + 1e-6
+            means = (posterior.T @ x) / total[:, None]
             centred = x[:, None] - means
-            spread = jnp.einsum("nk,nki,nkj->kij", share, centred, centred)
+            spread = jnp.einsum("nk,nki,nkj->kij", posterior, centred, centred)
             covariances = spread / total[:, None, None] + ridge
             return cls(jnp.log(total / total.sum()), means, covariances), None
 

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from ebmark.report.figures._style import GREY, INK, PALE, PARTS, blank, styled
-from ebmark.statistics import final, middle_seed, role, summary
+from ebmark.statistics import final_values, median_seed, role, summary
 
 PLAIN = FuncFormatter(lambda value, _: f"{value:g}")
 COUNT = FuncFormatter(
@@ -38,18 +38,18 @@ def grid_of(names: Sequence[str], height: float) -> tuple[Figure, list[Axes]]:
 @styled
 def anatomy(table: pd.DataFrame, datasets: Sequence[str], methods: Sequence[str]) -> Figure | None:
     """KL of each method's median run as a bar of its three parts. None where there is no KL."""
-    datasets = [name for name in datasets if final(table, name, "leak")]
+    datasets = [name for name in datasets if final_values(table, name, "kl_off_support")]
     if not datasets:
         return None
     figure, axes = grid_of(datasets, 0.9 + 0.3 * len(methods))
     for one, dataset in zip(axes, datasets, strict=False):
         kl, parts = (
-            final(table, dataset, "kl"),
-            {part: final(table, dataset, part) for part in PARTS},
+            final_values(table, dataset, "kl"),
+            {part: final_values(table, dataset, part) for part in PARTS},
         )
         longest = 0.0
         for y, method in enumerate(methods):
-            seed = middle_seed(kl.get(method))
+            seed = median_seed(kl.get(method))
             if seed is None:
                 one.text(
                     0, y, "  no finished run", va="center", color=GREY, style="italic", fontsize=8.5
@@ -81,7 +81,7 @@ def errors(
     table: pd.DataFrame,
     datasets: Sequence[str],
     methods: Sequence[str],
-    floors: Mapping[str, Mapping[str, Mapping[str, Any]]],
+    null_ranges: Mapping[str, Mapping[str, Mapping[str, Any]]],
     langevin_steps: int | None,
 ) -> Figure | None:
     """W1 of exact samples and of Langevin samples after more and more steps, and the floor."""
@@ -99,12 +99,12 @@ def errors(
         (f"w1_langevin_{n}", f"Langevin, {n:,}", c, "D")
         for n, c in zip(reversed(short), _fades(len(short)), strict=True)
     ]
-    datasets = [name for name in datasets if final(table, name, "w1_langevin")]
+    datasets = [name for name in datasets if final_values(table, name, "w1_langevin")]
     if not datasets:
         return None
     figure, axes = grid_of(datasets, 1.0 + 0.46 * len(methods))
     for one, dataset in zip(axes, datasets, strict=False):
-        floor = floors.get(dataset, {}).get("w1")
+        floor = null_ranges.get(dataset, {}).get("w1")
         if floor:
             one.axvspan(
                 floor["low"],
@@ -116,7 +116,7 @@ def errors(
             one.axvline(floor["mean"], color="#8fb6d0", linewidth=0.9)
         seen: list[float] = []
         for r, (metric, label, colour, mark) in enumerate(rows):
-            runs = final(table, dataset, metric)
+            runs = final_values(table, dataset, metric)
             for y, method in enumerate(methods):
                 s = summary(runs.get(method, ()))
                 if not np.isfinite(s.median):

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from ebmark.report.figures._charts import PLAIN, entry_axis, grid_of, legend
 from ebmark.report.figures._style import styled
-from ebmark.statistics import Parts
+from ebmark.statistics import ErrorSources
 
 _PARTS = {
     "floor": ("floor: truth against truth", "#d5d9de"),
@@ -18,7 +18,7 @@ _PARTS = {
 
 
 @styled
-def sources(found: Mapping[str, Sequence[Parts]], methods: Sequence[str]) -> Figure | None:
+def sources(found: Mapping[str, Sequence[ErrorSources]], methods: Sequence[str]) -> Figure | None:
     """A bar an entry: its parts of W1; the mark is W1 of the sampler's samples, as reported."""
     if not found:
         return None

@@ -96,14 +96,14 @@ def _inside(view: Window, points: np.ndarray) -> np.ndarray:
 @styled
 def samples(truth: Panel, models: Sequence[Panel]) -> Figure:
     """Langevin samples over the learned density, truth and models; below them exact samples."""
-    reference = truth.arrays["reference"]
+    reference = truth.arrays["test"]
     if reference.shape[1] == 1:
         return _marginals(truth, models)
     view = window(reference)
     exact = any("exact" in model.arrays for model in models)
     rows = 2 if exact else 1
     figure, axes = panes(view, 1 + len(models), rows)
-    density = on(view, truth.arrays, "truth_log_density")
+    density = on(view, truth.arrays, "target_log_density")
     shown = [on(view, model.arrays, "log_density") for model in models]
     densities = [density] if density is not None else [one for one in shown if one is not None]
     top = float(np.exp(max(np.nanmax(one) for one in densities))) if densities else 1.0
@@ -119,11 +119,7 @@ def samples(truth: Panel, models: Sequence[Panel]) -> Figure:
         title(axes[0, column], model)
         for row, name in enumerate(("langevin", "exact")[:rows]):
             image = _shade(axes[row, column], view, log_density, top) or image
-            if (
-                log_density is None
-                and name in model.arrays
-                and truth.arrays["reference"].shape[1] > 2
-            ):
+            if log_density is None and name in model.arrays and truth.arrays["test"].shape[1] > 2:
                 _dots(axes[row, column], view, reference, "#9aa5b1")
             if name in model.arrays:
                 _dots(axes[row, column], view, model.arrays[name])
@@ -142,7 +138,7 @@ def samples(truth: Panel, models: Sequence[Panel]) -> Figure:
 
 def _marginals(truth: Panel, models: Sequence[Panel]) -> Figure:
     """One column: histograms on common bins, the truth's in grey behind each model's."""
-    data = truth.arrays["reference"][:, 0]
+    data = truth.arrays["test"][:, 0]
     low, high = np.quantile(data, [0.002, 0.998])
     margin = 0.14 * max(high - low, 1e-9)
     bins = np.linspace(low - margin, high + margin, 61)
@@ -177,12 +173,12 @@ def landscapes(truth: Panel, models: Sequence[Panel]) -> Figure | None:
     panels = [
         panel
         for panel in [truth, *models]
-        if {"truth_log_density", "log_density"} & set(panel.arrays)
+        if {"target_log_density", "log_density"} & set(panel.arrays)
     ]
-    if not panels or truth.arrays["reference"].shape[1] != 2:
+    if not panels or truth.arrays["test"].shape[1] != 2:
         return None
-    view = window(truth.arrays["reference"])
-    names = ["truth_log_density" if panel is truth else "log_density" for panel in panels]
+    view = window(truth.arrays["test"])
+    names = ["target_log_density" if panel is truth else "log_density" for panel in panels]
     energies = [on(view, panel.arrays, name) for panel, name in zip(panels, names, strict=True)]
     some = [
         (panel, -energy)
@@ -214,13 +210,13 @@ def landscapes(truth: Panel, models: Sequence[Panel]) -> Figure | None:
 def trajectories(truth: Panel, models: Sequence[Panel], num: int = 6) -> Figure | None:
     """The first Langevin chains from noise (rings) to end (dots), over the learned density."""
     models = [model for model in models if "trajectories" in model.arrays]
-    if not models or truth.arrays["reference"].shape[1] < 2:
+    if not models or truth.arrays["test"].shape[1] < 2:
         return None
-    view = window(truth.arrays["reference"])
+    view = window(truth.arrays["test"])
     figure, axes = panes(view, len(models), 1)
     shown = [on(view, model.arrays, "log_density") for model in models]
     densities = [
-        one for one in (on(view, truth.arrays, "truth_log_density"), *shown) if one is not None
+        one for one in (on(view, truth.arrays, "target_log_density"), *shown) if one is not None
     ]
     top = float(np.exp(np.nanmax(densities[0]))) if densities else 1.0
     for one, model, log_density in zip(axes[0], models, shown, strict=True):

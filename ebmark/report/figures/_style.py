@@ -83,7 +83,7 @@ _SPARE = [
     ("#A3A500", "<"),
     ("#5B2A86", ">"),
 ]
-PARTS = {"leak": "#9c3d2e", "masses": "#e9b872", "shapes": "#7d98b3"}
+PARTS = {"kl_off_support": "#9c3d2e", "kl_mode_weights": "#e9b872", "kl_within_mode": "#7d98b3"}
 DOTS = "#d9480f"
 DENSITY = LinearSegmentedColormap.from_list(
     "ebmark",

@@ -14,25 +14,25 @@ from matplotlib.ticker import NullFormatter
 
 from ebmark.report.figures._charts import COUNT, PLAIN, WIDTH, legend, log_ticks
 from ebmark.report.figures._style import DENSITY, INK, PALE, blank, colours, styled
-from ebmark.statistics import ROLES, Spot
+from ebmark.statistics import ROLES, SweepPoint
 
 _FEW = 9  # values that an axis can name
 
 
 @styled
-def sweep(spots: Sequence[Spot], axis: str, name: str) -> Figure | None:
+def sweep(sweep_points: Sequence[SweepPoint], axis: str, name: str) -> Figure | None:
     """Medians along one axis with their 95 % intervals; how many runs diverged, or are not known.
 
     Of fewer than 6 seeds the band is their range. A method without the axis is a level line.
     """
-    if not any(axis in spot.at for spot in spots):
+    if not any(axis in spot.at for spot in sweep_points):
         return None
-    panels = list(dict.fromkeys(spot.panel for spot in spots))
-    lines = list(dict.fromkeys(spot.line for spot in spots))
+    panels = list(dict.fromkeys(spot.panel for spot in sweep_points))
+    lines = list(dict.fromkeys(spot.line for spot in sweep_points))
     figure, grid = _panels(panels, 3.2)
     looks = colours(lines)
     for one, panel in zip(grid, panels, strict=False):
-        here = [spot for spot in spots if spot.panel == panel]
+        here = [spot for spot in sweep_points if spot.panel == panel]
         values = sorted({s.at[axis] for s in here if axis in s.at}, key=_order)
         place = _places(one, values)
         _scale_y(one, here)
@@ -55,14 +55,20 @@ def sweep(spots: Sequence[Spot], axis: str, name: str) -> Figure | None:
 
 
 def _line(
-    one: Axes, spots: list[Spot], axis: str, place: dict, look, line: str, lost: dict[float, int]
+    one: Axes,
+    sweep_points: list[SweepPoint],
+    axis: str,
+    place: dict,
+    look,
+    line: str,
+    lost: dict[float, int],
 ) -> None:
     colour, mark = look
     style = "--" if line.split(", ")[0] in ROLES else "-"
-    level = [spot for spot in spots if axis not in spot.at]
+    level = [spot for spot in sweep_points if axis not in spot.at]
     if level:
         one.axhline(level[0].found.median, color=colour, linestyle=":", linewidth=1.1, label=line)
-    along = sorted((s for s in spots if axis in s.at), key=lambda s: place[s.at[axis]])
+    along = sorted((s for s in sweep_points if axis in s.at), key=lambda s: place[s.at[axis]])
     if not along:
         return
     x = np.array([place[spot.at[axis]] for spot in along], float)
@@ -96,16 +102,16 @@ def _line(
             )
 
 
-def _diverged(spot: Spot) -> int:
+def _diverged(spot: SweepPoint) -> int:
     return spot.found.diverged - spot.unknown
 
 
-def _scale_y(one: Axes, spots: list[Spot]) -> None:
-    medians = [s.found.median for s in spots if math.isfinite(s.found.median)]
+def _scale_y(one: Axes, sweep_points: list[SweepPoint]) -> None:
+    medians = [s.found.median for s in sweep_points if math.isfinite(s.found.median)]
     if not medians:
         return
     near = (min(medians) / 3, 3 * max(medians))  # one seed gone astray must not flatten the rest
-    bands = [v for s in spots for v in s.ends if math.isfinite(v)]
+    bands = [v for s in sweep_points for v in s.ends if math.isfinite(v)]
     ends = [*medians, *(min(max(v, near[0]), near[1]) if min(medians) > 0 else v for v in bands)]
     if min(ends) > 0 and max(ends) > 5 * min(ends):
         one.set_yscale("log")
@@ -116,20 +122,22 @@ def _scale_y(one: Axes, spots: list[Spot]) -> None:
 
 
 @styled
-def sweep_map(spots: Sequence[Spot], axes: tuple[str, str], name: str) -> Figure | None:
+def sweep_map(
+    sweep_points: Sequence[SweepPoint], axes: tuple[str, str], name: str
+) -> Figure | None:
     """Medians over two axes, a map for each method and dataset; what diverged is hatched."""
-    spots = [spot for spot in spots if set(axes) <= set(spot.at)]
-    if not spots:
+    sweep_points = [spot for spot in sweep_points if set(axes) <= set(spot.at)]
+    if not sweep_points:
         return None
     across, up = axes
-    keys = list(dict.fromkeys((spot.line, spot.panel) for spot in spots))
-    xs, ys = (sorted({s.at[axis] for s in spots}, key=_order) for axis in axes)
+    keys = list(dict.fromkeys((spot.line, spot.panel) for spot in sweep_points))
+    xs, ys = (sorted({s.at[axis] for s in sweep_points}, key=_order) for axis in axes)
     figure, grid = _panels([f"{line}: {panel}" for line, panel in keys], 1.2 + 0.42 * len(ys))
-    finite = [s.found.median for s in spots if math.isfinite(s.found.median)]
+    finite = [s.found.median for s in sweep_points if math.isfinite(s.found.median)]
     norm = _norm(finite)
     for one, (line, panel) in zip(grid, keys, strict=False):
         one.set_facecolor("white")
-        for spot in spots:
+        for spot in sweep_points:
             if (spot.line, spot.panel) == (line, panel):
                 at = xs.index(spot.at[across]), ys.index(spot.at[up])
                 _tile(one, spot, at, norm)
@@ -143,7 +151,7 @@ def sweep_map(spots: Sequence[Spot], axes: tuple[str, str], name: str) -> Figure
     return figure
 
 
-def _tile(one: Axes, spot: Spot, at: tuple[int, int], norm: Normalize) -> None:
+def _tile(one: Axes, spot: SweepPoint, at: tuple[int, int], norm: Normalize) -> None:
     found, (x, y) = spot.found, at
     alive = math.isfinite(found.median)
     colour = DENSITY(0.08 + 0.92 * (1 - float(norm(found.median)))) if alive else "#efe7e3"

@@ -11,7 +11,7 @@ from ebmark.errors import unknown
 from ebmark.report import figures
 from ebmark.report.page._budgets import budgets, trainings
 from ebmark.report.page._comparisons import comparisons
-from ebmark.report.page._decomposition import sources, taken_apart
+from ebmark.report.page._decomposition import error_sources_by_dataset, sources
 from ebmark.report.page._figures import Book, Picture, data_uri, planes
 from ebmark.report.page._overview import glance
 from ebmark.report.page._sentences import answer, made_of
@@ -42,7 +42,7 @@ def write_report(folder: Path, reference: str | None = None) -> Path:
     if not saved:
         write(folder, table)
     study, table = with_entries(study, table)
-    entries = {cell["method"] for cell in study["cells"].values()}
+    entries = {cell["method"] for cell in study["runs"].values()}
     if reference is not None and reference not in entries:
         raise unknown("entry", reference, sorted(entries))
     contents = _contents(folder, study, _quick(table), reference)
@@ -71,7 +71,7 @@ def _contents(
     folder: Path, study: dict[str, Any], table: pd.DataFrame, reference: str | None
 ) -> dict[str, Any]:
     """All that the template sets."""
-    cells = list(study["cells"].values())
+    cells = list(study["runs"].values())
     planned = {cell["dataset"] for cell in cells}
     datasets = [d for d in dict.fromkeys([*study["datasets"], *sorted(planned)]) if d in planned]
     entries = dict.fromkeys(cell["method"] for cell in cells)
@@ -82,7 +82,7 @@ def _contents(
     swept = any("=" in cell["recipe"] for cell in cells)  # entries are points of a sweep
     shown = [] if swept else datasets
     book = Book(folder, len(shown) * (1 + len(methods)))
-    apart = taken_apart(table, shown, methods, study["floors"])
+    apart = error_sources_by_dataset(table, shown, methods, study["null_ranges"])
     along = trainings(study, table, datasets, methods, swept)
     lines = [entry for _, found in along.values() for entry in found]
     first = leading(table, shown, methods, reference)
@@ -100,9 +100,9 @@ def _contents(
         | {"cost": book.add(figures.cost(along, lines), "cost", _COST, lines=True)},
         "comparisons": comparisons(table, shown, methods, reference),
         "budgets": budgets(along),
-        "sources": sources(table, apart, study["floors"]),
+        "sources": sources(table, apart, study["null_ranges"]),
         "step_biases": step_biases(study["step_bias"], shown),
-        "done": table["cell"].nunique(),
+        "done": table["run_id"].nunique(),
         "planned": len(cells),
         "lost": lost[["dataset", "method", "seed", "reason"]].to_dict("records"),
         "methods": [_method(study, m) for m in dict.fromkeys(map(without_axes, methods))],
@@ -135,19 +135,19 @@ def _section(
 ) -> dict[str, Any]:
     """One dataset: its words, tables and pictures."""
     table = table[table["dataset"] == dataset]
-    cells = [cell for cell in study["cells"].values() if cell["dataset"] == dataset]
+    cells = [cell for cell in study["runs"].values() if cell["dataset"] == dataset]
     here = [method for method in methods if any(cell["method"] == method for cell in cells)]
     seeds = {m: sum(cell["method"] == m for cell in cells) for m in here}
-    floors = study["floors"].get(dataset, {})
-    about = study["datasets_about"].get(dataset, {})
+    null_ranges = study["null_ranges"].get(dataset, {})
+    about = study["dataset_info"].get(dataset, {})
     return {
         "name": dataset,
         "title": about.get("title", "").rstrip("."),
         "entropy": about.get("entropy"),
-        "answer": answer(table, dataset, here, floors.get("w1")),
+        "answer": answer(table, dataset, here, null_ranges.get("w1")),
         "made_of": made_of(table, dataset, here),
-        "table": main(table, dataset, here, study["methods_about"], floors, seeds),
-        "details": details(table, dataset, here, floors),
+        "table": main(table, dataset, here, study["method_info"], null_ranges, seeds),
+        "details": details(table, dataset, here, null_ranges),
         **planes(book, folder, study, table, dataset, here, first),
     }
 
@@ -178,7 +178,7 @@ def _charts(
         "ranks": (figures.critical(ranked), "Mean ranks, and which are not told apart"),
         "anatomy": (figures.anatomy(table, datasets, first), "The parts of KL"),
         "errors": (
-            figures.errors(table, datasets, first, study["floors"], steps),
+            figures.errors(table, datasets, first, study["null_ranges"], steps),
             "W1 of exact and of Langevin samples",
         ),
     }
@@ -186,7 +186,7 @@ def _charts(
 
 
 def _method(study: dict[str, Any], method: str) -> dict[str, Any]:
-    about = study["methods_about"].get(method.partition(", ")[0], {})
+    about = study["method_info"].get(method.partition(", ")[0], {})
     about = {"title": method, "loss": "", "reference": ""} | about
     picture = figures.formula(about["loss"])
     return about | {"name": method, "formula": data_uri(picture, "svg+xml") if picture else None}

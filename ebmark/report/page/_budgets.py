@@ -14,15 +14,19 @@ from ebmark.statistics import (
     BUDGETS,
     AtBudget,
     Curve,
-    at_equal,
+    at_equal_budget,
     curves,
-    first_passage,
     role,
+    time_to_target,
     without_axes,
 )
 
 _SHARES = (0.25, 1.0)
-_UNITS = {"updates": "updates", "evaluations": "evaluations", "train_cpu_seconds": "CPU s"}
+_UNITS = {
+    "num_updates": "updates",
+    "network_evaluations": "network evaluations",
+    "train_cpu_seconds": "CPU s",
+}
 
 
 def trainings(
@@ -35,7 +39,7 @@ def trainings(
     """The curves of quality against cost: snapshots, or whole trainings of a swept budget."""
     if not swept:
         return curves(table, datasets, entries)
-    if study["axes"] != ["evaluations"]:
+    if study["axes"] != ["network_evaluations"]:
         return {}
     names = {entry: without_axes(entry) for entry in table["method"].unique()}
     table = table.assign(method=[names[entry] for entry in table["method"]])
@@ -58,7 +62,7 @@ def _sheet(curves: dict[str, Curve], metric: str) -> Sheet:
     heads, columns = ["entry"], []
     for cost in BUDGETS:
         for share in _SHARES:
-            budget, reached = at_equal(curves, cost, share)
+            budget, reached = at_equal_budget(curves, cost, share)
             heads.append(f"{_budget(budget, cost)}")
             columns.append(reached)
     places = decimals([one.over_seeds.median for c in columns for one in c.values()], 2)
@@ -90,7 +94,7 @@ def _reached(one: AtBudget | None, places: int, marked: bool) -> Cell:
 
 
 def _passage(one: Curve, target: float) -> Cell:
-    seconds, there, of = first_passage(one, target)
+    seconds, there, of = time_to_target(one, target)
     if math.isinf(seconds):
         said = "never" if there == 0 else f"{there} of {of}"
         return Cell(said, LAST, "mean", f"{there} of {of} runs got there")
@@ -110,14 +114,14 @@ def _targets(curves: dict[str, Curve]) -> list[float]:
 
 def _at_the_end(one: Curve) -> float:
     """The median over seeds at the end."""
-    return at_equal({"": one}, "updates")[1][""].over_seeds.median
+    return at_equal_budget({"": one}, "num_updates")[1][""].over_seeds.median
 
 
 def _words(curves: dict[str, Curve]) -> list[Markup]:
     """The order of the methods for each kind of budget, and whether it depends on that."""
     said, orders = [], {}
     for cost in BUDGETS:
-        budget, reached = at_equal(curves, cost)
+        budget, reached = at_equal_budget(curves, cost)
         methods = {e: r.over_seeds.median for e, r in reached.items() if role(e) is None}
         order = sorted(methods, key=lambda e: (methods[e], e))
         orders[cost] = order

@@ -19,7 +19,16 @@ from ebmark.report.page._numbers import (
     probability,
 )
 from ebmark.report.page._tables import Cell, sortable
-from ebmark.statistics import SIGNIFICANT, Ranks, Verdict, bca, final, metric_of, ranks, verdicts
+from ebmark.statistics import (
+    SIGNIFICANT,
+    Comparison,
+    Ranks,
+    bca,
+    compare_to_reference,
+    final_values,
+    metric_of,
+    ranks,
+)
 from ebmark.statistics import reference as the_reference
 
 _MANY = 1_000  # seeds beyond which a number says nothing more
@@ -39,7 +48,7 @@ def comparisons(
     metric, against = metric_of(table, datasets), the_reference(entries, wanted)
     if metric is None or against is None:
         return None
-    found = verdicts(table, datasets, entries, metric, against)
+    found = compare_to_reference(table, datasets, entries, metric, against)
     if not found:
         return None
     here = [d for d in datasets if any(one.dataset == d for one in found)]
@@ -56,7 +65,7 @@ def comparisons(
     }
 
 
-def _too_many(found: Sequence[Verdict]) -> str:
+def _too_many(found: Sequence[Comparison]) -> str:
     """Whether the seeds are too few for any of so many comparisons to pass Holm's correction."""
     seeds, m = max(one.paired.n for one in found), len(found)
     if m * 2.0 ** (1 - seeds) < SIGNIFICANT:
@@ -69,7 +78,7 @@ def _too_many(found: Sequence[Verdict]) -> str:
     )
 
 
-def _groups(found: Sequence[Verdict], against: str) -> list[Markup]:
+def _groups(found: Sequence[Comparison], against: str) -> list[Markup]:
     """Who is lower, who higher, who is not told apart, in a sentence each."""
     kinds = {
         "lower than {}: ": [one for one in found if one.different and one.lower],
@@ -101,7 +110,7 @@ def _signed(value: float, places: int | None = None) -> str:
     return sign + (brief(size) if places is None else number(size, places))
 
 
-def verdict(one: Verdict) -> str:
+def verdict(one: Comparison) -> str:
     """A verdict in words."""
     n = one.paired.n
     seeds = "1 seed" if n == 1 else f"{n} seeds"
@@ -123,13 +132,13 @@ def verdict(one: Verdict) -> str:
     return f"{said}; about {one.needed:,} would be needed"
 
 
-def _sheet(table: pd.DataFrame, found: Sequence[Verdict], metric: str) -> Sheet:
+def _sheet(table: pd.DataFrame, found: Sequence[Comparison], metric: str) -> Sheet:
     places = decimals(
         [v for one in found for v in (one.median, one.theirs)], max(digits(metric), 3)
     )
     heads = ["entry", "median", "difference", "95 %", "p, Holm", "verdict", "ended"]
     heads += ["mean of these [BCa]"]
-    rows, runs = [], final(table, found[0].dataset, metric)
+    rows, runs = [], final_values(table, found[0].dataset, metric)
     for one in found:
         test = one.paired
         ends = f"[{_signed(test.low, places)}, {_signed(test.high, places)}]"

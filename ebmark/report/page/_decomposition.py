@@ -11,41 +11,41 @@ from markupsafe import Markup
 from ebmark.report.page._comparisons import Sheet
 from ebmark.report.page._numbers import brief, decimals, number
 from ebmark.report.page._tables import Cell, sortable
-from ebmark.statistics import Parts, final, parts, role, summary
+from ebmark.statistics import ErrorSources, error_sources, final_values, role, summary
 
 
-def taken_apart(
+def error_sources_by_dataset(
     table: pd.DataFrame,
     datasets: Sequence[str],
     entries: Sequence[str],
-    floors: Mapping[str, Mapping[str, Any]],
-) -> dict[str, list[Parts]]:
+    null_ranges: Mapping[str, Mapping[str, Any]],
+) -> dict[str, list[ErrorSources]]:
     """The parts of W1 by dataset, where it has a floor."""
     found = {
-        name: parts(table, name, entries, floors[name]["w1"])
+        name: error_sources(table, name, entries, null_ranges[name]["w1"])
         for name in datasets
-        if floors.get(name, {}).get("w1")
+        if null_ranges.get(name, {}).get("w1")
     }
     return {name: one for name, one in found.items() if one}
 
 
 def sources(
     table: pd.DataFrame,
-    found: Mapping[str, Sequence[Parts]],
-    floors: Mapping[str, Mapping[str, Any]],
+    found: Mapping[str, Sequence[ErrorSources]],
+    null_ranges: Mapping[str, Mapping[str, Any]],
 ) -> list[dict[str, Any]]:
     """For each dataset its words and its table."""
     return [
         {
             "name": name,
-            "words": [*_of_kl(table, name), *_of_w1(one, floors[name]["w1"])],
+            "words": [*_of_kl(table, name), *_of_w1(one, null_ranges[name]["w1"])],
             "table": _sheet(one),
         }
         for name, one in found.items()
     ]
 
 
-def _sheet(found: Sequence[Parts]) -> Sheet:
+def _sheet(found: Sequence[ErrorSources]) -> Sheet:
     columns = {"floor": [one.floor for one in found]}
     columns["data, network"] = [one.data for one in found]
     columns["training"] = [one.training for one in found]
@@ -74,7 +74,7 @@ def _cell(value: float, places: int, column: str) -> Cell:
 
 def _of_kl(table: pd.DataFrame, dataset: str) -> list[Markup]:
     """What the data and the network cost, and what each method adds, in nats."""
-    medians = {e: summary(one).median for e, one in final(table, dataset, "kl").items()}
+    medians = {e: summary(one).median for e, one in final_values(table, dataset, "kl").items()}
     oracles = [e for e in medians if role(e) == "oracle" and math.isfinite(medians[e])]
     if not oracles:
         return []
@@ -96,7 +96,7 @@ def _of_kl(table: pd.DataFrame, dataset: str) -> list[Markup]:
     return [Markup(words).format(brief(medians[oracle]), listed, more)]
 
 
-def _of_w1(found: Sequence[Parts], floor: Mapping[str, Any]) -> list[Markup]:
+def _of_w1(found: Sequence[ErrorSources], floor: Mapping[str, Any]) -> list[Markup]:
     """Which energies W1 can tell from the truth, whose chains have not settled, what is hidden."""
     said = []
     unseen = [one.entry for one in found if one.exact <= floor["high"]]
@@ -108,7 +108,7 @@ def _of_w1(found: Sequence[Parts], floor: Mapping[str, Any]) -> list[Markup]:
         words = "At {:,} points W1 tells no entry\u2019s exact samples from the truth."
         said.append(Markup(words).format(int(floor["n"])))
     measured = [one for one in found if not math.isnan(one.sampler)]
-    astray = [one for one in measured if not one.settled]
+    astray = [one for one in measured if not one.is_converged]
     if not measured:
         said.append(Markup("The sampler\u2019s own error was not measured in these runs."))
     elif not astray:

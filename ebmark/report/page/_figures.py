@@ -13,7 +13,7 @@ from ebmark.errors import UserError
 from ebmark.report import figures
 from ebmark.report.page._numbers import brief, digits
 from ebmark.report.page._sentences import diverged
-from ebmark.statistics import final, middle_seed, role
+from ebmark.statistics import final_values, median_seed, role
 from ebmark.store.table import load_arrays
 from ebmark.system.writing import inside, make_folder, write_whole
 
@@ -90,13 +90,13 @@ def planes(
     Samples of all methods; energies and trajectories of the first alone.
     """
     panels, median = _panels(folder, study, table, dataset, methods)
-    truth = next((p.arrays for p in panels if "reference" in p.arrays), None)
+    truth = next((p.arrays for p in panels if "test" in p.arrays), None)
     if truth is None:
         return dict.fromkeys(("samples", "landscapes", "trajectories"))
-    dim = truth["reference"].shape[1]
+    dim = truth["test"].shape[1]
     rows = 2 if dim > 1 and any("exact" in p.arrays for p in panels) else 1
     note = "two draws" if rows == 2 else " "
-    name = "truth" if "truth_log_density" in truth else "data"
+    name = "truth" if "target_log_density" in truth else "data"
     data = figures.Panel(name, note, truth)
     large = [panel for method, panel in zip(methods, panels, strict=True) if method in first]
     langevin, slug = _setting(study, dataset), book.slug(dataset)
@@ -132,25 +132,25 @@ def _panels(
 ) -> tuple[list[figures.Panel], str]:
     """A panel a method, of its median run, and the words that say which run that is."""
     label = {"kl": "KL", "nll": "NLL", "w1_langevin": "W1"}
-    by = next((metric for metric in label if final(table, dataset, metric)), "w1_langevin")
+    by = next((metric for metric in label if final_values(table, dataset, metric)), "w1_langevin")
     cells = {
         (cell["method"], cell["seed"]): name
-        for name, cell in study["cells"].items()
+        for name, cell in study["runs"].items()
         if cell["dataset"] == dataset
     }
-    values, shown, panels, dims = final(table, dataset, by), [], [], set()
+    values, shown, panels, dims = final_values(table, dataset, by), [], [], set()
     for method in methods:
-        seed = middle_seed(values.get(method))
+        seed = median_seed(values.get(method))
         lost, of = diverged(table, dataset, method)
         notes = (
             [f"{label[by]} {brief(values[method][seed], digits(by))}"] if seed is not None else []
         )
         notes += [f"{lost} of {of} diverged"] if lost else []
         arrays = load_arrays(folder, cells[method, seed]) if (method, seed) in cells else {}
-        whole = {"train", "reference"} <= set(arrays)
-        dims |= {arrays["reference"].shape[1]} if whole else set()
+        whole = {"train", "test"} <= set(arrays)
+        dims |= {arrays["test"].shape[1]} if whole else set()
         if len(dims) > 1 or (arrays and not whole):
-            place = folder / "cells" / cells[method, seed] / "samples.npz"
+            place = folder / "runs" / cells[method, seed] / "samples.npz"
             raise UserError(f"{place}: lacks the points, or they are of another dimension")
         title = f"{method} ({role(method)})" if role(method) else method
         panels.append(figures.Panel(title, ", ".join(notes) or " ", arrays))
@@ -161,7 +161,7 @@ def _panels(
 def _setting(study: Mapping[str, Any], dataset: str) -> str:
     """The Langevin sampler in words."""
     settings = study["settings"]
-    h = study["datasets_about"].get(dataset, {}).get("langevin_step")
+    h = study["dataset_info"].get(dataset, {}).get("langevin_step")
     chains = f"{settings['chains']:,} chains" if "chains" in settings else "chains"
     steps = f"{settings['langevin_steps']:,} " if "langevin_steps" in settings else ""
     return (

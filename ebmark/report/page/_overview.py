@@ -9,7 +9,7 @@ import pandas as pd
 
 from ebmark.report.page._numbers import DASH, brief
 from ebmark.report.page._tables import LAST, Cell, sortable
-from ebmark.statistics import final, ranks, role, summary
+from ebmark.statistics import final_values, ranks, role, summary
 
 LEAST = 4  # datasets, below which the tables themselves are at a glance
 SHADES = (0.03, 0.1, 0.3, 1.0, 3.0)  # nats at which the next deeper shade begins
@@ -25,7 +25,7 @@ class Glance(NamedTuple):
 
 def glance(table: pd.DataFrame, datasets: Sequence[str], entries: Sequence[str]) -> Glance | None:
     """Median KL over seeds, of all runs; None where there are few datasets or no KL."""
-    runs = {dataset: final(table, dataset, "kl") for dataset in datasets}
+    runs = {dataset: final_values(table, dataset, "kl") for dataset in datasets}
     runs = {dataset: one for dataset, one in runs.items() if one}
     if len(runs) < LEAST:
         return None

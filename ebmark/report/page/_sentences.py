@@ -9,8 +9,8 @@ import pandas as pd
 from markupsafe import Markup
 
 from ebmark.report.page._numbers import brief, decimals, digits, number, probability
-from ebmark.statistics import SIGNIFICANT, Best, Paired, best, final, paired, role, summary
-from ebmark.store.metric_info import LEAST_ACCEPTANCE, LEAST_OVERLAP
+from ebmark.statistics import SIGNIFICANT, Best, Paired, best, final_values, paired, role, summary
+from ebmark.store.metric_info import MIN_ACCEPTANCE_RATE, MIN_NOISE_ESS
 
 _LEAK = 1.0  # nats of KL, at which 63 % of the mass are off the data's support
 _NAMED = 6  # methods named in one sentence
@@ -44,13 +44,13 @@ def answer(
         *(_shares(table, dataset, first, floor) if floor else []),
         *_lost(table, dataset, methods),
         *_leaks(table, dataset, methods),
-        *_too_low(table, dataset, methods, "overlap", LEAST_OVERLAP, _TOO_FAR),
-        *_too_low(table, dataset, methods, "acceptance", LEAST_ACCEPTANCE, _STUCK),
+        *_too_low(table, dataset, methods, "noise_ess", MIN_NOISE_ESS, _TOO_FAR),
+        *_too_low(table, dataset, methods, "acceptance_rate", MIN_ACCEPTANCE_RATE, _STUCK),
     ]
 
 
 def _first(table: pd.DataFrame, dataset: str, metric: str, first: Best) -> Markup:
-    runs = final(table, dataset, metric)
+    runs = final_values(table, dataset, metric)
     ours = summary(runs[first.method])
     said = Markup("<b>{}</b> has the lowest {}: median {}{} over {} {}").format(
         first.method,
@@ -84,7 +84,7 @@ def _verdict(test: Paired) -> Markup:
 
 def _oracles(table: pd.DataFrame, dataset: str, metric: str, first: Best) -> list[Markup]:
     """How far the best is from what the network can reach at all."""
-    runs, said = final(table, dataset, metric), []
+    runs, said = final_values(table, dataset, metric), []
     ours = summary(runs[first.method]).median
     oracles = sorted(method for method in runs if role(method) == "oracle")
     for oracle in oracles if metric != "w1_langevin" else []:
@@ -112,7 +112,7 @@ def _by_samples(table: pd.DataFrame, dataset: str, first: Best) -> list[Markup]:
         return [
             Markup("{} also has the lowest W1 of Langevin samples{}.").format(first.method, but)
         ]
-    runs = final(table, dataset, "w1_langevin")
+    runs = final_values(table, dataset, "w1_langevin")
     a, b = runs[other.method].align(runs.get(first.method, pd.Series(dtype=float)), join="inner")
     test = paired(a, b)
     said = Markup("W1 of Langevin samples puts <b>{}</b> first, at {} against {}").format(
@@ -129,7 +129,7 @@ def _shares(
 ) -> list[Markup]:
     """How much of the best method's Langevin W1 is the floor, the model and the sampler."""
     langevin, exact = (
-        summary(final(table, dataset, f"w1_{sampler}").get(first.method, ())).median
+        summary(final_values(table, dataset, f"w1_{sampler}").get(first.method, ())).median
         for sampler in ("langevin", "exact")
     )
     if not math.isfinite(langevin):
@@ -167,7 +167,7 @@ def _lost(table: pd.DataFrame, dataset: str, methods: Sequence[str]) -> list[Mar
 
 def _leaks(table: pd.DataFrame, dataset: str, methods: Sequence[str]) -> list[Markup]:
     """The methods of which some run has nearly all of its mass off the data's support."""
-    runs = final(table, dataset, "leak")
+    runs = final_values(table, dataset, "kl_off_support")
     found = []
     for method in methods:
         leaks = runs.get(method, pd.Series(dtype=float))
@@ -203,7 +203,7 @@ def _too_low(
     words: str,
 ) -> list[Markup]:
     """The methods of which a diagnostic says that they learned from too little."""
-    runs = final(table, dataset, diagnostic)
+    runs = final_values(table, dataset, diagnostic)
     medians = {method: summary(runs.get(method, ())).median for method in methods}
     low = [
         Markup("<b>{}</b> ({})").format(method, brief(median))
@@ -215,7 +215,10 @@ def _too_low(
 
 def made_of(table: pd.DataFrame, dataset: str, methods: Sequence[str]) -> str:
     """The largest part of each method's KL, by medians."""
-    runs = {part: final(table, dataset, part) for part in ("leak", "masses", "shapes")}
+    runs = {
+        part: final_values(table, dataset, part)
+        for part in ("kl_off_support", "kl_mode_weights", "kl_within_mode")
+    }
     said = []
     for method in methods:
         parts = {part: summary(runs[part].get(method, ())).median for part in runs}

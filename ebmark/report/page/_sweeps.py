@@ -13,7 +13,7 @@ from ebmark.report import figures
 from ebmark.report.page._figures import Book, Picture
 from ebmark.report.page._numbers import brief, decimals, interval, number
 from ebmark.report.page._tables import Cell, sortable
-from ebmark.statistics import Spot, spots, usable
+from ebmark.statistics import SweepPoint, sweep_points, usable
 from ebmark.store.metric_info import meaning
 
 _CAPITAL = re.compile(r"(?<!^)(?=[A-Z])")
@@ -36,12 +36,14 @@ def sweeps(book: Book, study: dict[str, Any], table: pd.DataFrame) -> list[Sweep
     axes = [axis for axis in study.get("axes", ()) if axis in table]
     if not axes:
         return []
-    about, across = study["datasets_about"], set(axes) & {"dim", "separation"}
+    about, across = study["dataset_info"], set(axes) & {"dim", "separation"}
     families = _families(about) if across else {}
-    measures = study.get("measures") or [m for m in _DEFAULT if (table["metric"] == m).any()][:1]
+    plot_metrics = (
+        study.get("plot_metrics") or [m for m in _DEFAULT if (table["metric"] == m).any()][:1]
+    )
     made = []
-    for measure in measures:
-        found = spots(table, axes, measure, families)
+    for measure in plot_metrics:
+        found = sweep_points(table, axes, measure, families)
         if found:
             made.append(_sweep(book, measure, axes, found))
     return made
@@ -59,7 +61,7 @@ def _families(about: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def _sweep(book: Book, measure: str, axes: list[str], found: list[Spot]) -> Sweep:
+def _sweep(book: Book, measure: str, axes: list[str], found: list[SweepPoint]) -> Sweep:
     name, unit, says = meaning(measure)
     label = f"{name}, {unit}" if unit else name
     picture = None
@@ -82,7 +84,7 @@ def _sweep(book: Book, measure: str, axes: list[str], found: list[Spot]) -> Swee
     )
 
 
-def _words(found: Sequence[Spot], axes: list[str], name: str) -> list[Markup]:
+def _words(found: Sequence[SweepPoint], axes: list[str], name: str) -> list[Markup]:
     """For each line: where it is best, how far it stays within twice that, where it diverges."""
     said = []
     for panel, line in dict.fromkeys((s.panel, s.line) for s in found):
@@ -118,11 +120,11 @@ def _words(found: Sequence[Spot], axes: list[str], name: str) -> list[Markup]:
     return said
 
 
-def _is_number(spot: Spot, axis: str) -> bool:
+def _is_number(spot: SweepPoint, axis: str) -> bool:
     return isinstance(spot.at.get(axis), int | float)
 
 
-def _at(spot: Spot) -> str:
+def _at(spot: SweepPoint) -> str:
     return ", ".join(f"{axis.replace('_', ' ')} {_value(v)}" for axis, v in spot.at.items())
 
 
@@ -132,7 +134,7 @@ def _value(value: Any) -> str:
     return f"{value:,g}" if abs(value) < 1e6 else f"{value / 1e6:,g}\u00a0M"
 
 
-def _rows(found: Sequence[Spot], axes: list[str]) -> list[list[Cell]]:
+def _rows(found: Sequence[SweepPoint], axes: list[str]) -> list[list[Cell]]:
     places = decimals([spot.found.median for spot in found], 2, 6)
     rows = []
     for panel, line, at, s, ends, unknown in found:

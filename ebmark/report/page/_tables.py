@@ -8,31 +8,37 @@ import pandas as pd
 
 from ebmark.report.page._numbers import DASH, decimals, digits, interval, number
 from ebmark.report.page._sentences import diverged
-from ebmark.statistics import Summary, best, final, role, summary
+from ebmark.statistics import Summary, best, final_values, role, summary
 from ebmark.store.metric_info import COSTS, UNRANKED, meaning, stem
 
 _FULL = ("median", "mean", "worst")
 _MAIN = {
     "kl": _FULL,
-    "leak": ("median",),
-    "masses": ("median",),
-    "shapes": ("median",),
+    "kl_off_support": ("median",),
+    "kl_mode_weights": ("median",),
+    "kl_within_mode": ("median",),
     "tv": ("median",),
     "nll": _FULL,
     "w1_exact": ("median",),
     "w1_langevin": _FULL,
-    "w1_own": ("median",),
+    "w1_native": ("median",),
     "w2_langevin": ("median",),
     "sliced_w2_langevin": ("median",),
-    "mmd_langevin": ("median",),
-    "mode_shares_langevin": ("median",),
+    "mmd_sq_langevin": ("median",),
+    "mode_frequency_tv_langevin": ("median",),
     "train_cpu_seconds": ("median",),
-    "evaluations": ("median",),
+    "network_evaluations": ("median",),
 }
-_PARTS = ("leak", "masses", "shapes")
+_PARTS = ("kl_off_support", "kl_mode_weights", "kl_within_mode")
 # where no density is on a grid; else in details alone
-_WITHOUT_GRID = {"nll", "w2_langevin", "sliced_w2_langevin", "mmd_langevin", "mode_shares_langevin"}
-_ORDER = [*_MAIN, "w2_exact", "sliced_w2_exact", "mode_tv", "log_z", "log_z_error"]
+_WITHOUT_GRID = {
+    "nll",
+    "w2_langevin",
+    "sliced_w2_langevin",
+    "mmd_sq_langevin",
+    "mode_frequency_tv_langevin",
+}
+_ORDER = [*_MAIN, "w2_exact", "sliced_w2_exact", "mode_weight_tv", "log_z", "log_z_error"]
 _LABELS = {"median": "median", "mean": "mean [95 %]", "worst": "worst"}
 _DETAILS = ["metric", "method", "seeds", "diverged", "median", "95 % of the median", "mean"]
 _DETAILS += ["95 % of the mean", "worst", "floor"]
@@ -96,12 +102,12 @@ def main(
     dataset: str,
     methods: Sequence[str],
     about: Mapping[str, Any],
-    floors: Mapping[str, Any],
+    null_ranges: Mapping[str, Any],
     seeds: Mapping[str, int],
 ) -> Table:
     """A row a method, the metrics that matter; the best is marked where it is told apart."""
-    runs = {metric: final(table, dataset, metric) for metric in _MAIN}
-    shown = [m for m in _MAIN if runs[m] and not (runs["leak"] and m in _WITHOUT_GRID)]
+    runs = {metric: final_values(table, dataset, metric) for metric in _MAIN}
+    shown = [m for m in _MAIN if runs[m] and not (runs["kl_off_support"] and m in _WITHOUT_GRID)]
     heads: list[Head] = []
     cells: dict[str, list[Cell]] = {method: [] for method in methods}
     below: list[Cell] = []
@@ -110,7 +116,7 @@ def main(
         places = _places(metric, sums)
         leader = None if metric in UNRANKED else best(table, dataset, metric)
         marked = leader.method if leader and leader.significant else None
-        floor = floors.get(stem(metric))
+        floor = null_ranges.get(stem(metric))
         heads += _heads(metric)
         for which in _MAIN[metric]:
             for method in methods:
@@ -122,7 +128,7 @@ def main(
         heads,
         [row for row in rows if role(row.method) is None],
         [row for row in rows if role(row.method)],
-        Row("floor", "truth against truth", "", below) if floors else None,
+        Row("floor", "truth against truth", "", below) if null_ranges else None,
     )
 
 
@@ -196,7 +202,7 @@ def _row(
 
 
 def details(
-    table: pd.DataFrame, dataset: str, methods: Sequence[str], floors: Mapping[str, Any]
+    table: pd.DataFrame, dataset: str, methods: Sequence[str], null_ranges: Mapping[str, Any]
 ) -> tuple[list[Cell], list[list[Cell]]]:
     """Heads, and everything over seeds: a row for each metric and method.
 
@@ -205,15 +211,15 @@ def details(
     here = table[table["dataset"] == dataset]
     measured, runs = sorted(here["metric"].unique()), {}
     for metric in dict.fromkeys([*_ORDER, *measured]):
-        found = final(table, dataset, metric)
+        found = final_values(table, dataset, metric)
         if found:
             runs[metric] = {m: _summary(metric, found[m]) for m in methods if m in found}
     if here["seed"].nunique() == 1:
-        return _of_one_seed(runs, floors)
+        return _of_one_seed(runs, null_ranges)
     rows = []
     for metric, sums in runs.items():
         places = decimals([s.median for s in sums.values()], 3, 6)
-        floor = floors.get(stem(metric))
+        floor = null_ranges.get(stem(metric))
         truth = [_floor(floor, which, places) for which in ("median", "mean")]
         for method, s in sums.items():
             rows.append(
@@ -234,12 +240,12 @@ def details(
 
 
 def _of_one_seed(
-    runs: Mapping[str, Mapping[str, Summary]], floors: Mapping[str, Any]
+    runs: Mapping[str, Mapping[str, Summary]], null_ranges: Mapping[str, Any]
 ) -> tuple[list[Cell], list[list[Cell]]]:
     heads, columns = [Cell("method")], []
     for metric, sums in runs.items():
         places = decimals([s.median for s in sums.values()], 3, 6)
-        floor = _floor(floors.get(stem(metric)), "mean", places)
+        floor = _floor(null_ranges.get(stem(metric)), "mean", places)
         says = meaning(metric).says + (f" Floor: {floor}." if floor else "")
         heads.append(Cell(metric.replace("_", " "), title=says))
         columns.append({m: _cell(s, "median", places, None, False) for m, s in sums.items()})

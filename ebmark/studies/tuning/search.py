@@ -16,7 +16,7 @@ from ebmark.errors import UserError
 from ebmark.store.folder import making
 from ebmark.studies.run import final_quality
 from ebmark.studies.variants import merged
-from ebmark.system.reading import read_json
+from ebmark.system.reading import SCHEMA, read_json
 from ebmark.system.writing import make_folder, write_whole
 from ebmark.training import recipes
 from ebmark.training.search_spaces import Range, Space
@@ -49,7 +49,7 @@ def run_search(folder: Path, name: str, spec: dict, progress: Callable[[str, flo
     Trials are written down as they end. Each is a function of the seed and of the ones before it,
     so that a search that was killed goes on, and ends as if it had not been.
     """
-    search, journal = spec["search"], folder / "cells" / f"{name}.trials.json"
+    search, journal = spec["search"], folder / "runs" / f"{name}.trials.json"
     trials = _read(journal, _TRIALS, f"remove {journal}") or []
     while len(trials) < search["trials"]:
         point, values = propose(spec, trials), []
@@ -63,31 +63,31 @@ def run_search(folder: Path, name: str, spec: dict, progress: Callable[[str, flo
         write_whole(journal, json.dumps(trials))
     made = making(folder, name)
     make_folder(made)
-    result = {"status": "done", "reason": "", "trials": trials}
+    result = {"schema": SCHEMA, "status": "done", "reason": "", "trials": trials}
     write_whole(made / "result.json", json.dumps(result, indent=1))
-    os.replace(made, folder / "cells" / name)
+    os.replace(made, folder / "runs" / name)
     journal.unlink()
 
 
 def trial_spec(spec: dict, changes: dict[str, Any], seed: int) -> dict:
     """The cell that a trial trains on a seed: as many updates as the budget buys its recipe."""
     recipe = recipes.with_changes(spec["method"], merged(spec["training"], changes))
-    cost = recipe.method.evaluations(recipe.batch, spec["search"]["dim"])
-    updates = max(1, round(spec["search"]["evaluations"] / cost))
-    training = recipes.as_dict(recipe) | {"updates": updates}
-    return spec | {"training": training, "seed": seed, "snapshots": 1}
+    cost = recipe.method.network_evaluations(recipe.batch_size, spec["search"]["dim"])
+    updates = max(1, round(spec["search"]["network_evaluations"] / cost))
+    training = recipes.as_dict(recipe) | {"num_updates": updates}
+    return spec | {"training": training, "seed": seed, "num_snapshots": 1}
 
 
 def read_search(folder: Path, name: str) -> list[Trial] | None:
     """The trials of a search that has ended; None if it has not. Raises UserError if damaged."""
-    place = folder / "cells" / name
-    ended = _read(place / "result.json", _ENDED, f"remove the folder {place}")
+    place = folder / "runs" / name
+    ended = _read(place / "result.json", _ENDED, f"remove the folder {place}", marked=True)
     return None if ended is None else ended["trials"]
 
 
-def _read(path: Path, wanted: pydantic.TypeAdapter, mend: str):
+def _read(path: Path, wanted: pydantic.TypeAdapter, mend: str, *, marked: bool = False):
     try:
-        return read_json(path, wanted, f"{mend} and give the command again")
+        return read_json(path, wanted, f"{mend} and give the command again", marked=marked)
     except FileNotFoundError:
         return None
 

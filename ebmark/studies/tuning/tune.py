@@ -7,19 +7,21 @@ from pathlib import Path
 from typing import Any
 
 import ebmark
-from ebmark.datasets import Law, Source
+from ebmark.datasets import DataSource, SyntheticDataset
 from ebmark.datasets.tables import Points
 from ebmark.engines import Engine
 from ebmark.errors import UserError
 from ebmark.statistics import ROLES
 from ebmark.store.provenance import device
+from ebmark.store.schema import write_plan
 from ebmark.studies import plugins
 from ebmark.studies.driver import run_plan
 from ebmark.studies.prepare import data_sources, refuse_others, save_points, take_folder
-from ebmark.studies.spec import cell_name, cell_spec
+from ebmark.studies.spec import run_id, run_spec
 from ebmark.studies.study import TUNING_SEEDS, Study, validated
 from ebmark.studies.tuning.search import read_search, score, trial_spec
 from ebmark.studies.variants import Variant
+from ebmark.system.reading import SCHEMA
 from ebmark.system.writing import write_whole
 from ebmark.training import tuned
 from ebmark.training.search_spaces import Range, space_of
@@ -33,7 +35,7 @@ class Effort:
 
     trials: int = 10
     seeds: int = 3  # of a trial
-    evaluations: int = 6_000_000  # of the network, in each training
+    network_evaluations: int = 6_000_000  # of the network, in each training
     seed: int = 0  # of the search itself
 
 
@@ -53,7 +55,7 @@ def tune(
     Returns:
         The recipes found, and why each search that failed did.
     """
-    for what, least in (("trials", 1), ("seeds", 1), ("evaluations", 1), ("seed", 0)):
+    for what, least in (("trials", 1), ("seeds", 1), ("network_evaluations", 1), ("seed", 0)):
         if getattr(effort, what) < least:
             raise UserError(f"--{what} must be at least {least}, not {getattr(effort, what)}")
     study = validated(study)
@@ -61,7 +63,7 @@ def tune(
         raise UserError(f"{fixed[0]} is the {ROLES[fixed[0]]}, which is not tuned; leave it out")
     sources, points_file = data_sources(study, points, name)
     plan = {
-        cell_name(spec): spec
+        run_id(spec): spec
         for source in sources
         for method in study.methods
         for spec in [search_spec(study, source, method, effort, points_file)]
@@ -71,8 +73,8 @@ def tune(
         refuse_others(folder, content, "tuning")
     plugins.keep(plugin_files, folder)
     save_points(folder, sources, points_file)
-    write_whole(folder / "plan.json", json.dumps(plan))
-    write_whole(folder / "tuning.json", json.dumps({"command": command}))
+    write_plan(folder, plan)
+    write_whole(folder / "tuning.json", json.dumps({"schema": SCHEMA, "command": command}))
     try:
         ended = run_plan(folder, plan, engine, plain=plain)
     finally:
@@ -81,16 +83,16 @@ def tune(
     failed = {}
     for cell, reason in ended.failed.items():
         what = f"{plan[cell]['method']} on {plan[cell]['dataset']}"
-        failed[what] = f"{reason} (see {folder / 'cells' / cell}.error)"
+        failed[what] = f"{reason} (see {folder / 'runs' / cell}.error)"
     return found, failed
 
 
 def search_spec(
-    study: Study, source: Source, method: str, effort: Effort, points_file: str | None = None
+    study: Study, source: DataSource, method: str, effort: Effort, points_file: str | None = None
 ) -> dict:
     """A search as plain data: the cell of the default recipe, and what is tried on which seeds."""
     step_size = float(f"{source.local_scale() ** 2 / 10:.3g}")
-    spec = cell_spec(study, source, method, _DEFAULT, TUNING_SEEDS, step_size, points_file)
+    spec = run_spec(study, source, method, _DEFAULT, TUNING_SEEDS, step_size, points_file)
     space = {
         axis: {"range": list(values)} if isinstance(values, Range) else {"values": list(values)}
         for axis, values in space_of(method).items()
@@ -99,7 +101,7 @@ def search_spec(
         "seeds": [TUNING_SEEDS + i for i in range(effort.seeds)],
         "dim": source.dim,
         "space": space,
-        "objective": "kl" if isinstance(source, Law) else "nll",
+        "objective": "kl" if isinstance(source, SyntheticDataset) else "nll",
     }
     return spec | {"search": search}
 
@@ -119,10 +121,10 @@ def _found(folder: Path, plan: dict[str, dict], command: str) -> dict[str, dict[
         made = {
             "command": command,
             "ebmark": ebmark.__version__,
-            "source": spec["source"],
+            "code_hash": spec["code_hash"],
             "versions": spec["versions"],
             "device": device(),
-            "law": spec["law"],
+            "dataset_fingerprint": spec["dataset_fingerprint"],
             "num_train": spec["num_train"],
             "energy": spec["energy"],
             "search": search,
@@ -131,7 +133,7 @@ def _found(folder: Path, plan: dict[str, dict], command: str) -> dict[str, dict[
             "diverged": sum(not math.isfinite(score(trial)) for trial in trials),
             "trials": trials,
         }
-        changes = first["changes"] | {"updates": training["updates"]}
+        changes = first["changes"] | {"num_updates": training["num_updates"]}
         found = {"changes": changes, "made": made}
         tuned_recipes.setdefault(spec["method"], {})[spec["dataset"]] = found
     return tuned_recipes

@@ -13,12 +13,12 @@ import pytest
 from helpers.tiny_study import TINY, ebmark
 
 from ebmark.datasets import Grid
-from ebmark.datasets.preprocessing import Units
+from ebmark.datasets.preprocessing import Standardizer
 from ebmark.energies import Quadratic
 from ebmark.errors import UserError
 from ebmark.methods import AbstractMethod, Recipe
-from ebmark.methods.external import RIVALS
-from ebmark.partition_function import normalise
+from ebmark.methods.external import EXTERNAL_METHODS
+from ebmark.partition_function import normalize_on_grid
 from ebmark.store import table
 from ebmark.store.provenance import source_files
 from ebmark.training import recipes
@@ -45,29 +45,29 @@ class Loop(AbstractMethod):
     def loss(self, energy, batch, state, key):
         raise AssertionError("the compiled loop was used")
 
-    def evaluations(self, batch, dim):
+    def network_evaluations(self, batch, dim):
         return 0
 
 
-def followed(**fields):
+def smc_update(**fields):
     start = Quadratic(jnp.array(1.0), jnp.zeros(2))
-    recipe = Recipe(method=Loop(**fields), updates=600)
-    return train(recipe, start, jnp.zeros((20, 2)), key=jr.key(0), marks=[150, 300, 450])
+    recipe = Recipe(method=Loop(**fields), num_updates=600)
+    return train(recipe, start, jnp.zeros((20, 2)), key=jr.key(0), snapshot_steps=[150, 300, 450])
 
 
 def test_a_loop_of_its_own_is_followed_from_snapshot_to_snapshot():
-    fit = followed()
+    fit = smc_update()
     assert [(s.step, float(s.energy.precision)) for s in fit.snapshots] == [
         (mark, mark) for mark in (150, 300, 450, 600)
     ]
-    assert np.array_equal(fit.losses, np.arange(600)) and fit.trouble is None
+    assert np.array_equal(fit.losses, np.arange(600)) and fit.divergence_reason is None
     seconds = [s.seconds for s in fit.snapshots]
     assert seconds == sorted(seconds) and fit.compile_seconds >= 0
 
 
 def test_a_loop_that_loses_its_numbers_is_stopped_within_250_updates_and_explained():
-    fit = followed(sick=310)
-    assert "not finite at update 450" in fit.trouble and len(fit.losses) == 450
+    fit = smc_update(sick=310)
+    assert "not finite at update 450" in fit.divergence_reason and len(fit.losses) == 450
     assert [s.step for s in fit.snapshots] == [150, 300]
 
 
@@ -84,20 +84,20 @@ def test_a_cell_of_a_rival_rests_on_its_own_librarys_file_and_no_other():
 @pytest.mark.parametrize(
     ("slope", "settled"), [(1.0, True), (0.0, False), (-1.0, False)], ids=["bowl", "flat", "ramp"]
 )
-def test_an_energy_that_nothing_holds_together_has_no_finite_z(slope, settled):
+def test_an_energy_that_nothing_holds_together_has_no_finite_z(slope, is_resolved):
     """|x| on the line has log Z = log 2; a constant and a falling one have none: it shows."""
-    units = Units(np.zeros(1), np.ones(1))
-    found = normalise(lambda x: slope * jnp.abs(x[0]), Grid((-8.0,), (8.0,), 256), units)
-    assert found.settled == settled
-    assert not settled or found.log_z == pytest.approx(math.log(2), abs=1e-3)
+    units = Standardizer(np.zeros(1), np.ones(1))
+    found = normalize_on_grid(lambda x: slope * jnp.abs(x[0]), Grid((-8.0,), (8.0,), 256), units)
+    assert found.is_resolved == is_resolved
+    assert not is_resolved or found.log_z == pytest.approx(math.log(2), abs=1e-3)
 
 
 def test_a_density_too_sharp_for_the_first_grid_is_refined_and_not_widened():
     """A Gaussian of a third of a spacing, off the nodes: log Z = log(2 pi s^2) in the end."""
-    units, scale = Units(np.zeros(2), np.ones(2)), 0.02
+    units, scale = Standardizer(np.zeros(2), np.ones(2)), 0.02
     energy = lambda x: jnp.sum((x - 0.013) ** 2) / (2 * scale**2)
-    found = normalise(energy, Grid((-8.0, -8.0), (8.0, 8.0), 256), units)
-    assert found.settled and found.grid.upper == (8.0, 8.0)
+    found = normalize_on_grid(energy, Grid((-8.0, -8.0), (8.0, 8.0), 256), units)
+    assert found.is_resolved and found.grid.upper == (8.0, 8.0)
     assert found.log_z == pytest.approx(math.log(2 * math.pi * scale**2), abs=1e-3)
 
 
@@ -111,16 +111,16 @@ def test_without_the_extra_a_rival_is_one_clear_line(tmp_path):
 
 @alone
 def test_without_the_extra_a_rivals_model_can_still_be_read():
-    for name in RIVALS:
+    for name in EXTERNAL_METHODS:
         assert recipes.with_changes(name, {}).method.packages
-        with pytest.raises(UserError, match="peers"):
+        with pytest.raises(UserError, match="external"):
             recipes.check_installed(name)
 
 
 def fitted(name, data, updates, **fields):
-    recipe = RIVALS[name]
+    recipe = EXTERNAL_METHODS[name]
     method = dataclasses.replace(recipe.method, **fields)
-    recipe = dataclasses.replace(recipe, method=method, updates=updates, ema=0.0)
+    recipe = dataclasses.replace(recipe, method=method, num_updates=updates, ema_decay=0.0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # those of other libraries
         return train(recipe, None, jnp.asarray(data, jnp.float32), key=jr.key(1))
@@ -133,13 +133,13 @@ def normal():
 
 
 @peers
-@pytest.mark.parametrize("name", RIVALS)
+@pytest.mark.parametrize("name", EXTERNAL_METHODS)
 def test_a_rivals_copied_energy_is_its_own(name, normal):
     """After a few of its own updates; equal to 1e-5 of the energies' size, at 500 points."""
     import torch
 
-    method, points = RIVALS[name].method, torch.tensor(normal, dtype=torch.float32)
-    recipe = dataclasses.replace(RIVALS[name], updates=3)
+    method, points = EXTERNAL_METHODS[name].method, torch.tensor(normal, dtype=torch.float32)
+    recipe = dataclasses.replace(EXTERNAL_METHODS[name], num_updates=3)
     torch.manual_seed(0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -147,7 +147,7 @@ def test_a_rivals_copied_energy_is_its_own(name, normal):
         assert np.isfinite(advance(3)).all()
     from ebmark.methods.external._base import copied
 
-    ours = copied(network, method.wrap(None, np.asarray(points), jr.key(0)))
+    ours = copied(network, method.build_trainable(None, np.asarray(points), jr.key(0)))
     theirs = network(points[:500]).detach().numpy()
     np.testing.assert_allclose(
         jax.vmap(ours)(jnp.asarray(normal[:500], jnp.float32)), theirs, rtol=1e-5, atol=1e-5
@@ -168,7 +168,7 @@ def test_a_rivals_run_is_repeated_bit_by_bit_and_leaves_torchs_generator_alone(n
 
 @peers
 @pytest.mark.parametrize(
-    ("name", "updates", "fields", "wanted"),
+    ("name", "num_updates", "fields", "wanted"),
     [
         ("torchebm/dsm", 800, {"sigma": 0.5, "width": 32}, 1 / 1.25),
         ("ebmkit/dsm", 800, {"sigma": 0.5, "width": 32}, 1 / 1.25),
@@ -195,9 +195,9 @@ def test_rivals_stand_in_the_same_table(tmp_path):
     rows = table.read(tmp_path / "out")
     for method in ("nce", "torchebm/dsm", "ebmkit/nce"):
         mine = rows[rows["method"] == method]
-        assert {"kl", "w1_langevin", "train_seconds", "evaluations"} <= set(mine["metric"])
+        assert {"kl", "w1_langevin", "train_seconds", "network_evaluations"} <= set(mine["metric"])
         assert sorted(set(mine["step"])) == [15, 30]
-    cell = rows[rows["method"] == "ebmkit/nce"]["cell"].iloc[0]
-    model = load_model(tmp_path / "out" / "cells" / cell / "energy.ebm")
+    cell = rows[rows["method"] == "ebmkit/nce"]["run_id"].iloc[0]
+    model = load_model(tmp_path / "out" / "runs" / cell / "energy.ebm")
     assert np.isfinite(model.energy(jnp.zeros(2)))
     assert "ebmkit/nce" in (tmp_path / "out" / "report.html").read_text()

@@ -164,7 +164,9 @@ def test_multi_sigma_dsm_is_mdsm_at_the_same_levels(drawn):
     state = mdsm.init(jnp.asarray(X), jr.key(0))
     low, high = math.log(float(state.smallest)), math.log(mdsm.largest)
     even = np.full(BATCH, 0.25, np.float32)  # of each stratum of the levels
-    levels = torch.tensor(((np.arange(BATCH) + even) / BATCH) ** mdsm.lean, dtype=torch.float32)
+    levels = torch.tensor(
+        ((np.arange(BATCH) + even) / BATCH) ** mdsm.level_power, dtype=torch.float32
+    )
     sigmas = torch.exp((1 - levels) * low + levels * high)
 
     def told(x, sigma):
@@ -236,11 +238,13 @@ def test_nce_with_the_same_noise(ratio, nets):
         def sample(self, num, key):
             return jnp.asarray(noise)
 
-    class Law(torch.distributions.MultivariateNormal):
+    class SyntheticDataset(torch.distributions.MultivariateNormal):
         def sample(self, shape=()):
             return torch.tensor(noise)
 
-    law = Law(*(torch.tensor(np.array(a)) for a in (gaussian.mean, gaussian.covariance)))
+    law = SyntheticDataset(
+        *(torch.tensor(np.array(a)) for a in (gaussian.mean, gaussian.covariance))
+    )
     objective = ebm.NoiseContrastiveEstimation(law, noise_ratio=ratio)
     with torch.no_grad():
         objective.log_z.fill_(0.4)
@@ -250,19 +254,19 @@ def test_nce_with_the_same_noise(ratio, nets):
     assert_equal(ours(nce, trained, state), theirs(loss, network, objective))
 
 
-@pytest.mark.parametrize("stabiliser", [1.0, 0.3])
-def test_energy_discrepancy_but_for_a_constant(stabiliser, nets, drawn):
+@pytest.mark.parametrize("stabilizer", [1.0, 0.3])
+def test_energy_discrepancy_but_for_a_constant(stabilizer, nets, drawn):
     """ebmkit sums w and the M copies where ours takes their mean: its loss is ours + log M."""
     import ebm
     import torch
 
     network, energy = nets
     time, copies = 0.3, SIGNS * Z
-    ed = method("ed", time=time, samples=len(copies), stabiliser=stabiliser)
+    ed = method("ed", time=time, samples=len(copies), stabilizer=stabilizer)
     drawn(jr, "normal", Z, copies)
     drawn(torch, "randn_like", Z, torch_side=True)
     drawn(torch, "randn", copies.swapaxes(0, 1), torch_side=True)
-    objective = ebm.EnergyDiscrepancy(math.sqrt(time), len(copies), stabiliser)
+    objective = ebm.EnergyDiscrepancy(math.sqrt(time), len(copies), stabilizer)
     loss = objective(network, points()).loss
     mine = ours(ed, energy, None)
     assert_equal(mine, theirs(loss, network), shift=-math.log(len(copies)))

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from sklearn.mixture import GaussianMixture as Referee
 
-from ebmark.datasets import Grid, Law
+from ebmark.datasets import Grid, SyntheticDataset
 from ebmark.datasets.preprocessing import standardised
 from ebmark.energies import Offset, Quadratic
 from ebmark.methods.noises import (
@@ -33,8 +33,8 @@ overlap = eqx.filter_jit(eager_overlap)
 
 @pytest.fixture(scope="module")
 def data():
-    x = Law("half_moons").draw(2_000, jr.key(0))
-    return jnp.asarray(standardised(x).standardise(x), jnp.float32)
+    x = SyntheticDataset("half_moons").draw(2_000, jr.key(0))
+    return jnp.asarray(standardised(x).transform(x), jnp.float32)
 
 
 def fitted(name, data, scale=1.2):
@@ -128,7 +128,7 @@ def test_em_stands_still_at_its_own_solution_with_one_component():
 
 
 @eqx.filter_jit
-def followed(noise, energy, num, key):
+def smc_update(noise, energy, num, key):
     def step(noise, key):
         return noise.follow(energy, key), None
 
@@ -142,12 +142,12 @@ def test_the_noise_that_follows_the_model_ends_as_the_model_blurred(data):
     """
     start, s2 = fitted("self", data, 0.5), 0.25
     energy = Quadratic(jnp.array(1 / s2), jnp.array([2.0, 0.0]))
-    noise = followed(start, energy, 2_000, jr.key(4))
-    centres, h = np.asarray(noise.kernels.centres), float(noise.step_size)
+    noise = smc_update(start, energy, 2_000, jr.key(4))
+    centers, h = np.asarray(noise.kernels.centers), float(noise.step_size)
     assert noise.kernels.bandwidth == start.kernels.bandwidth
-    variance, num = s2 / (1 - h / (2 * s2)), len(centres)
-    np.testing.assert_allclose(centres.mean(axis=0), [2, 0], atol=4 * math.sqrt(variance / num))
-    np.testing.assert_allclose(centres.var(axis=0), variance, atol=4 * variance * (2 / num) ** 0.5)
+    variance, num = s2 / (1 - h / (2 * s2)), len(centers)
+    np.testing.assert_allclose(centers.mean(axis=0), [2, 0], atol=4 * math.sqrt(variance / num))
+    np.testing.assert_allclose(centers.var(axis=0), variance, atol=4 * variance * (2 / num) ** 0.5)
 
 
 @pytest.mark.parametrize("name", [name for name in NOISES if name not in ("self", "flow")])
@@ -179,10 +179,10 @@ def test_overlap_is_one_for_the_noise_itself_and_small_far_away():
 def test_kernels_keep_their_digits_where_the_squares_are_multiplied_out():
     """Against differences in float64, at the narrowest bandwidth that data may have."""
     rng = np.random.default_rng(0)
-    centres = rng.normal(size=(300, 2)).astype(np.float32)
-    x = (centres[:50] + 0.02 * rng.normal(size=(50, 2))).astype(np.float32)
-    found = jax.vmap(Kernels(jnp.asarray(centres), jnp.array(0.02)).log_prob)(jnp.asarray(x))
-    squares = ((x[:, None].astype(float) - centres) ** 2).sum(axis=-1) / 0.02**2
+    centers = rng.normal(size=(300, 2)).astype(np.float32)
+    x = (centers[:50] + 0.02 * rng.normal(size=(50, 2))).astype(np.float32)
+    found = jax.vmap(Kernels(jnp.asarray(centers), jnp.array(0.02)).log_prob)(jnp.asarray(x))
+    squares = ((x[:, None].astype(float) - centers) ** 2).sum(axis=-1) / 0.02**2
     exact = np.log(np.exp(-squares / 2).mean(axis=1) / (2 * math.pi * 0.02**2))
     np.testing.assert_allclose(found, exact, atol=5e-3)
 
@@ -190,8 +190,8 @@ def test_kernels_keep_their_digits_where_the_squares_are_multiplied_out():
 @pytest.mark.full
 def test_a_fitted_flow_is_closer_to_the_moons_than_their_gaussian(data):
     flow = eqx.filter_jit(CouplingFlow.fit)(data, 1.0, jr.key(0))
-    fresh = Law("half_moons").draw(4_000, jr.key(5))
-    fresh = standardised(Law("half_moons").draw(2_000, jr.key(0))).standardise(fresh)
+    fresh = SyntheticDataset("half_moons").draw(4_000, jr.key(5))
+    fresh = standardised(SyntheticDataset("half_moons").draw(2_000, jr.key(0))).transform(fresh)
     by_flow = evaluate(flow.log_prob, fresh).mean()
     by_gaussian = evaluate(fitted("gaussian", data, 1.0).log_prob, fresh).mean()
     assert by_flow > by_gaussian + 0.7  # .90 between the law and its Gaussian

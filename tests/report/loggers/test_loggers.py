@@ -15,11 +15,11 @@ from ebmark.report.loggers import LOGGERS, log_study, logger
 
 SPEC = {
     "dataset": "half_moons",
-    "law": "1",
+    "dataset_fingerprint": "1",
     "points": None,
     "num_train": 10,
     "num_samples": 10,
-    "transport_points": 10,
+    "num_metric_samples": 10,
     "langevin": {"steps": 10, "step_size": 0.1},
     "energy": {},
     "method": "nce",
@@ -47,10 +47,10 @@ def folder(tmp_path):
 
 
 def finish(place, name, status, rows, reason=""):
-    cell = place / "cells" / name
+    cell = place / "runs" / name
     cell.mkdir(parents=True)
     np.savez(cell / "samples.npz", losses=np.repeat([3.0, 1.0], 100).astype(np.float32))
-    made = {"ebmark": "0", "versions": {"jax": "0"}, "source": "0", "device": "cpu"}
+    made = {"ebmark": "0", "versions": {"jax": "0"}, "code_hash": "0", "device": "cpu"}
     result = {"status": status, "reason": reason, "rows": rows} | made
     (cell / "result.json").write_text(json.dumps(result))
 
@@ -117,7 +117,7 @@ def test_mistakes_are_told(folder, tmp_path, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(UserError, match=r"pip install \"ebmark\[wandb\]\""):
         logger("wandb", tmp_path / "wandb", "toy")
-    (folder / "cells" / "aaaaaaaaaaaaaaaa" / "result.json").write_text("{")
+    (folder / "runs" / "aaaaaaaaaaaaaaaa" / "result.json").write_text("{")
     with pytest.raises(UserError, match="damaged"):
         log_study(folder, None)
 
@@ -145,7 +145,7 @@ client = MlflowClient(tracking_uri=sys.argv[1])
 experiment = client.get_experiment_by_name("toy").experiment_id
 runs = {run.data.tags["ebmark.cell"]: run for run in client.search_runs([experiment])}
 history = client.get_metric_history(runs["aaaaaaaaaaaaaaaa"].info.run_id, "kl")
-print(json.dumps({"kl": {m.step: m.value for m in history}, "cells": sorted(runs),
+print(json.dumps({"kl": {m.step: m.value for m in history}, "runs": sorted(runs),
     "losses": len(client.get_metric_history(runs["aaaaaaaaaaaaaaaa"].info.run_id, "loss")),
     "learning_rate": runs["aaaaaaaaaaaaaaaa"].data.params["training.learning_rate"],
     "outcome": runs["bbbbbbbbbbbbbbbb"].data.tags["ebmark.outcome"]}))
@@ -170,10 +170,10 @@ def records(content):
             whole = b""
 
 
-found = {"kl": {}, "cells": [], "losses": 0}
+found = {"kl": {}, "runs": [], "losses": 0}
 for path in sorted(glob.glob(sys.argv[1] + "/wandb/offline-run-*/*.wandb")):
     cell = path.rsplit("-", 1)[1].removesuffix(".wandb")
-    found["cells"].append(cell)
+    found["runs"].append(cell)
     for data in records(open(path, "rb").read()):
         record = Record.FromString(data)
         step = record.history.step.num
@@ -202,7 +202,7 @@ def test_the_viewers_own_reader_finds_what_the_cells_say(folder, tmp_path, name)
     place = tmp_path / name
     environment = os.environ | {"MLFLOW_ALLOW_FILE_STORE": "true"}
     environment.pop("MLFLOW_TRACKING_URI", None)
-    command = [sys.executable, "-m", "ebmark", "log", folder, "--to", name, "--out", place]
+    command = [sys.executable, "-m", "ebmark", "log", folder, "--logger", name, "--out", place]
     for new in (2, 0):
         ended = subprocess.run(command, capture_output=True, text=True, env=environment)
         assert ended.returncode == 0 and f"{new} new cells" in ended.stdout, ended.stderr
@@ -211,7 +211,7 @@ def test_the_viewers_own_reader_finds_what_the_cells_say(folder, tmp_path, name)
     read = subprocess.run(reader, capture_output=True, text=True, env=environment)
     assert read.returncode == 0, read.stderr
     found = json.loads(read.stdout)
-    assert found["kl"] == {"100": 0.5, "200": 0.25} and found["cells"] == [
+    assert found["kl"] == {"100": 0.5, "200": 0.25} and found["runs"] == [
         "aaaaaaaaaaaaaaaa",
         "bbbbbbbbbbbbbbbb",
     ]

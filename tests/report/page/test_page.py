@@ -21,7 +21,16 @@ from ebmark.report.page._overview import glance
 from ebmark.report.page._sentences import answer
 from ebmark.report.page._tables import Cell, details, flat, main, recipes
 from ebmark.report.page._top_entries import leading
-from ebmark.statistics import Curve, Paired, Parts, Verdict, final, parts, summary, verdicts
+from ebmark.statistics import (
+    Comparison,
+    Curve,
+    ErrorSources,
+    Paired,
+    compare_to_reference,
+    error_sources,
+    final_values,
+    summary,
+)
 from ebmark.store.schema import load_study
 from ebmark.store.table import load_arrays, read
 
@@ -100,14 +109,14 @@ def test_a_report_made_again_is_the_same_to_the_byte(tmp_path):
 
 def test_the_table_has_the_numbers_of_the_results(folder):
     results = read(folder)
-    floors = load_study(folder)["floors"]["half_moons"]
-    made = main(results, "half_moons", METHODS, {}, floors, SEEDS)
+    null_ranges = load_study(folder)["null_ranges"]["half_moons"]
+    made = main(results, "half_moons", METHODS, {}, null_ranges, SEEDS)
     assert [r.method for r in made.methods] == ["cd", "dsm", "nce"]
     assert [r.method for r in made.apart] == ["mle"]
     assert all(len(r.cells) == len(made.heads) for r in [*made.methods, *made.apart, made.floor])
     assert sum(h.span for h in made.heads) == len(made.heads)
     for row in made.methods:
-        s = summary(final(results, "half_moons", "kl")[row.method])
+        s = summary(final_values(results, "half_moons", "kl")[row.method])
         assert float(row.cells[0].text) == pytest.approx(s.median, abs=5e-5)
         assert row.cells[0].value == s.median
     assert made.methods[0].note == "1 of 6 diverged"
@@ -127,7 +136,7 @@ def test_best_is_marked_only_where_told_apart_and_never_the_oracle(folder):
 
 def test_the_answer_comes_first_and_from_the_numbers(folder, page):
     results = read(folder)
-    median = summary(final(results, "half_moons", "kl")["nce"]).median
+    median = summary(final_values(results, "half_moons", "kl")["nce"]).median
     said = text_of(page)
     assert f"median {brief(median)} nats over 6 seeds" in said
     assert said.index("The answer") < said.index("Results") < said.index("Samples over")
@@ -138,7 +147,7 @@ def test_the_answer_comes_first_and_from_the_numbers(folder, page):
 
 def test_the_verdicts_are_those_of_the_statistics(folder, page):
     results, said = read(folder), text_of(page)
-    found = verdicts(results, ["eight_gaussians", "half_moons"], METHODS, "kl", "cd")
+    found = compare_to_reference(results, ["eight_gaussians", "half_moons"], METHODS, "kl", "cd")
     assert "against one reference, cd , on the same seeds" in said and f"all {len(found)} " in said
     words = [verdict(one) for one in found]
     assert all(one in said for one in words) and any("diverged" in one for one in words)
@@ -170,7 +179,7 @@ def test_another_reference_and_one_that_is_not_there(tmp_path):
 )
 def test_verdicts_in_words(n, p, adjusted, needed, ended, words):
     test = Paired(n, p, 0.1, 0.05, 0.2)
-    one = Verdict("d", "a", 0.2, 0.1, test, adjusted, needed, ended, n, 0.5, 1.0, ended < n)
+    one = Comparison("d", "a", 0.2, 0.1, test, adjusted, needed, ended, n, 0.5, 1.0, ended < n)
     assert words in verdict(one)
 
 
@@ -178,8 +187,8 @@ def test_equal_budgets_are_said_for_all_three_and_the_parts_add_up(folder, page)
     said = text_of(page)
     assert "At 5,000 updates:" in said and "evaluations:" in said and "CPU s:" in said
     results = read(folder)
-    floor = load_study(folder)["floors"]["half_moons"]["w1"]
-    for one in parts(results, "half_moons", METHODS, floor):
+    floor = load_study(folder)["null_ranges"]["half_moons"]["w1"]
+    for one in error_sources(results, "half_moons", METHODS, floor):
         assert one.floor + one.data + one.training == pytest.approx(max(one.exact, floor["mean"]))
     assert "The sampler\u2019s own error was not measured in these runs." in said
 
@@ -187,8 +196,8 @@ def test_equal_budgets_are_said_for_all_three_and_the_parts_add_up(folder, page)
 def test_short_chains_are_told_on_where_they_hide_an_error():
     told, not_told = Paired(10, 0.002, 0.3, 0.2, 0.4), Paired(10, 0.5, 0.0, -0.1, 0.1)
     better = Paired(10, 0.002, -0.2, -0.3, -0.1)
-    hides = Parts("dsm", 0.1, 0.0, 0.5, 0.3, 0.6, 0.4, told, better)
-    sound = Parts("nce", 0.1, 0.0, 0.0, 0.0, 0.1, 0.1, not_told, not_told)
+    hides = ErrorSources("dsm", 0.1, 0.0, 0.5, 0.3, 0.6, 0.4, told, better)
+    sound = ErrorSources("nce", 0.1, 0.0, 0.0, 0.0, 0.1, 0.1, not_told, not_told)
     said = " ".join(_of_w1([hides, sound], {"high": 0.15, "n": 500}))
     assert "Hidden by short chains:</b> dsm would look better" in said and "by 0.20" in said
     assert "told apart from exact samples of the same energy for dsm (W1 0.30" in said
@@ -198,14 +207,17 @@ def test_short_chains_are_told_on_where_they_hide_an_error():
 def test_many_methods_leave_the_charts_readable():
     """Of 20 methods those on a frontier, or lowest at the end, are in colour: nine, and oracles."""
     steps = np.array([1, 2])
-    costs = {name: np.array([1.0, 2.0]) for name in ("updates", "evaluations", "train_cpu_seconds")}
+    costs = {
+        name: np.array([1.0, 2.0])
+        for name in ("num_updates", "network_evaluations", "train_cpu_seconds")
+    }
     made = {
         f"m{i}": Curve(steps, costs, np.array([[2.0 + i], [1.0 + i]]), np.array([[1.0], [2.0]]))
         for i in range(20)
     }
     made["mle"] = made["m19"]
     assert _shown(made) == {"mle", *(f"m{i}" for i in range(9))}
-    x, y, whose = frontier(made, "updates")
+    x, y, whose = frontier(made, "num_updates")
     assert (x.tolist(), y.tolist(), whose) == ([1.0, 2.0], [2.0, 1.0], {"m0"})
     assert figures.cost({"d": ("kl", made)}, list(made)) is not None
 
@@ -213,7 +225,7 @@ def test_many_methods_leave_the_charts_readable():
 def test_a_noise_that_hardly_meets_the_model_is_told(folder):
     results = read(folder)
     one = results[(results["metric"] == "kl") & (results["dataset"] == "half_moons")]
-    one = one[one["method"].isin(["nce", "dsm"])].assign(metric="overlap", value=0.0042)
+    one = one[one["method"].isin(["nce", "dsm"])].assign(metric="noise_ess", value=0.0042)
     one.loc[one["method"] == "dsm", "value"] = 0.3
     said = answer(pd.concat([results, one]), "half_moons", METHODS, None)
     assert [str(s) for s in said if "Noise too far" in s] == [
@@ -225,7 +237,7 @@ def test_a_noise_that_hardly_meets_the_model_is_told(folder):
 
 def test_mass_off_the_support_is_told(folder):
     results = read(folder)
-    here = (results["metric"] == "leak") & (results["dataset"] == "half_moons")
+    here = (results["metric"] == "kl_off_support") & (results["dataset"] == "half_moons")
     last = results["step"] == results.loc[here, "step"].max()
     assert not [s for s in answer(results, "half_moons", METHODS, None) if "support" in s]
     results.loc[here & last & (results["method"] == "dsm") & (results["seed"] < 2), "value"] = 7.04
@@ -283,14 +295,14 @@ def test_of_one_seed_every_metric_is_a_column(folder):
     heads, rows = details(one, "half_moons", METHODS, {})
     assert [row[0].text for row in rows] == METHODS and len({len(row) for row in rows}) == 1
     kl = [head.text for head in heads].index("kl")
-    values = final(one, "half_moons", "kl")
+    values = final_values(one, "half_moons", "kl")
     for row in rows:
         assert float(row[kl].text) == pytest.approx(values[row[0].text].iloc[0], rel=1e-2)
 
 
 def test_many_panels_stand_side_by_side(folder):
     """None over another, none out of the figure, each of the data's own proportions."""
-    cells = load_study(folder)["cells"].items()
+    cells = load_study(folder)["runs"].items()
     arrays = next(
         load_arrays(folder, name)
         for name, cell in cells
@@ -317,7 +329,7 @@ def test_what_was_run_is_said(folder, page):
     for words in (
         study["command"],
         study["device"],
-        study["source"],
+        study["code_hash"],
         study["energy"],
         "jax 0.10.2",
     ):
@@ -387,7 +399,7 @@ def test_names_from_data_are_text(tmp_path):
 def test_a_method_under_two_recipes_is_two_entries(tmp_path):
     folder = build(tmp_path, datasets=("line",), methods=("cd", "nce"), seeds=2, points=20)
     study = json.loads((folder / "study.json").read_text())
-    for cell in study["cells"].values():
+    for cell in study["runs"].values():
         cell["recipe"] = "tuned" if cell["seed"] == 1 else "default"
     (folder / "study.json").write_text(json.dumps(study))
     results = (folder / "results.csv").read_text().replace("default,1,", "tuned,1,")

@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 from helpers.tiny_study import ebmark
 
-from ebmark.datasets import Law
+from ebmark.datasets import SyntheticDataset
 from ebmark.errors import UserError
 from ebmark.methods import METHODS
 from ebmark.statistics import ROLES
 from ebmark.studies.builtin import STUDIES
-from ebmark.studies.spec import cell_name, cell_specs
+from ebmark.studies.spec import run_id, run_specs
 from ebmark.studies.study import TUNING_SEEDS, Study
 from ebmark.studies.tuning import search
 from ebmark.studies.tuning.tune import Effort, search_spec
@@ -30,7 +30,7 @@ CORE = ("cd", "pcd", "dsm", "nce", "ed")
 
 def spec_of(method="nce", dataset="half_moons", **effort):
     study = Study(methods=(method,), datasets=(dataset,))
-    return search_spec(study, Law(dataset), method, Effort(**effort))
+    return search_spec(study, SyntheticDataset(dataset), method, Effort(**effort))
 
 
 def smooth(spec):
@@ -43,10 +43,10 @@ def smooth(spec):
 
 
 def run(tmp_path, spec, monkeypatch, quality=smooth):
-    (tmp_path / "cells").mkdir(exist_ok=True)
+    (tmp_path / "runs").mkdir(exist_ok=True)
     monkeypatch.setattr(search, "final_quality", lambda folder, spec: quality(spec))
-    search.run_search(tmp_path, cell_name(spec), spec, lambda what, share: None)
-    return json.loads((tmp_path / "cells" / cell_name(spec) / "result.json").read_text())["trials"]
+    search.run_search(tmp_path, run_id(spec), spec, lambda what, share: None)
+    return json.loads((tmp_path / "runs" / run_id(spec) / "result.json").read_text())["trials"]
 
 
 @pytest.mark.parametrize("method", SPACES)
@@ -71,8 +71,8 @@ def test_every_trial_of_every_method_costs_the_same_evaluations(method):
         point = search.propose(spec, [{"point": None, "values": None}] * number)
         training = search.trial_spec(spec, search.as_changes(point), TUNING_SEEDS)["training"]
         recipe = with_changes(method, training)
-        spent = recipe.updates * recipe.method.evaluations(recipe.batch, 2)
-        assert spent == pytest.approx(Effort().evaluations, rel=0.01)
+        spent = recipe.num_updates * recipe.method.network_evaluations(recipe.batch_size, 2)
+        assert spent == pytest.approx(Effort().network_evaluations, rel=0.01)
 
 
 def test_the_first_trial_is_the_default_recipe():
@@ -88,7 +88,7 @@ def test_the_first_trial_derives_from_the_data_what_the_default_recipe_does(
 ):
     seen, spec = [], spec_of(method, trials=1)
     run(tmp_path, spec, monkeypatch, lambda tried: seen.append(tried["training"]) or 0.1)
-    assert all(one | {"updates": 0} == spec["training"] | {"updates": 0} for one in seen)
+    assert all(one | {"num_updates": 0} == spec["training"] | {"num_updates": 0} for one in seen)
 
 
 def test_tuning_seeds_are_none_that_a_study_can_report():
@@ -143,22 +143,27 @@ def test_the_shipped_recipes_are_whole_and_can_be_used():
         for dataset, found in datasets.items():
             recipe = with_changes(method, found["changes"])
             made = found["made"]
-            assert made["law"] == Law(dataset).fingerprint
+            assert made["dataset_fingerprint"] == SyntheticDataset(dataset).fingerprint
             best = min(made["trials"], key=search.score)
             assert search.score(best) == made["score"] <= search.score(made["trials"][0])
-            cost = recipe.updates * recipe.method.evaluations(recipe.batch, Law(dataset).dim)
-            assert cost == pytest.approx(made["search"]["evaluations"], rel=0.01)
+            cost = recipe.num_updates * recipe.method.network_evaluations(
+                recipe.batch_size, SyntheticDataset(dataset).dim
+            )
+            assert cost == pytest.approx(made["search"]["network_evaluations"], rel=0.01)
             assert len(made["trials"]) == made["search"]["trials"]
-            assert made["command"].startswith("ebmark tune") and len(made["source"]) == 64
+            assert made["command"].startswith("ebmark tune") and len(made["code_hash"]) == 64
     efforts = {
-        (m["search"]["trials"], len(m["search"]["seeds"]), m["search"]["evaluations"])
+        (m["search"]["trials"], len(m["search"]["seeds"]), m["search"]["network_evaluations"])
         for datasets in tuned.read(tuned._SHIPPED).values()
         for m in (found["made"] for found in datasets.values())
     }
     assert len(efforts) <= 1  # the same for every method
 
 
-SMALL = "tune --methods nce --datasets half_moons --evaluations 40000 --num-train 300 --plain"
+SMALL = (
+    "tune --methods nce --datasets half_moons --network-evaluations 40000 --num-train 300 "
+    "--no-progress-bar"
+)
 
 
 def test_tune_leaves_recipes_that_a_study_takes(tmp_path):
@@ -176,7 +181,7 @@ def test_a_killed_tuning_goes_on_and_ends_as_the_undisturbed_one(tmp_path):
     assert undisturbed.returncode == 0, undisturbed.stderr
     command = [sys.executable, "-m", "ebmark", *arguments, "--out", "b"]
     driver = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.DEVNULL)
-    cells, deadline = tmp_path / "b" / "cells", time.monotonic() + 200
+    cells, deadline = tmp_path / "b" / "runs", time.monotonic() + 200
     while not list(cells.glob("*.trials.json")) and time.monotonic() < deadline:
         time.sleep(0.02)
     os.kill(driver.pid, signal.SIGKILL)
@@ -199,13 +204,13 @@ def test_a_file_that_holds_no_recipes_is_told_so(tmp_path):
 
 def test_the_comparison_is_at_the_budget_that_its_recipes_were_tuned_for():
     study = STUDIES["comparison"]
-    specs = cell_specs(study, [Law(name) for name in study.datasets], None)
+    specs = run_specs(study, [SyntheticDataset(name) for name in study.datasets], None)
     assert len(specs) == 3 * (2 * 5 + 1) * 10
     for spec in specs:
         recipe = with_changes(spec["method"], spec["training"])
-        spent = recipe.updates * recipe.method.evaluations(recipe.batch, 2)
+        spent = recipe.num_updates * recipe.method.network_evaluations(recipe.batch_size, 2)
         if spec["method"] not in ROLES:
-            assert spent == pytest.approx(study.evaluations, rel=0.01)
+            assert spent == pytest.approx(study.network_evaluations, rel=0.01)
         if spec["recipe"] == "tuned":
             made = tuned.read(tuned._SHIPPED)[spec["method"]][spec["dataset"]]["made"]
-            assert made["search"]["evaluations"] == study.evaluations
+            assert made["search"]["network_evaluations"] == study.network_evaluations

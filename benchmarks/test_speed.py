@@ -17,10 +17,10 @@ import numpy as np
 import pytest
 
 from ebmark.datasets import SyntheticDataset, local_scale
-from ebmark.datasets.preprocessing import Standardizer, standardised
+from ebmark.datasets.preprocessing import Standardizer
 from ebmark.energies import Confined, FourierMLP
 from ebmark.methods import METHODS
-from ebmark.metrics import SAMPLE_METRICS, density_metrics
+from ebmark.metrics import SAMPLE_METRICS, density_metrics, target
 from ebmark.partition_function import exact_samples, normalize_on_grid
 from ebmark.samplers import Langevin, run_chains
 from ebmark.system import threads
@@ -32,7 +32,7 @@ pytest.importorskip("pytest_benchmark")
 
 MOONS = SyntheticDataset("half_moons")
 POINTS = MOONS.draw(10_000, jr.key(0))
-UNITS = standardised(POINTS)
+UNITS = Standardizer.fit(POINTS)
 DATA = jnp.asarray(UNITS.transform(POINTS), jnp.float32)
 ENERGY = Confined(FourierMLP(2, key=jr.key(1)))
 
@@ -63,7 +63,7 @@ def test_ten_langevin_steps(benchmark, chains):
 def test_quadrature_and_its_metrics(benchmark):
     def scored():
         found = normalize_on_grid(ENERGY, MOONS.grid(), UNITS)
-        return density_metrics(truth(MOONS, found.grid), found.log_density, found.grid)
+        return density_metrics(target(MOONS, found.grid), found.log_density, found.grid)
 
     assert benchmark(scored)["kl"] > 0
 

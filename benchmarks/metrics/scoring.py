@@ -9,7 +9,7 @@ import numpy as np
 from benchmarks._clock import in_turn, timed
 from ebmark.datasets import SyntheticDataset
 from ebmark.datasets.preprocessing import Standardizer
-from ebmark.metrics import SAMPLE_METRICS, density_metrics
+from ebmark.metrics import SAMPLE_METRICS, density_metrics, target
 from ebmark.partition_function import normalize_on_grid
 
 
@@ -67,7 +67,7 @@ def log_z(repeats: int) -> dict[str, Any]:
 
     def by_quadrature():
         density = normalize_on_grid(ours, law.grid(), units)
-        density_metrics(truth(law, density.grid), density.log_density, density.grid)
+        density_metrics(target(law, density.grid), density.log_density, density.grid)
         found["ebmark"] = abs(density.log_z)
 
     def by_annealing():

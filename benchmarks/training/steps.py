@@ -9,7 +9,7 @@ import numpy as np
 
 from benchmarks._clock import Task, in_turn, timed
 from ebmark.datasets import SyntheticDataset
-from ebmark.datasets.preprocessing import standardised
+from ebmark.datasets.preprocessing import Standardizer
 from ebmark.energies import MLP, Network, new_energy
 from ebmark.methods import (
     ContrastiveDivergence,
@@ -97,7 +97,7 @@ def own(repeats: int) -> dict[str, Any]:
 def points(dataset: str):
     """10,000 points of a law, standardised."""
     x = SyntheticDataset(dataset).draw(10_000, jr.key(0))
-    return jnp.asarray(standardised(x).transform(x), jnp.float32)
+    return jnp.asarray(Standardizer.fit(x).transform(x), jnp.float32)
 
 
 def plain() -> MLP:

@@ -10,7 +10,13 @@ from ebmark.cli.user_energy import load_energy
 from ebmark.datasets import DATASETS, DataSource, SyntheticDataset, UserDataset
 from ebmark.datasets.tables import read_points
 from ebmark.errors import UserError, unknown
-from ebmark.metrics import MANY_POINTS, OF_MANY_POINTS, SAMPLE_METRICS
+from ebmark.metrics import (
+    MANY_POINTS,
+    OF_MANY_POINTS,
+    SAMPLE_METRICS,
+    additional_metrics,
+    sample_metrics,
+)
 from ebmark.metrics.scores import score_energy, score_samples
 
 

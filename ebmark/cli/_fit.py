@@ -14,11 +14,12 @@ from jaxtyping import Array, Float
 from ebmark.cli._common import _MOST_COMPARED, _say, checked_seed
 from ebmark.cli.terminal_tables import print_scores
 from ebmark.datasets import UserDataset
-from ebmark.datasets.preprocessing import standardised
+from ebmark.datasets.preprocessing import Standardizer
 from ebmark.datasets.tables import read_points
 from ebmark.energies import Key, Network, new_energy
 from ebmark.errors import UserError
 from ebmark.methods import AbstractMethod
+from ebmark.metrics.scores import score_samples
 from ebmark.partition_function import exact_samples, normalize_on_grid
 from ebmark.store.metric_info import MIN_ACCEPTANCE_RATE, MIN_NOISE_ESS
 from ebmark.system.distributed import join, leave
@@ -27,6 +28,7 @@ from ebmark.system.writing import check_writable
 from ebmark.training import recipes
 from ebmark.training.early_stopping import train_with_early_stopping
 from ebmark.training.model import Model, save_model
+from ebmark.training.sampling import sample_chains
 from ebmark.training.snapshots import Fit
 
 _LOOKS = 10  # of early stopping, evenly over the training; and some more early on
@@ -61,7 +63,7 @@ def fit_points(
     _say(points.notes if first else ())
     split_key, energy_key, train_key, sample_key = jr.split(jr.key(checked_seed(seed)), 4)
     train_x, test_x = source.split(len(points.x), _MOST_COMPARED, split_key)
-    units, settings = standardised(train_x), dataclasses.asdict(Network())
+    units, settings = Standardizer.fit(train_x), dataclasses.asdict(Network())
     inputs, z = recipe.method.num_extra_inputs, units.transform(train_x)
     _, train_z, fitted = train_with_early_stopping(
         recipe,

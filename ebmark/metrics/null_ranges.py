@@ -16,6 +16,7 @@ import numpy as np
 from ebmark.datasets import DataSource, SyntheticDataset, UserDataset
 from ebmark.errors import unknown
 from ebmark.metrics import MANY_POINTS, OF_MANY_POINTS, SAMPLE_METRICS
+from ebmark.metrics._suite import additional_metrics, sample_metrics
 from ebmark.system.writing import write_whole
 
 _SHIPPED = Path(__file__).parent / "null_ranges.json"

@@ -11,6 +11,7 @@ import numpy as np
 
 from ebmark.datasets import DATASETS, SyntheticDataset
 from ebmark.metrics import SAMPLE_METRICS
+from ebmark.metrics._suite import additional_metrics, sample_metrics
 
 _NUM, _NULL, _TRIALS = 500, 100, 30
 _LAW = "eight_gaussians"

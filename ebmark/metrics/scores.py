@@ -9,6 +9,7 @@ from ebmark.datasets import DataSource, SyntheticDataset
 from ebmark.errors import UserError
 from ebmark.metrics import SAMPLE_METRICS
 from ebmark.metrics._divergences import density_metrics
+from ebmark.metrics._suite import sample_metrics, target
 from ebmark.metrics.null_ranges import null_ranges
 from ebmark.partition_function import exact_samples, normalize_values_on_grid
 
@@ -33,7 +34,7 @@ def score_energy(energies: Energies, law: SyntheticDataset, seed: int) -> tuple[
             "and have no finer detail than a grid of 1,300 nodes a side sees"
         )
     found = {"log_z": density.log_z, "log_z_error": density.log_z_error}
-    found |= density_metrics(truth(law, density.grid), density.log_density, density.grid)
+    found |= density_metrics(target(law, density.grid), density.log_density, density.grid)
     order = (
         "kl",
         "kl_off_support",

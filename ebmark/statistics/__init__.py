@@ -8,6 +8,9 @@ from ebmark.statistics._budgets import curve as curve
 from ebmark.statistics._budgets import curves as curves
 from ebmark.statistics._budgets import metric_of as metric_of
 from ebmark.statistics._budgets import time_to_target as time_to_target
+from ebmark.statistics._comparisons import Comparison as Comparison
+from ebmark.statistics._comparisons import compare_to_reference as compare_to_reference
+from ebmark.statistics._comparisons import reference as reference
 from ebmark.statistics._decomposition import ErrorSources as ErrorSources
 from ebmark.statistics._decomposition import error_sources as error_sources
 from ebmark.statistics._intervals import LEVEL as LEVEL
@@ -35,6 +38,3 @@ from ebmark.statistics._sweeps import SweepPoint as SweepPoint
 from ebmark.statistics._sweeps import sweep_points as sweep_points
 from ebmark.statistics._sweeps import usable as usable
 from ebmark.statistics._sweeps import without_axes as without_axes
-from ebmark.statistics._verdicts import Comparison as Comparison
-from ebmark.statistics._verdicts import compare_to_reference as compare_to_reference
-from ebmark.statistics._verdicts import reference as reference

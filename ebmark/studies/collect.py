@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from ebmark.datasets import UserDataset, load_source
+from ebmark.metrics import sample_metrics
 from ebmark.metrics.null_ranges import null_ranges
 from ebmark.store import table
 from ebmark.store.schema import load_study

@@ -11,7 +11,7 @@ import jax.random as jr
 import numpy as np
 
 from ebmark.datasets import SyntheticDataset, load_source
-from ebmark.datasets.preprocessing import standardised
+from ebmark.datasets.preprocessing import Standardizer
 from ebmark.energies import Key, new_energy
 from ebmark.partition_function import GridDensity, normalize_on_grid, reference
 from ebmark.studies.run_folder import as_result, write_cell
@@ -121,7 +121,7 @@ def _trained(
     """The spec's points, standardised, and what its recipe learns from them."""
     source = load_source(spec, folder)
     train_x, test_x = source.split(spec["num_train"], spec["num_samples"], keys["data"])
-    units = standardised(train_x)
+    units = Standardizer.fit(train_x)
     recipe = recipes.with_changes(spec["method"], spec["training"])
     inputs, z = recipe.method.num_extra_inputs, units.transform(train_x)
     train_x, train_z, fit = train_with_early_stopping(

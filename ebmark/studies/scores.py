@@ -13,7 +13,7 @@ from ebmark.datasets import DataSource, SyntheticDataset
 from ebmark.datasets.preprocessing import Standardizer
 from ebmark.energies import Energy, Key
 from ebmark.methods import AbstractBaseline, Recipe
-from ebmark.metrics import density_metrics
+from ebmark.metrics import density_metrics, sample_metrics, target
 from ebmark.partition_function import GridDensity, exact_reference, exact_samples, reference
 from ebmark.samplers import Langevin, run_chains
 from ebmark.training.snapshots import Fit, Snapshot
@@ -50,7 +50,7 @@ def _density_rows(
     test_x: np.ndarray,
 ) -> Rows:
     values = {"log_z": density.log_z, "log_z_error": density.log_z_error}
-    known = truth(source, density.grid)
+    known = target(source, density.grid)
     if known is not None:
         values |= density_metrics(known, density.log_density, density.grid)
         if not density.is_resolved:  # no density: what its box cut off says nothing
@@ -63,7 +63,7 @@ def _density_rows(
 
 
 def _grid_arrays(source: DataSource, density: GridDensity) -> dict[str, np.ndarray]:
-    known = truth(source, density.grid)
+    known = target(source, density.grid)
     axes = zip(("grid_x", "grid_y"), density.grid.axes, strict=False)
     arrays = dict(axes) | {"log_density": density.log_density.astype(np.float32)}
     if known is not None:

@@ -84,7 +84,7 @@ def validated(study: Study) -> Study:
     check_sweep(study.sweep, study.methods)
     cells = math.prod([study.seeds, *map(len, (*study.sweep.values(), study.methods))])
     if (cells := cells * len(study.datasets) * len(study.variants)) > MAX_RUNS:
-        raise UserError(f"{cells:,} cells are asked for, and at most {MOST_CELLS:,} make a study")
+        raise UserError(f"{cells:,} cells are asked for, and at most {MAX_RUNS:,} make a study")
     for axis in (name for name in SETTINGS if name in study.sweep):
         for value in study.sweep[axis]:
             _adapt(dataclasses.asdict(study) | {axis: value, "sweep": {}}, "the study")

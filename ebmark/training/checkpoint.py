@@ -53,7 +53,10 @@ def _taken_up(checkpoint_path: Path, fingerprint: str | None, start: tuple[Carry
         why = "it is of another run"
     except UserError as error:
         why = str(error)
-    print(f"note: {saved.name} is dropped ({why}): its training begins anew", file=sys.stderr)
+    print(
+        f"note: {checkpoint_path.name} is dropped ({why}): its training begins anew",
+        file=sys.stderr,
+    )
     return start
 
 

@@ -13,7 +13,7 @@ import jax.random as jr
 import numpy as np
 
 from ebmark.datasets import SyntheticDataset
-from ebmark.datasets.preprocessing import standardised
+from ebmark.datasets.preprocessing import Standardizer
 from ebmark.energies import MLP, Confined, FourierMLP, Network, Quadratic, new_energy
 from ebmark.methods import METHODS, AbstractBaseline, AbstractMethod, Recipe
 from ebmark.metrics import density_metrics, target
@@ -56,7 +56,7 @@ def quality_of(recipe: Recipe, dataset: str) -> dict:
     """One seed of a recipe on a law in the plane: its density metrics, seconds and trouble."""
     law = SyntheticDataset(dataset)
     x, _ = law.split(10_000, 1, jr.key(0))
-    units = standardised(x)
+    units = Standardizer.fit(x)
     z, inputs = units.transform(x), recipe.method.num_extra_inputs
     network = new_energy(dataclasses.asdict(Network()), z, jr.key(1), num_extra_inputs=inputs)
     fit = train(recipe, network, jnp.asarray(z, jnp.float32), key=jr.key(2))
@@ -76,7 +76,7 @@ def short_run(recipe: Recipe) -> Iterator[Check]:
     """250 updates on half-moons, twice. The compiled loop itself refuses a state that changes."""
     method = recipe.method
     x = SyntheticDataset("half_moons").draw(400, jr.key(0))
-    data = jnp.asarray(standardised(x).transform(x), jnp.float32)
+    data = jnp.asarray(Standardizer.fit(x).transform(x), jnp.float32)
     network = Confined(
         FourierMLP(2 + method.num_extra_inputs, num_features=8, width=8, key=jr.key(1))
     )

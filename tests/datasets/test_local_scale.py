@@ -14,7 +14,7 @@ from ebmark.datasets import (
     default_step_size,
     local_scale,
 )
-from ebmark.datasets.preprocessing import standardised
+from ebmark.datasets.preprocessing import Standardizer
 
 NUM = 4_096  # what the estimate looks at, at most: one shape, one compilation
 
@@ -24,7 +24,7 @@ _scale = jax.jit(local_scale)
 def scale_of(x, seed=0):
     """s_min of the points as they are given, in standardised units."""
     x = np.asarray(x, np.float64)
-    return float(_scale(jnp.asarray(standardised(x).transform(x), jnp.float32), jr.key(seed)))
+    return float(_scale(jnp.asarray(Standardizer.fit(x).transform(x), jnp.float32), jr.key(seed)))
 
 
 def gaussian(num, dim, seed=0):

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from helpers import slurm_cluster
 from helpers.tiny_study import TINY, ebmark, without_times
 
 pytestmark = [

@@ -14,7 +14,7 @@ from sklearn.model_selection import LeaveOneOut, cross_val_score
 from sklearn.neighbors import KernelDensity
 
 from ebmark.datasets import Grid, SyntheticDataset
-from ebmark.datasets.preprocessing import standardised
+from ebmark.datasets.preprocessing import Standardizer
 from ebmark.energies import Confined, FourierMLP, Quadratic
 from ebmark.methods import METHODS, KernelDensityEstimate
 from ebmark.methods._kde import left_out
@@ -27,7 +27,7 @@ ANCHORS = ["gaussian", "kde", "flow"]
 @pytest.fixture(scope="module")
 def data():
     x = SyntheticDataset("half_moons").draw(2_000, jr.key(0))
-    return jnp.asarray(standardised(x).transform(x), jnp.float32)
+    return jnp.asarray(Standardizer.fit(x).transform(x), jnp.float32)
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ import pytest
 import scipy.stats
 
 from ebmark.datasets import GaussianRing, Grid, SyntheticDataset
-from ebmark.datasets.preprocessing import standardised
+from ebmark.datasets.preprocessing import Standardizer
 from ebmark.energies import Confined, FourierMLP, Offset, Quadratic, gaussian_log_z
 from ebmark.methods import (
     METHODS,
@@ -343,7 +343,7 @@ def test_nces_network_is_self_normalising():
     """log Z of a trained network, by quadrature, is near 0: the offset has learned it."""
     law = SyntheticDataset("half_moons")
     x = law.draw(4_000, jr.key(0))
-    units = standardised(x)
+    units = Standardizer.fit(x)
     recipe = dataclasses.replace(METHODS["nce"], num_updates=1_500)
     network = Confined(FourierMLP(2, key=jr.key(1)))
     z = jnp.asarray(units.transform(x), jnp.float32)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from ebmark.datasets import SyntheticDataset
-from ebmark.metrics import mode_shares, wasserstein
+from ebmark.metrics import mode_shares, sample_metrics, wasserstein
 from ebmark.partition_function import reference
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from ebmark.datasets import Grid, SyntheticDataset
-from ebmark.datasets.preprocessing import Standardizer, standardised
+from ebmark.datasets.preprocessing import Standardizer
 from ebmark.energies import Confined, FourierMLP, Quadratic
 from ebmark.methods import METHODS
 from ebmark.training.early_stopping import (
@@ -78,7 +78,7 @@ def test_the_score_is_the_likelihood_in_the_users_units(dim):
 def test_few_points_are_not_learned_by_heart(method):
     """100 points of the moons: NLL of 2,000 fresh ones, of what is kept and of the last."""
     train_x, test_x = SyntheticDataset("half_moons").split(100, 2_000, jr.key(3))
-    units, grid = standardised(train_x), SyntheticDataset("half_moons").grid()
+    units, grid = Standardizer.fit(train_x), SyntheticDataset("half_moons").grid()
     fit_x, chosen_by = split_validation(train_x, jr.key(4))
     recipe = dataclasses.replace(METHODS[method], num_updates=2_000)
     if method == "cd":  # adjusted chains do not run away

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from ebmark.datasets import SyntheticDataset
-from ebmark.datasets.preprocessing import standardised
+from ebmark.datasets.preprocessing import Standardizer
 from ebmark.energies import Confined, FourierMLP, Quadratic
 from ebmark.methods import METHODS, ContrastiveDivergence, Recipe
 from ebmark.training import loop as train_module
@@ -22,7 +22,7 @@ from ebmark.training.snapshots import evenly
 @pytest.fixture(scope="module")
 def data():
     x = SyntheticDataset("half_moons").draw(400, jr.key(0))
-    return jnp.asarray(standardised(x).transform(x), jnp.float32)
+    return jnp.asarray(Standardizer.fit(x).transform(x), jnp.float32)
 
 
 def energy():
@@ -141,7 +141,7 @@ def test_another_key_is_another_run(data):
 @pytest.mark.parametrize("step_size", [0.1, 0.3])
 def test_a_step_on_the_cliff_is_stopped_within_two_chunks_and_explained(step_size):
     x = SyntheticDataset("eight_gaussians").draw(1_000, jr.key(0))
-    z = jnp.asarray(standardised(x).transform(x), jnp.float32)
+    z = jnp.asarray(Standardizer.fit(x).transform(x), jnp.float32)
     method = ContrastiveDivergence(step_size=step_size, adjusted=False)
     recipe = dataclasses.replace(METHODS["cd"], method=method)
     fit = train(

@@ -4,4 +4,3 @@ May import `energies` and `system`. A new map is one file with the methods of `S
 """
 
 from ebmark.datasets.preprocessing._standardize import Standardizer as Standardizer
-from ebmark.datasets.preprocessing._standardize import standardised as standardised

@@ -1,6 +1,6 @@
 """Coordinates of mean 0 and standard deviation 1."""
 
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 from jaxtyping import Float
@@ -11,6 +11,11 @@ class Standardizer(NamedTuple):
 
     mean: Float[np.ndarray, " dim"]
     scale: Float[np.ndarray, " dim"]
+
+    @classmethod
+    def fit(cls, x: Float[np.ndarray, "n dim"]) -> Self:
+        """The map under which these points have mean 0 and standard deviation 1."""
+        return cls(x.mean(axis=0), x.std(axis=0))
 
     @property
     def log_jacobian(self) -> float:
@@ -24,8 +29,3 @@ class Standardizer(NamedTuple):
     def inverse_transform(self, z: Float[np.ndarray, "n dim"]) -> Float[np.ndarray, "n dim"]:
         """z -> x."""
         return np.asarray(z, np.float64) * self.scale + self.mean
-
-
-def standardised(train: Float[np.ndarray, "n dim"]) -> Standardizer:
-    """The units in which these points have mean 0 and standard deviation 1."""
-    return Standardizer(train.mean(axis=0), train.std(axis=0))

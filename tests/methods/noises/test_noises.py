@@ -14,7 +14,7 @@ import pytest
 from sklearn.mixture import GaussianMixture as Referee
 
 from ebmark.datasets import Grid, SyntheticDataset
-from ebmark.datasets.preprocessing import standardised
+from ebmark.datasets.preprocessing import Standardizer
 from ebmark.energies import Offset, Quadratic
 from ebmark.methods.noises import (
     NOISES,
@@ -34,7 +34,7 @@ overlap = eqx.filter_jit(eager_overlap)
 @pytest.fixture(scope="module")
 def data():
     x = SyntheticDataset("half_moons").draw(2_000, jr.key(0))
-    return jnp.asarray(standardised(x).transform(x), jnp.float32)
+    return jnp.asarray(Standardizer.fit(x).transform(x), jnp.float32)
 
 
 def fitted(name, data, scale=1.2):
@@ -191,7 +191,7 @@ def test_kernels_keep_their_digits_where_the_squares_are_multiplied_out():
 def test_a_fitted_flow_is_closer_to_the_moons_than_their_gaussian(data):
     flow = eqx.filter_jit(CouplingFlow.fit)(data, 1.0, jr.key(0))
     fresh = SyntheticDataset("half_moons").draw(4_000, jr.key(5))
-    fresh = standardised(SyntheticDataset("half_moons").draw(2_000, jr.key(0))).transform(fresh)
+    fresh = Standardizer.fit(SyntheticDataset("half_moons").draw(2_000, jr.key(0))).transform(fresh)
     by_flow = evaluate(flow.log_prob, fresh).mean()
     by_gaussian = evaluate(fitted("gaussian", data, 1.0).log_prob, fresh).mean()
     assert by_flow > by_gaussian + 0.7  # .90 between the law and its Gaussian

@@ -27,7 +27,7 @@ def _evaluate(function, points):
 
 def evaluate(
     function: Callable, points: Float[np.ndarray, "points dim"]
-) -> Float[np.ndarray, "points *out"]:
+) -> Float[np.ndarray, "points *out"]:  # noqa: F821
     """A function of one point at many, in blocks; float64 out."""
     return np.asarray(_evaluate(function, jnp.asarray(points, jnp.float32)), np.float64)
 

@@ -133,9 +133,9 @@ def _said(verdict) -> str:
         return "-"
     if math.isnan(verdict.adjusted):
         return "too few seeds"
-    if not verdict.different:
+    if not verdict.is_significant:
         return f"not told apart (p = {verdict.adjusted:.2g})"
-    return f"{'lower' if verdict.lower else 'higher'} (p = {verdict.adjusted:.2g})"
+    return f"{'lower' if verdict.is_lower else 'higher'} (p = {verdict.adjusted:.2g})"
 
 
 def write_page(path: Path, parts: list, notes: list[str]) -> None:

@@ -19,23 +19,23 @@ class Comparison(NamedTuple):
     dataset: str
     entry: str
     median: float
-    theirs: float
+    reference_median: float
     paired: Paired
     adjusted: float
-    needed: int | None  # seeds
-    ended: int
-    of: int
-    share_low: float  # the 95 % interval of the share of runs that ended
-    share_high: float
-    lost: bool = False  # whether a run of either diverged
+    seeds_needed: int | None
+    num_completed: int
+    num_runs: int
+    completed_low: float  # the 95 % interval of the share of runs that ended
+    completed_high: float
+    has_diverged: bool = False  # whether a run of either diverged
 
     @property
-    def different(self) -> bool:
+    def is_significant(self) -> bool:
         """Whether the two are told apart."""
         return self.adjusted < SIGNIFICANT
 
     @property
-    def lower(self) -> bool:
+    def is_lower(self) -> bool:
         """Whether the entry has less of the metric than the reference."""
         return self.paired.difference < 0
 
@@ -70,8 +70,8 @@ def compare_to_reference(
     return [
         one._replace(
             adjusted=p,
-            needed=None if p < SIGNIFICANT else seeds_needed(d, comparisons=tested),
-            lost=not np.isfinite(d).all(),
+            seeds_needed=None if p < SIGNIFICANT else seeds_needed(d, comparisons=tested),
+            has_diverged=not np.isfinite(d).all(),
         )
         for one, p, d in zip(found, adjusted, differences, strict=True)
     ]

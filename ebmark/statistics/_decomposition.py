@@ -15,20 +15,20 @@ class ErrorSources(NamedTuple):
     """W1 of an entry, taken apart; medians over seeds, NaN where not measured."""
 
     entry: str
-    floor: float  # truth against truth
-    data: float  # what the oracle's exact samples lack beside: finite data, and the network
-    training: float  # what the entry's exact samples lack beside
-    sampler: float  # its samples against exact ones of its energy, above that energy's floor
+    null_mean: float  # truth against truth
+    model: float  # what the oracle's exact samples lack beside: finite data, and the network
+    method: float  # what the entry's exact samples lack beside
+    sampling: float  # its samples against exact ones of its energy, above that energy's floor
     exact: float  # exact (above the plane: tempered) samples against the truth
     langevin: float  # the sampler's samples against the truth: what is usually reported
     sampled: Paired  # the sampler's W1 against its floor, seed by seed
     gap: Paired  # the sampler's samples against the exact ones, both to the truth
 
     @property
-    def whole(self) -> float:
+    def total(self) -> float:
         """The sum: by the triangle, what the reported distance could be at most, floors apart."""
-        known = [v for v in (self.data, self.training, self.sampler) if not math.isnan(v)]
-        return self.floor + sum(known)
+        known = [v for v in (self.model, self.method, self.sampling) if not math.isnan(v)]
+        return self.null_mean + sum(known)
 
     @property
     def is_converged(self) -> bool:
@@ -36,7 +36,7 @@ class ErrorSources(NamedTuple):
         return not (self.sampled.p < SIGNIFICANT and self.sampled.difference > 0)
 
     @property
-    def hidden(self) -> float:
+    def masked(self) -> float:
         """By how much chains that have not settled make the energy look better than it is."""
         told = self.gap.p < SIGNIFICANT and self.gap.difference < 0
         return -self.gap.difference if told and not self.is_converged else 0.0

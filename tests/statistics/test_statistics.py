@@ -279,10 +279,10 @@ def test_every_entry_is_judged_against_the_one_named():
     }
     assert list(found) == ["b", "c", "d"]
     b, c, d = found.values()
-    assert b.different and not b.lower and b.needed is None
+    assert b.is_significant and not b.is_lower and b.seeds_needed is None
     assert b.paired.difference == pytest.approx(3.0) and b.paired.low == pytest.approx(3.0)
-    assert not c.different and c.needed > 10
-    assert (d.ended, d.of, d.different, d.needed) == (9, 10, False, None)
+    assert not c.is_significant and c.seeds_needed > 10
+    assert (d.num_completed, d.num_runs, d.is_significant, d.seeds_needed) == (9, 10, False, None)
     assert b.adjusted == pytest.approx(3 * b.paired.p)
 
 
@@ -403,9 +403,9 @@ def test_the_parts_of_w1_are_what_each_adds_and_hidden_where_chains_have_not_set
         for m, v in values.items()
     ]
     a, mle = error_sources(pd.DataFrame(rows), "d", ["a", "mle"], floor)
-    assert (a.floor, a.data, a.training, a.sampler) == pytest.approx((1.0, 0.25, 1.25, 0.7))
-    assert a.whole == pytest.approx(3.2) and not a.is_converged and a.hidden == pytest.approx(0.5)
-    assert (mle.data, mle.training, mle.sampler) == pytest.approx(
+    assert (a.null_mean, a.model, a.method, a.sampling) == pytest.approx((1.0, 0.25, 1.25, 0.7))
+    assert a.total == pytest.approx(3.2) and not a.is_converged and a.masked == pytest.approx(0.5)
+    assert (mle.model, mle.method, mle.sampling) == pytest.approx(
         (0.25, 0.0, 0.0)
     ) and mle.is_converged
-    assert mle.hidden == 0
+    assert mle.masked == 0

@@ -10,10 +10,10 @@ from ebmark.report.figures._style import styled
 from ebmark.statistics import ErrorSources
 
 _PARTS = {
-    "floor": ("floor: truth against truth", "#d5d9de"),
-    "data": ("finite data and the network (the oracle\u2019s)", "#9aa5b1"),
-    "training": ("training: exact samples", "#1f4f78"),
-    "sampler": ("sampler: beside exact samples", "#e8843c"),
+    "null_mean": ("floor: truth against truth", "#d5d9de"),
+    "model": ("finite data and the network (the oracle\u2019s)", "#9aa5b1"),
+    "method": ("training: exact samples", "#1f4f78"),
+    "sampling": ("sampler: beside exact samples", "#e8843c"),
 }
 
 

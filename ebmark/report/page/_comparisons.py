@@ -81,9 +81,9 @@ def _too_many(found: Sequence[Comparison]) -> str:
 def _groups(found: Sequence[Comparison], against: str) -> list[Markup]:
     """Who is lower, who higher, who is not told apart, in a sentence each."""
     kinds = {
-        "lower than {}: ": [one for one in found if one.different and one.lower],
-        "higher than {}: ": [one for one in found if one.different and not one.lower],
-        "not told apart from {}: ": [one for one in found if not one.different],
+        "lower than {}: ": [one for one in found if one.is_significant and one.is_lower],
+        "higher than {}: ": [one for one in found if one.is_significant and not one.is_lower],
+        "not told apart from {}: ": [one for one in found if not one.is_significant],
     }
     said = []
     for words, ones in kinds.items():
@@ -91,7 +91,7 @@ def _groups(found: Sequence[Comparison], against: str) -> list[Markup]:
             ones = sorted(ones, key=lambda one: one.paired.difference)
             names = Markup(", ").join(
                 Markup("<b>{}</b>{}").format(
-                    one.entry, f" ({_signed(one.paired.difference)})" if one.different else ""
+                    one.entry, f" ({_signed(one.paired.difference)})" if one.is_significant else ""
                 )
                 for one in ones
             )
@@ -116,25 +116,25 @@ def verdict(one: Comparison) -> str:
     seeds = "1 seed" if n == 1 else f"{n} seeds"
     if n == 0:
         return "no seed in common yet"
-    if one.different:
-        return "different: lower" if one.lower else "different: higher"
+    if one.is_significant:
+        return "different: lower" if one.is_lower else "different: higher"
     said = f"not told apart with {seeds}"
     if not one.paired.enough:
         return f"{said}; 6 are the least"
-    if one.lost:
+    if one.has_diverged:
         return f"{said}; runs diverged, so that no number would be sure to do"
-    if one.needed is None:
+    if one.seeds_needed is None:
         return f"{said}; no difference was seen"
-    if one.needed > _MANY:
+    if one.seeds_needed > _MANY:
         return f"{said}; more than {_MANY:,} would be needed"
-    if one.needed <= n:
+    if one.seeds_needed <= n:
         return f"{said}; so many should do: luck, or many comparisons"
-    return f"{said}; about {one.needed:,} would be needed"
+    return f"{said}; about {one.seeds_needed:,} would be needed"
 
 
 def _sheet(table: pd.DataFrame, found: Sequence[Comparison], metric: str) -> Sheet:
     places = decimals(
-        [v for one in found for v in (one.median, one.theirs)], max(digits(metric), 3)
+        [v for one in found for v in (one.median, one.reference_median)], max(digits(metric), 3)
     )
     heads = ["entry", "median", "difference", "95 %", "p, Holm", "verdict", "ended"]
     heads += ["mean of these [BCa]"]
@@ -154,12 +154,12 @@ def _sheet(table: pd.DataFrame, found: Sequence[Comparison], metric: str) -> She
                 else DASH,
                 one.adjusted if tested else 2.0,
             ),
-            Cell(verdict(one), kind="said best" if one.different else "said"),
+            Cell(verdict(one), kind="said best" if one.is_significant else "said"),
             Cell(
-                f"{one.ended} of {one.of}",
-                one.ended / max(one.of, 1),
-                "lost" if one.ended < one.of else "",
-                f"share that ended: {one.share_low:.2f} to {one.share_high:.2f}, 95 %",
+                f"{one.num_completed} of {one.num_runs}",
+                one.num_completed / max(one.num_runs, 1),
+                "lost" if one.num_completed < one.num_runs else "",
+                f"share that ended: {one.completed_low:.2f} to {one.completed_high:.2f}, 95 %",
             ),
             Cell(f"{number(mean, places)} {interval(low, high, places)}".strip(), kind="mean"),
         ]

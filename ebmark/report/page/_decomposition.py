@@ -46,17 +46,17 @@ def sources(
 
 
 def _sheet(found: Sequence[ErrorSources]) -> Sheet:
-    columns = {"floor": [one.floor for one in found]}
-    columns["data, network"] = [one.data for one in found]
-    columns["training"] = [one.training for one in found]
-    columns["sampler"] = [one.sampler for one in found]
-    columns["together"] = [one.whole for one in found]
+    columns = {"floor": [one.null_mean for one in found]}
+    columns["data, network"] = [one.model for one in found]
+    columns["training"] = [one.method for one in found]
+    columns["sampler"] = [one.sampling for one in found]
+    columns["together"] = [one.total for one in found]
     columns["reported"] = [one.langevin for one in found]
-    columns["hidden"] = [one.hidden or math.nan for one in found]
+    columns["hidden"] = [one.masked or math.nan for one in found]
     shown = {name: column for name, column in columns.items() if not np.isnan(column).all()}
     if "sampler" not in shown:
         shown.pop("together", None)
-    places = decimals([found[0].floor], 3)
+    places = decimals([found[0].null_mean], 3)
     rows = [
         (one.entry, [_cell(column[i], places, name) for name, column in shown.items()])
         for i, one in enumerate(found)
@@ -107,7 +107,7 @@ def _of_w1(found: Sequence[ErrorSources], floor: Mapping[str, Any]) -> list[Mark
     elif unseen:
         words = "At {:,} points W1 tells no entry\u2019s exact samples from the truth."
         said.append(Markup(words).format(int(floor["n"])))
-    measured = [one for one in found if not math.isnan(one.sampler)]
+    measured = [one for one in found if not math.isnan(one.sampling)]
     astray = [one for one in measured if not one.is_converged]
     if not measured:
         said.append(Markup("The sampler\u2019s own error was not measured in these runs."))
@@ -117,16 +117,16 @@ def _of_w1(found: Sequence[ErrorSources], floor: Mapping[str, Any]) -> list[Mark
         )
     else:
         words = "The chains are told apart from exact samples of the same energy for {}."
-        adds = [f"{one.entry} (W1 {brief(one.sampler)} above its floor)" for one in astray]
+        adds = [f"{one.entry} (W1 {brief(one.sampling)} above its floor)" for one in astray]
         said.append(Markup(words).format(_names(adds)))
-    hiding = [one for one in found if one.hidden > 0]
+    hiding = [one for one in found if one.masked > 0]
     if hiding:
         words = (
             "<b>Hidden by short chains:</b> {} would look better than the energy is: the chains, "
             "not settled, lie nearer to the truth than exact samples do, by {}."
         )
         names = _names([one.entry for one in hiding])
-        amounts = _names([brief(one.hidden) for one in hiding])
+        amounts = _names([brief(one.masked) for one in hiding])
         said.append(Markup(words).format(names, amounts))
     return said
 

@@ -153,7 +153,7 @@ def test_the_verdicts_are_those_of_the_statistics(folder, page):
     assert all(one in said for one in words) and any("diverged" in one for one in words)
     assert "6 of 6" in said  # ended: the success rate beside the quality
     for one in found:
-        assert one.different == (one.adjusted < 0.05)
+        assert one.is_significant == (one.adjusted < 0.05)
 
 
 @pytest.mark.full
@@ -189,7 +189,9 @@ def test_equal_budgets_are_said_for_all_three_and_the_parts_add_up(folder, page)
     results = read(folder)
     floor = load_study(folder)["null_ranges"]["half_moons"]["w1"]
     for one in error_sources(results, "half_moons", METHODS, floor):
-        assert one.floor + one.data + one.training == pytest.approx(max(one.exact, floor["mean"]))
+        assert one.null_mean + one.model + one.method == pytest.approx(
+            max(one.exact, floor["mean"])
+        )
     assert "The sampler\u2019s own error was not measured in these runs." in said
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from ebmark.errors import UserError, shown
 from ebmark.store.schema import CELL, is_name, read_result
-from ebmark.system.array_files import read_cell_arrays
+from ebmark.system.array_files import read_run_arrays
 from ebmark.system.reading import old_schema, read_bytes
 from ebmark.system.writing import atomic_path, inside, write_whole
 
@@ -142,6 +142,6 @@ def current(folder: Path, study: Mapping[str, Any]) -> tuple[pd.DataFrame, bool]
 def load_arrays(folder: Path, cell: str) -> dict[str, np.ndarray]:
     """The arrays of a cell; empty if it has none. Raises UserError if they are damaged."""
     try:
-        return read_cell_arrays(Path(folder) / "runs" / cell / "samples.npz")
+        return read_run_arrays(Path(folder) / "runs" / cell / "samples.npz")
     except FileNotFoundError:
         return {}

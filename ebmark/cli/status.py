@@ -13,7 +13,7 @@ from rich.text import Text
 
 from ebmark.cli._common import Positional
 from ebmark.errors import shown
-from ebmark.store.status import Status, look
+from ebmark.store.status import Status, read_status
 
 
 def status(folder: Positional[Path], /, watch: bool = False) -> int:
@@ -45,7 +45,7 @@ def lines(status: Status, now: float) -> list[str]:
 def show_status(folder: Path, watch: bool) -> int:
     """`ebmark status`: print it once, or, with `watch`, until nothing is left to wait for."""
     console, known = Console(), {}
-    status = look(folder, known)
+    status = read_status(folder, known)
     if not watch:
         _print(lines(status, time.time()))
     elif console.is_terminal:
@@ -53,13 +53,13 @@ def show_status(folder: Path, watch: bool) -> int:
             live.update(_drawn(status))
             while status.left:
                 time.sleep(_EVERY)
-                status = look(folder, known)
+                status = read_status(folder, known)
                 live.update(_drawn(status))
     else:
         _print(before := lines(status, time.time())[:2])
         while status.left:
             time.sleep(_EVERY)
-            status = look(folder, known)
+            status = read_status(folder, known)
             said = lines(status, time.time())[:2]
             if said[0] != before[0]:
                 _print(before := said)

@@ -15,7 +15,7 @@ from ebmark.report.page import write_report
 from ebmark.store import table
 from ebmark.store.locks import acquire_lock
 from ebmark.store.schema import load_study
-from ebmark.store.status import look
+from ebmark.store.status import read_status
 
 NOW = 1_800_000_000.0
 
@@ -55,7 +55,7 @@ def test_a_half_done_study_says_what_is_done_running_failed_and_left(folder):
     (folder / "runs" / f"{nce[2]}.error").write_text("Traceback\nValueError: no\x1b[31m such\n")
     with acquire_lock(folder, nce[0]) as claim:
         claim.tell("training", 0.5)
-        said = lines(look(folder, {}), NOW)
+        said = lines(read_status(folder, {}), NOW)
     assert said[0] == "toy: 3 of 6 cells done, 1 running, 1 waiting, 1 failed, 1 diverged"
     # 105 s: 45 of the one that is half way, which may end soon or late, and 60 of the other
     assert said[1] == "about 68.6 cells an hour, 2 min left"
@@ -80,10 +80,10 @@ def test_an_untouched_and_a_finished_study(tmp_path, folder):
     study = json.loads((folder / "study.json").read_text())
     study["runs"] = {n: c for n, c in study["runs"].items() if c["method"] == "nce"}
     (folder / "study.json").write_text(json.dumps(study))
-    assert lines(look(folder, {}), NOW)[0] == "toy: 0 of 3 cells done, 3 waiting"
+    assert lines(read_status(folder, {}), NOW)[0] == "toy: 0 of 3 cells done, 3 waiting"
     study["runs"] = {n: c for n, c in load_study(folder)["runs"].items() if False}
     (folder / "study.json").write_text(json.dumps(study))
-    assert lines(look(folder, {}), NOW) == ["toy: 0 of 0 cells done", "all is done"]
+    assert lines(read_status(folder, {}), NOW) == ["toy: 0 of 0 cells done", "all is done"]
 
 
 def test_watching_ends_when_nothing_is_left(folder, capsys, monkeypatch):
@@ -115,7 +115,7 @@ def test_a_wrong_folder_is_told_in_one_line(tmp_path, what):
     if what == "other":
         (place / "study.json").write_text("{}")
     with pytest.raises(UserError) as caught:
-        look(place, {})
+        read_status(place, {})
     assert "\n" not in str(caught.value) and str(place) in str(caught.value)
 
 

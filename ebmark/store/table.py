@@ -133,9 +133,10 @@ def read(folder: Path) -> pd.DataFrame:
     except (ValueError, OverflowError) as error:
         reason = shown(f"{path}: cannot be read as a table ({error})", 300)
         raise UserError(f"{reason}. Remove it and create it again with `ebmark report`.") from None
-    if "cell" in table and "run_id" not in table:
-        raise old_schema(path)
     missing = [column for column in [*COLUMNS, "status", "reason"] if column not in table]
+    # schema 1 had another name for the column of run ids
+    if missing == ["run_id"]:
+        raise old_schema(path)
     if missing:
         raise UserError(f"{path}: lacks the columns {', '.join(missing)}.")
     _check(table, path)

@@ -15,7 +15,7 @@ from helpers.tiny_study import TINY, ebmark, without_times
 
 pytestmark = [
     pytest.mark.slurm,
-    pytest.mark.skipif(bool(slurm_cluster.why_not()), reason=slurm_cluster.why_not()),
+    pytest.mark.skipif(bool(slurm_cluster.reason_to_skip()), reason=slurm_cluster.reason_to_skip()),
 ]
 
 SITE = """\

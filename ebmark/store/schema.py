@@ -111,6 +111,7 @@ class Settings(TypedDict):
 class Study(TypedDict, total=False):
     """The content of `study.json`; `load_study` adds empty values for absent keys."""
 
+    schema: Literal[2]
     name: Text
     title: Text
     datasets: list[Name]
@@ -214,7 +215,7 @@ def load_study(folder: Path) -> dict[str, Any]:
             f"{folder}: not the folder of a study (it has no study.json). "
             "Create one with `ebmark run`."
         ) from None
-    # the keys of the file come first, as "schema" must be the first one when it is written again
+    # the keys of the file come first, because "schema" must be the first one in the file
     study = dict(content)
     for key, value in _empty_study().items():
         study.setdefault(key, value)

@@ -20,7 +20,7 @@ from ebmark.partition_function import exact_samples, normalize_on_grid
 from ebmark.samplers import StepBias, step_bias
 from ebmark.samplers._step_bias import _error
 from ebmark.statistics import final_values, median_seed, metric_of
-from ebmark.system.array_files import read_cell_arrays
+from ebmark.system.array_files import read_run_arrays
 from ebmark.training.model import load_model
 
 _CHAINS, _STEPS = 1_000, 300
@@ -37,7 +37,7 @@ def of_cell(folder: Path, num_steps: int = _STEPS) -> StepBias:
     model = load_model(folder / "energy.ebm")
     h = float(model.spec["langevin"]["step_size"])
     if model.dim > 2:
-        drawn = read_cell_arrays(folder / "samples.npz").get("tempered")
+        drawn = read_run_arrays(folder / "samples.npz").get("tempered")
         if drawn is None:
             raise UserError(f"{folder}: has no tempered samples for chains to start from")
         x = jnp.asarray(model.units.transform(drawn), jnp.float32)

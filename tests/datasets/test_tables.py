@@ -454,7 +454,7 @@ def test_odd_names_are_made_plain(read):
 def test_unknown_suffix(tmp_path):
     for path in ("p.xlsx", "p", "p.cvs"):
         for write in (lambda path: write_points(path, normal()), check_output):
-            with pytest.raises(UserError, match="unknown suffix .*one of: .csv") as caught:
+            with pytest.raises(UserError, match="Unknown suffix .*one of .csv") as caught:
                 write(tmp_path / path)
             assert is_clear(caught.value, "p")
     assert list(tmp_path.iterdir()) == []
@@ -674,14 +674,14 @@ def test_a_file_that_is_not_readable(tmp_path):
 def test_unknown():
     choices = ["half_moons", "eight_gaussians", "checkerboard"]
     assert str(unknown("dataset", "half_mons", choices)) == (
-        'unknown dataset "half_mons"; did you mean "half_moons"?'
-        " (one of: half_moons, eight_gaussians, checkerboard)"
+        "Unknown dataset 'half_mons'. Did you mean 'half_moons'?"
+        " Choose one of half_moons, eight_gaussians, checkerboard."
     )
     assert nearest("HALF_MOONS", choices) == "half_moons"
     assert nearest("zzz", choices) == ""
-    assert str(unknown("metric", "zzz", ["kl"])) == 'unknown metric "zzz"; (one of: kl)'
+    assert str(unknown("metric", "zzz", ["kl"])) == "Unknown metric 'zzz'. Choose one of kl."
     many = unknown("key", "x\n" * 500, [f"choice_{i}" for i in range(100)])
-    assert is_clear(many, "choice_0") and str(many).endswith("more)")
+    assert is_clear(many, "choice_0") and str(many).endswith("more.")
 
 
 @given(text=st.text(), width=st.integers(10, 60))

@@ -377,7 +377,7 @@ def test_damaged_files_are_named_and_doing_what_is_said_mends_them(small, half, 
     for name in names:
         said = refused(file, folder)
         assert str(folder / name) in said, said
-        (what,) = re.findall(r"remove (the folder \S+|\S+) and give the command", said)
+        (what,) = re.findall(r"Remove (the folder \S+|\S+) and repeat the command", said)
         if name == "study.json":
             assert what == name
             (folder / name).unlink()

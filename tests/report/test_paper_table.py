@@ -110,12 +110,12 @@ def test_the_command_prints_it_and_refuses_in_one_line(folder, monkeypatch, caps
     status, out, _ = run("--metric", "w1_exact", "--format", "latex")
     assert status == 0 and out.startswith(r"\begin{tabular}{lll}")
     for words, said in {
-        ("--metric", "w1exact"): 'did you mean "w1_exact"?',
-        ("--format", "tex"): 'did you mean "latex"?',
-        ("--statistic", "mode"): "unknown statistic",
+        ("--metric", "w1exact"): "Did you mean 'w1_exact'?",
+        ("--format", "tex"): "Did you mean 'latex'?",
+        ("--statistic", "mode"): "Unknown statistic",
         ("--digits", "0"): "1 to 15 significant digits",
     }.items():
         status, _, err = run(*words)
         assert status == 2 and said in err and err.count("\n") == 1
-    with pytest.raises(UserError, match="unknown statistic"):
+    with pytest.raises(UserError, match="Unknown statistic"):
         paper_table(folder, "kl", "mode")

@@ -64,7 +64,7 @@ def until_it_trains(folder, process):
         assert process.poll() is None and time.monotonic() < deadline
         if (folder / "plan.json").exists():
             said = running(folder, read_plan(folder))
-            if any(one["what"] == "training" and 0.1 < one["share"] < 0.7 for one in said):
+            if any(one["what"] == "training" and 0.1 < one["fraction"] < 0.7 for one in said):
                 return
         time.sleep(0.05)
 

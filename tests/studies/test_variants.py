@@ -38,7 +38,7 @@ def test_a_tuned_recipe_is_an_entry_of_its_own_and_the_oracle_has_none(tmp_path)
     assert by_entry["cd"]["num_updates"] == METHODS["cd"].num_updates
     with pytest.raises(UserError, match="ebmark tune --methods dsm --datasets half_moons"):
         specs(methods=("dsm",), variants=(mine,))
-    with pytest.raises(UserError, match="did you mean"):
+    with pytest.raises(UserError, match="Did you mean"):
         specs(methods=("cd",), variants=("tunde",))
 
 

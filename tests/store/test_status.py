@@ -56,11 +56,11 @@ def test_a_half_done_study_says_what_is_done_running_failed_and_left(folder):
     with acquire_lock(folder, nce[0]) as claim:
         claim.tell("training", 0.5)
         said = lines(look(folder, {}), NOW)
-    assert said[0] == "toy: 3 of 6 cells done, 1 running, 1 waiting, 1 failed, 1 diverged"
+    assert said[0] == "toy: 3 of 6 runs done, 1 running, 1 waiting, 1 failed, 1 diverged"
     # 105 s: 45 of the one that is half way, which may end soon or late, and 60 of the other
-    assert said[1] == "about 68.6 cells an hour, 2 min left"
+    assert said[1] == "about 68.6 runs per hour, 2 min left"
     assert (
-        said[2] == "running" and f"nce on half_moons, seed 0 [{nce[0]}]: training 50 %" in said[3]
+        said[2] == "running" and f"nce on half_moons, seed 0 [{nce[0]}]: training 50%" in said[3]
     )
     assert said[3].endswith(str(os.getpid()))
     assert said[5].endswith("ValueError: no\\x1b[31m such") and nce[2] in said[5]
@@ -70,9 +70,9 @@ def test_a_half_done_study_says_what_is_done_running_failed_and_left(folder):
 def test_where_nobody_is_at_work_the_command_is_said(folder, capsys):
     assert show_status(folder, watch=False) == 0
     said = capsys.readouterr().out
-    assert "3 of 6 cells done, 3 waiting" in said
+    assert "3 of 6 runs done, 3 waiting" in said
     assert (
-        "nobody is at work (about 3 min of work for one process); it goes on with: ebmark" in said
+        "No process is active (about 3 min of work for one process). Resume with: ebmark" in said
     )
 
 
@@ -80,10 +80,10 @@ def test_an_untouched_and_a_finished_study(tmp_path, folder):
     study = json.loads((folder / "study.json").read_text())
     study["runs"] = {n: c for n, c in study["runs"].items() if c["method"] == "nce"}
     (folder / "study.json").write_text(json.dumps(study))
-    assert lines(look(folder, {}), NOW)[0] == "toy: 0 of 3 cells done, 3 waiting"
+    assert lines(look(folder, {}), NOW)[0] == "toy: 0 of 3 runs done, 3 waiting"
     study["runs"] = {n: c for n, c in load_study(folder)["runs"].items() if False}
     (folder / "study.json").write_text(json.dumps(study))
-    assert lines(look(folder, {}), NOW) == ["toy: 0 of 0 cells done", "all is done"]
+    assert lines(look(folder, {}), NOW) == ["toy: 0 of 0 runs done", "All runs are done."]
 
 
 def test_watching_ends_when_nothing_is_left(folder, capsys, monkeypatch):
@@ -100,9 +100,9 @@ def test_watching_ends_when_nothing_is_left(folder, capsys, monkeypatch):
     assert show_status(folder, watch=True) == 0
     said = capsys.readouterr().out.splitlines()
     assert [line.split(",")[0] for line in said[::2]] == [
-        f"toy: {n} of 6 cells done" for n in range(3, 7)
+        f"toy: {n} of 6 runs done" for n in range(3, 7)
     ]
-    assert said[-1] == "all is done"
+    assert said[-1] == "All runs are done."
 
 
 @pytest.mark.parametrize("what", ["nowhere", "empty", "a file", "other"])
@@ -167,6 +167,6 @@ def test_a_link_that_leads_out_of_the_folder_is_not_followed(folder, tmp_path_fa
 
 def test_the_command_line(folder):
     ended = ebmark("status", folder, cwd=folder)
-    assert ended.returncode == 0 and "3 of 6 cells done" in ended.stdout, ended.stderr
+    assert ended.returncode == 0 and "3 of 6 runs done" in ended.stdout, ended.stderr
     ended = ebmark("status", "nowhere", cwd=folder)
     assert ended.returncode == 2 and ended.stderr.count("\n") == 1, sys.stderr

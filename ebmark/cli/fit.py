@@ -16,7 +16,9 @@ def fit(
     plugin: tuple[Path, ...] = (),
     distributed: bool = False,
 ) -> int:
-    """Train an EBM on your data; a fifth of the points is held out for evaluation.
+    """Train an EBM on your data.
+
+    A fifth of the points is held out for evaluation.
 
     Args:
         points: a CSV, TSV, text, NPY, NPZ or Parquet file with one data point per row.

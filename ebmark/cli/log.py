@@ -19,7 +19,7 @@ def log(
     Args:
         folder: the folder of a study, finished or in progress.
         logger: tensorboard, wandb or mlflow.
-        out: output folder (default: FOLDER/log-LOGGER).
+        out: output folder; FOLDER/log-LOGGER if omitted.
         follow: wait for further runs until all runs of the study are exported.
     """
     from ebmark.report.loggers import log_to

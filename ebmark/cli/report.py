@@ -10,7 +10,7 @@ def report(folder: Positional[Path], /, reference: str | None = None) -> int:
 
     Args:
         folder: a folder written by `ebmark run`.
-        reference: the reference method of the comparisons (default: the study's first method).
+        reference: the reference method of the comparisons; the study's first method if omitted.
     """
     from ebmark.report.page import write_report
 

@@ -50,12 +50,12 @@ def run(
         variants: default, tuned, both, or a file written by `ebmark tune`.
         updates: number of updates of every method, instead of the recipes' numbers.
         data: a file with your data (CSV, TSV, text, NPY, NPZ, Parquet) instead of the datasets.
-        out: output folder (default: studies/STUDY).
+        out: output folder; studies/STUDY if omitted.
         quick: 2 seeds (1 for large studies), 1,000 updates, 500 chains, 2 snapshots.
-        jobs: number of parallel runs, each a process of one thread (default: number of cores,
-            or of GPUs with JAX_PLATFORMS=cuda).
-        engine: where runs are executed: processes (on this machine; default), inline (in this
-            process, for debugging) or parsl (on the nodes of --site).
+        jobs: number of parallel runs, each a process of one thread; the number of cores (of GPUs
+            with JAX_PLATFORMS=cuda) if omitted.
+        engine: where runs are executed: processes (on this machine), inline (in this process, for
+            debugging) or parsl (on the nodes of --site); processes if omitted.
         site: laptop, workstation-gpu, slurm, polaris, aurora, perlmutter, or a TOML file.
         plugin: Python files that define METHODS or DATASETS.
         max_minutes: write checkpoints and stop after this time, with exit status 75 if runs are

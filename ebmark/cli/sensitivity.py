@@ -25,8 +25,9 @@ def sensitivity(
         datasets: built-in datasets.
         seeds: number of seeds per grid point.
         network_evaluations: budget of each run; a costlier update leaves fewer updates.
-        out: output folder (default: studies/sensitivity_METHOD).
-        jobs: number of parallel runs, each a process of one thread (default: number of cores).
+        out: output folder; studies/sensitivity_METHOD if omitted.
+        jobs: number of parallel runs, each a process of one thread; the number of cores if
+            omitted.
         no_progress_bar: print lines instead of a progress bar.
     """
     check_positive(jobs=jobs)

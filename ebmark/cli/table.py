@@ -13,7 +13,9 @@ def table(
     statistic: str = "mean",
     digits: int = 3,
 ) -> int:
-    """Print one metric as a Markdown, LaTeX or CSV table, with 95% confidence intervals.
+    """Print one metric as a Markdown, LaTeX or CSV table.
+
+    Values have 95% confidence intervals.
 
     Args:
         folder: a folder written by `ebmark run`.

@@ -36,8 +36,8 @@ def tune(
         data: a file with your data instead of the datasets; a trial is judged by the NLL of
             held-out points.
         out: output folder; repeating the command resumes an interrupted search.
-        jobs: number of parallel searches, each a process of one thread (default: number of
-            cores).
+        jobs: number of parallel searches, each a process of one thread; the number of cores if
+            omitted.
         plugin: Python files that define METHODS or DATASETS.
         no_progress_bar: print lines instead of a progress bar.
     """

@@ -59,9 +59,7 @@ def test_a_half_done_study_says_what_is_done_running_failed_and_left(folder):
     assert said[0] == "toy: 3 of 6 runs done, 1 running, 1 waiting, 1 failed, 1 diverged"
     # 105 s: 45 of the one that is half way, which may end soon or late, and 60 of the other
     assert said[1] == "about 68.6 runs per hour, 2 min left"
-    assert (
-        said[2] == "running" and f"nce on half_moons, seed 0 [{nce[0]}]: training 50%" in said[3]
-    )
+    assert said[2] == "running" and f"nce on half_moons, seed 0 [{nce[0]}]: training 50%" in said[3]
     assert said[3].endswith(str(os.getpid()))
     assert said[5].endswith("ValueError: no\\x1b[31m such") and nce[2] in said[5]
     assert said[7] == f"  cd on half_moons, seed 1 [{cells_of(folder, 'cd')[1]}]: too long a step"
@@ -71,9 +69,7 @@ def test_where_nobody_is_at_work_the_command_is_said(folder, capsys):
     assert show_status(folder, watch=False) == 0
     said = capsys.readouterr().out
     assert "3 of 6 runs done, 3 waiting" in said
-    assert (
-        "No process is active (about 3 min of work for one process). Resume with: ebmark" in said
-    )
+    assert "No process is active (about 3 min of work for one process). Resume with: ebmark" in said
 
 
 def test_an_untouched_and_a_finished_study(tmp_path, folder):

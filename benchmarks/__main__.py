@@ -77,8 +77,13 @@ def _measure(
     chosen: dict[str, Callable[[], dict[str, Any]]], measured: dict[str, Any], path: Path
 ) -> None:
     """Run the chosen benchmarks and write `measured` after each of them."""
-    import torch
-
+    try:
+        import torch
+    except ImportError:
+        sys.exit(
+            "python -m benchmarks requires the extra 'external'. "
+            "Install it with: .venv/bin/uv pip install -e '.[external]'"
+        )
     from ebmark.store.provenance import code_hash, device, versions
     from ebmark.system.writing import write_whole
 

@@ -1,10 +1,10 @@
-"""What `ebmark sample` does."""
+"""The work of `ebmark sample`, behind the imports of JAX."""
 
 from pathlib import Path
 
 import jax.random as jr
 
-from ebmark.cli._common import _say, checked_seed
+from ebmark.cli._common import print_notes
 from ebmark.datasets.tables import check_output, write_points
 from ebmark.errors import UserError, unknown
 from ebmark.partition_function import exact_samples
@@ -27,31 +27,44 @@ def sample_model(
     seed: int,
     distributed: bool = False,
 ) -> int:
-    """`ebmark sample`."""
-    for flag, value in (("-n", n), ("--steps", steps)):
-        if value < 1:
-            raise UserError(f"{flag} must be at least 1, not {value}")
+    """Draw n samples from the model file and write them.
+
+    Args:
+        path: the model file.
+        out: the file to write; its suffix decides the format.
+        n: number of samples.
+        sampler: "exact" or a name in SAMPLERS; None chooses "exact" in 1-D and 2-D, else
+            "langevin".
+        steps: number of chain steps.
+        seed: seed of the samples.
+        distributed: whether this process is one of several.
+
+    Returns:
+        The exit status.
+
+    Raises:
+        UserError: if the file is no model or the sampler does not support it.
+    """
     check_output(out)
-    first = join() if distributed else True
+    is_first = join() if distributed else True
     model = load_model(path)
-    sampler = sampler or ("exact" if model.dim <= 2 else "langevin")
-    if sampler not in _SAMPLERS:
-        raise unknown("sampler", sampler, _SAMPLERS)
-    if sampler == "exact" and model.dim > 2:
+    name = sampler or ("exact" if model.dim <= 2 else "langevin")
+    if name not in _SAMPLERS:
+        raise unknown("sampler", name, _SAMPLERS)
+    if name == "exact" and model.dim > 2:
         raise UserError(
-            f"exact samples need 1 or 2 columns, and the model has {model.dim}: use tempering"
+            f"--sampler exact supports 1-D and 2-D data only, but {path} has {model.dim} columns. "
+            "Use --sampler tempering."
         )
     keep_compiled_programs()
-    key = jr.key(checked_seed(seed))
-    if sampler == "exact":
-        drawn = exact_samples(normalize_model(model), n, key)
+    if name == "exact":
+        samples = exact_samples(normalize_model(model), n, jr.key(seed))
     else:
-        drawn, fared = sample_chains(model, sampler, n, steps, key)
-        _say([fared] if first else [])
+        samples, note = sample_chains(model, name, n, steps, jr.key(seed))
+        print_notes([note] if is_first else [])
     if distributed:
         leave()
-    if not first:
-        return 0
-    write_points(out, drawn, model.columns or ())
-    print(f"{n} points by {sampler}: {out}")
+    if is_first:
+        write_points(out, samples, model.columns or ())
+        print(f"{n} {name} samples: {out}")
     return 0

@@ -54,7 +54,8 @@ def sample_chains(model: Model, sampler: str, num: int, steps: int, key) -> tupl
     escaped = int((~np.isfinite(drawn).all(axis=1)).sum())
     if escaped:
         raise UserError(
-            f"{escaped} of {num} chains escaped to infinity: use the exact sampler or mala"
+            f"{escaped} of {num} chains diverged. Use --sampler exact (1-D or 2-D data) or "
+            "--sampler mala."
         )
     fared = _how_they_fared(np.asarray(kept.x), kernel, kept.accepted if adjusted else None)
     return model.units.inverse_transform(drawn), fared

@@ -73,15 +73,15 @@ def stopped(place, name, process, capfd):
     """The run has stopped, and cleanly; others can tell how it stands, and report it."""
     _, said = process.communicate(timeout=PATIENCE)
     assert process.returncode == 75, said
-    assert "the same command goes on from here" in said and "Traceback" not in said
+    assert "Repeat the command to resume" in said and "Traceback" not in said
     folder = place / name
     left = [path.name for path in (folder / "runs").iterdir() if "." in path.name]
     assert left and all(one.endswith(".ckpt") for one in left), left
     assert not running(folder, read_plan(folder))
     ended = ebmark("status", name, cwd=place)
     done = len(list(folder.glob("runs/*/result.json")))
-    assert ended.returncode == 0 and f"{done} of 4 cells done" in ended.stdout, ended.stderr
-    assert "nobody is at work" in ended.stdout and "ebmark run study.toml" in ended.stdout
+    assert ended.returncode == 0 and f"{done} of 4 runs done" in ended.stdout, ended.stderr
+    assert "No process is active" in ended.stdout and "ebmark run study.toml" in ended.stdout
     ended = ebmark("report", name, cwd=place)
     assert ended.returncode == 0, ended.stderr
     assert f"{done} of 4 runs are done" in (folder / "report.html").read_text()

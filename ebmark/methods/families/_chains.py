@@ -28,6 +28,6 @@ class AbstractChainMethod(AbstractMethod):
         if gap <= _GAP:
             return None
         return (
-            f"the energies of data and chains differ by {gap:.3g} nats (a healthy run: below 1): "
-            f"the chains have left the data; make step_size smaller (it was {state.step_size:.3g})"
+            f"the mean energies of data and chains differ by {gap:.3g} nats (expected: below 1). "
+            f"Decrease step_size (currently {state.step_size:.3g})."
         )

@@ -42,7 +42,7 @@ def profiles(
     scores: dict[str, list[np.ndarray]] = {entry: [] for entry in entries}
     for dataset in datasets:
         runs = {e: one for e, one in final_values(table, dataset, metric).items() if e in scores}
-        medians = [summary(one).median for e, one in runs.items() if role(e) != "anchor"]
+        medians = [summary(one).median for e, one in runs.items() if role(e) != "baseline"]
         best = min(medians, default=np.inf)
         if not 0 < best < np.inf:
             continue

@@ -101,7 +101,7 @@ def test_the_kl_of_a_gaussian_in_eight_dimensions_is_the_closed_form(tmp_path):
     num = study.num_metric_samples  # as two draws of the fit itself
     again = wasserstein(arrays["tempered"][:num], drawn[:num], order=1)
     assert again == pytest.approx(last["w1_sampling_error_null"], rel=0.1)
-    assert last["log_z_error"] == 0 and last["rhat_tempered"] == 1
+    assert last["log_z_gap"] == 0 and last["rhat_tempered"] == 1
     assert last["w1_tempered"] == pytest.approx(
         wasserstein(arrays["tempered"][:num], arrays["reference"][:num], order=1)
     )

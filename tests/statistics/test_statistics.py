@@ -29,7 +29,7 @@ from ebmark.statistics import (
     worst_if_diverged,
 )
 from ebmark.statistics._coverage import coverage, family_error, power
-from ebmark.statistics._profiles import _profile
+from ebmark.statistics._profiles import profile
 
 NAN, INF = math.nan, math.inf
 
@@ -246,7 +246,7 @@ def test_the_success_rate_has_the_interval_of_clopper_and_pearson():
 
 def test_simulated_coverage_is_what_is_said():
     """600 studies of 10 seeds: 3.5 standard errors of 95 %, .031, fail by chance in 1 of 2,000."""
-    held = coverage(10, 0.6, studies=600)
+    held = coverage(10, 0.6, num_studies=600)
     assert held["mean"] == pytest.approx(0.95, abs=0.031)
     assert held["difference"] == pytest.approx(0.951, abs=0.031)  # 1 - 2 P(W <= 8), exact
     assert held["median"] == pytest.approx(0.979, abs=0.021)
@@ -255,13 +255,13 @@ def test_simulated_coverage_is_what_is_said():
 
 def test_holm_controls_the_family_wise_error_and_without_it_nothing_does():
     """400 studies of 8 equal entries: .05 and 3 standard errors, 1 in 700."""
-    corrected, plain = family_error(10, 8, studies=400)
+    corrected, plain = family_error(10, 8, num_studies=400)
     assert corrected < 0.083 < 0.15 < plain
 
 
 def test_the_seeds_said_to_be_needed_find_the_difference_four_times_in_five():
     """400 studies: 3.5 standard errors, .07, beside the approximation's own .05."""
-    n, share = power(0.7, studies=400)
+    n, share = power(0.7, num_studies=400)
     assert 15 < n < 30 and share == pytest.approx(0.8, abs=0.1)
     assert seeds_needed([0.0, 0.0]) is None and seeds_needed([1.0, INF]) is None
     assert seeds_needed([1.0, 1.1, 0.9]) == 6  # fewer could tell nothing
@@ -337,7 +337,7 @@ def test_profiles_are_shares_of_runs_with_bands_that_hold_the_truth():
     )
     rng, held = np.random.default_rng(13), 0
     for _ in range(200):
-        one = _profile(list(rng.lognormal(size=(2, 10))), np.array([1.0]))
+        one = profile(list(rng.lognormal(size=(2, 10))), np.array([1.0]))
         held += one.low[0] <= 0.5 <= one.high[0]
     assert held / 200 == pytest.approx(0.95, abs=0.09)
 

@@ -64,12 +64,14 @@ def curves(
     """
     curves_by_dataset = {}
     for dataset in datasets:
-        rows = table[table["dataset"] == dataset]
+        rows = table.loc[table["dataset"] == dataset]
         metric = metric_of(rows, [dataset])
         if metric is None:
             continue
         # KL and NLL stay, as a run that diverged may have rows of these alone.
-        rows = rows[rows["metric"].isin(["kl", "nll", "network_evaluations", "train_cpu_seconds"])]
+        rows = rows.loc[
+            rows["metric"].isin(["kl", "nll", "network_evaluations", "train_cpu_seconds"])
+        ]
         known = {}
         for entry in entries:
             entry_curve = curve(rows, dataset, entry, metric)
@@ -86,8 +88,8 @@ def curve(table: pd.DataFrame, dataset: str, entry: str, metric: str) -> Curve |
     Returns:
         None if no snapshot has the metric and both of its costs.
     """
-    rows = table[(table["dataset"] == dataset) & (table["method"] == entry)]
-    completed = rows[rows["status"] != "diverged"]
+    rows = table.loc[(table["dataset"] == dataset) & (table["method"] == entry)]
+    completed = rows.loc[rows["status"] != "diverged"]
     num_diverged = rows.loc[rows["status"] == "diverged", "seed"].nunique()
     values_by_step = _by_step_and_seed(completed, metric)
     evaluations = _by_step_and_seed(completed, "network_evaluations")

@@ -72,7 +72,10 @@ def paired(a: Values, b: Values) -> Paired:
         return result
     k = _num_excluded(n)
     nonzero = d[d != 0]
-    p = float(stats.wilcoxon(nonzero).pvalue) if len(nonzero) else 1.0
+    p = 1.0
+    if len(nonzero):
+        # scipy builds the class of the result at run time, so that its type is unknown.
+        p = float(stats.wilcoxon(nonzero).pvalue)  # pyright: ignore[reportAttributeAccessIssue]
     return result._replace(p=p, low=float(averages[k]), high=float(averages[-1 - k]))
 
 

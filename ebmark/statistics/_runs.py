@@ -58,14 +58,14 @@ def final_values(table: pd.DataFrame, dataset: str, metric: str) -> dict[str, pd
         Configuration -> values by seed, NaN for runs that diverged. Empty if no run has a finite
         value of the metric.
     """
-    of_dataset = table[table["dataset"] == dataset]
-    rows = of_dataset[of_dataset["metric"] == metric].sort_values("step", kind="stable")
+    of_dataset = table.loc[table["dataset"] == dataset]
+    rows = of_dataset.loc[of_dataset["metric"] == metric].sort_values("step", kind="stable")
     last_values: dict[tuple[str, int], float] = {}
     for method, seed, value in zip(rows["method"], rows["seed"], rows["value"], strict=True):
         last_values[method, seed] = float(value)
     if not np.isfinite(list(last_values.values())).any():
         return {}
-    diverged = of_dataset[of_dataset["status"] == "diverged"]
+    diverged = of_dataset.loc[of_dataset["status"] == "diverged"]
     for run in zip(diverged["method"], diverged["seed"], strict=True):
         last_values[run] = math.nan
     runs: dict[str, dict[int, float]] = {}

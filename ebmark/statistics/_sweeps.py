@@ -47,39 +47,41 @@ def sweep_points(
         The points in the order of the table. A run that diverged, or whose KL or NLL is unknown,
         counts as infinite. Empty if no run has a finite value.
     """
-    last = table[table["metric"] == measure].sort_values("step", kind="stable")
+    last = table.loc[table["metric"] == measure].sort_values("step", kind="stable")
     last = last.drop_duplicates("run_id", keep="last").assign(unknown=False)
-    missing = table[~table["run_id"].isin(last["run_id"])].drop_duplicates("run_id")
+    missing = table.loc[~table["run_id"].isin(last["run_id"])].drop_duplicates("run_id")
     if measure not in _IN_EVERY_RUN:
-        missing = missing[missing["status"] == "diverged"]
+        missing = missing.loc[missing["status"] == "diverged"]
     missing = missing.assign(unknown=missing["status"] == "done")
     runs = pd.concat([last, missing])
     is_known = (runs["status"] == "done") & ~runs["unknown"]
-    values = runs["value"].where(is_known, np.nan)
+    values = pd.Series(runs["value"]).where(is_known, np.nan)
     if not np.isfinite(values).any():
         return []
-    columns: dict[str, Any] = {axis: _parse_axis(runs[axis]) for axis in axes}
+    columns: dict[str, Any] = {axis: _parse_axis(pd.Series(runs[axis])) for axis in axes}
     columns["value"] = worst_if_diverged(values)
     columns["panel"] = [families.get(name, name) for name in runs["dataset"]]
     columns["line"] = [without_axes(entry) for entry in runs["method"]]
     runs = runs.assign(**columns).sort_index()
     groups = runs.groupby(["panel", "line", *axes], sort=False, dropna=False)
-    return [_sweep_point(keys, axes, group) for keys, group in groups]
+    return [_sweep_point(group, axes) for _, group in groups]
 
 
-def _sweep_point(keys: Sequence[Any], axes: Sequence[str], runs: pd.DataFrame) -> SweepPoint:
-    panel, line, *values = keys
-    over_seeds = summary(runs["value"])
+def _sweep_point(runs: pd.DataFrame, axes: Sequence[str]) -> SweepPoint:
+    """The point of the runs of one configuration, which all have the same values of the axes."""
+    first = runs.iloc[0]
+    values = runs["value"].to_numpy(float)
+    over_seeds = summary(values)
     ends = (over_seeds.median_low, over_seeds.median_high)
     if np.isnan(over_seeds.median_low):
-        ends = (float(runs["value"].min()), over_seeds.worst)
+        ends = (float(values.min()), over_seeds.worst)
     return SweepPoint(
-        panel=panel,
-        line=line,
-        at={axis: value for axis, value in zip(axes, values, strict=True) if not pd.isna(value)},
+        panel=first["panel"],
+        line=first["line"],
+        at={axis: first[axis] for axis in axes if pd.notna(first[axis])},
         found=over_seeds,
         ends=ends,
-        unknown=int(runs["unknown"].sum()),
+        unknown=int(np.sum(runs["unknown"])),
     )
 
 

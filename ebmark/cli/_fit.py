@@ -19,7 +19,7 @@ from ebmark.datasets.tables import read_points
 from ebmark.energies import Key, Network, new_energy
 from ebmark.errors import UserError
 from ebmark.methods import AbstractMethod
-from ebmark.metrics.scores import score_samples
+from ebmark.metrics.scores import Score, score_samples
 from ebmark.partition_function import exact_samples, normalize_on_grid
 from ebmark.store.metric_info import MIN_ACCEPTANCE_RATE, MIN_NOISE_ESS
 from ebmark.system.distributed import join, leave
@@ -107,7 +107,7 @@ def fit_points(
     scores = score_samples(drawn, test_x, source)
     if source.dim <= 2:
         energies = np.asarray(jax.vmap(model.in_user_units)(jnp.asarray(test_x, jnp.float32)))
-        scores.insert(0, ("nll", float(energies.mean(dtype=np.float64)) + density.log_z, None))
+        scores.insert(0, Score("nll", float(energies.mean(dtype=np.float64)) + density.log_z))
     print_scores(scores, f"{method} on {path.name}, against {len(test_x)} held-out points")
     print(f"The model: {out}")
     return 0

@@ -109,7 +109,7 @@ def print_parts(parts: list[tuple[str, list[str], list[list[str]]]], notes: list
         print(note)
 
 
-def print_scores(rows: list[tuple[str, float, dict | None]], title: str) -> None:
+def print_scores(rows: Sequence[tuple[str, float, Mapping[str, Any] | None]], title: str) -> None:
     """Metrics with their floors."""
     printed = Table(title=escape(title), title_justify="left")
     for column in ("metric", "value", "floor, 95 % range"):

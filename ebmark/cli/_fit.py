@@ -20,7 +20,7 @@ from ebmark.datasets.tables import read_points
 from ebmark.energies import Key, Network, new_energy
 from ebmark.errors import UserError
 from ebmark.methods import AbstractMethod, Recipe
-from ebmark.metrics.scores import score_samples
+from ebmark.metrics.scores import Score, score_samples
 from ebmark.partition_function import exact_samples, normalize_on_grid
 from ebmark.store.metric_info import MIN_ACCEPTANCE_RATE, MIN_NOISE_ESS
 from ebmark.system.distributed import join, leave
@@ -172,7 +172,7 @@ def _evaluate(
     samples = exact_samples(density, len(test_x), key)
     energies = np.asarray(jax.vmap(model.in_user_units)(jnp.asarray(test_x, jnp.float32)))
     nll = float(energies.mean(dtype=np.float64)) + density.log_z
-    return [("nll", nll, None), *score_samples(samples, test_x, dataset)]
+    return [Score("nll", nll), *score_samples(samples, test_x, dataset)]
 
 
 def _collect_warnings(

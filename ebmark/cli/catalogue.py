@@ -14,35 +14,9 @@ from ebmark.datasets import DATASETS
 from ebmark.methods import METHODS, Recipe, about, advice
 from ebmark.methods.external import EXTERNAL_METHODS
 from ebmark.samplers import SAMPLERS
+from ebmark.store.metric_info import METRICS
 from ebmark.studies.builtin import STUDIES
 from ebmark.system.writing import write_whole
-
-METRICS = {
-    "kl": "KL(data || model), nats, by quadrature: the excess of NLL over the entropy",
-    "kl_off_support": "the part of KL from mass put off the data's support",
-    "kl_mode_weights": "the part of KL from wrong masses of the modes",
-    "kl_within_mode": "the part of KL from wrong shapes within the modes",
-    "tv": "total variation, by quadrature: the largest error of any event's probability",
-    "nll": "negative log-likelihood of the truth (or of held-out points), nats",
-    "log_z": "log Z of the energy, by quadrature",
-    "log_z_error": "by how much twice the box or half the nodes move log Z",
-    "mode_weight_tv": "total variation of the masses of the modes",
-    "fisher_divergence": "squared error of the score; insensitive to weights of separated modes",
-    "w1": "exact 1-Wasserstein distance of two samples",
-    "w2": "exact 2-Wasserstein distance of two samples",
-    "sliced_w2": "mean over directions of the 2-Wasserstein distance on a line",
-    "mmd_sq": "squared maximum mean discrepancy, unbiased, kernels of several widths",
-    "energy_distance_sq": "squared energy distance, unbiased",
-    "sinkhorn": "debiased transport smoothed by entropy",
-    "c2st": "accuracy of a classifier that tells samples from data; .5 where it cannot",
-    "ksd_sq": "squared kernel Stein discrepancy of samples from a law, by its score alone",
-    "high_quality_fraction": "fraction of samples in the 99% highest-density region of the target",
-    "mode_frequency_tv": "total variation of the modes' shares of samples and of true ones",
-    "precision": "share of the samples within reach of the data",
-    "recall": "share of the data within reach of the samples",
-    "density": "how densely the data surround the samples; about 1",
-    "coverage": "share of the data that have a sample within their reach",
-}
 
 
 def catalogue() -> dict[str, dict[str, str]]:
@@ -53,7 +27,7 @@ def catalogue() -> dict[str, dict[str, str]]:
         "methods": _lines(METHODS),
         "rivals, with the extra `peers`": _lines(EXTERNAL_METHODS),
         "samplers": {name: about(sampler)["line"] for name, sampler in SAMPLERS.items()},
-        "metrics": METRICS,
+        "metrics": {name: info.summary for name, info in METRICS.items()},
     }
 
 

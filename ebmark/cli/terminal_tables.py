@@ -1,6 +1,6 @@
 """Tables that commands print on the terminal."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -117,7 +117,7 @@ def print_parts(parts: list[tuple[str, list[str], list[list[str]]]], notes: Sequ
         print(note)
 
 
-def print_scores(scores: Sequence[tuple[str, float, dict | None]], title: str) -> None:
+def print_scores(scores: Sequence[tuple[str, float, Mapping[str, Any] | None]], title: str) -> None:
     """Print metrics as name, value and null range."""
     printed = _new_table(title)
     printed.add_column("metric")

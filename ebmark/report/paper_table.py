@@ -13,7 +13,7 @@ import pandas as pd
 from ebmark.errors import UserError, unknown
 from ebmark.report import markdown
 from ebmark.statistics import Summary, best, final_values, role, summary
-from ebmark.store.metric_info import UNRANKED, meaning, stem
+from ebmark.store.metric_info import UNRANKED, metric_info, stem
 from ebmark.store.schema import load_study
 from ebmark.store.table import current, with_entries
 
@@ -121,8 +121,7 @@ def says(table: PaperTable) -> str:
     how = " by t on the logarithm" if table.statistic == "mean" and positive else ""
     bold = "; bold: lowest and told apart from the next (signed-rank test on the seeds, p < .05)"
     lost = "; (k): k runs diverged" if any(v.diverged for v in values) else ""
-    name, unit, _ = meaning(table.metric)
-    name = f"{name}, {unit}" if unit else name
+    name = metric_info(table.metric).label_with_unit
     if high == 1:
         return f"{name}: one seed{lost}."
     return (

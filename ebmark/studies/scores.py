@@ -165,7 +165,7 @@ def _above_the_plane(
     else:
         found = reference(fit.energy, chains, source.dim, key)
     gap = found.bracket.upper - found.bracket.lower
-    values = {"log_z_error": gap, "rhat_tempered": found.rhat}
+    values = {"log_z_gap": gap, "rhat_tempered": found.rhat}
     z = jnp.asarray(units.transform(test_x), jnp.float32)
     if not found.failed:
         values["log_z"] = found.bracket.estimate

@@ -95,10 +95,11 @@ def test_the_caption_says_what_the_numbers_are():
     values = [Value(1.0, 0.5, 2.0, n, 0, False) for n in (6, 20)]
     table = PaperTable("kl", "mean", ["a", "b"], [("x", values)], [None, None])
     assert says(table) == (
-        "KL, nats: geometric mean over 6 to 20 seeds with its 95 % interval by t on the logarithm."
+        "KL(target ‖ model), nats: geometric mean over 6 to 20 seeds "
+        "with its 95 % interval by t on the logarithm."
     )
     once = table._replace(rows=[("x", [Value(1.0, nan, nan, 1, 0, False)] * 2)])
-    assert says(once) == "KL, nats: one seed."
+    assert says(once) == "KL(target ‖ model), nats: one seed."
     assert "median over" in says(table._replace(statistic="median"))
 
 

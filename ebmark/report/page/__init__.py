@@ -108,7 +108,7 @@ def _contents(
         "methods": [_method(study, m) for m in dict.fromkeys(map(without_axes, methods))],
         "recipes": recipes(study["recipes"]),
         "settings": flat(study["settings"]),
-        "glossary": [says for metric, says in METRICS.items() if metric in metrics],
+        "glossary": [info for metric, info in METRICS.items() if metric in metrics],
         "colours": {
             method: look[0]
             for method, look in figures.colours({*methods, *map(without_axes, methods)}).items()

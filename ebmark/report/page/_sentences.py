@@ -171,7 +171,7 @@ def _leaks(table: pd.DataFrame, dataset: str, methods: Sequence[str]) -> list[Ma
     found = []
     for method in methods:
         leaks = runs.get(method, pd.Series(dtype=float))
-        if (many := int((leaks > _LEAK).sum())) and role(method) != "anchor":
+        if (many := int((leaks > _LEAK).sum())) and role(method) != "baseline":
             found.append((many, float(leaks.max()), method, len(leaks)))
     if not found:
         return []

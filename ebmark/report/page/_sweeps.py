@@ -14,7 +14,7 @@ from ebmark.report.page._figures import Book, Picture
 from ebmark.report.page._numbers import brief, decimals, interval, number
 from ebmark.report.page._tables import Cell, sortable
 from ebmark.statistics import SweepPoint, sweep_points, usable
-from ebmark.store.metric_info import meaning
+from ebmark.store.metric_info import metric_info
 
 _CAPITAL = re.compile(r"(?<!^)(?=[A-Z])")
 _DEFAULT = ("kl", "nll")  # the first that was measured, if a study names no measure
@@ -62,22 +62,22 @@ def _families(about: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _sweep(book: Book, measure: str, axes: list[str], found: list[SweepPoint]) -> Sweep:
-    name, unit, says = meaning(measure)
-    label = f"{name}, {unit}" if unit else name
+    info = metric_info(measure)
+    label = info.label_with_unit
     picture = None
     if len(axes) == 1:
         picture = figures.sweep(found, axes[0], label)
     elif len(axes) == 2:
         picture = figures.sweep_map(found, (axes[0], axes[1]), label)
-    alt = f"{name} along {' and '.join(axes)}"
+    alt = f"{info.label} along {' and '.join(axes)}"
     ends = [math.isfinite(spot.found.median_low) for spot in found]
     band = ["range of the seeds", "95 % of the median, or range", "95 % of the median"]
     heads = ["dataset", "method", *axes, "seeds", "diverged", "not known", "median"]
     heads.append(band[any(ends) + all(ends)])
     return Sweep(
         label,
-        says,
-        _words(found, axes, name),
+        info.description,
+        _words(found, axes, info.label),
         book.add(picture, f"sweep_{measure}", alt, lines=True),
         [head.replace("_", " ") for head in heads],
         _rows(found, axes),

@@ -9,7 +9,7 @@ import pandas as pd
 from ebmark.report.page._numbers import DASH, decimals, digits, interval, number
 from ebmark.report.page._sentences import diverged
 from ebmark.statistics import Summary, best, final_values, role, summary
-from ebmark.store.metric_info import COSTS, UNRANKED, meaning, stem
+from ebmark.store.metric_info import COSTS, UNRANKED, metric_info, stem
 
 _FULL = ("median", "mean", "worst")
 _MAIN = {
@@ -38,7 +38,8 @@ _WITHOUT_GRID = {
     "mmd_sq_langevin",
     "mode_frequency_tv_langevin",
 }
-_ORDER = [*_MAIN, "w2_exact", "sliced_w2_exact", "mode_weight_tv", "log_z", "log_z_error"]
+_ORDER = [*_MAIN, "w2_exact", "sliced_w2_exact", "mode_weight_tv", "log_z"]
+_ORDER += ["log_z_error", "log_z_gap"]
 _LABELS = {"median": "median", "mean": "mean [95 %]", "worst": "worst"}
 _DETAILS = ["metric", "method", "seeds", "diverged", "median", "95 % of the median", "mean"]
 _DETAILS += ["95 % of the mean", "worst", "floor"]
@@ -133,14 +134,18 @@ def main(
 
 
 def _heads(metric: str) -> list[Head]:
-    name, unit, says = meaning(metric)
+    info = metric_info(metric)
     if metric in _PARTS:
         span = len(_PARTS) if metric == _PARTS[0] else 0
-        return [Head("made of (medians)", name, says, span)]
-    group = f"{name}, {unit}" if unit and unit != "data units" else name
+        return [Head("made of (medians)", info.label, info.description, span)]
+    group = info.label if info.unit == "data units" else info.label_with_unit
     which = _MAIN[metric]
     spans = [len(which)] + [0] * (len(which) - 1)
-    return [Head(group, _LABELS[one], says, span) for one, span in zip(which, spans, strict=True)]
+    labels = [_LABELS[statistic] for statistic in which]
+    return [
+        Head(group, label, info.description, span)
+        for label, span in zip(labels, spans, strict=True)
+    ]
 
 
 def _summary(metric: str, runs: pd.Series | None) -> Summary:
@@ -224,7 +229,7 @@ def details(
         for method, s in sums.items():
             rows.append(
                 [
-                    Cell(metric, title=meaning(metric).says),
+                    Cell(metric, title=metric_info(metric).description),
                     Cell(method),
                     Cell(str(s.n), s.n),
                     Cell(str(s.diverged) if s.diverged else "", s.diverged),
@@ -246,7 +251,7 @@ def _of_one_seed(
     for metric, sums in runs.items():
         places = decimals([s.median for s in sums.values()], 3, 6)
         floor = _floor(null_ranges.get(stem(metric)), "mean", places)
-        says = meaning(metric).says + (f" Floor: {floor}." if floor else "")
+        says = metric_info(metric).description + (f" Floor: {floor}." if floor else "")
         heads.append(Cell(metric.replace("_", " "), title=says))
         columns.append({m: _cell(s, "median", places, None, False) for m, s in sums.items()})
     names = dict.fromkeys(method for sums in runs.values() for method in sums)

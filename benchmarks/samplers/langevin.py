@@ -9,8 +9,8 @@ import jax.random as jr
 import numpy as np
 
 from benchmarks._clock import in_turn, timed
-from ebmark.methods.external._base import copied
-from ebmark.methods.external._torchebm import perceptron
+from ebmark.methods.external._base import copy_network
+from ebmark.methods.external._torchebm import new_network
 from ebmark.samplers import Langevin, run_chains
 
 POINTS, STEPS, STEP = 10_000, 500, 0.001
@@ -29,8 +29,8 @@ def langevin(repeats: int) -> dict[str, Any]:
     from benchmarks.training.steps import plain
 
     torch.manual_seed(0)
-    network = perceptron(2, 128)
-    energy = copied(network, plain())
+    network = new_network(2, 128)
+    energy = copy_network(network, plain())
     start = np.random.default_rng(0).normal(size=(POINTS, 2)).astype(np.float32)
     x, z = jnp.asarray(start), torch.tensor(start)
     run = eqx.filter_jit(lambda energy, x, key: run_chains(Langevin(STEP), energy, x, STEPS, key).x)

@@ -17,7 +17,7 @@ from ebmark.datasets import Grid, SyntheticDataset
 from ebmark.datasets.preprocessing import Standardizer
 from ebmark.energies import Confined, FourierMLP, Quadratic
 from ebmark.methods import METHODS, KernelDensityEstimate
-from ebmark.methods._kde import left_out
+from ebmark.methods._kde import leave_one_out_score
 from ebmark.partition_function import evaluate
 from ebmark.training.loop import train
 
@@ -103,7 +103,7 @@ def test_the_bandwidth_is_the_likeliest_left_one_out_as_scikit_learn_has_it(data
     scores = [
         cross_val_score(KernelDensity(bandwidth=b), points, cv=LeaveOneOut()).mean() for b in grid
     ]
-    ours = jax.jit(jax.vmap(left_out, in_axes=(None, 0)))(data[:80], jnp.asarray(grid))
+    ours = jax.jit(jax.vmap(leave_one_out_score, in_axes=(None, 0)))(data[:80], jnp.asarray(grid))
     constant = math.log(79) + math.log(2 * math.pi)  # which no bandwidth changes
     np.testing.assert_allclose(np.asarray(ours) - constant, scores, atol=1e-3)
 
@@ -112,7 +112,7 @@ def test_the_chosen_bandwidth_is_the_best_of_its_grid_and_no_end_of_it(data):
     method = KernelDensityEstimate(num_centers=300)
     law = eqx.filter_jit(method.build_trainable)(None, data, jr.key(1))
     assert law.centers.shape == (300, 2)
-    near = [float(left_out(law.centers, law.bandwidth * k)) for k in (0.9, 1.0, 1.1)]
+    near = [float(leave_one_out_score(law.centers, law.bandwidth * k)) for k in (0.9, 1.0, 1.1)]
     assert near[1] == max(near) and 0.03 < float(law.bandwidth) < 0.9
 
 

@@ -21,11 +21,12 @@ from ebmark.methods import (
     ShortRunMCMC,
 )
 from ebmark.methods._icd import ICDState
-from ebmark.methods._lsd import _critic
+from ebmark.methods._lsd import new_critic
 from ebmark.samplers import (
     Langevin,
     Particles,
     ess_fraction,
+    jump,
     log_mean,
     log_z,
     resample,
@@ -40,7 +41,7 @@ def quadratic(precision, dim=1):
 
 
 def follow(lambdas, step_size, **options):
-    """20,000 walkers along Gaussians of these precisions, an update each."""
+    """20,000 particles along Gaussians of these precisions, an update each."""
 
     @jax.jit
     def run(particles, key):
@@ -69,11 +70,11 @@ def test_the_weights_of_walkers_give_the_ratio_of_normalisers(adjusted):
     assert 0.7 < float(ess_fraction(last.log_weights)) < 0.95
 
 
-@pytest.mark.parametrize("options", [{}, {"adjusted": False}, {"reach": 1.0}])
+@pytest.mark.parametrize("options", [{}, {"adjusted": False}, {"jump_scale": 1.0}])
 def test_so_they_do_where_they_are_resampled(options):
     """Too fast a path for its steps, lambda from 1 to 40: to four standard errors or more."""
     last = follow(jnp.linspace(1, 40, 61)[1:], 0.0005, **options)
-    jumps = "reach" in options  # which make walkers follow so well that none is resampled
+    jumps = "jump_scale" in options  # which make walkers follow so well that none is resampled
     assert (float(last.log_z) != 0.0) != jumps
     assert (float(jnp.mean(last.x**2)) > 2 / 40) != jumps
     truth = 0.5 * np.log(2 * np.pi / 40)
@@ -131,9 +132,9 @@ def test_jumps_fill_wells_that_no_walker_saw_and_leave_the_weights():
 
     x = 2 + 0.25 * jr.normal(jr.key(0), (4_000, 1))
     particles = Particles(x, jax.vmap(energy)(x), jnp.zeros(4_000), jnp.array(0.0))
-    jump = jax.jit(lambda particles, key: jump(particles, energy, 3.0, key))
+    jump_once = jax.jit(lambda particles, key: jump(particles, energy, 3.0, key))
     for key in jr.split(jr.key(1), 200):
-        particles = jump(particles, key)
+        particles = jump_once(particles, key)
     assert float(jnp.mean(particles.x < 0)) == pytest.approx(0.2, abs=4 * np.sqrt(0.16 / 4_000))
     np.testing.assert_array_equal(particles.log_weights, 0.0)  # the energy stood still
     np.testing.assert_allclose(particles.energies, jax.vmap(energy)(particles.x), rtol=1e-5)
@@ -152,9 +153,9 @@ def test_log_z_is_told_by_walkers_that_no_gradient_sees():
     truth = float(jax.nn.logsumexp(-jax.vmap(fit.snapshots[-1].trainable)(x)) + np.log(16 / 4_000))
     told = {
         name: float(log_z(getattr(fit.state, name), fit.snapshots[-1].trainable))
-        for name in ("particles", "witnesses")
+        for name in ("particles", "eval_particles")
     }
-    assert told["witnesses"] == pytest.approx(truth, abs=0.05)
+    assert told["eval_particles"] == pytest.approx(truth, abs=0.05)
     assert told["particles"] < truth - 0.5
 
 
@@ -257,7 +258,7 @@ def test_the_best_critic_is_the_scores_difference_and_its_value_their_fisher_div
     assert float(losses[-500:].mean()) == pytest.approx(1.0, abs=0.05)
     # what the critic climbs, at the quantiles of N(0, 1): E[s f + f' - f^2] = 1 - 1/2 - 1/4 at most
     critic = eqx.combine(
-        state.critic, eqx.filter(_critic(1, jr.key(0)), eqx.is_array, inverse=True)
+        state.critic, eqx.filter(new_critic(1, jr.key(0)), eqx.is_array, inverse=True)
     )
     x = jax.scipy.stats.norm.ppf((jnp.arange(4_000) + 0.5) / 4_000)[:, None]
     f, divergence = jax.vmap(lambda x: jax.jvp(critic, (x,), (jnp.ones(1),)))(x)

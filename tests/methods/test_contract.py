@@ -28,7 +28,7 @@ CORE = ("cd", "pcd", "dsm", "nce", "mle")  # of the study; the others' checks ar
 
 
 def long(name):
-    return pytest.param(name, snapshot_steps=pytest.mark.full)
+    return pytest.param(name, marks=pytest.mark.full)
 
 
 @pytest.mark.parametrize("name", [name if name in QUICK else long(name) for name in METHODS])

@@ -196,7 +196,7 @@ def test_fces_flow_climbs_the_value_that_the_energy_descends(gaussian):
     method = FlowContrastiveEstimation(flow_learning_rate=0.01)
     data = gaussian[:256]
     flow = CouplingFlow.untrained(2, jr.key(0))
-    memory = method._adam.init(eqx.filter(flow, eqx.is_inexact_array))
+    memory = method._optimizer.init(eqx.filter(flow, eqx.is_inexact_array))
     energy = Offset(quadratic(1 / VARIANCE), jnp.array(LOG_Z))
 
     update = eqx.filter_jit(lambda state, key: method.loss(energy, data, state, key))
@@ -209,9 +209,9 @@ def test_fces_flow_climbs_the_value_that_the_energy_descends(gaussian):
 
 
 def test_a_noise_that_is_none_is_told_apart_in_one_line():
-    with pytest.raises(ValueError, match='one of gaussian, mixture, .*, not "uniform"'):
+    with pytest.raises(ValueError, match="one of gaussian, mixture, .*, got 'uniform'"):
         NoiseContrastiveEstimation(noise="uniform")
-    with pytest.raises(UserError, match='one of gaussian, .*, not "uniform"'):
+    with pytest.raises(UserError, match="one of gaussian, .*, got 'uniform'"):
         recipes.with_changes("nce", {"method": {"noise": "uniform"}})
     with pytest.raises(UserError, match="noise of nce's method must be a name, not 3"):
         recipes.with_changes("nce", {"method": {"noise": 3}})

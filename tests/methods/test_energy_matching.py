@@ -11,7 +11,7 @@ import scipy.optimize
 
 from ebmark.methods import EnergyMatching
 from ebmark.methods._em import EnergyMatchingState
-from ebmark.methods.families._flow_matching import flow_matching, paired
+from ebmark.methods.families._flow_matching import flow_matching, pair
 
 X = jr.normal(jr.key(0), (128, 2))
 
@@ -20,7 +20,7 @@ def test_points_far_apart_are_paired_with_their_own_neighbours():
     """The corners of a square, each moved a little: another's pair is e^-20 as likely."""
     corners = 100.0 * jnp.array([[1, 1], [1, -1], [-1, -1], [-1, 1]], jnp.float32)
     order = jnp.array([2, 0, 3, 1])
-    np.testing.assert_allclose(paired(corners, (corners + 1)[order], jr.key(3)), corners + 1)
+    np.testing.assert_allclose(pair(corners, (corners + 1)[order], jr.key(3)), corners + 1)
 
 
 def test_pairs_cost_nearly_what_the_best_assignment_does():
@@ -29,7 +29,7 @@ def test_pairs_cost_nearly_what_the_best_assignment_does():
     costs = np.square(x[:, None] - y).sum(axis=-1)
     best = costs[scipy.optimize.linear_sum_assignment(costs)].mean()
     found = np.mean(
-        [np.square(x - paired(x, y, key)).sum(axis=-1).mean() for key in jr.split(jr.key(5), 50)]
+        [np.square(x - pair(x, y, key)).sum(axis=-1).mean() for key in jr.split(jr.key(5), 50)]
     )
     assert found < 1.2 * best < 0.6 * costs.mean()
 
@@ -37,7 +37,7 @@ def test_pairs_cost_nearly_what_the_best_assignment_does():
 @pytest.mark.parametrize("num", [64, 128, 33, 1])
 def test_every_partner_is_a_row_of_the_other(num):
     y = jr.normal(jr.key(6), (num, 2))
-    partners = np.asarray(paired(X[:num], y, jr.key(7)))
+    partners = np.asarray(pair(X[:num], y, jr.key(7)))
     assert {tuple(row) for row in partners} <= {tuple(row) for row in np.asarray(y)}
 
 
@@ -47,7 +47,7 @@ def test_the_straight_flow_to_a_point_has_no_loss_and_no_other_has():
     noise, data = X, jnp.broadcast_to(m, X.shape)
 
     def loss(velocity):
-        return float(flow_matching(velocity, noise, data, jr.key(8), blur=0.0))
+        return float(flow_matching(velocity, noise, data, jr.key(8), path_std=0.0))
 
     # on the way x_t - m = (1 - t)(x_0 - m): the direction is known, the length is 1 - t's
     toward = loss(lambda x: (m - x) * 2)
@@ -55,7 +55,7 @@ def test_the_straight_flow_to_a_point_has_no_loss_and_no_other_has():
     still = loss(lambda x: 0 * x)
     assert toward < still < away
     one = jnp.zeros((256, 2))  # a single start: the speed is constant
-    exact = flow_matching(lambda x: m, one, jnp.broadcast_to(m, one.shape), jr.key(9), blur=0.0)
+    exact = flow_matching(lambda x: m, one, jnp.broadcast_to(m, one.shape), jr.key(9), path_std=0.0)
     assert float(exact) == pytest.approx(0, abs=1e-10)
 
 
@@ -66,7 +66,7 @@ def test_the_flows_weight_falls_from_1_at_t_08_to_0_at_1():
     found = float(flow_matching(lambda x: m + c, zeros, data, jr.key(10)))
     error = 4 * np.sqrt((0.8 + 0.2 / 3 - 0.9**2) / 40_000)
     assert found == pytest.approx(0.9, abs=error)
-    late = flow_matching(lambda x: m + c, zeros, data, jr.key(10), settled=0.0)
+    late = flow_matching(lambda x: m + c, zeros, data, jr.key(10), decay_start=0.0)
     assert float(late) == pytest.approx(0.5, abs=4 * np.sqrt(1 / 12 / 40_000))
 
 

@@ -27,7 +27,7 @@ from ebmark.methods import (
     PersistentContrastiveDivergence,
 )
 from ebmark.methods._cd import CDState
-from ebmark.methods._pcd import PCDState, spread_picks
+from ebmark.methods._pcd import PCDState, draw_stratified
 from ebmark.partition_function import evaluate, normalize_on_grid
 from ebmark.training.loop import train
 
@@ -227,7 +227,7 @@ def test_a_batch_with_too_much_of_one_mode_does_not_tilt_pcds_energy_while_it_ti
 def test_the_chains_that_pcd_picks_are_different_and_each_has_its_turn_as_often(total, num):
     """A chi-squared test of the counts, which are nearly independent."""
     rounds = 4_000
-    picked = jax.vmap(lambda key: spread_picks(total, num, key))(jr.split(jr.key(0), rounds))
+    picked = jax.vmap(lambda key: draw_stratified(total, num, key))(jr.split(jr.key(0), rounds))
     counts = np.zeros((rounds, total), int)
     np.add.at(counts, (np.arange(rounds)[:, None], np.asarray(picked)), 1)
     assert counts.max() == 1 and (counts.sum(axis=1) == num).all()
@@ -408,5 +408,5 @@ def arrays(tree):
 
 
 def test_mle_says_what_it_needs():
-    with pytest.raises(ValueError, match="1 or 2 columns"):
+    with pytest.raises(ValueError, match="1-D and 2-D data only"):
         MaximumLikelihood().init(jnp.zeros((5, 3)), jr.key(0))

@@ -49,14 +49,14 @@ class Loop(AbstractMethod):
         return 0
 
 
-def smc_update(**fields):
+def train_loop(**fields):
     start = Quadratic(jnp.array(1.0), jnp.zeros(2))
     recipe = Recipe(method=Loop(**fields), num_updates=600)
     return train(recipe, start, jnp.zeros((20, 2)), key=jr.key(0), snapshot_steps=[150, 300, 450])
 
 
 def test_a_loop_of_its_own_is_followed_from_snapshot_to_snapshot():
-    fit = smc_update()
+    fit = train_loop()
     assert [(s.step, float(s.energy.precision)) for s in fit.snapshots] == [
         (mark, mark) for mark in (150, 300, 450, 600)
     ]
@@ -66,7 +66,7 @@ def test_a_loop_of_its_own_is_followed_from_snapshot_to_snapshot():
 
 
 def test_a_loop_that_loses_its_numbers_is_stopped_within_250_updates_and_explained():
-    fit = smc_update(sick=310)
+    fit = train_loop(sick=310)
     assert "not finite at update 450" in fit.divergence_reason and len(fit.losses) == 450
     assert [s.step for s in fit.snapshots] == [150, 300]
 
@@ -78,11 +78,13 @@ def test_a_cell_of_a_rival_rests_on_its_own_librarys_file_and_no_other():
             "ebmark.methods.external._ebmkit", "ebmark.datasets.synthetic._moons"
         )
     }
-    assert {"_ebmkit.py", "_base.py", "train.py"} <= files and "_torchebm.py" not in files
+    assert {"_ebmkit.py", "_base.py", "loop.py"} <= files and "_torchebm.py" not in files
 
 
 @pytest.mark.parametrize(
-    ("slope", "settled"), [(1.0, True), (0.0, False), (-1.0, False)], ids=["bowl", "flat", "ramp"]
+    ("slope", "is_resolved"),
+    [(1.0, True), (0.0, False), (-1.0, False)],
+    ids=["bowl", "flat", "ramp"],
 )
 def test_an_energy_that_nothing_holds_together_has_no_finite_z(slope, is_resolved):
     """|x| on the line has log Z = log 2; a constant and a falling one have none: it shows."""
@@ -145,9 +147,9 @@ def test_a_rivals_copied_energy_is_its_own(name, normal):
         warnings.simplefilter("ignore")
         network, advance = method.prepare(recipe, points)
         assert np.isfinite(advance(3)).all()
-    from ebmark.methods.external._base import copied
+    from ebmark.methods.external._base import copy_network
 
-    ours = copied(network, method.build_trainable(None, np.asarray(points), jr.key(0)))
+    ours = copy_network(network, method.build_trainable(None, np.asarray(points), jr.key(0)))
     theirs = network(points[:500]).detach().numpy()
     np.testing.assert_allclose(
         jax.vmap(ours)(jnp.asarray(normal[:500], jnp.float32)), theirs, rtol=1e-5, atol=1e-5
@@ -177,9 +179,9 @@ def test_a_rivals_run_is_repeated_bit_by_bit_and_leaves_torchs_generator_alone(n
         ("ebmkit/ed", 800, {"sigma": 1.0, "width": 32}, 1.0),
     ],
 )
-def test_a_rival_learns_the_precision_of_a_gaussian(name, updates, fields, wanted, normal):
+def test_a_rival_learns_the_precision_of_a_gaussian(name, num_updates, fields, wanted, normal):
     """The slope of grad E against x over the data, least squares: of N(0, I), blurred for DSM."""
-    energy = fitted(name, normal, updates, **fields).snapshots[-1].energy
+    energy = fitted(name, normal, num_updates, **fields).snapshots[-1].energy
     x = normal[:4_000]
     slopes = np.asarray(jax.vmap(jax.grad(energy))(jnp.asarray(x, jnp.float32)))
     assert np.sum(slopes * x) / np.sum(x * x) == pytest.approx(wanted, rel=0.1)

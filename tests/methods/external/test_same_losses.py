@@ -17,7 +17,7 @@ import pytest
 
 from ebmark.energies import MLP, Offset
 from ebmark.methods import METHODS
-from ebmark.methods.external._base import copied
+from ebmark.methods.external._base import copy_network
 from ebmark.methods.families._flow_matching import flow_matching
 from ebmark.methods.noises import NOISES
 
@@ -43,11 +43,11 @@ def nets():
 def perceptrons(inputs):
     import torch
 
-    from ebmark.methods.external._torchebm import perceptron
+    from ebmark.methods.external._torchebm import new_network
 
     torch.manual_seed(5)
-    network = perceptron(inputs, WIDTH)
-    return network, copied(network, MLP(inputs, width=WIDTH, key=jr.key(0)))
+    network = new_network(inputs, WIDTH)
+    return network, copy_network(network, MLP(inputs, width=WIDTH, key=jr.key(0)))
 
 
 @pytest.fixture
@@ -319,7 +319,7 @@ def test_the_flow_of_energy_matching_is_theirs_times_the_dimension(nets, drawn):
     blur, start = SIGNS[0] * Z[::-1], Z
     drawn(jr, "normal", blur)
     drawn(jr, "uniform", times[:, None])
-    drawn(module, "paired", X)
+    drawn(module, "pair", X)
     drawn(torch, "randn_like", start, np.ascontiguousarray(blur), torch_side=True)
     drawn(torch, "rand", times, torch_side=True)
     objective = torchebm.losses.EnergyMatchingLoss(

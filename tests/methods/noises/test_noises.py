@@ -25,10 +25,10 @@ from ebmark.methods.noises import (
     Kernels,
     _mixture,
 )
-from ebmark.methods.noises import overlap as eager_overlap
+from ebmark.methods.noises import noise_ess as eager_noise_ess
 from ebmark.partition_function import evaluate
 
-overlap = eqx.filter_jit(eager_overlap)
+noise_ess = eqx.filter_jit(eager_noise_ess)
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +120,7 @@ def test_em_stands_still_at_its_own_solution_with_one_component():
     """One component's optimum is the mean and the covariance, found in one iteration."""
     x = jr.normal(jr.key(0), (500, 2)) @ jnp.array([[1.0, 0.4], [0.0, 0.6]])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_mixture, "_COMPONENTS", 1)
+        patch.setattr(_mixture, "MAX_COMPONENTS", 1)
         mixture = jax.jit(lambda x: GaussianMixture.fit(x, 1.0, jr.key(1)))(x)
     covariance = np.cov(np.asarray(x).T, bias=True) + 1e-4 * np.eye(2)
     np.testing.assert_allclose(mixture.means[0], x.mean(axis=0), atol=1e-5)
@@ -128,7 +128,7 @@ def test_em_stands_still_at_its_own_solution_with_one_component():
 
 
 @eqx.filter_jit
-def smc_update(noise, energy, num, key):
+def follow_chains(noise, energy, num, key):
     def step(noise, key):
         return noise.follow(energy, key), None
 
@@ -142,7 +142,7 @@ def test_the_noise_that_follows_the_model_ends_as_the_model_blurred(data):
     """
     start, s2 = fitted("self", data, 0.5), 0.25
     energy = Quadratic(jnp.array(1 / s2), jnp.array([2.0, 0.0]))
-    noise = smc_update(start, energy, 2_000, jr.key(4))
+    noise = follow_chains(start, energy, 2_000, jr.key(4))
     centers, h = np.asarray(noise.kernels.centers), float(noise.step_size)
     assert noise.kernels.bandwidth == start.kernels.bandwidth
     variance, num = s2 / (1 - h / (2 * s2)), len(centers)
@@ -163,7 +163,8 @@ def test_overlap_of_two_gaussians_is_known_and_blind_to_a_constant(width):
     energy = Quadratic(jnp.array(1.0), jnp.zeros(2))
     expected = (2 * width**2 - 1) / width**4
     found = [
-        float(overlap(Offset(energy, jnp.array(c)), noise, 100_000, jr.key(0))) for c in (0.0, 7.0)
+        float(noise_ess(Offset(energy, jnp.array(c)), noise, 100_000, jr.key(0)))
+        for c in (0.0, 7.0)
     ]
     assert found[0] == pytest.approx(expected, rel=0.02)
     assert found[1] == pytest.approx(found[0], rel=1e-3)
@@ -171,9 +172,9 @@ def test_overlap_of_two_gaussians_is_known_and_blind_to_a_constant(width):
 
 def test_overlap_is_one_for_the_noise_itself_and_small_far_away():
     noise = Gaussian(jnp.zeros(2), jnp.eye(2))
-    assert float(overlap(noise, noise, 1_000, jr.key(0))) == pytest.approx(1, abs=1e-5)
+    assert float(noise_ess(noise, noise, 1_000, jr.key(0))) == pytest.approx(1, abs=1e-5)
     far = Gaussian(jnp.array([8.0, 0.0]), jnp.eye(2))
-    assert float(overlap(far, noise, 4_096, jr.key(0))) < 0.01
+    assert float(noise_ess(far, noise, 4_096, jr.key(0))) < 0.01
 
 
 def test_kernels_keep_their_digits_where_the_squares_are_multiplied_out():

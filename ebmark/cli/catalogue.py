@@ -81,13 +81,13 @@ def methods_page() -> str:
         "|---|---|---|---:|---:|",
         *(_table_row(name, recipe) for name, recipe in METHODS.items()),
     ]
-    parts = [_page_section(kind, kind_names) for kind, kind_names in names.items()]
-    return "\n".join([PAGE_HEAD, *table, "", *parts])
+    page_sections = [_page_section(kind, kind_names) for kind, kind_names in names.items()]
+    return "\n".join([PAGE_HEAD, *table, "", *page_sections])
 
 
 def _table_row(name: str, recipe: Recipe) -> str:
-    evaluations = recipe.method.network_evaluations(recipe.batch_size, 2) / recipe.batch_size
-    cost = f"{evaluations:.3g}" if recipe.num_updates else "-"
+    num_per_point = recipe.method.network_evaluations(recipe.batch_size, 2) / recipe.batch_size
+    cost = f"{num_per_point:.3g}" if recipe.num_updates else "-"
     requires = sections(type(recipe.method)).get("Requires", "").rstrip(".")
     updates = str(recipe.num_updates or "none")
     return f"| `{name}` | {_describe_method(recipe)} | {requires} | {cost} | {updates} |"
@@ -95,8 +95,7 @@ def _table_row(name: str, recipe: Recipe) -> str:
 
 def _page_section(kind: type, names: list[str]) -> str:
     """Return the section of one method: its docstring as Markdown."""
-    heading = ", ".join(f"`{name}`" for name in names)
-    paragraphs = [f"## {heading}: {about(kind)['title']}"]
+    paragraphs = [f"## {', '.join(f'`{name}`' for name in names)}: `{kind.__name__}`"]
     for paragraph in describe(kind):
         is_equation = paragraph.startswith("$$")
         paragraphs.append(paragraph if is_equation else paragraph.replace("\n", " "))

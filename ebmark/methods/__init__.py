@@ -69,6 +69,7 @@ METHODS: dict[str, Recipe] = {
     "fdsm": Recipe(method=FiniteDifferenceScoreMatching(), num_updates=1_500),
     # discrepancies
     "ksd": Recipe(method=KernelSteinDiscrepancy()),
+    # The learned Stein discrepancy overfits in the same way.
     "lsd": Recipe(method=LearnedSteinDiscrepancy(), num_updates=1_500),
     "ed": Recipe(method=EnergyDiscrepancy(), num_updates=3_500),
     # noise-contrastive methods

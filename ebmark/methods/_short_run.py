@@ -32,8 +32,8 @@ class ShortRunMCMC(AbstractChainMethod):
 
     The chains do not reach the model distribution: what is learned is the generator, k steps from
     noise, which is the native sampler. The density of the energy is a different one, with a higher
-    KL. Chains start in the bounding box of the data, as they could not return from beyond soft
-    walls in k steps, and the energy there would rise without bound.
+    KL. Chains start in the bounding box of the data: outside soft walls they could not return in k
+    steps, and the energy there would rise without bound.
 
     Attributes:
         num_steps: Chain length k.

@@ -11,7 +11,7 @@ class AbstractBaseline(AbstractMethod):
 
     $$ E(x) = -\log q(x), \quad \log Z = 0, \quad \mathcal{L} = -\mathbb{E}_{data} \log q(x) $$
 
-    Its network evaluations are evaluations of q. The loss is used if `build_trainable` is not yet
+    Network evaluations count passes through q. The loss is used if `build_trainable` is not yet
     the fit.
     """
 

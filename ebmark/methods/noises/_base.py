@@ -20,8 +20,8 @@ class AbstractNoise(eqx.Module):
     state of a method.
 
     Attributes:
-        network_evaluations: Evaluations of the energy's network per update that the noise needs in
-            addition to those at its points.
+        network_evaluations: Forward passes of the energy's network per update that the noise needs
+            in addition to those at its points.
     """
 
     network_evaluations: ClassVar[int] = 0

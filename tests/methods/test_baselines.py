@@ -41,14 +41,14 @@ def fits(data):
 
 
 @pytest.mark.parametrize("name", ANCHORS)
-def test_an_anchors_energy_has_a_log_z_of_zero_by_quadrature(name, fits):
+def test_baseline_log_z_is_0(name, fits):
     grid = Grid((-8.0, -8.0), (8.0, 8.0), 200)
     total = np.exp(-evaluate(fits[name], grid.points())).sum() * grid.cell
     assert math.log(total) == pytest.approx(0, abs=0.01 if name == "flow" else 1e-3)
 
 
 @pytest.mark.parametrize("name", ANCHORS)
-def test_an_anchors_own_samples_have_the_mean_surprise_of_its_law(name, fits):
+def test_baseline_samples_match_entropy(name, fits):
     """E[-log q] over its draws is its entropy by quadrature; within 4.5 standard errors."""
     method, law = METHODS[name].method, fits[name]
     drawn = np.asarray(eqx.filter_jit(method.sample)(law, None, 20_000, jr.key(2)))
@@ -60,14 +60,14 @@ def test_an_anchors_own_samples_have_the_mean_surprise_of_its_law(name, fits):
 
 
 @pytest.mark.parametrize("name", ["gaussian", "kde"])
-def test_a_fit_without_updates_is_the_same_whatever_network_it_is_given(name, data, fits):
+def test_baseline_ignores_network(name, data, fits):
     network = Confined(FourierMLP(2, num_features=4, width=4, key=jr.key(0)))
     fit = train(METHODS[name], network, data, key=jr.key(1))
     assert fit.divergence_reason is None and len(fit.losses) == 0
     assert jax.tree.structure(fit.energy) == jax.tree.structure(fits[name])
 
 
-def test_the_gaussian_is_scipys(data, fits):
+def test_gaussian_matches_scipy(data, fits):
     x = np.asarray(data, np.float64)
     referee = scipy.stats.multivariate_normal(x.mean(axis=0), np.cov(x.T))
     points = x[:100]
@@ -76,7 +76,7 @@ def test_the_gaussian_is_scipys(data, fits):
     )
 
 
-def test_the_gaussian_is_the_likeliest_of_all(data):
+def test_gaussian_maximizes_likelihood(data):
     """Its mean surprise is d / 2 log(2 pi e) + log |C| / 2; other widths are less likely."""
     from ebmark.methods.noises import Gaussian
 
@@ -89,7 +89,7 @@ def test_the_gaussian_is_the_likeliest_of_all(data):
     assert surprises[1] == pytest.approx(entropy, abs=1e-3)
 
 
-def test_the_kernel_estimate_is_scikit_learns(fits):
+def test_kde_matches_scikit_learn(fits):
     law = fits["kde"]
     # one leaf: sums over its tree's many lose the far tails
     referee = KernelDensity(bandwidth=float(law.bandwidth), leaf_size=10_000)
@@ -98,7 +98,7 @@ def test_the_kernel_estimate_is_scikit_learns(fits):
     np.testing.assert_allclose(-evaluate(law, x), referee.score_samples(x), atol=2e-3, rtol=1e-3)
 
 
-def test_the_bandwidth_is_the_likeliest_left_one_out_as_scikit_learn_has_it(data):
+def test_leave_one_out_score_matches_scikit_learn(data):
     points, grid = np.asarray(data[:80], np.float64), np.geomspace(0.05, 1, 8)
     scores = [
         cross_val_score(KernelDensity(bandwidth=b), points, cv=LeaveOneOut()).mean() for b in grid
@@ -108,7 +108,7 @@ def test_the_bandwidth_is_the_likeliest_left_one_out_as_scikit_learn_has_it(data
     np.testing.assert_allclose(np.asarray(ours) - constant, scores, atol=1e-3)
 
 
-def test_the_chosen_bandwidth_is_the_best_of_its_grid_and_no_end_of_it(data):
+def test_kde_bandwidth_maximizes_score(data):
     method = KernelDensityEstimate(num_centers=300)
     law = eqx.filter_jit(method.build_trainable)(None, data, jr.key(1))
     assert law.centers.shape == (300, 2)
@@ -116,7 +116,7 @@ def test_the_chosen_bandwidth_is_the_best_of_its_grid_and_no_end_of_it(data):
     assert near[1] == max(near) and 0.03 < float(law.bandwidth) < 0.9
 
 
-def test_more_centres_are_a_narrower_kernel(data):
+def test_kde_more_centers_narrower_bandwidth(data):
     """Silverman's n^(-1/6) in two dimensions; here only the order of two far numbers."""
     wide, narrow = (
         eqx.filter_jit(KernelDensityEstimate(num_centers=num).build_trainable)(
@@ -128,7 +128,7 @@ def test_more_centres_are_a_narrower_kernel(data):
 
 
 @pytest.mark.full
-def test_a_flow_trained_for_a_while_is_likelier_than_the_gaussian(data, fits):
+def test_trained_flow_likelier_than_gaussian(data, fits):
     short = dataclasses.replace(METHODS["flow"], num_updates=250, batch_size=128)
     fit = train(short, Quadratic(jnp.array(1.0), jnp.zeros(2)), data, key=jr.key(1))
     fresh = np.asarray(data)
@@ -136,7 +136,7 @@ def test_a_flow_trained_for_a_while_is_likelier_than_the_gaussian(data, fits):
     assert fit.divergence_reason is None and by_flow < by_gaussian - 0.4
 
 
-def test_a_flows_loss_is_the_nll_by_the_change_of_variables():
+def test_flow_loss_is_nll():
     r"""$\log N(z; 0, I) + \log|\det \partial z / \partial x|$, the Jacobian by autodiff."""
     method, batch = METHODS["flow"].method, 1.5 * jr.normal(jr.key(3), (200, 2))
     flow = method.build_trainable(None, batch, jr.key(4))

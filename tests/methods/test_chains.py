@@ -55,7 +55,7 @@ def follow(lambdas, step_size, **options):
 
 
 @pytest.mark.parametrize("adjusted", [False, True])
-def test_the_weights_of_walkers_give_the_ratio_of_normalisers(adjusted):
+def test_particle_weights_give_log_z(adjusted):
     """methods.md A.17: lambda from 1 to 5.89 in 60 steps of h = .05; Z ratio 1 / sqrt(5.89).
 
     And the weighted second moment is 1 / lambda, where that of unadjusted walkers is not.
@@ -71,7 +71,7 @@ def test_the_weights_of_walkers_give_the_ratio_of_normalisers(adjusted):
 
 
 @pytest.mark.parametrize("options", [{}, {"adjusted": False}, {"jump_scale": 1.0}])
-def test_so_they_do_where_they_are_resampled(options):
+def test_particle_weights_correct_if_resampled(options):
     """Too fast a path for its steps, lambda from 1 to 40: to four standard errors or more."""
     last = follow(jnp.linspace(1, 40, 61)[1:], 0.0005, **options)
     jumps = "jump_scale" in options  # which make walkers follow so well that none is resampled
@@ -83,7 +83,7 @@ def test_so_they_do_where_they_are_resampled(options):
     assert weighted == pytest.approx(1 / 40, rel=0.08)
 
 
-def test_systematic_resampling_keeps_the_weighted_law():
+def test_resampling_keeps_weighted_mean():
     particles = Particles.of_normal(4_000, 1, jr.key(0))
     particles = particles._replace(log_weights=3 * particles.x[:, 0])
     before = jax.nn.softmax(particles.log_weights) @ particles.x[:, 0]
@@ -94,7 +94,7 @@ def test_systematic_resampling_keeps_the_weighted_law():
     np.testing.assert_array_equal(resample(even, jr.key(1)).x, even.x)  # nothing to mend
 
 
-def test_jarzynskis_log_z_is_the_energys():
+def test_jarzynski_log_z_of_gaussian():
     """After 200 calls at a fixed energy: log Z of a Gaussian, to four standard errors."""
     method = JarzynskiContrastiveDivergence(step_size=0.05)
     data = jr.normal(jr.key(0), (500, 2))
@@ -110,7 +110,7 @@ def test_jarzynskis_log_z_is_the_energys():
     assert float(other(jnp.zeros(2))) == pytest.approx(np.log(2 * np.pi / 2.5), abs=0.15)
 
 
-def test_jarzynskis_gradient_is_that_of_likelihood_where_its_walkers_lag_behind():
+def test_jarzynski_gradient_is_that_of_likelihood():
     """E = a |x|^2 / 2, a from 1 to 1.3 in one update of hardly a move: d (s^2 - 1 / a) / 2.
 
     Without weights it would be d (s^2 - 1) / 2 = 0.
@@ -123,7 +123,7 @@ def test_jarzynskis_gradient_is_that_of_likelihood_where_its_walkers_lag_behind(
     assert found == pytest.approx(1 - 1 / 1.3, abs=0.015)  # four standard errors
 
 
-def test_jumps_fill_wells_that_no_walker_saw_and_leave_the_weights():
+def test_jumps_reach_modes_without_particles():
     """A fifth of the mass at -2, the rest at 2, all walkers at 2; to four standard errors."""
     centers, shares = jnp.array([-2.0, 2.0]), jnp.array([0.2, 0.8])
 
@@ -140,7 +140,7 @@ def test_jumps_fill_wells_that_no_walker_saw_and_leave_the_weights():
     np.testing.assert_allclose(particles.energies, jax.vmap(energy)(particles.x), rtol=1e-5)
 
 
-def test_log_z_is_told_by_walkers_that_no_gradient_sees():
+def test_log_z_from_eval_particles_unbiased():
     """Those of the gradient make Z small where they are: here by more than ten times the error."""
     method = JarzynskiContrastiveDivergence(
         num_particles=16, num_eval_particles=4_000, step_size=0.02
@@ -159,7 +159,7 @@ def test_log_z_is_told_by_walkers_that_no_gradient_sees():
     assert told["particles"] < truth - 0.5
 
 
-def test_icds_gradient_is_contrastive_divergences_and_that_of_its_own_chains():
+def test_icd_gradient_by_finite_differences():
     """By central differences in the precision, with common random numbers."""
     method = ImprovedContrastiveDivergence(num_steps=4, num_seen=64)
     batch, seen = jr.normal(jr.key(0), (300, 2)), jr.normal(jr.key(1), (64, 2))
@@ -184,7 +184,7 @@ def test_icds_gradient_is_contrastive_divergences_and_that_of_its_own_chains():
     assert float(found) == pytest.approx(plain + extra, rel=0.01, abs=1e-3)
 
 
-def test_icd_adds_what_the_gradient_of_cds_objective_subtracts():
+def test_icd_weight_sign():
     """One step in a Gaussian: d KL(data || p) - d KL(q || p) by the variances, in the precision.
 
     v(a) = (1 - h a)^2 + 2 h; KL(N(0, v) || N(0, 1/a)) = (a v - 1 - log a v) / 2 a dimension, of
@@ -213,7 +213,7 @@ def test_icd_adds_what_the_gradient_of_cds_objective_subtracts():
     assert found[1.0] < found[0.0] < found[-1.0]
 
 
-def test_short_runs_own_sampler_is_its_chains_from_noise():
+def test_short_run_sampler_variance():
     """k steps in a Gaussian, from N(0, 1) in [-2, 2]: the variance by Langevin's own recursion."""
     method = ShortRunMCMC(num_steps=5, step_size=0.1)
     state = method.init(jnp.linspace(-2.0, 2.0, 300)[:, None], jr.key(1))
@@ -225,7 +225,7 @@ def test_short_runs_own_sampler_is_its_chains_from_noise():
 
 
 @pytest.mark.parametrize("num_steps", [3, 40])
-def test_short_runs_energy_is_the_one_whose_generator_has_the_datas_variance(num_steps):
+def test_short_run_fixed_point(num_steps):
     """The slope is 0 at the precision that `gaussian_precision` says, and not at 1 / s^2."""
     method = ShortRunMCMC(num_steps=num_steps, step_size=0.1)
     data = jr.normal(jr.key(0), (40_000, 1))
@@ -241,7 +241,7 @@ def test_short_runs_energy_is_the_one_whose_generator_has_the_datas_variance(num
 
 
 @pytest.mark.full
-def test_the_best_critic_is_the_scores_difference_and_its_value_their_fisher_divergence():
+def test_lsd_best_critic_is_score_difference():
     """On N(0, 1) against precision 2: f* = -(2 - 1) x / (2 lambda), value E x^2 / (4 lambda).
 
     Fresh points at every update: on a fixed sample the critic's divergence learns its gaps.
@@ -266,7 +266,7 @@ def test_the_best_critic_is_the_scores_difference_and_its_value_their_fisher_div
     assert float(jnp.mean((f + x / 2) ** 2)) < 0.01
 
 
-def test_acceptance_is_that_of_langevin_proposals_where_they_are_at_home():
+def test_acceptance_rate_matches_numpy():
     """MALA on N(0, I) from N(0, I): the mean of alpha, here by numpy; of unadjusted steps none.
 
     A share of 1,000 chains, within 4.5 standard errors: fails once in 150,000.

@@ -32,21 +32,21 @@ def long(name):
 
 
 @pytest.mark.parametrize("name", [name if name in QUICK else long(name) for name in METHODS])
-def test_a_short_run_of_every_method_is_healthy(name):
+def test_short_run_is_healthy(name):
     made = list(short_run(METHODS[name]))
     assert len(made) >= 2
     assert not [check for check in made if not check.passed]
 
 
 @pytest.mark.parametrize("name", [name if name in CORE else long(name) for name in METHODS])
-def test_every_check_of_every_method_passes(name):
+def test_all_checks_pass(name):
     """Health, repeatability, the optimum on a Gaussian, the stated cost: `ebmark check`."""
     made = list(checks(name))
     assert not [check for check in made if not check.passed]
 
 
 @pytest.mark.parametrize("name", ["cd", "pcd"])
-def test_a_chains_steps_cost_what_a_gradient_in_x_does(name):
+def test_chain_step_costs_one_gradient(name):
     method = METHODS[name].method
     energy, x = MLP(2, width=256, depth=3, key=jr.key(1)), jnp.ones((128, 2))
     one, many = (

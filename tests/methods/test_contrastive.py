@@ -72,7 +72,7 @@ def slopes(method, energy, data, state, num=8):
 
 
 @pytest.mark.parametrize("noise", ["mixture", "box"])
-def test_nce_stands_still_at_the_truth_and_log_z_whatever_the_noise(noise, gaussian):
+def test_nce_fixed_point_for_any_noise(noise, gaussian):
     method = NoiseContrastiveEstimation(noise=noise, scale=2.0)
     state = eqx.filter_jit(method.init)(gaussian, jr.key(0))
     data = gaussian[:10_000]
@@ -85,7 +85,7 @@ def test_nce_stands_still_at_the_truth_and_log_z_whatever_the_noise(noise, gauss
 
 
 @pytest.mark.parametrize("noise", NOISES)
-def test_nces_least_loss_is_the_jensen_shannon_divergence_of_data_and_noise(noise, gaussian):
+def test_nce_minimum_is_jensen_shannon(noise, gaussian):
     r"""$\log 4 - 2\, JS(p, q)$, by quadrature, for the law that each noise is when it is drawn.
 
     .01 is over two standard errors of 40,000 points. The flow is not fitted, and twice as wide.
@@ -110,7 +110,7 @@ def test_nces_least_loss_is_the_jensen_shannon_divergence_of_data_and_noise(nois
 @pytest.mark.parametrize(
     "method", [ExponentialNoiseContrastiveEstimation(), SelfNormalisedLikelihood()]
 )
-def test_the_self_normalised_losses_stand_still_at_the_truth_and_log_z(method, gaussian):
+def test_self_normalized_losses_fixed_point(method, gaussian):
     state = method.init(gaussian, jr.key(0))
     energy = Offset(quadratic(1 / VARIANCE), jnp.array(LOG_Z))
     _, (precision, error), slope = slopes(method, energy, gaussian, state)
@@ -122,7 +122,7 @@ def test_the_self_normalised_losses_stand_still_at_the_truth_and_log_z(method, g
     assert float(jnp.mean(shifted.constant)) > 0.1
 
 
-def test_ences_least_loss_is_twice_the_affinity_of_data_and_noise(gaussian):
+def test_ence_minimum_is_twice_affinity(gaussian):
     """2 int sqrt(p q) = 2 (2 s r / (s^2 + r^2))^(d/2), of N(0, s^2 I) and N(0, r^2 I)."""
     method = ExponentialNoiseContrastiveEstimation(scale=1.5)
     energy = Offset(quadratic(1 / VARIANCE), jnp.array(LOG_Z))
@@ -130,7 +130,7 @@ def test_ences_least_loss_is_twice_the_affinity_of_data_and_noise(gaussian):
     assert loss == pytest.approx(2 * 2 * 1.5 / (1 + 1.5**2), abs=4 * error + 3e-3)
 
 
-def test_snls_loss_is_a_bound_of_the_likelihood_that_touches_at_log_z(gaussian):
+def test_snl_bound_tight_at_log_z(gaussian):
     """At b = log Z: -KL(p || q); at b = log Z + c it is c + exp(-c) - 1 more."""
     method = SelfNormalisedLikelihood(scale=1.5)
     state = method.init(gaussian, jr.key(0))
@@ -143,7 +143,7 @@ def test_snls_loss_is_a_bound_of_the_likelihood_that_touches_at_log_z(gaussian):
 
 
 @pytest.mark.parametrize("size", [4, 64])
-def test_ranking_stands_still_at_the_truth_whatever_the_number_of_noise_points(size, gaussian):
+def test_ranking_fixed_point_for_any_noise_count(size, gaussian):
     """Batches of `size` data with as many noise points, from fresh draws of the law."""
     method = RankingNoiseContrastiveEstimation(ratio=1, scale=1.5)
     state, num = method.init(gaussian, jr.key(0)), 20_000
@@ -180,7 +180,7 @@ def slopes_of_ranking_and_of_sampled_likelihood(data, key, ratios=(4, 16, 256)):
     return found
 
 
-def test_rankings_gradient_tends_to_that_of_importance_sampled_likelihood(gaussian):
+def test_ranking_tends_to_sampled_likelihood(gaussian):
     """To the order 1 / K, K the number of noise points; and that is the likelihood's own."""
     data = gaussian[:50]
     pairs = slopes_of_ranking_and_of_sampled_likelihood(data, jr.key(5))
@@ -191,7 +191,7 @@ def test_rankings_gradient_tends_to_that_of_importance_sampled_likelihood(gaussi
 
 
 @pytest.mark.full
-def test_fces_flow_climbs_the_value_that_the_energy_descends(gaussian):
+def test_fce_flow_ascends_loss(gaussian):
     """With the energy held at the truth: towards log 4, where the flow is taken for data."""
     method = FlowContrastiveEstimation(flow_learning_rate=0.01)
     data = gaussian[:256]
@@ -208,7 +208,7 @@ def test_fces_flow_climbs_the_value_that_the_energy_descends(gaussian):
     assert after < 0.5 * before
 
 
-def test_a_noise_that_is_none_is_told_apart_in_one_line():
+def test_invalid_fields_are_rejected():
     with pytest.raises(ValueError, match="one of gaussian, mixture, .*, got 'uniform'"):
         NoiseContrastiveEstimation(noise="uniform")
     with pytest.raises(UserError, match="one of gaussian, .*, got 'uniform'"):
@@ -224,11 +224,11 @@ def test_a_noise_that_is_none_is_told_apart_in_one_line():
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_a_recipe_as_plain_values_is_read_back_as_itself(name):
+def test_recipe_dict_round_trip(name):
     assert recipes.with_changes(name, recipes.as_dict(METHODS[name])) == METHODS[name]
 
 
-def test_overlap_is_that_of_the_trained_energy_and_the_noise(gaussian):
+def test_nce_diagnostic_is_noise_ess(gaussian):
     method = NoiseContrastiveEstimation(scale=1.5)
     state = method.init(gaussian, jr.key(0))
     energy = method.build_trainable(quadratic(1 / VARIANCE), gaussian, jr.key(0))
@@ -247,7 +247,7 @@ def conditional_loss(width, precision):
     return 2 * np.sum(np.outer(WEIGHTS, WEIGHTS) * np.logaddexp(0, rise))
 
 
-def test_cnces_loss_is_the_exact_one():
+def test_cnce_loss_matches_quadrature():
     method = ConditionalNoiseContrastiveEstimation(width=0.6)
     data = whitened(1)
     (loss, error), *_ = slopes(
@@ -257,7 +257,7 @@ def test_cnces_loss_is_the_exact_one():
     assert error < 1e-3
 
 
-def test_cnce_of_small_moves_is_score_matching_to_the_second_order():
+def test_cnce_limit_error_is_second_order():
     """(J - 2 log 2) 2 / eps^2 tends to E[|E'|^2 / 2 - E''], the error a quarter for half of eps."""
     matched = 1.1**2 * VARIANCE / 2 - 1.1
     widths = np.array([0.1, 0.05, 0.025])
@@ -266,7 +266,7 @@ def test_cnce_of_small_moves_is_score_matching_to_the_second_order():
     np.testing.assert_allclose((scaled - matched)[:-1] / (scaled - matched)[1:], 4, rtol=0.1)
 
 
-def test_the_loss_of_small_moves_is_implicit_score_matchings(gaussian):
+def test_cnce_limit_is_score_matching(gaussian):
     """The method's own: (J - 2 log 2) 2 / eps^2, to four errors and the second order's 2 %."""
     precision, width = 1.1, 0.1
     method = ConditionalNoiseContrastiveEstimation(width=width)
@@ -283,7 +283,7 @@ def test_the_loss_of_small_moves_is_implicit_score_matchings(gaussian):
 
 
 @pytest.mark.parametrize("width", [0.3, 3.0])
-def test_cnce_stands_still_at_the_truth_at_every_width(width, gaussian):
+def test_cnce_fixed_point_for_any_width(width, gaussian):
     method = ConditionalNoiseContrastiveEstimation(width=width)
     state = method.init(gaussian, jr.key(0))
     _, (found, error), _ = slopes(method, quadratic(1 / VARIANCE), gaussian, state)
@@ -314,7 +314,7 @@ def metropolis(ratio):
     return jnp.minimum(1.0, ratio)
 
 
-def test_cnces_gradient_is_twice_cds_with_barkers_acceptance_and_not_metropolis(gaussian):
+def test_cnce_gradient_is_cd_with_barker(gaussian):
     """Yair & Michaeli (2021). Four standard errors: fails once in 16,000."""
     method, width = ConditionalNoiseContrastiveEstimation(width=0.8), 0.8
     state = method.init(gaussian, jr.key(0))
@@ -339,7 +339,7 @@ class Tilted(eqx.Module):
 
 
 @pytest.mark.parametrize(("width", "sees"), [(0.3, False), (None, True)])
-def test_only_wide_moves_see_the_weights_of_distant_modes(width, sees):
+def test_cnce_mode_weights_need_wide_moves(width, sees):
     """Data of equal weights, an energy that says e^2 to 1; the default draws all widths."""
     rng = np.random.default_rng(0)
     x = np.where(rng.uniform(size=(10_000, 1)) < 0.5, 4.0, -4.0) + rng.normal(size=(10_000, 1))
@@ -364,13 +364,13 @@ def discrepancy(precision, time, dim=2):
 
 
 @pytest.mark.parametrize("time", [0.01, 0.25, 1.0, 25.0])
-def test_the_populations_energy_discrepancy_is_least_at_the_truth_for_every_time(time):
+def test_ed_population_minimum_for_any_time(time):
     around = [discrepancy(k / VARIANCE, time) for k in (0.999, 1.0, 1.001)]
     assert around[1] < around[0] and around[1] < around[2]
 
 
 @pytest.mark.parametrize("time", [0.01, 0.25, 1.0])
-def test_energy_discrepancy_of_many_samples_is_the_populations(time, gaussian):
+def test_ed_many_samples_match_population(time, gaussian):
     """The finite M leaves a bias of the order 1 / M, in the loss and its optimum."""
     data = gaussian[:2_000]
     data = data * jnp.sqrt(VARIANCE / jnp.mean(data**2))
@@ -385,7 +385,7 @@ def test_energy_discrepancy_of_many_samples_is_the_populations(time, gaussian):
 
 
 @pytest.mark.full
-def test_energy_discrepancy_without_its_stabiliser_is_biased_and_with_it_is_not():
+def test_ed_stabilizer_removes_bias():
     """On a line, M = 16 and t = 1: .669 in place of .588 (methods.md A.15)."""
     data, keys = whitened(1)[:20_000], 24
     data = data * jnp.sqrt(VARIANCE / jnp.mean(data**2))
@@ -410,7 +410,7 @@ class Slope(eqx.Module):
         return self.steepness * x[0]
 
 
-def test_energy_discrepancys_time_is_a_variance_and_no_standard_deviation():
+def test_ed_time_is_variance():
     """E = a x: log E exp(-a sqrt(t) (xi + xi_j)) is a^2 t / 2 on average; a^2 t^2 / 2 it is not."""
     method = EnergyDiscrepancy(samples=512, time=4.0, stabilizer=0.0)
     data = jnp.zeros((2_000, 1))
@@ -420,7 +420,7 @@ def test_energy_discrepancys_time_is_a_variance_and_no_standard_deviation():
     assert error < 0.02
 
 
-def test_the_registered_recipes_of_one_method_differ_in_its_noise_alone():
+def test_nce_recipes_differ_in_noise_only():
     for name in ("nce_mixture", "nce_kde", "nce_box", "nce_flow", "nce_self"):
         method = METHODS[name].method
         assert method.noise == name.removeprefix("nce_")

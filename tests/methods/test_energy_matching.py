@@ -16,14 +16,14 @@ from ebmark.methods.families._flow_matching import flow_matching, pair
 X = jr.normal(jr.key(0), (128, 2))
 
 
-def test_points_far_apart_are_paired_with_their_own_neighbours():
+def test_pair_far_points_with_neighbors():
     """The corners of a square, each moved a little: another's pair is e^-20 as likely."""
     corners = 100.0 * jnp.array([[1, 1], [1, -1], [-1, -1], [-1, 1]], jnp.float32)
     order = jnp.array([2, 0, 3, 1])
     np.testing.assert_allclose(pair(corners, (corners + 1)[order], jr.key(3)), corners + 1)
 
 
-def test_pairs_cost_nearly_what_the_best_assignment_does():
+def test_pair_cost_near_optimal_assignment():
     """Within a fifth of scipy's least cost, where pairs at random cost five times as much."""
     x, y = X[:64], jr.normal(jr.key(4), (64, 2)) + 1.0
     costs = np.square(x[:, None] - y).sum(axis=-1)
@@ -35,13 +35,13 @@ def test_pairs_cost_nearly_what_the_best_assignment_does():
 
 
 @pytest.mark.parametrize("num", [64, 128, 33, 1])
-def test_every_partner_is_a_row_of_the_other(num):
+def test_pair_returns_rows(num):
     y = jr.normal(jr.key(6), (num, 2))
     partners = np.asarray(pair(X[:num], y, jr.key(7)))
     assert {tuple(row) for row in partners} <= {tuple(row) for row in np.asarray(y)}
 
 
-def test_the_straight_flow_to_a_point_has_no_loss_and_no_other_has():
+def test_flow_loss_0_for_straight_flow_only():
     """All noise goes to m: v(x) at time t is (m - x_0), whatever x_0; as data, m many times."""
     m = jnp.array([3.0, -1.0])
     noise, data = X, jnp.broadcast_to(m, X.shape)
@@ -59,7 +59,7 @@ def test_the_straight_flow_to_a_point_has_no_loss_and_no_other_has():
     assert float(exact) == pytest.approx(0, abs=1e-10)
 
 
-def test_the_flows_weight_falls_from_1_at_t_08_to_0_at_1():
+def test_flow_weight_decays_after_decay_start():
     """A velocity that is wrong by c everywhere costs |c|^2 times the weight's mean, .9."""
     zeros, m, c = jnp.zeros((40_000, 2)), jnp.array([3.0, -1.0]), jnp.array([0.6, 0.8])
     data = jnp.broadcast_to(m, zeros.shape)
@@ -70,7 +70,7 @@ def test_the_flows_weight_falls_from_1_at_t_08_to_0_at_1():
     assert float(late) == pytest.approx(0.5, abs=4 * np.sqrt(1 / 12 / 40_000))
 
 
-def test_a_quadratic_potentials_sampler_ends_with_its_gaussian_at_the_temperature():
+def test_sampler_reaches_gaussian_at_temperature():
     """V = e |x|^2 / 2: the noise falls in while it is cold, then warms up to exp(-V / e), any e."""
     method = EnergyMatching(temperature=0.5, sampler_steps=1_000)
     state = EnergyMatchingState(jnp.array(0.02), jnp.array(0), jnp.zeros(2))
@@ -86,7 +86,7 @@ def test_a_quadratic_potentials_sampler_ends_with_its_gaussian_at_the_temperatur
 
 
 @pytest.mark.parametrize("precision", [0.7, 1.0, 1.4])
-def test_the_contrast_is_what_the_chains_lose(precision):
+def test_contrastive_gap_closed_form(precision):
     """From N(0, I), chains of E = L |x|^2 / 2 end at N(0, v I), and the gap is L (1 - v): 0 where E
     is the law's own, else more than its error from 0. It alone is seen: without a weight the loss
     is less by temperature times the gap."""

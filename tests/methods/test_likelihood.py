@@ -59,7 +59,7 @@ def mean_slope(method, precision, data, state, num=8):
 
 
 @pytest.mark.parametrize("num_steps", [1, 5])
-def test_cd_stands_still_where_langevins_stationary_variance_is_the_datas(num_steps, gaussian):
+def test_cd_fixed_point_unadjusted(num_steps, gaussian):
     """lambda* = (1 - sqrt(1 - 2 h / s^2)) / h for every k: the kernel's bias, learned."""
     h = 0.5
     method = ContrastiveDivergence(num_steps=num_steps, adjusted=False)
@@ -73,7 +73,7 @@ def test_cd_stands_still_where_langevins_stationary_variance_is_the_datas(num_st
 
 
 @pytest.mark.parametrize("num_steps", [1, 5])
-def test_cd_of_adjusted_chains_stands_still_at_likelihoods_own(num_steps, gaussian):
+def test_cd_fixed_point_adjusted(num_steps, gaussian):
     """Metropolis takes the kernel's bias away: lambda* = 1 / s^2 at any step, as likelihood's."""
     h = 0.5  # where Langevin's own fixed point is .717 for .588
     method, state = ContrastiveDivergence(num_steps=num_steps), CDState(jnp.array(h))
@@ -90,7 +90,7 @@ def test_cd_of_adjusted_chains_stands_still_at_likelihoods_own(num_steps, gaussi
     assert abs(langevins) > 10 * error
 
 
-def test_cd_of_one_small_step_is_score_matching(gaussian):
+def test_cd_small_step_is_score_matching(gaussian):
     """E[dE(x)] - E[dE(x')] = h * the gradient of Hyvarinen's loss + O(h^2).
 
     With E = a |x|^2 / 2 that gradient is a E|x|^2 - d.
@@ -144,7 +144,7 @@ MATCHED = np.array(
 )
 
 
-def test_cds_gradient_tends_to_score_matchings_at_the_first_order_in_its_step():
+def test_cd_tends_to_score_matching():
     """The table of methods.md A.1, and that the error halves as the step does."""
     table = {0.1: (1.087, 2.530), 1e-2: (1.270, 3.684), 1e-3: (1.2883, 3.8239)}
     for h, values in table.items():
@@ -155,7 +155,7 @@ def test_cds_gradient_tends_to_score_matchings_at_the_first_order_in_its_step():
 
 
 @pytest.mark.parametrize("h", [0.1, 0.01])
-def test_cds_gradient_is_the_exact_one_where_the_energy_cannot_fit_the_data(h):
+def test_cd_gradient_exact_if_misspecified(h):
     """Within 4.5 standard errors, two numbers: fails once in 70,000."""
     rng, num, draws = np.random.default_rng(1), 200_000, 16
     means, sds = (np.array([part[i] for part in MIXTURE]) for i in (1, 2))
@@ -172,7 +172,7 @@ def test_cds_gradient_is_the_exact_one_where_the_energy_cannot_fit_the_data(h):
     assert (error < 0.03 * exact).all()  # and that says something
 
 
-def test_no_gradient_flows_through_the_chain(gaussian):
+def test_cd_gradient_skips_chain(gaussian):
     """The slope in the precision is mean |x|^2 / 2 of the data less that of the chains."""
     method = ContrastiveDivergence(num_steps=3, adjusted=False)
     state = CDState(jnp.array(0.3))
@@ -186,7 +186,7 @@ def test_no_gradient_flows_through_the_chain(gaussian):
 
 
 @pytest.mark.parametrize("adjusted", [False, True])
-def test_pcd_at_the_truth_stands_still_and_off_it_does_not(adjusted, gaussian):
+def test_pcd_fixed_point(adjusted, gaussian):
     method = PersistentContrastiveDivergence(num_chains=40_000, reinit_prob=0.0, adjusted=adjusted)
     h = jnp.array(0.02)
     state = PCDState(gaussian, gaussian, h)
@@ -207,7 +207,7 @@ class Tilted(eqx.Module):
         return wells + self.tilt * jnp.sign(x[0])
 
 
-def test_a_batch_with_too_much_of_one_mode_does_not_tilt_pcds_energy_while_it_tilts_fresh_ones():
+def test_pcd_one_sided_batch_does_not_tilt():
     """Births have the masses that their chains have: the modes' weights get no random pushes."""
     rng = np.random.default_rng(0)
     side = np.where(rng.uniform(size=(1_000, 1)) < 0.5, 4.0, -4.0)
@@ -224,7 +224,7 @@ def test_a_batch_with_too_much_of_one_mode_does_not_tilt_pcds_energy_while_it_ti
 
 
 @pytest.mark.parametrize(("total", "num"), [(8, 3), (50, 20), (20, 20), (1_024, 256)])
-def test_the_chains_that_pcd_picks_are_different_and_each_has_its_turn_as_often(total, num):
+def test_draw_stratified_is_uniform(total, num):
     """A chi-squared test of the counts, which are nearly independent."""
     rounds = 4_000
     picked = jax.vmap(lambda key: draw_stratified(total, num, key))(jr.split(jr.key(0), rounds))
@@ -238,7 +238,7 @@ def test_the_chains_that_pcd_picks_are_different_and_each_has_its_turn_as_often(
     assert abs(np.mean(counts[1:] * counts[:-1]) - share**2) < 1e-2
 
 
-def test_pcd_puts_its_chains_back_and_remembers_their_births(gaussian):
+def test_pcd_stores_chains_and_starts(gaussian):
     method = PersistentContrastiveDivergence(num_chains=50, reinit_prob=0.0)
     start = gaussian[:50]
     state = PCDState(start, start, jnp.array(0.01))
@@ -253,7 +253,7 @@ def test_pcd_puts_its_chains_back_and_remembers_their_births(gaussian):
 
 
 @pytest.mark.parametrize(("sigma", "expected"), [(0.1, 0.58480), (0.5, 0.51282), (1.0, 0.37037)])
-def test_dsm_learns_the_blurred_law_and_its_loss_there_is_known(sigma, expected, gaussian):
+def test_dsm_fixed_point_and_minimum(sigma, expected, gaussian):
     """lambda* = 1 / (s^2 + sigma^2); J = sigma^2 / 2 (d / sigma^2 - d / (s^2 + sigma^2))."""
     method = DenoisingScoreMatching(sigma=sigma)
     state = method.init(gaussian, jr.key(0))
@@ -270,7 +270,7 @@ def ring(sd):
     return GaussianRing(2.0, sd, (1.0, 2.0, 1.0, 3.0), entropy=0.0)
 
 
-def test_dsms_loss_less_its_least_is_the_fisher_divergence_to_the_blurred_law():
+def test_dsm_excess_loss_is_fisher_divergence():
     """On a mixture: J(E) = sigma^2 / 2 (d / sigma^2 - I(p_sigma) + F(p_sigma, E)),
 
     with I = E |grad log p_sigma|^2 and F = E |grad log p_sigma + grad E|^2 by quadrature: the cross
@@ -310,7 +310,7 @@ def loss_of(method, energy, data, state, key):
 
 
 @pytest.mark.parametrize(("ratio", "scale"), [(1, 1.5), (4, 0.8)])
-def test_nce_learns_the_precision_and_log_z(ratio, scale, gaussian):
+def test_nce_learns_precision_and_log_z(ratio, scale, gaussian):
     """At the optimum both slopes vanish: lambda* = 1 / s^2 and c* = log Z."""
     method = NoiseContrastiveEstimation(ratio=ratio, scale=scale)
     state = method.init(gaussian, jr.key(0))
@@ -330,7 +330,7 @@ def test_nce_learns_the_precision_and_log_z(ratio, scale, gaussian):
     assert abs(float(off.constant)) > 0.05
 
 
-def test_nces_loss_where_noise_is_the_truth_is_log_four(gaussian):
+def test_nce_loss_log_4_if_noise_is_target(gaussian):
     method = NoiseContrastiveEstimation(ratio=1, scale=1.0)
     state = method.init(gaussian, jr.key(0))
     log_z = gaussian_log_z(1 / VARIANCE, 2)
@@ -339,7 +339,7 @@ def test_nces_loss_where_noise_is_the_truth_is_log_four(gaussian):
     assert float(loss) == pytest.approx(math.log(4), abs=1e-3)
 
 
-def test_nces_network_is_self_normalising():
+def test_nce_network_is_self_normalized():
     """log Z of a trained network, by quadrature, is near 0: the offset has learned it."""
     law = SyntheticDataset("half_moons")
     x = law.draw(4_000, jr.key(0))
@@ -365,7 +365,7 @@ class Bowl(eqx.Module):
         return 0.5 * self.precision * x @ x
 
 
-def test_nce_gives_an_energy_without_a_bias_the_offset_that_it_needs(gaussian):
+def test_nce_adds_offset(gaussian):
     """Without it the logit is shifted by log Z = 2.37 and the precision is wrong."""
     bowl, recipe = Bowl(jnp.array(2.0)), METHODS["nce"]
     assert isinstance(recipe.method.build_trainable(bowl, gaussian, jr.key(0)), Offset)
@@ -379,7 +379,7 @@ def test_nce_gives_an_energy_without_a_bias_the_offset_that_it_needs(gaussian):
     assert abs(float(alone.precision)) > 0.05  # the truth would not stand still
 
 
-def test_mle_stands_still_at_the_datas_own_precision(gaussian):
+def test_mle_fixed_point(gaussian):
     """Its slope is E_data[|x|^2 / 2] - E_model[|x|^2 / 2], wherever the grid's shift lies."""
     method = MaximumLikelihood(margin=4.0)
     state = method.init(gaussian, jr.key(0))
@@ -392,7 +392,7 @@ def test_mle_stands_still_at_the_datas_own_precision(gaussian):
     assert off == pytest.approx(VARIANCE - 1, abs=5e-3)
 
 
-def test_mles_gradient_does_not_depend_on_where_its_random_grid_lies(gaussian):
+def test_mle_gradient_independent_of_grid_shift(gaussian):
     """For a network: all its parameters' gradients, between 8 shifts, to a part in a thousand."""
     method = MaximumLikelihood()
     state = method.init(gaussian, jr.key(0))
@@ -407,6 +407,6 @@ def arrays(tree):
     return eqx.filter(tree, eqx.is_array)
 
 
-def test_mle_says_what_it_needs():
+def test_mle_rejects_3d_data():
     with pytest.raises(ValueError, match="1-D and 2-D data only"):
         MaximumLikelihood().init(jnp.zeros((5, 3)), jr.key(0))

@@ -31,14 +31,14 @@ def sigmas(method, num=2_001):
     return np.array(STATE.smallest) ** (1 - levels) * method.largest**levels
 
 
-def test_the_matching_loss_at_the_truth_is_what_the_posterior_leaves():
+def test_mdsm_loss_at_target():
     """E |sigma s - z|^2 = d / (1 + sigma^2), the mean over the levels drawn; to 2 %."""
     method = MultiscaleDenoisingScoreMatching()
     found, _ = jax.jit(lambda x, key: method.loss(right, x, STATE, key))(WHITE, jr.key(1))
     assert float(found) == pytest.approx(np.mean(1 / (1 + sigmas(method) ** 2)), rel=0.02)
 
 
-def test_the_classification_knows_the_heights_of_the_levels():
+def test_diffclf_minimum_at_log_densities():
     """Least at E = -log p_u: both a wrong precision and wrong heights cost, on the same draws."""
     method = DiffusiveClassification(weight=100.0)
 
@@ -59,7 +59,7 @@ def test_the_classification_knows_the_heights_of_the_levels():
     assert abs(slope(1.0, 0.0)[1]) > 20 * abs(slope(1.0, 1.0)[1])
 
 
-def test_recovery_is_at_rest_at_the_truth_and_only_there():
+def test_drl_fixed_point():
     """MALA leaves the conditional law alone, so that data and negatives have one mean energy."""
     method = DiffusionRecoveryLikelihood()
     loss = jax.jit(
@@ -75,7 +75,7 @@ def test_recovery_is_at_rest_at_the_truth_and_only_there():
 
 
 @pytest.mark.parametrize("level", [0.0, 1.0])
-def test_recovery_chains_settle_in_the_gaussian_conditional(level):
+def test_drl_chains_converge_to_conditional(level):
     """p(x_i | x_{i+1}) of N(0, 1): precision 1 / (1 + sigma_i^2) + 1 / s_i^2; four errors."""
     method, num = DiffusionRecoveryLikelihood(), 20_000
     i = round(level * (method.num_levels - 1))
@@ -96,7 +96,7 @@ def test_recovery_chains_settle_in_the_gaussian_conditional(level):
 @pytest.mark.parametrize(
     "method", [MultiscaleDenoisingScoreMatching(), DiffusionRecoveryLikelihood()]
 )
-def test_the_own_sampler_brings_a_normal_through_the_levels(method):
+def test_native_sampler_on_gaussian(method):
     """With the right energies the samples are N(0, (1 + sigma_0^2) I), but for the step's bias."""
     draw = jax.jit(lambda key: method.sample(right, STATE, 4_000, key))
     x = np.asarray(draw(jr.key(4)), np.float64)
@@ -105,7 +105,7 @@ def test_the_own_sampler_brings_a_normal_through_the_levels(method):
     assert x.var(axis=0) == pytest.approx([1 + last**2] * 2, rel=0.1)
 
 
-def test_the_density_is_the_slice_of_the_lowest_level():
+def test_learned_energy_is_lowest_level():
     method = MultiscaleDenoisingScoreMatching()
     density = method.learned_energy(right, STATE)
     x = jnp.array([0.7, -0.2])
@@ -113,7 +113,7 @@ def test_the_density_is_the_slice_of_the_lowest_level():
 
 
 @pytest.mark.parametrize("level", [0.0, 0.5, 1.0])
-def test_the_walls_of_a_level_stand_outside_its_noisy_points(level):
+def test_soft_walls_move_with_level(level):
     """They begin three of the noise's deviations beyond the points, as steep as at level 0."""
     method, width = MultiscaleDenoisingScoreMatching(), 0.5
     corners = np.array([[-1.5, -1.0], [2.0, -1.0], [2.0, 1.0], [-1.5, 1.0]])
@@ -127,7 +127,7 @@ def test_the_walls_of_a_level_stand_outside_its_noisy_points(level):
 
 
 @pytest.mark.full
-def test_classification_sees_the_weights_of_far_modes_and_matching_alone_does_not():
+def test_diffclf_recovers_mode_weights():
     """The unequal Gaussians 16 sd from the middle: 2.2 nats of masses, or next to none."""
     masses = {
         name: quality_of(METHODS[name], "eight_gaussians_unequal_separated")["kl_mode_weights"]

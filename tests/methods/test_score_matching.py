@@ -36,14 +36,14 @@ def exact():
     return float(loss_of(ImplicitScoreMatching(), NETWORK, X))
 
 
-def test_the_implicit_loss_is_half_the_square_less_the_laplacian():
+def test_ism_loss_matches_hessian_trace():
     slopes = jax.vmap(jax.grad(NETWORK))(X)
     laplacians = jax.vmap(lambda x: jnp.trace(jax.hessian(NETWORK)(x)))(X)
     expected = jnp.mean(0.5 * jnp.sum(slopes**2, axis=1) - laplacians)
     assert exact() == pytest.approx(float(expected), rel=1e-4)
 
 
-def test_on_a_gaussian_the_implicit_loss_is_least_at_its_precision():
+def test_ism_minimum_on_gaussian():
     """J(a) = a^2 E|x|^2 / 2 - a d: least at d / E|x|^2."""
     a = jnp.linspace(0.5, 1.5, 201)
     losses = [
@@ -55,7 +55,7 @@ def test_on_a_gaussian_the_implicit_loss_is_least_at_its_precision():
 
 
 @pytest.mark.parametrize("kind", [SlicedScoreMatching, SlicedScoreMatchingVR])
-def test_the_mean_over_directions_is_the_exact_loss(kind):
+def test_sliced_loss_mean_is_exact_loss(kind):
     """In two dimensions v = (+-1, +-1): many slices, four standard errors; fails once in 16,000."""
     method = kind(num_slices=16)
     draws = losses_of(method, 40)
@@ -64,21 +64,21 @@ def test_the_mean_over_directions_is_the_exact_loss(kind):
     assert error < 0.1 * abs(exact())
 
 
-def test_the_exact_square_lowers_the_variance():
+def test_ssm_vr_has_lower_variance():
     sliced, exact_square = (
         losses_of(kind(), 200).std() for kind in (SlicedScoreMatching, SlicedScoreMatchingVR)
     )
     assert exact_square < sliced
 
 
-def test_finite_differences_tend_to_the_exact_loss_over_the_dimension():
+def test_fdsm_limit_is_ism_over_dim():
     """With v on a sphere of radius epsilon = .03."""
     method, many = FiniteDifferenceScoreMatching(), jnp.tile(X, (200, 1))
     near = float(loss_of(method, NETWORK, many, state=FDSMState(jnp.array(0.03))))
     assert near == pytest.approx(exact() / 2, rel=0.02)
 
 
-def test_finite_differences_are_of_the_second_order():
+def test_fdsm_error_is_second_order():
     """With the same directions an error is four times that of half the length."""
     losses = [
         float(loss_of(FiniteDifferenceScoreMatching(), NETWORK, X, state=FDSMState(jnp.array(e))))
@@ -88,7 +88,7 @@ def test_finite_differences_are_of_the_second_order():
     assert gaps[0] / gaps[1] == pytest.approx(4, rel=0.15)
 
 
-def test_the_kernel_stein_loss_is_the_discrepancy_of_the_batch():
+def test_ksd_loss_matches_metric():
     """The metric of the same name, with the same kernel width, in float64."""
     x = np.asarray(X, np.float64)
     squares = ((x[:, None] - x) ** 2).sum(-1)[np.triu_indices(200, 1)]

@@ -43,11 +43,11 @@ class Interval:
         return self.low <= value <= self.high and not (self.open and value == self.low)
 
     def __str__(self) -> str:
-        kind = "an integer " if self.integer else ""
         if self.low == -math.inf:
-            return f"{kind or 'a number '}that is finite"
-        lower = f"{kind}{'>' if self.open else '>='} {self.low:g}"
-        return lower if self.high == math.inf else f"{lower} and <= {self.high:g}"
+            return "a finite number"
+        kind = "an integer " if self.integer else ""
+        upper = "" if self.high == math.inf else f" and <= {self.high:g}"
+        return f"{kind}{'>' if self.open else '>='} {self.low:g}{upper}"
 
 
 COUNT = Interval(1, integer=True)

@@ -51,10 +51,10 @@ class CouplingFlow(AbstractNoise):
         schedule = optax.cosine_decay_schedule(LEARNING_RATE, NUM_UPDATES)
         optimizer = optax.chain(optax.clip_by_global_norm(1.0), optax.adam(schedule))
 
-        def loss(params, batch):
+        def loss(params: PyTree, batch: Array) -> Scalar:
             return jnp.mean(jax.vmap(eqx.combine(params, static))(batch))
 
-        def update(params_and_state, key):
+        def update(params_and_state: tuple, key: Key) -> tuple[tuple[PyTree, PyTree], None]:
             params, optimizer_state = params_and_state
             batch = data[jr.randint(key, (BATCH_SIZE,), 0, data.shape[0])]
             gradient = jax.grad(loss)(params, batch)
@@ -74,7 +74,7 @@ class CouplingFlow(AbstractNoise):
         return jnp.sum(norm.logpdf(z, scale=self._fixed_scale)) + log_det
 
     @property
-    def _fixed_scale(self) -> Array:
+    def _fixed_scale(self) -> float | Array:
         """The scale, which is a hyperparameter and not learned."""
         return jax.lax.stop_gradient(self.scale)
 

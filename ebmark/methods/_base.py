@@ -153,6 +153,8 @@ class AbstractMethod(eqx.Module):
     def check_divergence(self, losses: Float[np.ndarray, " updates"], state: State) -> str | None:
         """Return why training diverges and what to change, or None if it is healthy.
 
+        The text completes the message "Training diverged at update 500: ".
+
         Args:
             losses: Losses of the latest updates, all finite.
             state: The state after them.

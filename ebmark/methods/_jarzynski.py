@@ -16,7 +16,13 @@ from ebmark.samplers import Particles, ess_fraction, log_z, smc_update
 
 
 class JarzynskiState(NamedTuple):
-    """Weighted particles: those of the gradient, and those that estimate log Z."""
+    """Weighted particles.
+
+    Attributes:
+        particles: Particles of the gradient.
+        eval_particles: Particles that estimate log Z.
+        step_size: Step size h, in standardized units.
+    """
 
     particles: Particles
     eval_particles: Particles

@@ -156,7 +156,7 @@ def test_a_step_on_the_cliff_is_stopped_within_two_chunks_and_explained(step_siz
         and "step_size" in fit.divergence_reason
         and f"{step_size}" in fit.divergence_reason
     )
-    assert fit.divergence_reason.endswith("or set adjusted = true.")
+    assert fit.divergence_reason.endswith("or the chains adjusted")
     assert len(fit.losses) <= 500
     assert all(snapshot.step < len(fit.losses) for snapshot in fit.snapshots)
 

@@ -29,7 +29,8 @@ class ConditionalNoiseContrastiveEstimation(AbstractMethod):
     The perturbation is symmetric, so that neither its density nor Z enters the loss. As
     $\epsilon \to 0$ the loss tends to score matching, which is insensitive to the weights of
     well-separated modes; large perturbations compare the energies of all modes. The gradient is
-    that of one step of contrastive divergence with Barker's acceptance (Yair & Michaeli 2021).
+    twice that of one step of contrastive divergence with Barker's acceptance (Yair & Michaeli
+    2021).
 
     Attributes:
         ratio: Perturbed copies per data point.

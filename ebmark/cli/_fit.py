@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ebmark.cli._common import _MOST_COMPARED, _say, checked_seed
+from ebmark.cli._sample import describe_chains
 from ebmark.cli.terminal_tables import print_scores
 from ebmark.datasets import UserDataset
 from ebmark.datasets.preprocessing import Standardizer
@@ -91,8 +92,8 @@ def fit_points(
     model = Model(fitted.energy, units, spec, points.columns)
     drawn = None
     if source.dim > 2:  # before the others leave: chains are dealt over all processes
-        drawn, fared = sample_chains(model, "langevin", len(test_x), 2_000, sample_key)
-        _say([fared] if first else [])
+        drawn, diagnostics = sample_chains(model, "langevin", len(test_x), 2_000, sample_key)
+        _say([describe_chains(diagnostics)] if first else [])
     warnings = _warnings(recipe.method, fitted, train_z, jr.fold_in(sample_key, 1))
     if distributed:
         leave()

@@ -68,7 +68,7 @@ def richardson(
 
     Example:
         >>> from ebmark.samplers import richardson
-        >>> richardson(1.0 + 0.4 + 0.16, 1.0 + 0.2 + 0.04, 1.0 + 0.1 + 0.01)  # 1 + h + h^2
+        >>> round(richardson(1.56, 1.24, 1.11), 9)  # 1 + h + h^2 at h = 0.4, 0.2, 0.1
         1.0
 
     References: Richardson (1911), The approximate arithmetical solution by finite differences.

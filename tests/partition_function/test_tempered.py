@@ -21,11 +21,12 @@ def well(x):
 
 def test_reference_log_z_and_mode_weights():
     """Mode weights within 4 standard errors (fails once in 5,000); log Z within the bracket."""
-    found = reference(well, 200, 4, jr.key(0), step_size=0.02)
-    assert not found.failed
-    assert found.bracket.lower - 0.1 < 2 * 10.29348 < found.bracket.upper + 0.1
-    assert found.x.shape == (400, 4) and [half.shape for half in found.halves] == [(400, 4)] * 2
-    for points, draws in ((found.x, 400), *((half, 200) for half in found.halves)):
+    tempered = reference(well, 200, 4, jr.key(0), step_size=0.02)
+    assert not tempered.failed
+    assert tempered.bracket.lower - 0.1 < 2 * 10.29348 < tempered.bracket.upper + 0.1
+    assert tempered.x.shape == (400, 4)
+    assert [half.shape for half in tempered.halves] == [(400, 4)] * 2
+    for points, draws in ((tempered.x, 400), *((half, 200) for half in tempered.halves)):
         right = float(np.mean(points[:, ::2] > 0))
         assert right == pytest.approx(0.84431, abs=4 * np.sqrt(0.844 * 0.156 / draws))
 
@@ -50,7 +51,7 @@ def test_mode_frequency_tv_of_counts():
 
 
 @pytest.mark.parametrize("name", ["eight_gaussians", "gaussian_mixture_8"])
-def test_high_quality_fraction_and_mode_frequencies(name):
+def test_high_quality_and_mode_frequencies(name):
     """Target samples: 0.99 within 4 standard errors, fails once in 10,000."""
     source = SyntheticDataset(name)
     metrics = sample_metrics(source)
@@ -66,7 +67,7 @@ def test_high_quality_fraction_and_mode_frequencies(name):
     assert metrics["mode_frequency_tv"](half, y) > 0.2
 
 
-def test_run_of_gaussian_in_8d_matches_closed_form(tmp_path):
+def test_gaussian_run_in_8d_matches_closed_form(tmp_path):
     """KL, Fisher divergence and W1 of a run of the Gaussian fit, from its mean and covariance."""
     import dataclasses
     import json

@@ -35,7 +35,7 @@ def test_hmc_rejection_rate_is_second_order():
 
 
 @pytest.mark.full
-def test_mala_rejection_rate_is_order_three_halves():
+def test_mala_rejection_rate_is_order_1_5():
     """The energy error of one leapfrog of sqrt(2 h) is O(h^(3/2)): an eighth at h / 4."""
     coarse = rejection_rate(MALA(0.08))
     fine = rejection_rate(MALA(0.02))

@@ -108,7 +108,7 @@ def test_hmc_matches_blackjax():
     assert scipy.stats.ks_2samp(other, of_blackjax(x, jr.key(2))).pvalue < 1e-6  # power
 
 
-def test_preconditioned_langevin_is_change_of_variables():
+def test_preconditioning_is_change_of_variables():
     """x = L y with the same noise: to rounding."""
     factor = jnp.asarray(np.linalg.cholesky(COVARIANCE), jnp.float32)
     y = jr.normal(jr.key(0), (50, 2))

@@ -40,7 +40,7 @@ def test_split_validation_is_a_partition():
     assert sorted(map(tuple, np.concatenate([train_x, held_out]))) == sorted(map(tuple, x))
 
 
-def test_select_best_keeps_best_so_far_at_cost_so_far():
+def test_select_best_is_cumulative():
     scores = {1: 3.0, 2: 1.0, 4: math.inf, 8: 2.0}
     best = select_best(fitted([1, 2, 4, 8]), scores.get, [1, 2, 4, 8])
     assert [s.energy for s in best.snapshots] == [1, 2, 2, 2]

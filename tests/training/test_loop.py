@@ -43,7 +43,7 @@ def energies(fit):
 
 
 class Interrupted(Exception):
-    pass
+    """Raised by `progress` to interrupt a training."""
 
 
 @pytest.mark.parametrize(
@@ -126,19 +126,20 @@ def test_diverged_run_is_not_resumed_as_healthy(data, tmp_path):
 
 
 def test_chunk_boundaries_do_not_change_results(data, monkeypatch):
-    one = train(short("dsm", 300), energy(), data, key=jr.key(2))
-    many = train(short("dsm", 300), energy(), data, key=jr.key(2), snapshot_steps=evenly(300, 7))
-    assert same(one.energy, many.energy) and np.array_equal(one.losses, many.losses)
-    assert [s.step for s in many.snapshots] == [43, 86, 129, 171, 214, 257, 300]
+    coarse = train(short("dsm", 300), energy(), data, key=jr.key(2))
+    fine = train(short("dsm", 300), energy(), data, key=jr.key(2), snapshot_steps=evenly(300, 7))
+    assert same(coarse.energy, fine.energy) and np.array_equal(coarse.losses, fine.losses)
+    assert [s.step for s in fine.snapshots] == [43, 86, 129, 171, 214, 257, 300]
 
 
 def test_key_changes_the_run(data):
-    one, two = (train(short("nce", 100), energy(), data, key=jr.key(k)) for k in (1, 2))
-    assert not same(one.energy, two.energy)
+    first = train(short("nce", 100), energy(), data, key=jr.key(1))
+    second = train(short("nce", 100), energy(), data, key=jr.key(2))
+    assert not same(first.energy, second.energy)
 
 
 @pytest.mark.parametrize("step_size", [0.1, 0.3])
-def test_too_large_step_size_stops_within_two_chunks(step_size):
+def test_too_large_step_size_stops_training(step_size):
     x = SyntheticDataset("eight_gaussians").draw(1_000, jr.key(0))
     z = jnp.asarray(Standardizer.fit(x).transform(x), jnp.float32)
     method = ContrastiveDivergence(step_size=step_size, adjusted=False)

@@ -106,7 +106,7 @@ def arrays(tree):
     return jax.tree.leaves(eqx.filter(tree, eqx.is_array))
 
 
-def test_model_without_wall_width_has_no_soft_walls(folder):
+def test_model_without_wall_width_has_no_walls(folder):
     """A missing wall_width means 0: the energy has no soft walls and equal values."""
     old = {key: value for key, value in NETWORK.items() if key != "wall_width"}
     path = folder / "old"
@@ -270,7 +270,7 @@ def put(header, path, value):
 @example(("spec", "energy", "width"), -3)
 @example(("spec", "energy", "depth"), 10_000)
 @example(("spec", "training", "method", "new"), 1)
-def test_manipulated_header_is_rejected_or_harmless(folder, path, value):
+def test_manipulated_header_does_no_harm(folder, path, value):
     """Rejected in one line, without large allocations, or without effect on the model."""
     file_path = folder / "manipulated"
     save_with_header(file_path, lambda header: put(header, path, value))

@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ebmark.cli._common import MAX_COMPARED, print_notes
+from ebmark.cli._sample import describe_chains
 from ebmark.cli.terminal_tables import print_scores
 from ebmark.datasets import UserDataset
 from ebmark.datasets.preprocessing import Standardizer
@@ -108,8 +109,10 @@ def fit_points(
     notes = [fitted.stopped] if fitted.stopped else []
     if dataset.dim > 2:
         # All processes take part: the chains are distributed over them.
-        samples, note = sample_chains(model, "langevin", len(test_x), _NUM_CHAIN_STEPS, sample_key)
-        notes = [note, *notes]
+        samples, diagnostics = sample_chains(
+            model, "langevin", len(test_x), _NUM_CHAIN_STEPS, sample_key
+        )
+        notes = [describe_chains(diagnostics), *notes]
     notes += _collect_warnings(recipe.method, fitted, train_z, jr.fold_in(sample_key, 1))
     if distributed:
         leave()

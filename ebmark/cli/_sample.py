@@ -12,7 +12,7 @@ from ebmark.samplers import SAMPLERS
 from ebmark.system.distributed import join, leave
 from ebmark.system.threads import keep_compiled_programs
 from ebmark.training.model import load_model
-from ebmark.training.sampling import normalize_model, sample_chains
+from ebmark.training.sampling import ChainDiagnostics, normalize_model, sample_chains
 
 _SAMPLERS = ("exact", *SAMPLERS)
 
@@ -60,11 +60,32 @@ def sample_model(
     if name == "exact":
         samples = exact_samples(normalize_model(model), n, jr.key(seed))
     else:
-        samples, note = sample_chains(model, name, n, steps, jr.key(seed))
-        print_notes([note] if is_first else [])
+        samples, diagnostics = sample_chains(model, name, n, steps, jr.key(seed))
+        print_notes([describe_chains(diagnostics)] if is_first else [])
     if distributed:
         leave()
     if is_first:
         write_points(out, samples, model.columns or ())
         print(f"{n} {name} samples: {out}")
     return 0
+
+
+def describe_chains(diagnostics: ChainDiagnostics) -> str:
+    """Describe the convergence of chains in one line."""
+    sentences = []
+    if diagnostics.acceptance_rate is not None:
+        sentences.append(
+            f"Acceptance rate {diagnostics.acceptance_rate:.0%} at step size "
+            f"{diagnostics.step_size:.3g}."
+        )
+    sentences.append(
+        f"The last {diagnostics.num_kept} kept states per chain have split R-hat "
+        f"{diagnostics.rhat:.3f} and an ESS of {diagnostics.ess:,.0f} independent points of "
+        f"{diagnostics.num_draws:,}."
+    )
+    if not diagnostics.has_converged:
+        sentences.append(
+            "The chains have not converged (R-hat is not below 1.1): mode weights are those of "
+            "the starting points."
+        )
+    return " ".join(sentences)

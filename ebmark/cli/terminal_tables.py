@@ -1,6 +1,8 @@
 """What a command prints: tables in the terminal."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import jax.random as jr
 import numpy as np
 
-from ebmark.datasets import DATASETS, SyntheticDataset
+from ebmark.datasets import DATASETS, AbstractGaussianMixture, SyntheticDataset
 from ebmark.metrics import SAMPLE_METRICS
 from ebmark.metrics._registry import SampleMetric
 from ebmark.metrics._suite import additional_metrics, sample_metrics
@@ -31,7 +31,9 @@ def _draw(seed: int, num: int = _NUM_POINTS) -> np.ndarray:
 
 
 def _centers() -> np.ndarray:
-    return np.array(DATASETS[_DATASET].centers())
+    dataset = DATASETS[_DATASET]
+    assert isinstance(dataset, AbstractGaussianMixture)
+    return np.array(dataset.centers())
 
 
 def _nearest_mode(x: np.ndarray) -> np.ndarray:

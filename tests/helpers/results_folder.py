@@ -160,6 +160,7 @@ def build(
     folder = Path(folder)
     null_ranges = {"eight_gaussians": 0.156, "half_moons": 0.051}
     study: dict[str, Any] = {
+        "schema": 2,
         "name": "toy",
         "title": title,
         "datasets": list(datasets),
@@ -194,7 +195,7 @@ def build(
             for m in methods
         },
         "method_info": {
-            m: dict(zip(("title", "loss", "test"), ABOUT.get(m, (m, "", "")), strict=True))
+            m: dict(zip(("title", "loss", "reference"), ABOUT.get(m, (m, "", "")), strict=True))
             for m in methods
         },
         "dataset_info": {

@@ -27,17 +27,18 @@ def select_kl_parts(
         Dataset -> configuration -> "kl" and the three parts, in nats; only datasets that have a KL,
         and configurations that have a completed run.
     """
-    selected = {}
+    selected: dict[str, dict[str, dict[str, float]]] = {}
     for dataset in datasets:
         if not final_values(table, dataset, "kl_off_support"):
             continue
         runs = {name: final_values(table, dataset, name) for name in ("kl", *PARTS)}
-        seeds = {entry: median_seed(runs["kl"].get(entry)) for entry in entries}
-        selected[dataset] = {
-            entry: {name: float(runs[name][entry].get(seed, math.nan)) for name in runs}
-            for entry, seed in seeds.items()
-            if seed is not None
-        }
+        selected[dataset] = {}
+        for entry in entries:
+            seed = median_seed(runs["kl"].get(entry))
+            if seed is not None:
+                values = {name: runs[name][entry].to_dict() for name in runs}
+                parts = {name: float(values[name].get(seed, math.nan)) for name in runs}
+                selected[dataset][entry] = parts
     return selected
 
 

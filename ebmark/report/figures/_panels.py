@@ -1,7 +1,7 @@
 """Panels of 2-D data, side by side on one scale: their layout, titles, labels and color bar."""
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -58,8 +58,9 @@ def create_panels(window: Window, num: int, num_rows: int) -> tuple[Figure, np.n
     panels = np.empty((num_rows, num), dtype=object)
     for row, i in np.ndindex(num_rows, num):
         band, column = divmod(i, num_columns)
-        panels[row, i] = grid[band * num_rows + row, column]
-        _frame(panels[row, i], window)
+        axes = cast(Axes, grid[band * num_rows + row, column])
+        _frame(axes, window)
+        panels[row, i] = axes
     if num > _MAX_LARGE:
         # the layout engine takes seconds for many panels
         figure.set_layout_engine("none")

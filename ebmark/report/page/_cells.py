@@ -1,4 +1,4 @@
-"""Cells and tables of the page as plain text; the template only lays them out."""
+"""Tables of the page as plain text; the template only lays them out."""
 
 import math
 from typing import NamedTuple

@@ -48,7 +48,7 @@ class Significance(NamedTuple):
 
     reference: str
     metric: str
-    count: int
+    num_comparisons: int
     warning: str
     blocks: list[Block]
     ranks: Markup | None

@@ -29,6 +29,7 @@ from ebmark.report.page._figures import (
 )
 from ebmark.report.page._overview import Overview, build_overview
 from ebmark.report.page._recipes import Recipes, build_recipes, flatten
+from ebmark.report.page._rows import count_unique, list_unique, select_rows
 from ebmark.report.page._sentences import summarize_dataset
 from ebmark.report.page._step_bias import step_biases
 from ebmark.report.page._sweeps import Sweep, build_sweeps
@@ -38,6 +39,7 @@ from ebmark.statistics import ErrorSources, metric_of, profiles, ranks, role, wi
 from ebmark.store.metric_info import METRICS, Meaning, stem
 
 _FACTORS = np.geomspace(0.8, 50, 140)  # multiples of the best KL on the profiles' axis
+_RUN = ["dataset", "method", "seed"]
 _FILES = ("results.csv", "results.parquet", "study.json")
 
 
@@ -75,6 +77,15 @@ class MethodInfo(NamedTuple):
     formula: str | None
 
 
+class DivergedRun(NamedTuple):
+    """A diverged run, and the reason."""
+
+    dataset: str
+    method: str
+    seed: int
+    reason: str
+
+
 @dataclass
 class Contents:
     """The variables of the template."""
@@ -93,7 +104,7 @@ class Contents:
     budgets: list[Block]
     sources: list[Block]
     step_biases: list[Block]
-    diverged: list[dict[Any, Any]]
+    diverged: list[DivergedRun]
     methods: list[MethodInfo]
     num_entries: int
     recipes: Recipes
@@ -127,8 +138,7 @@ def build_contents(
     costs = trainings(study, table, datasets, entries, is_sweep)
     split = split_by_dataset(table, shown, entries, study["null_ranges"])
     builder = _SectionBuilder(folder, study, table, figure_folder, leading, compared)
-    metrics = {stem(metric) for metric in table["metric"].unique()}
-    lost = table[table["status"] == "diverged"].drop_duplicates(["dataset", "method", "seed"])
+    metrics = {stem(metric) for metric in list_unique(table, "metric")}
     lines = [entry for _, by_entry in costs.values() for entry in by_entry]
     names = list(dict.fromkeys(map(without_axes, entries)))
     looks = figures.colors({*entries, *names})
@@ -136,7 +146,7 @@ def build_contents(
         study=study,
         is_sweep=is_sweep,
         num_datasets=len(datasets),
-        num_done=table["run_id"].nunique(),
+        num_done=count_unique(table, "run_id"),
         num_planned=len(runs),
         sweeps=build_sweeps(figure_folder, study, table),
         overview=build_overview(table, shown, entries),
@@ -156,7 +166,7 @@ def build_contents(
         budgets=build_budgets(costs),
         sources=build_sources(table, split, study["null_ranges"]),
         step_biases=step_biases(study["step_bias"], shown),
-        diverged=lost[["dataset", "method", "seed", "reason"]].to_dict("records"),
+        diverged=_list_diverged(table),
         methods=[_method(study, name) for name in names],
         num_entries=len(entries),
         recipes=build_recipes(study["recipes"]),
@@ -166,6 +176,12 @@ def build_contents(
         roles={entry: label for entry in entries if (label := role(entry))},
         files=[name for name in _FILES if (folder / name).exists()],
     )
+
+
+def _list_diverged(table: pd.DataFrame) -> list[DivergedRun]:
+    lost = select_rows(table, status="diverged").drop_duplicates(subset=_RUN)
+    columns = [lost[name].tolist() for name in (*_RUN, "reason")]
+    return [DivergedRun(*values) for values in zip(*columns, strict=True)]
 
 
 def _order_datasets(study: dict[str, Any], runs: list[dict[str, Any]]) -> list[str]:
@@ -196,7 +212,7 @@ class _SectionBuilder:
     def build(self, dataset: str, entries: list[str]) -> DatasetSection:
         """Build the section of one dataset."""
         study = self.study
-        table = self.table[self.table["dataset"] == dataset]
+        table = select_rows(self.table, dataset=dataset)
         planned = [run["method"] for run in study["runs"].values() if run["dataset"] == dataset]
         num_seeds = {entry: planned.count(entry) for entry in entries if entry in planned}
         entries = list(num_seeds)

@@ -7,6 +7,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from ebmark.report.page._numbers import count_runs, format_brief
+from ebmark.report.page._rows import count_unique, select_rows
 from ebmark.statistics import final_values, role, summary
 from ebmark.store.metric_info import MIN_ACCEPTANCE_RATE, MIN_NOISE_ESS
 
@@ -27,8 +28,9 @@ _SLOW_CHAINS = "The training chains accept few proposals (acceptance rate below 
 
 def count_diverged(table: pd.DataFrame, dataset: str, entry: str) -> tuple[int, int]:
     """Return how many runs of a configuration diverged, and how many there are."""
-    rows = table[(table["dataset"] == dataset) & (table["method"] == entry)]
-    return rows.loc[rows["status"] == "diverged", "seed"].nunique(), rows["seed"].nunique()
+    rows = select_rows(table, dataset=dataset, method=entry)
+    diverged = select_rows(rows, status="diverged")
+    return count_unique(diverged, "seed"), count_unique(rows, "seed")
 
 
 def describe_problems(table: pd.DataFrame, dataset: str, entries: Sequence[str]) -> list[Markup]:

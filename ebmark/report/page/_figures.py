@@ -179,7 +179,7 @@ class _MedianRuns:
         arrays = {}
         if seed is not None:
             digits = significant_digits(self._metric)
-            value = format_brief(self._values[entry][seed], digits)
+            value = format_brief(float(self._values[entry].loc[seed]), digits)
             notes.append(f"{_METRICS[self._metric]} {value}")
             self._seeds.append(f"{entry} {seed}")
             arrays = self._load(entry, seed)

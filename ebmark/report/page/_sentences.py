@@ -110,8 +110,8 @@ def describe_test(test: Paired, unit: str = "", adjusted: Comparison | None = No
         gap = f"paired difference {format_brief(abs(test.difference))}{unit}, "
     text = f"{gap}Wilcoxon {state_p(test.p)} (unadjusted)"
     if adjusted is not None:
-        verdict = "significant" if adjusted.is_significant else "not significant"
-        return f"{text}, {format_p(adjusted.adjusted)} after Holm adjustment: {verdict}"
+        outcome = "significant" if adjusted.is_significant else "not significant"
+        return f"{text}, {format_p(adjusted.adjusted)} after Holm adjustment: {outcome}"
     if test.p < SIGNIFICANT:
         return f"{text}: significant without adjustment"
     return f"{text}: not significant"
@@ -166,8 +166,8 @@ def _by_samples(table: pd.DataFrame, dataset: str, method: str) -> list[Markup]:
 def _significance(test: Paired) -> str:
     if not test.enough:
         return f"not tested ({count_seeds(test.n)}; at least 6 are needed)"
-    verdict = "significant" if test.p < SIGNIFICANT else "not significant"
-    return f"{verdict} (Wilcoxon {state_p(test.p)}, unadjusted)"
+    outcome = "significant" if test.p < SIGNIFICANT else "not significant"
+    return f"{outcome} (Wilcoxon {state_p(test.p)}, unadjusted)"
 
 
 def _w1(

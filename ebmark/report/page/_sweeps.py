@@ -18,6 +18,7 @@ from ebmark.report.page._numbers import (
     format_interval,
     format_number,
 )
+from ebmark.report.page._rows import list_unique
 from ebmark.statistics import SweepPoint, sweep_points, usable
 from ebmark.store.metric_info import meaning
 
@@ -44,7 +45,8 @@ def build_sweeps(folder: FigureFolder, study: dict[str, Any], table: pd.DataFram
     if not axes:
         return []
     families = _families(study["dataset_info"]) if set(axes) & _DATASET_AXES else {}
-    measured = [metric for metric in _DEFAULT_METRICS if (table["metric"] == metric).any()]
+    metrics = list_unique(table, "metric")
+    measured = [metric for metric in _DEFAULT_METRICS if metric in metrics]
     sweeps = []
     for metric in study.get("plot_metrics") or measured[:1]:
         points = sweep_points(table, axes, metric, families)

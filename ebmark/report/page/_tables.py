@@ -15,6 +15,7 @@ from ebmark.report.page._numbers import (
     format_number,
     significant_digits,
 )
+from ebmark.report.page._rows import count_unique, list_unique, select_rows
 from ebmark.statistics import Summary, best, final_values, role, summary
 from ebmark.store.metric_info import COSTS, UNRANKED, meaning, stem
 
@@ -228,14 +229,14 @@ def build_details(
 
     With a single seed: one row per configuration, one column per metric.
     """
-    selected = table[table["dataset"] == dataset]
-    measured = sorted(selected["metric"].unique())
+    selected = select_rows(table, dataset=dataset)
+    measured = sorted(list_unique(selected, "metric"))
     summaries: dict[str, dict[str, Summary]] = {}
     for metric in dict.fromkeys([*_ORDER, *measured]):
         runs = final_values(table, dataset, metric)
         if runs:
             summaries[metric] = {e: _summarize(metric, runs[e]) for e in entries if e in runs}
-    if selected["seed"].nunique() == 1:
+    if count_unique(selected, "seed") == 1:
         return _of_one_seed(summaries, null_ranges)
     rows = []
     for metric, by_entry in summaries.items():

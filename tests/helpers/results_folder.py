@@ -1,6 +1,6 @@
-"""A small but plausible results folder, of formulas and numpy: what the report's tests read.
+"""A small but plausible results folder from formulas and numpy, for the report's tests.
 
-`python tests/helpers/results_folder.py DIR` builds one and writes its report, to look at.
+`python tests/helpers/results_folder.py DIR` builds one and writes its report.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ ABOUT = {
         "Fisher (1922)",
     ),
 }
-# method -> (leak, blur of the modes, error of the weights, CPU seconds)
+# method -> off-support fraction, excess width and weight error of the modes, CPU seconds
 CHARACTER = {
     "cd": (0.016, 0.05, 0.06, 13.8),
     "pcd": (0.012, 0.06, 0.10, 15.1),
@@ -59,19 +59,19 @@ DATASETS = {
 
 
 class Mixture(NamedTuple):
-    """Gaussians of one width at `means`, and a broad one that holds the `leak`."""
+    """Gaussians of one width at `means`, and a broad one with the fraction `off_support`."""
 
     means: np.ndarray
     weights: np.ndarray
     sd: float
-    leak: float = 0.0
+    off_support: float = 0.0
     broad: float = 1.0
 
     def log_prob(self, x: np.ndarray) -> np.ndarray:
         modes = (self.weights * _normal(x[..., None, :] - self.means, self.sd)).sum(-1)
         return np.log(
-            (1 - self.leak) * modes
-            + self.leak * _normal(x - self.means.mean(0), self.broad)
+            (1 - self.off_support) * modes
+            + self.off_support * _normal(x - self.means.mean(0), self.broad)
             + 1e-300
         )
 
@@ -80,8 +80,10 @@ class Mixture(NamedTuple):
         x = self.means[rng.choice(len(self.means), n, p=self.weights)] + self.sd * rng.normal(
             size=(n, dim)
         )
-        leaked = rng.random(n) < self.leak
-        x[leaked] = self.means.mean(0) + self.broad * rng.normal(size=(int(leaked.sum()), dim))
+        is_off_support = rng.random(n) < self.off_support
+        x[is_off_support] = self.means.mean(0) + self.broad * rng.normal(
+            size=(int(is_off_support.sum()), dim)
+        )
         return x
 
 
@@ -89,8 +91,8 @@ def _normal(d: np.ndarray, sd: float) -> np.ndarray:
     return np.exp(-0.5 * (d**2).sum(-1) / sd**2) / (2 * math.pi * sd**2) ** (d.shape[-1] / 2)
 
 
-def truth(dataset: str) -> tuple[Mixture, int]:
-    """The density of a dataset, and how many modes its components make."""
+def target(dataset: str) -> tuple[Mixture, int]:
+    """Return the target density of a dataset, and its number of modes."""
     if dataset == "half_moons":
         t = (np.arange(48) + 0.5) * math.pi / 48
         upper, lower = (
@@ -110,17 +112,23 @@ def truth(dataset: str) -> tuple[Mixture, int]:
 
 
 def fitted(p: Mixture, modes: int, method: str, rng: np.random.Generator) -> Mixture:
-    """What `method` might have learned of `p`: blurred, wrong weights, some mass between."""
-    leak, blur, wrong, _ = CHARACTER.get(method, CHARACTER["nce"])
-    luck = np.exp(0.25 * rng.normal())
-    weights = p.weights * np.repeat(np.exp(wrong * rng.normal(size=modes)), len(p.weights) // modes)
+    """Return what `method` might learn of `p`: wider modes, wrong weights, off-support mass."""
+    off_support, excess_width, weight_error, _ = CHARACTER.get(method, CHARACTER["nce"])
+    factor = np.exp(0.25 * rng.normal())
+    weights = p.weights * np.repeat(
+        np.exp(weight_error * rng.normal(size=modes)), len(p.weights) // modes
+    )
     return p._replace(
-        weights=weights / weights.sum(), sd=p.sd * (1 + blur * luck), leak=leak * luck
+        weights=weights / weights.sum(),
+        sd=p.sd * (1 + excess_width * factor),
+        off_support=off_support * factor,
     )
 
 
-def anatomy(p: Mixture, q: Mixture, modes: int, x: np.ndarray, area: float) -> dict[str, float]:
-    """KL and its three parts, by quadrature."""
+def kl_decomposition(
+    p: Mixture, q: Mixture, modes: int, x: np.ndarray, area: float
+) -> dict[str, float]:
+    """Return KL and its three parts, by quadrature."""
     log_p, log_q = p.log_prob(x), q.log_prob(x)
     mass = np.exp(log_p) * area
     order = np.argsort(-log_p.ravel())
@@ -130,17 +138,17 @@ def anatomy(p: Mixture, q: Mixture, modes: int, x: np.ndarray, area: float) -> d
     region = np.where(inside.reshape(log_p.shape), nearest + 1, 0).ravel()
     P, Q = (np.bincount(region, np.exp(log).ravel() * area, modes + 1) for log in (log_p, log_q))
     kl = float((mass * (log_p - log_q)).sum())
-    leak = float(P[0] * np.log(P[0] / Q[0]) + (1 - P[0]) * np.log((1 - P[0]) / (1 - Q[0])))
-    masses = float((P[1:] * np.log(P[1:] / (1 - P[0]) / (Q[1:] / (1 - Q[0])))).sum())
+    off_support = float(P[0] * np.log(P[0] / Q[0]) + (1 - P[0]) * np.log((1 - P[0]) / (1 - Q[0])))
+    mode_weights = float((P[1:] * np.log(P[1:] / (1 - P[0]) / (Q[1:] / (1 - Q[0])))).sum())
     tv = float(0.5 * (np.abs(np.exp(log_p) - np.exp(log_q)) * area).sum())
-    mode_tv = float(0.5 * np.abs(P[1:] / P[1:].sum() - Q[1:] / Q[1:].sum()).sum())
+    mode_weight_tv = float(0.5 * np.abs(P[1:] / P[1:].sum() - Q[1:] / Q[1:].sum()).sum())
     return {
         "kl": kl,
-        "kl_off_support": leak,
-        "kl_mode_weights": masses,
-        "kl_within_mode": kl - leak - masses,
+        "kl_off_support": off_support,
+        "kl_mode_weights": mode_weights,
+        "kl_within_mode": kl - off_support - mode_weights,
         "tv": tv,
-        "mode_weight_tv": mode_tv,
+        "mode_weight_tv": mode_weight_tv,
     }
 
 
@@ -156,7 +164,7 @@ def build(
     missing: tuple[tuple[str, str, int], ...] = (),
     title: str = "Toy study",
 ) -> Path:
-    """Write the folder of a study; `missing` cells are planned and not there."""
+    """Write the folder of a study; runs in `missing` are planned but not done."""
     folder = Path(folder)
     null_ranges = {"eight_gaussians": 0.156, "half_moons": 0.051}
     study: dict[str, Any] = {
@@ -217,7 +225,7 @@ def build(
         )
     rows: list[dict[str, Any]] = []
     for d, dataset in enumerate(datasets):
-        p, modes = truth(dataset)
+        p, modes = target(dataset)
         dim, entropy = DATASETS.get(dataset, (3, None))
         w1 = null_ranges.get(dataset, 0.08)
         study["null_ranges"][dataset] = {
@@ -237,8 +245,8 @@ def build(
         for m, method in enumerate(methods):
             for seed in range(seeds):
                 spec = {"dataset": dataset, "method": method, "recipe": "default", "seed": seed}
-                cell = hashlib.sha256(json.dumps(spec, sort_keys=True).encode()).hexdigest()[:16]
-                study["runs"][cell] = spec
+                run_id = hashlib.sha256(json.dumps(spec, sort_keys=True).encode()).hexdigest()[:16]
+                study["runs"][run_id] = spec
                 if (dataset, method, seed) in missing:
                     continue
                 rng = np.random.default_rng([d, m, seed])
@@ -258,10 +266,10 @@ def build(
                         "step": step,
                         "metric": metric,
                         "value": value,
-                        "run_id": cell,
+                        "run_id": run_id,
                     }
                     rows.append({**fields, "status": status, "reason": reason, "ebmark": "0.1.0"})
-                place = folder / "runs" / cell
+                place = folder / "runs" / run_id
                 place.mkdir(parents=True, exist_ok=True)
                 (place / "spec.json").write_text(json.dumps(spec))
                 np.savez(place / "samples.npz", **arrays)
@@ -290,16 +298,16 @@ def build(
 def _arrays(p, q, points, rng, axes, x, *, known, broken) -> dict[str, np.ndarray]:
     arrays = {"train": p.sample(points, rng), "test": p.sample(points, rng)}
     if not broken:
-        arrays["langevin"] = q._replace(leak=min(2 * q.leak, 0.2), sd=1.05 * q.sd).sample(
-            points, rng
-        )
+        arrays["langevin"] = q._replace(
+            off_support=min(2 * q.off_support, 0.2), sd=1.05 * q.sd
+        ).sample(points, rng)
         arrays["trajectory_steps"] = np.array([0, 5, 10, 20, 50, 100, 200, 500, 1000, 1500, 2000])
-        share = np.sqrt(arrays["trajectory_steps"] / 2000)[:, None, None]
+        fraction = np.sqrt(arrays["trajectory_steps"] / 2000)[:, None, None]
         end = arrays["langevin"][:40]
         start = p.means.mean(0) + p.broad * rng.normal(size=end.shape)
-        spread = 0.8 * p.sd * (share * (1 - share) + 0.1)
-        jitter = spread * rng.normal(size=(len(share), *end.shape))
-        arrays["trajectories"] = (1 - share) * start + share * end + jitter
+        spread = 0.8 * p.sd * (fraction * (1 - fraction) + 0.1)
+        jitter = spread * rng.normal(size=(len(fraction), *end.shape))
+        arrays["trajectories"] = (1 - fraction) * start + fraction * end + jitter
         if x.size:
             arrays |= {
                 "exact": q.sample(points, rng),
@@ -318,21 +326,21 @@ def _values(
     seconds = CHARACTER.get(method, CHARACTER["nce"])[3] * np.exp(0.03 * rng.normal())
     values: list[tuple[int, str, float]] = []
     error = 0.02
-    parts = anatomy(p, q, modes, x, area) if known else {}
+    parts = kl_decomposition(p, q, modes, x, area) if known else {}
     for step in (500, 1000, 2000, 5000):
-        share = step / 5000
+        fraction = step / 5000
         costs = {
-            "train_seconds": seconds * share,
-            "train_cpu_seconds": 0.98 * seconds * share,
+            "train_seconds": seconds * fraction,
+            "train_cpu_seconds": 0.98 * seconds * fraction,
             "network_evaluations": 2560 * step,
         }
         if known:
-            so_far = {name: float(value / share**0.8) for name, value in parts.items()}
+            so_far = {name: float(value / fraction**0.8) for name, value in parts.items()}
             error = so_far["kl"]
             more = {"nll": error + entropy, "log_z": 1.8, "log_z_error": 1e-6}
             values += [(step, name, value) for name, value in (so_far | more).items()]
         elif q.means.shape[1] <= 2:
-            values.append((step, "nll", 1.4 + 0.1 * q.leak / share))
+            values.append((step, "nll", 1.4 + 0.1 * q.off_support / fraction))
         values += [(step, name, float(value)) for name, value in costs.items()]
     exact = w1 * (0.95 + 0.1 * rng.random()) * (1 + 3 * error)
     last = {

@@ -63,10 +63,10 @@ def test_a_study_measures_the_run_of_median_kl_once_and_a_first_look_none(tmp_pa
     assert of_study(tmp_path, *made_study(known=found)) == found and seen == [middle]
     assert of_study(tmp_path, *made_study(steps=1_000)) == {}
     (section,) = step_biases(found, ["rings"])
-    assert [cell.text for cell in section["table"].rows[0][1]][-2:] == [
+    assert [cell.text for cell in section.table.rows[0][1]][-2:] == [
         "\u22120.050 \u00b1 0.100",
         "2",
     ]
-    assert "within 3 standard errors" in section["words"][1]
+    assert "within 3 standard errors" in section.sentences[1]
     found["rings"]["nce"]["exact"] = 2.0
-    assert "not the exact one for nce" in step_biases(found, ["rings"])[0]["words"][1]
+    assert "differs from the exact one for nce" in step_biases(found, ["rings"])[0].sentences[1]

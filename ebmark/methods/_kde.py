@@ -5,7 +5,7 @@ import jax
 import jax.numpy as jnp
 import jax.random as jr
 
-from ebmark.datasets import SMALLEST
+from ebmark.datasets import MIN_LOCAL_SCALE
 from ebmark.methods.families._baselines import AbstractBaseline
 from ebmark.methods.noises._kde import Kernels
 
@@ -31,7 +31,7 @@ class KernelDensityEstimate(AbstractBaseline):
 
     def build_trainable(self, energy, data, key):
         centers = data[jr.permutation(key, data.shape[0])[: self.num_centers]]
-        grid = jnp.geomspace(SMALLEST, 1.0, self.num_bandwidths)
+        grid = jnp.geomspace(MIN_LOCAL_SCALE, 1.0, self.num_bandwidths)
         scores = jax.lax.map(lambda b: left_out(centers, b), grid)
         return Kernels(centers, grid[jnp.argmax(scores)])
 

@@ -29,7 +29,7 @@ def target_on_grid(
     order = np.argsort(-mass, kind="stable")
     inside = np.zeros(mass.shape, bool)
     inside[order[np.cumsum(mass[order]) <= _SUPPORT]] = True
-    shape = (grid.nodes,) * len(grid.lower)
+    shape = (grid.points_per_axis,) * len(grid.lower)
     regions = np.where(inside, modes + 1, 0)
     arrays = (array.reshape(shape) for array in (log_density, regions, modes))
     return TargetGrid(*arrays, component_log_probs.shape[1])

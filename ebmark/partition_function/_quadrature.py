@@ -82,15 +82,15 @@ def normalize_values_on_grid(
 
     for attempt in range(attempts):
         values, log_z = on(grid)
-        coarse = on(grid.resized(nodes=0.5))[1]
+        coarse = on(grid.resized(points=0.5))[1]
         fine_error = abs(log_z - coarse)
         # of the same spacing: a density too sharp for it is not taken for one too wide
         box_error = abs(coarse - on(grid.resized(width=2))[1])
         error = max(fine_error, box_error)
         if not error > tolerance or attempt == attempts - 1:
             break
-        grid = grid.resized(width=1.5 if box_error > tolerance else 1.0, nodes=1.5)
-    log_density = -(values + log_z).reshape((grid.nodes,) * len(grid.lower))
+        grid = grid.resized(width=1.5 if box_error > tolerance else 1.0, points=1.5)
+    log_density = -(values + log_z).reshape((grid.points_per_axis,) * len(grid.lower))
     return GridDensity(grid, log_density, log_z, error)
 
 

@@ -106,7 +106,7 @@ def test_confined_log_z_is_finite(energy):
     )
     density = normalize_on_grid(steep, BOX, UNIT)
     assert density.log_z_error < 1e-3
-    wider = normalize_on_grid(steep, density.grid.resized(width=3, nodes=2), UNIT, attempts=1)
+    wider = normalize_on_grid(steep, density.grid.resized(width=3, points=2), UNIT, attempts=1)
     assert wider.log_z == pytest.approx(density.log_z, abs=2e-3)
 
 

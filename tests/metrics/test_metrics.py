@@ -79,7 +79,7 @@ def test_the_box_grows_until_it_holds_a_wide_energy():
 def test_the_grid_grows_finer_until_it_resolves_a_narrow_energy():
     narrow = Quadratic(jnp.array(1e4), jnp.array([0.013, -0.4]))  # sd .01, cells of .125
     density = normalize_on_grid(narrow, Grid((-4.0, -4.0), (4.0, 4.0), 64), UNIT, attempts=9)
-    assert density.grid.nodes > 500
+    assert density.grid.points_per_axis > 500
     truth = gaussian_log_z(1e4, 2)
     assert abs(density.log_z - truth) <= density.log_z_error + 1e-5
 

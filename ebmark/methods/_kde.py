@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, Float, Scalar
 
-from ebmark.datasets import SMALLEST
+from ebmark.datasets import MIN_LOCAL_SCALE
 from ebmark.methods._limits import COUNT, Interval
 from ebmark.methods.families._baselines import AbstractBaseline
 from ebmark.methods.noises._kde import Kernels
@@ -40,7 +40,7 @@ class KernelDensityEstimate(AbstractBaseline):
 
     def build_trainable(self, energy, data, key):
         centers = data[jr.permutation(key, data.shape[0])[: self.num_centers]]
-        bandwidths = jnp.geomspace(SMALLEST, 1.0, self.num_bandwidths)
+        bandwidths = jnp.geomspace(MIN_LOCAL_SCALE, 1.0, self.num_bandwidths)
         scores = jax.lax.map(lambda b: leave_one_out_score(centers, b), bandwidths)
         return Kernels(centers, bandwidths[jnp.argmax(scores)])
 

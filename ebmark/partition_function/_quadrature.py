@@ -112,7 +112,7 @@ def normalize_values_on_grid(
         # false for NaN as well, which a finer grid does not change
         if not density.log_z_error > tolerance:
             break
-        grid = grid.resized(width=1.5 if box_error > tolerance else 1.0, nodes=1.5)
+        grid = grid.resized(width=1.5 if box_error > tolerance else 1.0, points=1.5)
         density, box_error = _normalize_once(energies, grid)
     return density
 
@@ -123,7 +123,7 @@ def _normalize_once(
     """Normalize on one grid; return the density and the change of log Z with the box."""
     values = energies(grid.points())
     log_z = _log_z(values, grid)
-    coarse_grid = grid.resized(nodes=0.5)
+    coarse_grid = grid.resized(points=0.5)
     coarse_log_z = _log_z(energies(coarse_grid.points()), coarse_grid)
     # The wide box has the spacing of the coarse grid, so that a density too sharp for the spacing
     # is not mistaken for one too wide for the box.
@@ -131,7 +131,7 @@ def _normalize_once(
     wide_log_z = _log_z(energies(wide_grid.points()), wide_grid)
     spacing_error = abs(log_z - coarse_log_z)
     box_error = abs(coarse_log_z - wide_log_z)
-    log_density = -(values + log_z).reshape((grid.nodes,) * len(grid.lower))
+    log_density = -(values + log_z).reshape((grid.points_per_axis,) * len(grid.lower))
     return GridDensity(grid, log_density, log_z, max(spacing_error, box_error)), box_error
 
 

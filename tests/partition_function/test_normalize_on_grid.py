@@ -60,7 +60,7 @@ def test_grid_is_refined_for_narrow_energy():
     """Standard deviation 0.01 on a grid of spacing 0.125."""
     narrow = Quadratic(jnp.array(1e4), jnp.array([0.013, -0.4]))
     density = normalize_on_grid(narrow, Grid((-4.0, -4.0), (4.0, 4.0), 64), UNIT, attempts=9)
-    assert density.grid.nodes > 500
+    assert density.grid.points_per_axis > 500
     exact = gaussian_log_z(1e4, 2)
     assert abs(density.log_z - exact) <= density.log_z_error + 1e-5
 

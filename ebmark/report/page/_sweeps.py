@@ -20,7 +20,7 @@ from ebmark.report.page._numbers import (
 )
 from ebmark.report.page._rows import list_unique
 from ebmark.statistics import SweepPoint, sweep_points, usable
-from ebmark.store.metric_info import meaning
+from ebmark.store.metric_info import metric_info
 
 _CAPITAL = re.compile(r"(?<!^)(?=[A-Z])")
 _DEFAULT_METRICS = ("kl", "nll")  # the first that was measured, if a study names none
@@ -68,7 +68,7 @@ def _families(dataset_info: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _sweep(folder: FigureFolder, metric: str, axes: list[str], points: list[SweepPoint]) -> Sweep:
-    name, unit, description = meaning(metric)
+    name, unit, description = metric_info(metric)
     label = f"{name}, {unit}" if unit else name
     figure = None
     if len(axes) == 1:

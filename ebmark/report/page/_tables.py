@@ -17,7 +17,7 @@ from ebmark.report.page._numbers import (
 )
 from ebmark.report.page._rows import count_unique, list_unique, select_rows
 from ebmark.statistics import Summary, best, final_values, role, summary
-from ebmark.store.metric_info import COSTS, UNRANKED, meaning, stem
+from ebmark.store.metric_info import COSTS, UNRANKED, metric_info, stem
 
 _FULL = ("median", "mean", "worst")
 _MAIN = {
@@ -139,7 +139,7 @@ def build_results(
 
 
 def _heads(metric: str) -> list[Head]:
-    name, unit, description = meaning(metric)
+    name, unit, description = metric_info(metric)
     name = name.replace("_", " ")
     if metric in KL_PARTS:
         span = len(KL_PARTS) if metric == next(iter(KL_PARTS)) else 0
@@ -258,7 +258,7 @@ def _details(
 ) -> list[Cell]:
     null = [_format_null(null_range, statistic, decimals) for statistic in ("median", "mean")]
     return [
-        Cell(metric, title=meaning(metric).says),
+        Cell(metric, title=metric_info(metric).description),
         Cell(entry),
         Cell(str(stats.n), stats.n),
         Cell(str(stats.diverged) if stats.diverged else "", stats.diverged),
@@ -279,7 +279,7 @@ def _of_one_seed(
     for metric, by_entry in summaries.items():
         decimals = count_decimals([stats.median for stats in by_entry.values()], 3, 6)
         null = _format_null(null_ranges.get(stem(metric)), "mean", decimals)
-        description = meaning(metric).says + (f" Null range: {null}." if null else "")
+        description = metric_info(metric).description + (f" Null range: {null}." if null else "")
         heads.append(Cell(metric.replace("_", " "), title=description))
         columns.append({e: _cell(stats, "median", decimals) for e, stats in by_entry.items()})
     entries = dict.fromkeys(entry for by_entry in summaries.values() for entry in by_entry)

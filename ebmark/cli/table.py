@@ -22,7 +22,7 @@ def table(
         statistic: mean (geometric) or median.
         digits: how many significant ones.
     """
-    from ebmark.report.paper_table import paper_table, written
+    from ebmark.report.paper_table import paper_table, render
 
-    print(written(paper_table(folder, metric, statistic), format, digits), end="")
+    print(render(paper_table(folder, metric, statistic), format, digits), end="")
     return 0

@@ -13,7 +13,8 @@ import ebmark
 # a run's numbers come from these; changing anything else leaves finished runs valid
 _PACKAGES = ("system", "energies", "datasets", "samplers", "partition_function", "metrics")
 _PACKAGES += ("methods", "training")
-_FILES = {"studies/run.py", "studies/scores.py", "studies/run_folder.py"}
+_FILES = {"studies/run.py", "studies/run_folder.py", "studies/trained.py"}
+_FILES |= {"studies/scores.py", "studies/density_scores.py", "studies/langevin_scores.py"}
 # less what only reads numbers, and what a run's spec holds in full
 _EXCEPT = {
     "datasets/_registry.py",

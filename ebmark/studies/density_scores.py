@@ -164,7 +164,8 @@ def _mean_target_log_density(source: SyntheticDataset, x: Samples) -> float:
 
 
 def _grid_arrays(source: DataSource, density: GridDensity) -> dict[str, np.ndarray]:
-    arrays = dict(zip(("grid_x", "grid_y"), density.grid.axes, strict=False))
+    names = ("grid_x", "grid_y")
+    arrays: dict[str, np.ndarray] = dict(zip(names, density.grid.axes, strict=False))
     arrays["log_density"] = density.log_density.astype(np.float32)
     target_grid = target(source, density.grid)
     if target_grid is not None:

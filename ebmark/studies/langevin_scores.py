@@ -64,7 +64,7 @@ class _Chains(NamedTuple):
     states: dict[int, Samples]
     paths: np.ndarray
     frames: list[int]  # the steps of the paths, after the start
-    seconds: float  # wall-clock time, without compilation
+    seconds: float  # elapsed time, without compilation
 
 
 @eqx.filter_jit

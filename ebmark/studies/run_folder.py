@@ -26,7 +26,7 @@ def as_result(scores: Scores, stopped: str, seconds: float) -> dict[str, Any]:
     Args:
         scores: the rows, and why the run diverged, if it did.
         stopped: the report of early stopping; empty without it.
-        seconds: wall-clock time of the run.
+        seconds: elapsed time of the run.
     """
     return {
         "schema": SCHEMA,

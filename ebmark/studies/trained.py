@@ -106,6 +106,6 @@ def seed_keys(seed: int) -> dict[str, Key]:
     All methods of a dataset and seed share the data, the initial energy, the chains' starting
     points and their noise. The stream `training` is used by each method in its own way.
     """
-    keys = dict(zip(_STREAMS, jr.split(jr.key(seed), len(_STREAMS)), strict=True))
+    keys: dict[str, Key] = dict(zip(_STREAMS, jr.split(jr.key(seed), len(_STREAMS)), strict=True))
     keys["choice"] = jr.fold_in(keys["data"], 1)
     return keys

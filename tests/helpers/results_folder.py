@@ -160,6 +160,7 @@ def build(
     folder = Path(folder)
     null_ranges = {"eight_gaussians": 0.156, "half_moons": 0.051}
     study: dict[str, Any] = {
+        "schema": 2,
         "name": "toy",
         "title": title,
         "datasets": list(datasets),

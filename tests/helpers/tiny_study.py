@@ -13,12 +13,12 @@ title = "tiny"
 datasets = ["half_moons"]
 methods = ["nce", "mle"]
 seeds = 2
-steps = 30
+num_updates = 30
 num_train = 300
 num_samples = 60
-transport_points = 50
+num_metric_samples = 50
 langevin_steps = 40
-snapshots = 2
+num_snapshots = 2
 """
 
 

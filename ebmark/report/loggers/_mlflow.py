@@ -4,8 +4,8 @@ import os
 import time
 from pathlib import Path
 
-from mlflow import MlflowClient
-from mlflow.entities import Metric, Param
+# The package is optional, so the type checker may not have it.
+from mlflow import MlflowClient, entities  # pyright: ignore[reportMissingImports]
 
 from ebmark.report.loggers._run import Run
 
@@ -39,12 +39,14 @@ class Writer:
         mlflow_id = created.info.run_id
         now = int(time.time() * 1_000)
         metrics = [
-            Metric(metric, value, now, step)
+            entities.Metric(metric, value, now, step)
             for step, values in sorted(run.metrics.items())
             for metric, value in values.items()
         ]
-        metrics += [Metric("loss", loss, now, step) for step, loss in run.losses.items()]
-        params = [Param(key, str(value)[:_MAX_LENGTH]) for key, value in run.settings.items()]
+        metrics += [entities.Metric("loss", loss, now, step) for step, loss in run.losses.items()]
+        params = [
+            entities.Param(key, str(value)[:_MAX_LENGTH]) for key, value in run.settings.items()
+        ]
         for start in range(0, max(len(metrics), len(params)), _MAX_BATCH):
             batch = slice(start, start + _MAX_BATCH)
             self._client.log_batch(mlflow_id, metrics=metrics[batch], params=params[batch])

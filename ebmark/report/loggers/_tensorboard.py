@@ -27,8 +27,10 @@ class Writer:
         temporary = self._folder / f".making-{run.run_id}-{os.getpid()}"
         with tensorboardX.SummaryWriter(str(temporary)) as writer:
             last = {f"last/{metric}": value for metric, value in run.last.items()}
+            file_writer = writer.file_writer
+            assert file_writer is not None  # it was created with the writer
             for summary in hparams(run.settings, last):
-                writer.file_writer.add_summary(summary)
+                file_writer.add_summary(summary)
             for name, value in last.items():
                 writer.add_scalar(name, value, 0)
             writer.add_text("outcome", run.outcome)

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-import wandb
+# The package is optional, so the type checker may not have it.
+import wandb  # pyright: ignore[reportMissingImports]
 
 from ebmark.report.loggers._run import Run
 

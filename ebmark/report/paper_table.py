@@ -12,7 +12,7 @@ import pandas as pd
 from ebmark.errors import UserError, unknown
 from ebmark.report import markdown
 from ebmark.statistics import best, final_values, role, summary
-from ebmark.store.metric_info import UNRANKED, meaning, stem
+from ebmark.store.metric_info import UNRANKED, metric_info, stem
 from ebmark.store.schema import load_study
 from ebmark.store.table import current, with_entries
 
@@ -172,9 +172,7 @@ def render(table: PaperTable, format: str, digits: int = 3) -> str:
 def caption(table: PaperTable) -> str:
     """Return what the table's numbers are, over how many seeds."""
     values = [value for _, row in table.rows for value in row if value]
-    name, unit, _ = meaning(table.metric)
-    if unit:
-        name = f"{name}, {unit}"
+    name = metric_info(table.metric).label_with_unit
     divergence = "; (k): k runs diverged" if any(value.diverged for value in values) else ""
     min_seeds = min(value.seeds for value in values)
     max_seeds = max(value.seeds for value in values)

@@ -64,10 +64,11 @@ def test_measure_study_median_run_once(tmp_path, monkeypatch):
     assert measure_study(tmp_path, *make_study(known=biases)) == biases and seen == [median]
     assert measure_study(tmp_path, *make_study(steps=1_000)) == {}
     (section,) = step_biases(biases, ["rings"])
-    assert [cell.text for cell in section["table"].rows[0][1]][-2:] == [
+    assert [cell.text for cell in section.table.rows[0][1]][-2:] == [
         "\u22120.050 \u00b1 0.100",
         "2",
     ]
-    assert "within 3 standard errors" in section["words"][1]
+    assert "within 3 standard errors" in section.sentences[1]
     biases["rings"]["nce"]["exact"] = 2.0
-    assert "not the exact one for nce" in step_biases(biases, ["rings"])[0]["words"][1]
+    (section,) = step_biases(biases, ["rings"])
+    assert "differs from the exact one for nce" in section.sentences[1]

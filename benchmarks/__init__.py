@@ -1,1 +1,1 @@
-"""ebmark against torchebm and ebmkit, measured side by side: `python -m benchmarks`."""
+"""Speed of ebmark, torchebm and ebmkit, measured side by side: `python -m benchmarks`."""

@@ -1,10 +1,10 @@
-"""Measure ebmark against torchebm and ebmkit; a part that was measured is kept.
+"""Measure ebmark against torchebm and ebmkit; earlier measurements are kept.
 
-    python -m benchmarks                    what is not measured yet, then table and figure
-    python -m benchmarks step/cd-20 own     these parts, again
-    python -m benchmarks --remake           only the table and the figure
+    python -m benchmarks                                what is not measured yet, table, figure
+    python -m benchmarks step/cd-20 default_recipes     measure these benchmarks again
+    python -m benchmarks --remake                       only the table and the figure
 
-It needs the extra `peers`; a machine that does little else gives narrower ranges.
+Requires the extra `external`. Other load on the machine widens the ranges.
 """
 
 import argparse
@@ -15,23 +15,25 @@ import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from ebmark.system import threads
 
-os.environ.update(threads.single(dict(os.environ)))  # before anything counts the processors
+# Before any library counts the processors.
+os.environ.update(threads.single(dict(os.environ)))
 
 OUT = Path(__file__).parent / "results"
 
 
-def parts() -> dict[str, Callable[[], dict]]:
-    """Every part by name."""
+def benchmarks() -> dict[str, Callable[[], dict[str, Any]]]:
+    """Return every benchmark by name, in the order of the table."""
     from benchmarks.metrics import scoring
     from benchmarks.samplers import langevin
     from benchmarks.training import seeds, steps
 
     return {
         **{f"step/{case}": partial(steps.step, case, repeats=5) for case in steps.CASES},
-        "own": partial(steps.own, repeats=3),
+        "default_recipes": partial(steps.default_recipes, repeats=3),
         "langevin": partial(langevin.langevin, repeats=2),
         "seeds": seeds.seeds,
         "mmd/2000": partial(scoring.mmd, 2_000, repeats=5),
@@ -42,42 +44,63 @@ def parts() -> dict[str, Callable[[], dict]]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("parts", nargs="*", help="measure these again, such as step/dsm")
-    parser.add_argument("--remake", action="store_true", help="measure nothing")
-    given = parser.parse_args()
+    """Run the command; the exit status."""
+    known = benchmarks()
+    arguments = _parse_arguments(known)
 
     from benchmarks.report.pages import write
-    from ebmark.store.provenance import code_hash, device, versions
-    from ebmark.system.writing import write_whole
 
-    known = parts()
-    if unknown := set(given.parts) - set(known):
-        parser.error(f"no part {', '.join(sorted(unknown))}; there are {', '.join(known)}")
     OUT.mkdir(exist_ok=True)
     path = OUT / "measured.json"
     measured = json.loads(path.read_text()) if path.exists() else {}
-    if not given.remake:
-        import torch
-
-        torch.set_num_threads(1)
-        threads.keep_compiled_programs()
-        for name in given.parts or [name for name in known if name not in measured]:
-            print(f"measuring {name}", file=sys.stderr, flush=True)
-            measured[name] = known[name]() | {
-                "made": {
-                    "date": datetime.date.today().isoformat(),
-                    "device": device(),
-                    "load": round(os.getloadavg()[0], 1),  # what else went on: it slows all
-                    "source": code_hash(),
-                    "versions": versions("torch", "torchebm", "ebmkit"),
-                }
-            }
-            write_whole(path, json.dumps(measured, indent=1))
+    if not arguments.remake:
+        names = arguments.benchmarks or [name for name in known if name not in measured]
+        _measure({name: known[name] for name in names}, measured, path)
     write(OUT, {name: measured[name] for name in known if name in measured})
     print(f"{OUT / 'table.md'}, {OUT / 'figure.png'}")
     return 0
+
+
+def _parse_arguments(known: dict[str, Any]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("benchmarks", nargs="*", help="measure these again, such as step/dsm")
+    parser.add_argument("--remake", action="store_true", help="measure nothing")
+    arguments = parser.parse_args()
+    unknown = sorted(set(arguments.benchmarks) - set(known))
+    if unknown:
+        parser.error(f"unknown benchmark {', '.join(unknown)}. Choose from {', '.join(known)}.")
+    return arguments
+
+
+def _measure(
+    chosen: dict[str, Callable[[], dict[str, Any]]], measured: dict[str, Any], path: Path
+) -> None:
+    """Run the chosen benchmarks and write `measured` after each of them."""
+    try:
+        import torch
+    except ImportError:
+        sys.exit(
+            "python -m benchmarks requires the extra 'external'. "
+            "Install it with: .venv/bin/uv pip install -e '.[external]'"
+        )
+    from ebmark.store.provenance import code_hash, device, versions
+    from ebmark.system.writing import write_whole
+
+    torch.set_num_threads(1)
+    threads.keep_compiled_programs()
+    for name, benchmark in chosen.items():
+        print(f"measuring {name}", file=sys.stderr, flush=True)
+        result = benchmark()
+        result["made"] = {
+            "date": datetime.date.today().isoformat(),
+            "device": device(),
+            "load": round(os.getloadavg()[0], 1),
+            "code_hash": code_hash(),
+            "versions": versions("torch", "torchebm", "ebmkit"),
+        }
+        measured[name] = result
+        write_whole(path, json.dumps(measured, indent=1))
 
 
 if __name__ == "__main__":

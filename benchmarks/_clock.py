@@ -1,18 +1,27 @@
-"""Measuring rivals fairly: turn by turn, on one thread, in one process, by CPU seconds."""
+"""Fair timing: alternating rounds in one process, on one thread, in CPU seconds."""
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
-Task = Callable[[], float]  # does its work; its CPU seconds, without what is not asked
+# Does its work and returns the CPU seconds that count.
+Task = Callable[[], float]
 
 
-def in_turn(tasks: dict[str, Task], repeats: int) -> dict[str, list[float]]:
-    """The seconds of each task, `repeats` rounds of all in turn, after one round that warms up.
+def measure_in_turn(tasks: dict[str, Task], repeats: int) -> dict[str, list[float]]:
+    """Run all tasks in alternating rounds, after one warm-up round.
 
-    On one thread CPU seconds are the wall's on a machine that does nothing else. What disturbs it
-    for a while (a neighbour on the same core) then disturbs them all.
+    A disturbance that lasts for a while then affects all tasks alike. On one thread, CPU seconds
+    equal elapsed seconds on an idle machine.
+
+    Args:
+        tasks: the tasks by name.
+        repeats: number of rounds.
+
+    Returns:
+        The seconds of each task, one value per round.
     """
     for task in tasks.values():
         task()
@@ -23,8 +32,8 @@ def in_turn(tasks: dict[str, Task], repeats: int) -> dict[str, list[float]]:
     return seconds
 
 
-def timed(work: Callable[[], object]) -> Task:
-    """The task whose seconds are those of the whole work."""
+def make_task(work: Callable[[], object]) -> Task:
+    """Return the task that counts all CPU seconds of the work."""
 
     def task() -> float:
         start = time.process_time()
@@ -34,20 +43,24 @@ def timed(work: Callable[[], object]) -> Task:
     return task
 
 
-def median(function, *arguments, repeats: int, clock: Callable[[], float]) -> float:
-    """Seconds by `clock` of a call: the median of several, after a first one that compiles."""
-    import jax  # not before the environment says how many threads it may have
+def median_seconds(
+    function: Callable, *arguments: Any, repeats: int, clock: Callable[[], float]
+) -> float:
+    """Return the median seconds, by `clock`, of several calls after one that compiles."""
+    # JAX reads the number of threads from the environment, which the caller may have set.
+    import jax
 
     jax.block_until_ready(function(*arguments))
-    found = []
+    seconds = []
     for _ in range(repeats):
-        began = clock()
+        start = clock()
         jax.block_until_ready(function(*arguments))
-        found.append(clock() - began)
-    return float(np.median(found))
+        seconds.append(clock() - start)
+    return float(np.median(seconds))
 
 
-def ratio(theirs: list[float], ours: list[float]) -> tuple[float, float, float]:
-    """Ratio of the medians, and the smallest and largest ratio within one round."""
-    rounds = np.array(theirs) / np.array(ours)
-    return float(np.median(theirs) / np.median(ours)), float(rounds.min()), float(rounds.max())
+def ratio(seconds: list[float], reference: list[float]) -> tuple[float, float, float]:
+    """Return the ratio of the medians, and the smallest and largest ratio within one round."""
+    rounds = np.array(seconds) / np.array(reference)
+    of_medians = float(np.median(seconds) / np.median(reference))
+    return of_medians, float(rounds.min()), float(rounds.max())

@@ -1,10 +1,10 @@
-"""The seconds of our own parts, to be compared with those of another day or commit.
+"""Seconds of single functions of ebmark, to compare with another day or commit.
 
     pip install 'ebmark[speed]'
     python -m pytest benchmarks --benchmark-autosave
     python -m pytest benchmarks --benchmark-compare --benchmark-compare-fail=min:20%
 
-On a machine that does nothing else; no part of `./dev test`.
+Use an idle machine. Not part of `./dev test`.
 """
 
 import os
@@ -26,22 +26,23 @@ from ebmark.samplers import Langevin, run_chains
 from ebmark.system import threads
 from ebmark.training import loop as training
 
-os.environ.update(threads.single(dict(os.environ)))  # before anything counts the processors
+# Before any library counts the processors.
+os.environ.update(threads.single(dict(os.environ)))
 
 pytest.importorskip("pytest_benchmark")
 
 MOONS = SyntheticDataset("half_moons")
 POINTS = MOONS.draw(10_000, jr.key(0))
-UNITS = Standardizer.fit(POINTS)
-DATA = jnp.asarray(UNITS.transform(POINTS), jnp.float32)
+SCALER = Standardizer.fit(POINTS)
+DATA = jnp.asarray(SCALER.transform(POINTS), jnp.float32)
 ENERGY = Confined(FourierMLP(2, key=jr.key(1)))
 
 
 @pytest.mark.parametrize("name", ["cd", "pcd", "dsm", "ed", "nce", "mle"])
 def test_ten_updates(benchmark, name):
     recipe = METHODS[name]
-    trained = recipe.method.build_trainable(ENERGY, DATA, jr.key(2))
-    params, static = eqx.partition(trained, eqx.is_inexact_array)
+    trainable = recipe.method.build_trainable(ENERGY, DATA, jr.key(2))
+    params, static = eqx.partition(trainable, eqx.is_inexact_array)
     traced = training._traced(recipe)
     carry = training._start(params, traced, DATA, jr.key(3))
 
@@ -56,23 +57,25 @@ def test_ten_updates(benchmark, name):
 @pytest.mark.parametrize("chains", [256, 2_000])
 def test_ten_langevin_steps(benchmark, chains):
     x = jr.normal(jr.key(5), (chains, 2))
-    run = lambda: run_chains(Langevin(1e-3), ENERGY, x, 10, jr.key(6)).x  # noqa: E731
-    assert jnp.isfinite(benchmark(lambda: jax.block_until_ready(run()))).all()
+
+    def run():
+        return jax.block_until_ready(run_chains(Langevin(1e-3), ENERGY, x, 10, jr.key(6)).x)
+
+    assert jnp.isfinite(benchmark(run)).all()
 
 
-def test_quadrature_and_its_metrics(benchmark):
-    def scored():
-        found = normalize_on_grid(ENERGY, MOONS.grid(), UNITS)
-        return density_metrics(target(MOONS, found.grid), found.log_density, found.grid)
+def test_density_metrics(benchmark):
+    def evaluate():
+        density = normalize_on_grid(ENERGY, MOONS.grid(), SCALER)
+        return density_metrics(target(MOONS, density.grid), density.log_density, density.grid)
 
-    assert benchmark(scored)["kl"] > 0
+    assert benchmark(evaluate)["kl"] > 0
 
 
 def test_exact_samples(benchmark):
-    truth = normalize_on_grid(
-        lambda x: x @ x / 2, MOONS.grid(), Standardizer(np.zeros(2), np.ones(2))
-    )
-    assert benchmark(exact_samples, truth, 2_000, jr.key(7)).shape == (2_000, 2)
+    scaler = Standardizer(np.zeros(2), np.ones(2))
+    density = normalize_on_grid(lambda x: x @ x / 2, MOONS.grid(), scaler)
+    assert benchmark(exact_samples, density, 2_000, jr.key(7)).shape == (2_000, 2)
 
 
 @pytest.mark.parametrize("metric", SAMPLE_METRICS)

@@ -1,3 +1,3 @@
-"""How good are the training methods of energy-based models, really?"""
+"""A benchmark of training methods for energy-based models (EBMs), in JAX."""
 
 __version__ = "0.1.0"

@@ -1,4 +1,4 @@
-"""`python -m ebmark` is `ebmark`."""
+"""`python -m ebmark` runs the command `ebmark`."""
 
 import sys
 

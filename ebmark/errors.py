@@ -1,49 +1,70 @@
-"""Mistakes of the user's, each told in one clear line."""
+"""Errors caused by the user, each reported in one line."""
 
 import difflib
 from collections.abc import Iterable
 
 
 class UserError(Exception):
-    """A mistake of the user's: what was given, what is wanted, how to mend it.
+    """A mistake of the user, described by its problem, its value and its fix.
 
-    The command line prints it, without a traceback, and exits with status 2.
+    The command line prints the message without a traceback and exits with status 2.
     """
 
 
 def shown(text: object, width: int = 40) -> str:
-    """The text as one printable line of at most `width` characters, for use in a message."""
+    r"""Return the text as one printable line of at most `width` characters, for use in a message.
+
+    Args:
+        text: any object; its `str` is used.
+        width: the maximal number of characters; a longer text loses its middle.
+
+    Example:
+        >>> shown("two\nlines")
+        'two\\nlines'
+    """
     text = str(text)
     if len(text) > width:
         head = (width - 3) // 2
-        text = text[:head] + "..." + text[len(text) - (width - 3 - head) :]
+        tail = width - 3 - head
+        text = text[:head] + "..." + text[len(text) - tail :]
     if text.isprintable():
         return text
-    return shown("".join(c if c.isprintable() else ascii(c)[1:-1] for c in text), width)
+    escaped = (c if c.isprintable() else ascii(c)[1:-1] for c in text)
+    return shown("".join(escaped), width)
 
 
 def nearest(name: str, choices: Iterable[str]) -> str:
-    """The choice that looks most like `name`, or "" where none does."""
-    by_folded = {choice.casefold(): choice for choice in choices}
-    found = difflib.get_close_matches(name.casefold(), by_folded, n=1)
-    return by_folded[found[0]] if found else ""
+    """Return the choice most similar to `name` without regard to case, or "" if none is."""
+    by_folded_name = {choice.casefold(): choice for choice in choices}
+    matches = difflib.get_close_matches(name.casefold(), by_folded_name, n=1)
+    return by_folded_name[matches[0]] if matches else ""
 
 
 def unknown(kind: str, name: str, choices: Iterable[str]) -> UserError:
-    """The error for a name that is not among `choices`, with the nearest of them."""
+    """Return the error for a name that is not among `choices`, with the most similar of them.
+
+    Args:
+        kind: what is named, as in "dataset".
+        name: the unknown name.
+        choices: all known names.
+
+    Example:
+        >>> print(unknown("metric", "w1_exct", ["w1_exact", "kl"]))
+        Unknown metric 'w1_exct'. Did you mean 'w1_exact'? Choose one of w1_exact, kl.
+    """
     choices = list(choices)
     guess = nearest(name, choices)
-    hint = f'; did you mean "{guess}"?' if guess else ";"
-    return UserError(f'unknown {kind} "{shown(name)}"{hint} {_listed(choices)}')
+    question = f" Did you mean '{guess}'?" if guess else ""
+    return UserError(f"Unknown {kind} '{shown(name)}'.{question} {_list_choices(choices)}")
 
 
-def _listed(choices: list[str], width: int = 160) -> str:
-    """The choices in brackets, as many as fit in `width` characters."""
+def _list_choices(choices: list[str], width: int = 160) -> str:
+    """Return a sentence that lists as many choices as fit in `width` characters."""
     if not choices:
-        return "(there are none)"
-    fit, used = 0, 0
-    while fit < len(choices) and (used := used + len(choices[fit]) + 2) <= width:
-        fit += 1
-    fit = max(fit, 1)
-    rest = f" and {len(choices) - fit} more" if fit < len(choices) else ""
-    return f"(one of: {', '.join(choices[:fit])}{rest})"
+        return "There are none."
+    listed = choices[:1]
+    for choice in choices[1:]:
+        if len(", ".join([*listed, choice])) > width:
+            return f"Choose one of {', '.join(listed)} and {len(choices) - len(listed)} more."
+        listed.append(choice)
+    return f"Choose one of {', '.join(listed)}."

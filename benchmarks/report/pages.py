@@ -9,187 +9,214 @@ import numpy as np
 import pandas as pd
 
 from benchmarks._clock import ratio
-from benchmarks.report.labels import LIBRARIES, WHAT
-from benchmarks.training import time_to_quality
+from benchmarks.report.labels import BENCHMARK_TITLES, LIBRARIES
+from benchmarks.training.time_to_quality import TARGET_KL, summarize, time_curves
 from ebmark.system.writing import write_whole
+
+_MATRIX_PRODUCTS = "matrix products only"
 
 
 def write(folder: Path, measured: dict[str, Any]) -> None:
-    """`speed.csv`, `time_to_quality.csv`, `table.md`, `figure.png` and `figure.svg`."""
-    from benchmarks.report.figure import drawn
+    """Write speed.csv, quality.csv, table.md, figure.png and figure.svg.
+
+    Args:
+        folder: where the files are written.
+        measured: unit, seconds, errors and origin of each benchmark, by its name.
+    """
+    from benchmarks.report.figure import draw_figure
     from ebmark.report.figures import png, svg
 
-    speed = speeds(measured)
+    speed = tabulate_speed(measured)
     write_whole(folder / "speed.csv", speed.to_csv(index=False, lineterminator="\n"))
-    curves = time_to_quality.curves(measured["own"]["seconds"]) if "own" in measured else None
-    ends = None
-    if curves is not None and not curves.empty:
-        ends = pd.DataFrame(time_to_quality.summary(curves))
-        write_whole(folder / "quality.csv", ends.to_csv(index=False, lineterminator="\n"))
-    write_whole(folder / "table.md", page(measured, speed, ends))
-    figure = drawn(speed, curves)
+    curves = None
+    quality = None
+    if "default_recipes" in measured:
+        curves = time_curves(measured["default_recipes"]["seconds"])
+        if not curves.empty:
+            quality = pd.DataFrame(summarize(curves))
+            write_whole(folder / "quality.csv", quality.to_csv(index=False, lineterminator="\n"))
+    write_whole(folder / "table.md", write_page(measured, speed, quality))
+    figure = draw_figure(speed, curves)
     write_whole(folder / "figure.png", png(figure))
     write_whole(folder / "figure.svg", svg(figure))
 
 
-def speeds(measured: dict[str, Any]) -> pd.DataFrame:
-    """A row a part and library: median and range, and how much longer than ebmark it takes."""
+def tabulate_speed(measured: dict[str, Any]) -> pd.DataFrame:
+    """Return one row per benchmark and library: median, range, and ratio to ebmark."""
     rows = []
-    for part, found in measured.items():
-        ours = found["seconds"].get("ebmark")
-        for who, values in found["seconds"].items():
-            times, low, high = ratio(values, ours) if ours else (math.nan,) * 3
+    for name, result in measured.items():
+        reference = result["seconds"].get("ebmark")
+        for library, values in result["seconds"].items():
+            ratios = ratio(values, reference) if reference else (math.nan,) * 3
             rows.append(
                 {
-                    "part": part,
-                    "who": who,
-                    "unit": found["unit"],
+                    "benchmark": name,
+                    "library": library,
+                    "unit": result["unit"],
                     "median": float(np.median(values)),
                     "low": min(values),
                     "high": max(values),
                     "repeats": len(values),
-                    "ratio": times,
-                    "ratio_low": low,
-                    "ratio_high": high,
-                    "error": found.get("error", {}).get(who, math.nan),
+                    "ratio": ratios[0],
+                    "ratio_low": ratios[1],
+                    "ratio_high": ratios[2],
+                    "error": result.get("error", {}).get(library, math.nan),
                 }
             )
     return pd.DataFrame(rows)
 
 
-def page(measured: dict[str, Any], speed: pd.DataFrame, ends: pd.DataFrame | None) -> str:
-    """`table.md`."""
-    lines = ["# ebmark against torchebm and ebmkit", "", *_made(measured), ""]
-    lines += ["## The same work", "", *_same_work(speed), ""]
-    if "own" in measured:
-        lines += ["## A training step at each library's own recipe", "", *_own(speed), ""]
+def write_page(measured: dict[str, Any], speed: pd.DataFrame, quality: pd.DataFrame | None) -> str:
+    """Return the Markdown of table.md."""
+    sections = [_describe_origin(measured), ["## Equal work", "", *_equal_work(speed)]]
+    if "default_recipes" in measured:
+        heading = "## Time per update with each library's default recipe"
+        sections.append([heading, "", *_default_recipes(speed)])
     if "seeds" in measured:
-        lines += ["## Ten seeds", "", *_seeds(speed), ""]
-    if ends is not None:
-        lines += ["## Time to quality", "", *_quality(ends), ""]
-    return "\n".join(lines + ["![](figure.svg)", ""])
+        sections.append(["## Ten seeds", "", *_seeds(speed)])
+    if quality is not None:
+        sections.append(["## Time to quality", "", *_time_to_quality(quality)])
+    lines = ["# ebmark, torchebm and ebmkit", ""]
+    for section in sections:
+        lines += [*section, ""]
+    return "\n".join([*lines, "![](figure.svg)", ""])
 
 
-def _made(measured: dict[str, Any]) -> list[str]:
-    made = [found["made"] for found in measured.values()]
-    dates = " and ".join(sorted({one["date"] for one in made}))
-    said = ", ".join(f"{name} {version}" for name, version in made[-1]["versions"].items())
-    loads = [one["load"] for one in made if "load" in one]
-    alone = "" if len(loads) < len(made) else f"; load average {min(loads):g} to {max(loads):g}"
-    return _prose(
-        f"""Made by `python -m benchmarks` on {dates}: CPU seconds of one process on one thread, the
-        libraries in turn, after a round that warms up{alone}. A median over the rounds, and the
-        range of the ratios within a round. {made[-1]["device"]}; {said}."""
+def _describe_origin(measured: dict[str, Any]) -> list[str]:
+    made = [result["made"] for result in measured.values()]
+    dates = " and ".join(sorted({origin["date"] for origin in made}))
+    versions = ", ".join(f"{name} {version}" for name, version in made[-1]["versions"].items())
+    loads = [origin["load"] for origin in made if "load" in origin]
+    has_loads = len(loads) == len(made)
+    load = f"; load average {min(loads):g} to {max(loads):g}" if has_loads else ""
+    return _wrap(
+        f"""Made by `python -m benchmarks` on {dates}. CPU seconds of one process on one thread; the
+        libraries run in turn, after a warm-up round{load}. Medians over rounds; brackets: range of
+        the ratios within a round. {made[-1]["device"]}; {versions}."""
     )
 
 
-def _same_work(speed: pd.DataFrame) -> list[str]:
-    lines = _prose(
-        """The perceptron 2-128-128-1, silu; 10,000 standardised points of the 8 Gaussians; batch
-        256; Adam. ebmark's step also clips the gradient, averages the parameters and decays the
-        learning rate. Ratios: how many times ebmark's time the other takes."""
-    ) + [
+def _equal_work(speed: pd.DataFrame) -> list[str]:
+    lines = _wrap(
+        """MLP 2-128-128-1 (SiLU); 10,000 standardized points of 8 Gaussians; batch size 256; Adam.
+        The update of ebmark also clips the gradient, averages the parameters and decays the
+        learning rate. Ratio: time relative to ebmark."""
+    )
+    lines += [
         "",
         "| | ebmark | torchebm | ratio | ebmkit | ratio |",
         "|---|---:|---:|---:|---:|---:|",
     ]
-    for part, words in WHAT.items():
-        here = speed[speed["part"] == part].set_index("who")
-        if here.empty:
+    for name, title in BENCHMARK_TITLES.items():
+        by_library = speed[speed["benchmark"] == name].set_index("library")
+        if by_library.empty:
             continue
-        cells = [_time(here.loc["ebmark"])]
-        for who in LIBRARIES[1:]:
-            row = here.loc[who] if who in here.index else None
-            cells += [_time(row), _times(row)] if row is not None else ["none", ""]
-        lines.append(f"| {words} | {' | '.join(cells)} |")
-    lines += _floor(speed[speed["part"] == "langevin"].set_index("who")["median"])
-    wrong = speed[speed["error"].notna()].set_index("who")["error"]
-    if len(wrong):
-        said = ", ".join(f"{who} {error:.1g}" for who, error in wrong.items())
-        lines += ["", f"How wrong log Z is, nats: {said}."]
+        columns = [title, _format_time(by_library.loc["ebmark"])]
+        for library in LIBRARIES[1:]:
+            if library in by_library.index:
+                row = by_library.loc[library]
+                columns += [_format_time(row), _format_ratio(row)]
+            else:
+                columns += ["none", ""]
+        lines.append(_table_row(columns))
+    langevin = speed[speed["benchmark"] == "langevin"].set_index("library")["median"]
+    lines += _lower_bound(langevin)
+    errors = speed[speed["error"].notna()].set_index("library")["error"]
+    if len(errors):
+        values = ", ".join(f"{library} {error:.1g}" for library, error in errors.items())
+        lines += ["", f"Absolute error of log Z, nats: {values}."]
     return lines
 
 
-def _floor(langevin: pd.Series) -> list[str]:
-    """How much faster any program of this network could be."""
-    if "its products alone" not in langevin.index:
+def _lower_bound(langevin: pd.Series) -> list[str]:
+    """Return the sentences on the least time that any program of this network takes."""
+    if _MATRIX_PRODUCTS not in langevin.index:
         return []
-    floor = langevin["its products alone"]
-    best = min(langevin[who] for who in LIBRARIES[1:])
+    products = langevin[_MATRIX_PRODUCTS]
+    fastest_other = min(langevin[library] for library in LIBRARIES[1:])
     return [
         "",
-        *_prose(
-            f"""The two square products of each Langevin step take {floor:.3g} s by themselves, in
-            float32 and in the same rounds: {floor / langevin["ebmark"]:.0%} of ebmark's time. With
-            this network nothing in float32 on one such thread can sample more than
-            {best / floor:.1f} times as fast as the better of the two others."""
+        *_wrap(
+            f"""The two square matrix products of each Langevin step alone take {products:.3g} s in
+            float32, measured in the same rounds: {products / langevin["ebmark"]:.0%} of the time of
+            ebmark. With this network, no float32 program on one such thread can sample more than
+            {fastest_other / products:.1f} times as fast as the faster of the two other
+            libraries."""
         ),
     ]
 
 
 def _seeds(speed: pd.DataFrame) -> list[str]:
-    here = speed[speed["part"] == "seeds"]
-    one = here.loc[here["who"] == "1 seed", "median"].iloc[0]
-    lines = _prose(
-        """NCE at the study's recipe on the half-moons, all of `train` in a process that has its
-        program on the disk only; the seeds of a study run one after the other in each worker."""
-    ) + ["", "| | CPU s | times one seed |", "|---|---:|---:|"]
-    return lines + [
-        f"| {row.who} | {row.median:.3g} | {row.median / one:.1f} |" for row in here.itertuples()
-    ]
-
-
-def _own(speed: pd.DataFrame) -> list[str]:
-    here = speed[speed["part"] == "own"]
-    lines = ["| method | ms an update |", "|---|---:|"]
-    return lines + [
-        f"| `{row.who}` | {row.median:.3g} ({row.low:.3g} to {row.high:.3g}) |"
-        for row in here.itertuples()
-    ]
-
-
-def _quality(ends: pd.DataFrame) -> list[str]:
-    lines = _prose(
-        """Seconds of training: updates until the KL, from the studies `rivals`,
-        `rivals_cd` and `rivals_chains` in [results](../../results), times the median CPU time of
-        an update above.
-        Each has its own network: ebmark's perceptron (2 x 64) on 32 Fourier features, confined; the
-        rivals' plain 2-128-128-1. Compiling and importing are not in it. The last columns: when
-        ebmark's `nce` is as good as the method at its end, and how many times as long the method
-        took (at least, where the first of 16 looks was good enough)."""
-    ) + [
-        "",
-        "| | method | seeds | KL at its end | after, s | KL .05, s | `nce` as good, s | ratio |",
-        "|---|---|---:|---:|---:|---:|---:|---:|",
-    ]
-    for row in ends.itertuples():
-        good = f"{row.to_good:.3g}" if math.isfinite(row.to_good) else "never"
-        ours = f"{row.ours_to_kl:.3g}" if math.isfinite(row.ours_to_kl) else "never"
-        times = f"{row.ratio:.0f}" if row.ratio > 0 and "/" in row.method else ""
-        times = f"at least {times}" if times and row.at_first else times
-        kl = f"{row.kl:.3g}" if math.isfinite(row.kl) else "no finite Z"
-        cells = [
-            row.dataset,
-            f"`{row.method}`",
-            row.seeds,
-            kl,
-            f"{row.seconds:.3g}",
-            good,
-            ours,
-            times,
-        ]
-        lines.append("| " + " | ".join(map(str, cells)) + " |")
+    rows = speed[speed["benchmark"] == "seeds"]
+    single = rows.loc[rows["library"] == "1 seed", "median"].iloc[0]
+    lines = _wrap(
+        """NCE with its default recipe on the half-moons: all of `train`, in a process that reads
+        the compiled program from disk. Each worker of a study runs its seeds sequentially."""
+    )
+    lines += ["", "| | CPU s | relative to one seed |", "|---|---:|---:|"]
+    for row in rows.itertuples():
+        lines.append(_table_row([row.library, f"{row.median:.3g}", f"{row.median / single:.1f}"]))
     return lines
 
 
-def _prose(text: str) -> list[str]:
+def _default_recipes(speed: pd.DataFrame) -> list[str]:
+    lines = ["| method | ms per update |", "|---|---:|"]
+    for row in speed[speed["benchmark"] == "default_recipes"].itertuples():
+        time = f"{row.median:.3g} ({row.low:.3g} to {row.high:.3g})"
+        lines.append(_table_row([f"`{row.library}`", time]))
+    return lines
+
+
+def _time_to_quality(quality: pd.DataFrame) -> list[str]:
+    lines = _wrap(
+        """Training time: number of updates, from the studies `external`, `external_cd` and
+        `external_chains` in [results](../../results), times the median CPU time per update above.
+        Each library has its own network: an MLP (2 x 64) on 32 Fourier features with confinement in
+        ebmark, a plain MLP 2-128-128-1 in the others. Compilation and imports are excluded. KL:
+        median over seeds at the end of training. Last columns: time until `nce` of ebmark reaches
+        this KL, and the training time relative to it ("at least" if the first of 16 snapshots had
+        reached it)."""
+    )
+    heads = ["", "method", "seeds", "final KL", "training time, s"]
+    heads += [f"time to KL {TARGET_KL:g}, s", "time of `nce` to the final KL, s", "ratio"]
+    lines += ["", _table_row(heads), "|---|---|---:|---:|---:|---:|---:|---:|"]
+    for row in quality.itertuples():
+        columns = [
+            row.dataset,
+            f"`{row.method}`",
+            str(row.seeds),
+            f"{row.kl:.3g}" if math.isfinite(row.kl) else "diverged",
+            f"{row.seconds:.3g}",
+            _format_seconds(row.seconds_to_target),
+            _format_seconds(row.reference_seconds),
+            _format_bound(row.ratio, row.is_lower_bound) if "/" in row.method else "",
+        ]
+        lines.append(_table_row(columns))
+    return lines
+
+
+def _wrap(text: str) -> list[str]:
     return textwrap.wrap(" ".join(text.split()), 120)
 
 
-def _time(row: pd.Series) -> str:
+def _table_row(columns: list[str]) -> str:
+    return f"| {' | '.join(columns)} |"
+
+
+def _format_time(row: pd.Series) -> str:
     unit = "ms" if row["unit"].startswith("ms") else "s"
     return f"{row['median']:.3g} {unit}"
 
 
-def _times(row: pd.Series) -> str:
+def _format_ratio(row: pd.Series) -> str:
     return f"{row['ratio']:.2g} ({row['ratio_low']:.2g} to {row['ratio_high']:.2g})"
+
+
+def _format_seconds(seconds: float) -> str:
+    return f"{seconds:.3g}" if math.isfinite(seconds) else "never"
+
+
+def _format_bound(value: float, is_lower_bound: bool) -> str:
+    if not value > 0:
+        return ""
+    return f"at least {value:.0f}" if is_lower_bound else f"{value:.0f}"

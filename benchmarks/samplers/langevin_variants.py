@@ -1,10 +1,10 @@
-"""What was tried on a Langevin step, each way beside the step as it is, in turn.
+"""Variants of a Langevin step, each measured in turn with the current step.
 
-    python -m benchmarks.tried              # the perceptron 2-128-128-1, 256 chains, one thread
-    python -m benchmarks.tried blocks       # 10,000 chains, all at once and in blocks
-    python -m benchmarks.tried flags        # XLA's flags, a process each
+    python -m benchmarks.samplers.langevin_variants           # MLP 2-128-128-1, 256 chains
+    python -m benchmarks.samplers.langevin_variants blocks    # 10,000 chains, several block sizes
+    python -m benchmarks.samplers.langevin_variants flags     # XLA flags, one process each
 
-docs/performance.md says what came of it.
+All on one thread. docs/system/performance.md has the results.
 """
 
 import json
@@ -19,16 +19,21 @@ import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 
-from benchmarks._clock import in_turn, ratio, timed
+from benchmarks._clock import make_task, measure_in_turn, ratio
 from ebmark.energies import MLP, Confined, FourierMLP
 from ebmark.samplers import Langevin, run_chains
 from ebmark.system import threads
 
-os.environ.update(threads.single(dict(os.environ)))  # before anything counts the processors
+# Before any library counts the processors.
+os.environ.update(threads.single(dict(os.environ)))
 
-CHAINS, STEPS, STEP, REPEATS = 256, 100, 1e-3, 15
+NUM_CHAINS = 256
+NUM_STEPS = 100
+STEP_SIZE = 1e-3
+REPEATS = 15
+# In addition to those of ebmark/system/threads.py.
 FLAGS = (
-    "",  # with those of ebmark/threads.py
+    "",
     "--xla_cpu_prefer_vector_width=256",
     "--xla_cpu_enable_fast_math=true --xla_cpu_fast_math_honor_division=false",
     "--xla_cpu_opt_preset=CPU_OPT_PRESET_FAST_RUNTIME",
@@ -37,202 +42,249 @@ FLAGS = (
     "--xla_cpu_experimental_ynn_fusion_type=-dot",
 )
 
-Step = Callable[[jax.Array, jax.Array], jax.Array]  # chains and a key to chains
+# Maps chains (n, 2) and a key to chains (n, 2).
+Step = Callable[[jax.Array, jax.Array], jax.Array]
 
 
-def langevin(gradients: Callable[[jax.Array], jax.Array], draw=jr.normal) -> Step:
-    """A step with these gradients of all rows."""
+def make_step(
+    gradients: Callable[[jax.Array], jax.Array], draw_noise: Callable = jr.normal
+) -> Step:
+    """Return a Langevin step with these gradients of all rows."""
 
     def step(x, key):
-        return x - STEP * gradients(x) + np.sqrt(2 * STEP) * draw(key, x.shape)
+        noise = draw_noise(key, x.shape)
+        return x - STEP_SIZE * gradients(x) + np.sqrt(2 * STEP_SIZE) * noise
 
     return step
 
 
-def scanned(step: Step, unroll: int = 1) -> Callable:
-    """All steps as one program."""
+def compile_steps(step: Step, unroll: int = 1) -> Callable:
+    """Return all steps as one compiled program."""
 
     def run(x, key):
-        body = lambda x, key: (step(x, key), None)  # noqa: E731
-        return jax.lax.scan(body, x, jr.split(key, STEPS), unroll=unroll)[0]
+        def body(x, key):
+            return step(x, key), None
+
+        return jax.lax.scan(body, x, jr.split(key, NUM_STEPS), unroll=unroll)[0]
 
     return jax.jit(run)
 
 
-def blocks(step: Step, rows: int) -> Step:
-    """The same, a block of chains after the other."""
+def split_into_blocks(step: Step, num_rows: int) -> Step:
+    """Return the step applied to one block of chains after the other."""
 
-    def one(x, key):
-        parts, keys = x.reshape(-1, rows, x.shape[1]), jr.split(key, x.shape[0] // rows)
-        return jax.lax.map(lambda part: step(*part), (parts, keys)).reshape(x.shape)
+    def blocked_step(x, key):
+        blocks = x.reshape(-1, num_rows, x.shape[1])
+        keys = jr.split(key, x.shape[0] // num_rows)
+        return jax.lax.map(lambda block: step(*block), (blocks, keys)).reshape(x.shape)
 
-    return one
+    return blocked_step
 
 
-def silu_and_slope(z, tanh=jnp.tanh):
-    """The activation and its derivative, from one tanh."""
+def silu_and_derivative(z: jax.Array, tanh: Callable = jnp.tanh) -> tuple[jax.Array, jax.Array]:
+    """Return the activation and its derivative, from one tanh."""
     t = tanh(0.5 * z)
     half = 0.5 * (1 + t)
     return z * half, half + 0.25 * z * (1 - t * t)
 
 
-def by_hand(energy: MLP, *, product=jnp.matmul, outer=False, turned=False, tanh=jnp.tanh):
-    """The gradient of the perceptron written out: two square products, nothing computed twice."""
-    one, two, last = energy.layers.layers
-    transposed = jnp.array(two.weight.T)  # kept beside the matrix
+def explicit_gradients(
+    energy: MLP,
+    *,
+    product: Callable = jnp.matmul,
+    has_outer_first_layer: bool = False,
+    has_transposed_weights: bool = False,
+    tanh: Callable = jnp.tanh,
+) -> Callable[[jax.Array], jax.Array]:
+    """Return the gradient of the MLP written out: two square products, nothing computed twice.
+
+    Args:
+        energy: the MLP with two hidden layers.
+        product: the matrix product.
+        has_outer_first_layer: compute the first layer by outer products.
+        has_transposed_weights: store the transposed weights of the second layer.
+        tanh: the hyperbolic tangent.
+    """
+    first, second, last = energy.layers.layers
+    transposed = jnp.array(second.weight.T)
 
     def gradients(x):
-        if outer:
-            z = sum(x[:, i, None] * one.weight[:, i] for i in range(x.shape[1])) + one.bias
+        if has_outer_first_layer:
+            columns = range(x.shape[1])
+            z = sum(x[:, i, None] * first.weight[:, i] for i in columns) + first.bias
         else:
-            z = x @ one.weight.T + one.bias
-        h, slope = silu_and_slope(z, tanh)
-        z = product(h, transposed if turned else two.weight.T) + two.bias
-        g = silu_and_slope(z, tanh)[1] * last.weight[0]
-        g = product(g, two.weight) * slope
-        if outer:
-            return jnp.stack([g @ one.weight[:, i] for i in range(x.shape[1])], axis=1)
-        return g @ one.weight
+            z = x @ first.weight.T + first.bias
+        h, derivative = silu_and_derivative(z, tanh)
+        z = product(h, transposed if has_transposed_weights else second.weight.T) + second.bias
+        g = silu_and_derivative(z, tanh)[1] * last.weight[0]
+        g = product(g, second.weight) * derivative
+        if has_outer_first_layer:
+            return jnp.stack([g @ first.weight[:, i] for i in range(x.shape[1])], axis=1)
+        return g @ first.weight
 
     return gradients
 
 
-def in_bfloat16(a, b):
-    """A product of numbers of 8 bits, summed in float32."""
+def bfloat16_product(a: jax.Array, b: jax.Array) -> jax.Array:
+    """Multiply matrices rounded to bfloat16, with sums in float32."""
     return jnp.matmul(
         a.astype(jnp.bfloat16), b.astype(jnp.bfloat16), preferred_element_type=jnp.float32
     )
 
 
-def short_tanh(z):
-    """A rational tanh of lower degree, exact to 3e-4 (the continued fraction, clipped)."""
+def rational_tanh(z: jax.Array) -> jax.Array:
+    """Approximate tanh to 3e-4 by its continued fraction, clipped."""
     z = jnp.clip(z, -4.97, 4.97)
     s = z * z
     return z * (135135 + s * (17325 + s * (378 + s))) / (135135 + s * (62370 + s * (3150 + 28 * s)))
 
 
-def box_muller(key, shape):
-    """Normal deviates from uniform ones by an angle and a length."""
+def box_muller(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
+    """Draw normal numbers from uniform ones by the Box-Muller transform."""
     u, v = jr.uniform(key, (2, shape[0]), minval=1e-12)
-    length, angle = jnp.sqrt(-2 * jnp.log(u)), 2 * np.pi * v
+    length = jnp.sqrt(-2 * jnp.log(u))
+    angle = 2 * np.pi * v
     return jnp.stack([length * jnp.cos(angle), length * jnp.sin(angle)], axis=1)
 
 
-def by_the_processor(key, shape):
-    """Normal deviates of XLA's own generator (`rbg`)."""
+def xla_normal(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
+    """Draw normal numbers with XLA's own generator (`rbg`)."""
     return jr.normal(jr.wrap_key_data(jnp.tile(jr.key_data(key), 2), impl="rbg"), shape)
 
 
-def ways() -> dict[str, Callable]:
-    """Every way by name; the first is the step as it is."""
-    energy = MLP(2, width=128, key=jr.key(6))
-    gradients, hand = jax.vmap(jax.grad(energy)), partial(by_hand, energy)
+def zeros(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
+    """Return no noise."""
+    return jnp.zeros(shape)
 
-    def plainly(z):
+
+def variants() -> dict[str, Callable]:
+    """Return every variant by name; the first is the current step."""
+    energy = MLP(2, width=128, key=jr.key(6))
+    gradients = jax.vmap(jax.grad(energy))
+    explicit = partial(explicit_gradients, energy)
+
+    def swish(z):
         return z * jax.nn.sigmoid(z)
 
-    swapped = energy.layers.__class__(2, "scalar", 128, 2, plainly, key=jr.key(6))
-    ours = jax.jit(lambda x, key: run_chains(Langevin(STEP), energy, x, STEPS, key).x)
-    zeros = lambda key, shape: jnp.zeros(shape)  # noqa: E731
+    with_swish = energy.layers.__class__(2, "scalar", 128, 2, swish, key=jr.key(6))
     square = energy.layers.layers[1].weight
 
-    def products(x, key):
-        h = jnp.tile(x, (1, 64))
-        return jax.lax.fori_loop(0, STEPS, lambda _, h: (h @ square.T) @ square, h)
+    def current(x, key):
+        return run_chains(Langevin(STEP_SIZE), energy, x, NUM_STEPS, key).x
 
-    def products16(x, key):
-        h = jnp.tile(x, (1, 64))
-        body = lambda _, h: in_bfloat16(in_bfloat16(h, square.T), square)  # noqa: E731
-        return jax.lax.fori_loop(0, STEPS, body, h)
+    def multiply(product):
+        def run(x, key):
+            h = jnp.tile(x, (1, 64))
+            return jax.lax.fori_loop(
+                0, NUM_STEPS, lambda _, h: product(product(h, square.T), square), h
+            )
 
+        return jax.jit(run)
+
+    steps = {
+        "no random numbers": make_step(gradients, zeros),
+        "Box-Muller transform": make_step(gradients, box_muller),
+        "XLA's generator (`rbg`)": make_step(gradients, xla_normal),
+        "z sigmoid(z), differentiated by JAX": make_step(jax.vmap(jax.grad(with_swish))),
+        "explicit gradient": make_step(explicit()),
+        "explicit gradient, tanh of lower degree": make_step(explicit(tanh=rational_tanh)),
+        "explicit gradient, outer products for the first layer": make_step(
+            explicit(has_outer_first_layer=True)
+        ),
+        "explicit gradient, stored transposed weights": make_step(
+            explicit(has_transposed_weights=True)
+        ),
+        "explicit gradient, products in bfloat16": make_step(explicit(product=bfloat16_product)),
+        "blocks of 64 chains": split_into_blocks(make_step(gradients), 64),
+        "blocks of 128 chains": split_into_blocks(make_step(gradients), 128),
+    }
     return {
-        "as it is": ours,
-        "its two square products alone": jax.jit(products),
-        "these in bfloat16": jax.jit(products16),
-        "no noise": scanned(langevin(gradients, zeros)),
-        "noise by Box and Muller": scanned(langevin(gradients, box_muller)),
-        "noise by XLA's generator": scanned(langevin(gradients, by_the_processor)),
-        "z sigmoid(z), differentiated by JAX": scanned(langevin(jax.vmap(jax.grad(swapped)))),
-        "gradient by hand": scanned(langevin(hand())),
-        "by hand, a tanh of lower degree": scanned(langevin(hand(tanh=short_tanh))),
-        "by hand, outer products for the first layer": scanned(langevin(hand(outer=True))),
-        "by hand, transposed weights kept": scanned(langevin(hand(turned=True))),
-        "by hand, products in bfloat16": scanned(langevin(hand(product=in_bfloat16))),
-        "loop unrolled twice": scanned(langevin(gradients), unroll=2),
-        "loop unrolled four times": scanned(langevin(gradients), unroll=4),
-        "blocks of 64 chains": scanned(blocks(langevin(gradients), 64)),
-        "blocks of 128 chains": scanned(blocks(langevin(gradients), 128)),
+        "current step": jax.jit(current),
+        "its two square products alone": multiply(jnp.matmul),
+        "these in bfloat16": multiply(bfloat16_product),
+        **{name: compile_steps(step) for name, step in steps.items()},
+        "loop unrolled twice": compile_steps(make_step(gradients), unroll=2),
+        "loop unrolled four times": compile_steps(make_step(gradients), unroll=4),
     }
 
 
-def measured(chosen: dict[str, Callable], repeats: int) -> dict[str, list[float]]:
-    x, key = jr.normal(jr.key(2), (CHAINS, 2)), jr.key(3)
+def measure(programs: dict[str, Callable], repeats: int) -> dict[str, list[float]]:
+    """Return the seconds of each program on 256 chains, in turn."""
+    x = jr.normal(jr.key(2), (NUM_CHAINS, 2))
+    key = jr.key(3)
     tasks = {
-        name: timed(lambda run=run: jax.block_until_ready(run(x, key)))
-        for name, run in chosen.items()
+        name: make_task(lambda run=run: jax.block_until_ready(run(x, key)))
+        for name, run in programs.items()
     }
-    return in_turn(tasks, repeats)
+    return measure_in_turn(tasks, repeats)
 
 
-def in_blocks() -> None:
-    """10,000 chains, `run_chains` as it is and with other blocks."""
+def measure_blocks() -> None:
+    """Measure `run_chains` on 10,000 chains with the current and other block sizes."""
     from ebmark.samplers import _base
 
-    energy, key, steps = MLP(2, width=128, key=jr.key(6)), jr.key(3), 5
+    energy = MLP(2, width=128, key=jr.key(6))
+    key = jr.key(3)
+    num_steps = 5
     x = jr.normal(jr.key(2), (10_000, 2))
     tasks = {}
-    for rows in (_base._BLOCK, 250, 500, 2_000, 10_000):
-        _base._BLOCK = rows
-        run = jax.jit(lambda x, key: run_chains(Langevin(STEP), energy, x, steps, key).x)
+    for num_rows in (_base._BLOCK, 250, 500, 2_000, 10_000):
+        _base._BLOCK = num_rows
+        run = jax.jit(lambda x, key: run_chains(Langevin(STEP_SIZE), energy, x, num_steps, key).x)
         jax.clear_caches()
         run = run.lower(x, key).compile()
-        tasks[f"blocks of {rows:,}"] = timed(lambda run=run: jax.block_until_ready(run(x, key)))
-    table(in_turn(tasks, 7), steps * len(x) / CHAINS)
+        name = f"blocks of {num_rows:,}"
+        tasks[name] = make_task(lambda run=run: jax.block_until_ready(run(x, key)))
+    print_table(measure_in_turn(tasks, 7), num_steps * len(x) / NUM_CHAINS)
 
 
-def table(found: dict[str, list[float]], loops: float) -> None:
-    """A row a way: the median, and the share of the first way's."""
-    base = next(iter(found.values()))
-    print("| way | us | of the first |\n|---|---:|---:|")
-    for name, seconds in found.items():
-        share, low, high = ratio(seconds, base)
-        median = np.median(seconds) / loops * 1e6
-        print(f"| {name} | {median:.0f} | {share:.2f} ({low:.2f} to {high:.2f}) |")
+def print_table(seconds: dict[str, list[float]], num_loops: float) -> None:
+    """Print the median time of each variant, and its ratio to the first one."""
+    reference = next(iter(seconds.values()))
+    print("| variant | us | relative to the first |\n|---|---:|---:|")
+    for name, values in seconds.items():
+        of_medians, low, high = ratio(values, reference)
+        median = np.median(values) / num_loops * 1e6
+        print(f"| {name} | {median:.0f} | {of_medians:.2f} ({low:.2f} to {high:.2f}) |")
 
 
-def by_flags() -> None:
-    """The step as it is and the study's network, in a process for each flag, two rounds."""
-    found: dict[str, dict[str, list[float]]] = {flag: {} for flag in FLAGS}
+def measure_flags() -> None:
+    """Measure the current step and the study's network, two rounds with a process per flag."""
+    seconds: dict[str, dict[str, list[float]]] = {flag: {} for flag in FLAGS}
+    command = [sys.executable, "-m", "benchmarks.samplers.langevin_variants", "once"]
     for _ in range(2):
         for flag in FLAGS:
             environment = os.environ | {"XLA_FLAGS": f"{os.environ['XLA_FLAGS']} {flag}"}
-            command = [sys.executable, "-m", "benchmarks.tried", "once"]
-            said = subprocess.run(command, env=environment, capture_output=True, check=True).stdout
-            for name, seconds in json.loads(said.splitlines()[-1]).items():
-                found[flag].setdefault(name, []).extend(seconds)
+            ended = subprocess.run(command, env=environment, capture_output=True, check=True)
+            for name, values in json.loads(ended.stdout.splitlines()[-1]).items():
+                seconds[flag].setdefault(name, []).extend(values)
     print("| flags | MLP 128-128, us | the study's network, us |\n|---|---:|---:|")
-    for flag, rows in found.items():
-        cells = [f"{np.median(rows[name]) / STEPS * 1e6:.0f}" for name in ("plain", "study")]
-        print(f"| {flag or 'none'} | {' | '.join(cells)} |")
+    for flag, by_network in seconds.items():
+        plain, study = (np.median(by_network[name]) / NUM_STEPS for name in ("plain", "study"))
+        print(f"| {flag or 'none'} | {plain * 1e6:.0f} | {study * 1e6:.0f} |")
 
 
-def once() -> None:
+def measure_once() -> None:
+    """Print the seconds of both networks as JSON: the process of one flag."""
     energies = {
         "plain": MLP(2, width=128, key=jr.key(6)),
         "study": Confined(FourierMLP(2, key=jr.key(6))),
     }
-    chosen = {
-        name: jax.jit(lambda x, key, e=e: run_chains(Langevin(STEP), e, x, STEPS, key).x)
-        for name, e in energies.items()
-    }
-    print(json.dumps(measured(chosen, REPEATS)))
+
+    def compile_chains(energy):
+        return jax.jit(lambda x, key: run_chains(Langevin(STEP_SIZE), energy, x, NUM_STEPS, key).x)
+
+    programs = {name: compile_chains(energy) for name, energy in energies.items()}
+    print(json.dumps(measure(programs, REPEATS)))
 
 
 def main() -> None:
-    ways_of_timing = {"once": once, "flags": by_flags, "blocks": in_blocks}
+    """Run the command."""
+    modes = {"once": measure_once, "flags": measure_flags, "blocks": measure_blocks}
     if sys.argv[1:]:
-        return ways_of_timing[sys.argv[1]]()
-    table(measured(ways(), REPEATS), STEPS)
+        modes[sys.argv[1]]()
+    else:
+        print_table(measure(variants(), REPEATS), NUM_STEPS)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""How time and memory grow: `python -m benchmarks.system.scaling`.
+"""Growth of time and memory: `python -m benchmarks.system.scaling`.
 
-Each axis is measured in a process of its own, from its smallest value to its largest; the peak
-memory is the process's own high-water mark after each value. Seconds are of CPU, one thread, the
-least of three, of compiled code.
+Each axis is measured in its own process, from its smallest value to its largest; the peak memory
+is the high-water mark of the process after each value. CPU seconds on one thread, the minimum of
+three, of compiled code.
 """
 
 import functools
@@ -11,28 +11,29 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 RESULTS = Path(__file__).parents[1] / "results"
-DEPENDS = {  # axis -> what is measured, and its values
-    "points": ("an update of NCE, the data on the device", [10**k for k in range(3, 8)]),
-    "points, step": ("the data's local scale, for CD's step", [10**k for k in range(3, 8)]),
-    "dimension": ("an update of NCE", [2, 8, 32, 128, 512, 1024]),
-    "chains": ("a Langevin step of all chains", [10**k for k in range(2, 7)]),
-    "width": ("an update of NCE", [16, 64, 256, 1024]),
-    "seeds": ("100 updates of NCE, a seed after the other", [1, 4, 16]),
-    "pairs, sliced W2": ("sliced W2 of n points and n", [1_000, 10_000, 100_000]),
-    "pairs, minibatch W2": ("minibatch W2 of n points and n", [1_000, 5_000, 10_000]),
-    "pairs, energy": ("energy distance of n points and n", [1_000, 4_000, 16_000]),
-    "pairs, MMD": ("MMD of n points and n", [1_000, 4_000, 16_000]),
-    "pairs, Sinkhorn": ("Sinkhorn on the fly of n points and n", [1_000, 2_000, 6_000]),
+# axis -> what is measured, and the values of the axis
+AXES = {
+    "points": ("one update of NCE, data on the device", [10**k for k in range(3, 8)]),
+    "points, step": ("local scale of the data, for the step of CD", [10**k for k in range(3, 8)]),
+    "dimension": ("one update of NCE", [2, 8, 32, 128, 512, 1024]),
+    "chains": ("one Langevin step of all chains", [10**k for k in range(2, 7)]),
+    "width": ("one update of NCE", [16, 64, 256, 1024]),
+    "seeds": ("100 updates of NCE per seed, sequential", [1, 4, 16]),
+    "pairs, sliced W2": ("sliced W2 of two samples", [1_000, 10_000, 100_000]),
+    "pairs, minibatch W2": ("minibatch W2 of two samples", [1_000, 5_000, 10_000]),
+    "pairs, energy": ("energy distance of two samples", [1_000, 4_000, 16_000]),
+    "pairs, MMD": ("MMD of two samples", [1_000, 4_000, 16_000]),
+    "pairs, Sinkhorn": ("on-the-fly Sinkhorn divergence of two samples", [1_000, 2_000, 6_000]),
 }
 
 
-def measure(axis: str) -> list[dict]:
-    """Seconds and peak memory at each value; run in a process of its own."""
-    import resource
-
+def programs() -> dict[str, Callable[[int], tuple[Callable[[], object], int]]]:
+    """Return, for each axis, a function from a value to a program and its number of units."""
     import jax
     import jax.numpy as jnp
     import jax.random as jr
@@ -45,19 +46,19 @@ def measure(axis: str) -> list[dict]:
     from ebmark.samplers import Langevin, run_chains
     from ebmark.training import loop as training
 
-    def points(n, dim=2):
+    def draw_points(n, dim=2):
         rng = np.random.default_rng(0)
         return jnp.asarray(rng.standard_normal((n, dim), np.float32))
 
-    def network(dim=2, width=64):
+    def new_network(dim=2, width=64):
         return Confined(FourierMLP(dim, width=width, key=jr.key(1)))
 
     def updates(data, energy, number, seed=0):
         import equinox as eqx
 
         recipe = METHODS["nce"]
-        wrapped = recipe.method.build_trainable(energy, data, jr.key(seed))
-        params, static = eqx.partition(wrapped, eqx.is_inexact_array)
+        trainable = recipe.method.build_trainable(energy, data, jr.key(seed))
+        params, static = eqx.partition(trainable, eqx.is_inexact_array)
         carry = training._start(params, recipe, data, jr.key(seed))
 
         def run():
@@ -67,63 +68,75 @@ def measure(axis: str) -> list[dict]:
         return run
 
     def chains(n):
-        run_chains(Langevin(0.001), network(), points(n), 10, jr.key(0)).x.block_until_ready()
+        x = draw_points(n)
+        run_chains(Langevin(0.001), new_network(), x, 10, jr.key(0)).x.block_until_ready()
 
-    def pairs(metric, n):
+    def compare(metric, n):
         x, y = np.random.default_rng(0).normal(size=(2, n, 2))
-        return functools.partial(metric, x, y)
+        return functools.partial(metric, x, y), 1
 
     def seeds(n):
-        runs = [updates(points(1_000), network(), 100, seed) for seed in range(n)]
+        runs = [updates(draw_points(1_000), new_network(), 100, seed) for seed in range(n)]
         return lambda: [run() for run in runs]
 
-    scale = jax.jit(local_scale)
-    programs = {  # a program, and how many units of what is measured it holds
-        "points": lambda n: (updates(points(n), network(), 100), 100),
-        "points, step": lambda n: (
-            functools.partial(lambda z: scale(z, jr.key(0)).block_until_ready(), points(n)),
-            1,
-        ),
-        "dimension": lambda d: (updates(points(2_000, d), network(d), 50), 50),
+    compiled_scale = jax.jit(local_scale)
+
+    def measure_scale(z):
+        compiled_scale(z, jr.key(0)).block_until_ready()
+
+    return {
+        "points": lambda n: (updates(draw_points(n), new_network(), 100), 100),
+        "points, step": lambda n: (functools.partial(measure_scale, draw_points(n)), 1),
+        "dimension": lambda d: (updates(draw_points(2_000, d), new_network(d), 50), 50),
         "chains": lambda n: (functools.partial(chains, n), 10),
-        "width": lambda w: (updates(points(2_000), network(width=w), 20), 20),
+        "width": lambda w: (updates(draw_points(2_000), new_network(width=w), 20), 20),
         "seeds": lambda n: (seeds(n), 1),
-        "pairs, sliced W2": lambda n: (pairs(metrics.sliced_wasserstein, n), 1),
-        "pairs, minibatch W2": lambda n: (pairs(metrics.minibatch_wasserstein, n), 1),
-        "pairs, energy": lambda n: (pairs(metrics.energy_distance, n), 1),
-        "pairs, MMD": lambda n: (pairs(metrics.mmd, n), 1),
-        "pairs, Sinkhorn": lambda n: (pairs(metrics.sinkhorn_on_the_fly, n), 1),
+        "pairs, sliced W2": lambda n: compare(metrics.sliced_wasserstein, n),
+        "pairs, minibatch W2": lambda n: compare(metrics.minibatch_wasserstein, n),
+        "pairs, energy": lambda n: compare(metrics.energy_distance, n),
+        "pairs, MMD": lambda n: compare(metrics.mmd, n),
+        "pairs, Sinkhorn": lambda n: compare(metrics.sinkhorn_on_the_fly, n),
     }
-    found = []
-    for value in DEPENDS[axis][1]:
-        program, units = programs[axis](value)
-        program()  # compiles
-        spent = []
-        while len(spent) < 3 and sum(spent) < 3:
-            clock = time.process_time()
+
+
+def measure(axis: str) -> list[dict[str, float]]:
+    """Return seconds and peak memory at each value of the axis; run in its own process."""
+    import resource
+
+    build = programs()[axis]
+    rows = []
+    for value in AXES[axis][1]:
+        program, num_units = build(value)
+        # The first call compiles.
+        program()
+        seconds = []
+        while len(seconds) < 3 and sum(seconds) < 3:
+            start = time.process_time()
             program()
-            spent.append(time.process_time() - clock)
+            seconds.append(time.process_time() - start)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        found.append({"value": value, "seconds": min(spent) / units, "peak_mib": peak})
-    return found
+        rows.append({"value": value, "seconds": min(seconds) / num_units, "peak_mib": peak})
+    return rows
 
 
-def exponent(rows: list[dict], key: str, base: float = 0.0) -> float:
-    """The slope between the last two values, on logarithms: what is fixed has faded by then."""
+def exponent(rows: list[dict[str, float]], key: str) -> float:
+    """Return the slope between the last two values on logarithms, where constants matter least."""
     import numpy as np
 
-    (x0, y0), (x1, y1) = ((row["value"], max(row[key] - base, 1e-9)) for row in rows[-2:])
-    return float(np.log(y1 / y0) / np.log(x1 / x0))
+    first, last = rows[-2:]
+    growth = np.log(max(last[key], 1e-9) / max(first[key], 1e-9))
+    return float(growth / np.log(last["value"] / first["value"]))
 
 
-def figure(found: dict) -> None:
+def save_figure(measured: dict[str, list[dict[str, float]]]) -> None:
+    """Draw seconds and memory of all axes to scaling.png."""
     import matplotlib
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    panels, axes = plt.subplots(1, 2, figsize=(11, 4.6), constrained_layout=True)
-    for axis, rows in found.items():
+    figure, axes = plt.subplots(1, 2, figsize=(11, 4.6), constrained_layout=True)
+    for axis, rows in measured.items():
         values = [row["value"] for row in rows]
         label = f"{axis} (slope {exponent(rows, 'seconds'):.2f})"
         axes[0].loglog(values, [row["seconds"] for row in rows], "o-", label=label)
@@ -131,26 +144,27 @@ def figure(found: dict) -> None:
     axes[0].set(xlabel="value of the axis", ylabel="CPU seconds, one thread")
     axes[1].set(xlabel="value of the axis", ylabel="peak memory of the process, MiB")
     axes[0].legend(fontsize=7)
-    panels.savefig(RESULTS / "scaling.png", dpi=130)
+    figure.savefig(RESULTS / "scaling.png", dpi=130)
 
 
-def table(found: dict, machine: str) -> str:
+def write_page(measured: dict[str, list[dict[str, float]]], machine: str) -> str:
+    """Return the Markdown of scaling.md."""
     lines = [
-        "# How time and memory grow",
+        "# Growth of time and memory",
         "",
-        f"`python -m benchmarks.system.scaling` on {machine}, one thread, other work beside it.",
-        "The slope is that between the last two values. A process that has only imported ebmark",
-        "and JAX holds some 300 MiB. Not measured on a GPU, nor beyond 10,000,000 points.",
+        f"`python -m benchmarks.system.scaling` on {machine}, one thread, under other load.",
+        "Slope: between the last two values, on logarithms. A process that has only imported",
+        "ebmark and JAX uses about 300 MiB. Not measured on a GPU or above 10,000,000 points.",
         "",
-        "![scale](scaling.png)",
+        "![scaling](scaling.png)",
         "",
         "| axis | what is measured | from, to | CPU seconds | slope | peak MiB |",
         "|---|---|---|---|---|---|",
     ]
-    for axis, rows in found.items():
+    for axis, rows in measured.items():
         first, last = rows[0], rows[-1]
         lines.append(
-            f"| {axis} | {DEPENDS[axis][0]} | {first['value']:,} to {last['value']:,} "
+            f"| {axis} | {AXES[axis][0]} | {first['value']:,} to {last['value']:,} "
             f"| {first['seconds']:.2g} to {last['seconds']:.2g} "
             f"| {exponent(rows, 'seconds'):.2f} "
             f"| {first['peak_mib']:.0f} to {last['peak_mib']:.0f} |"
@@ -159,24 +173,25 @@ def table(found: dict, machine: str) -> str:
 
 
 def main() -> int:
+    """Measure all axes, or print one as JSON in its process; the exit status."""
     if len(sys.argv) > 1:
         print(json.dumps(measure(sys.argv[1])))
         return 0
     from ebmark.store.provenance import device
     from ebmark.system.threads import single
 
-    found = {}
-    for axis in DEPENDS:
-        command = [sys.executable, __file__, axis]
+    measured: dict[str, Any] = {}
+    for axis in AXES:
+        command = [sys.executable, "-m", "benchmarks.system.scaling", axis]
         ended = subprocess.run(command, env=single(dict(os.environ)), capture_output=True)
         if ended.returncode:
             print(ended.stderr.decode(), file=sys.stderr)
             return 1
-        found[axis] = json.loads(ended.stdout.splitlines()[-1])
-        print(axis, found[axis], file=sys.stderr, flush=True)
-        (RESULTS / "scaling.json").write_text(json.dumps(found, indent=1) + "\n")
-    (RESULTS / "scaling.md").write_text(table(found, device()))
-    figure(found)
+        measured[axis] = json.loads(ended.stdout.splitlines()[-1])
+        print(axis, measured[axis], file=sys.stderr, flush=True)
+        (RESULTS / "scaling.json").write_text(json.dumps(measured, indent=1) + "\n")
+    (RESULTS / "scaling.md").write_text(write_page(measured, device()))
+    save_figure(measured)
     return 0
 
 

@@ -1,4 +1,4 @@
-"""What ten seeds cost beside one: one after the other, as a study runs them, and all at once."""
+"""Cost of ten seeds relative to one: sequential, as in a study, and vectorized by vmap."""
 
 import time
 from collections.abc import Callable
@@ -8,61 +8,66 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.random as jr
+from jaxtyping import Array, Float
 
-from benchmarks.training.steps import points
+from benchmarks.training.steps import draw_points
 from ebmark.energies import Network, new_energy
 from ebmark.methods import METHODS, Recipe
 from ebmark.training import loop as training
 
-SEEDS = 10
+NUM_SEEDS = 10
 
 
 def seeds() -> dict[str, Any]:
-    """CPU seconds of NCE at the study's recipe, all of `train`: its program is made or read too."""
-    data, recipe = points("half_moons"), METHODS["nce"]
-    energies = [new_energy(vars(Network()), data, jr.key(seed)) for seed in range(SEEDS)]
+    """Measure NCE with its default recipe: all of `train`, with its program read from disk."""
+    data = draw_points("half_moons")
+    recipe = METHODS["nce"]
+    energies = [new_energy(vars(Network()), data, jr.key(seed)) for seed in range(NUM_SEEDS)]
 
-    def one(seed: int) -> None:
-        training.train(recipe, energies[seed], data, key=jr.key(seed))
+    def train_sequentially(num_seeds: int) -> None:
+        for seed in range(num_seeds):
+            training.train(recipe, energies[seed], data, key=jr.key(seed))
 
-    def one_after_the_other(number: int) -> None:
-        for seed in range(number):
-            one(seed)
-
-    one(0)  # fills the cache of programs on the disk
-    start, finish = at_once(recipe, data, jr.split(jr.key(0), SEEDS))
-    ways = {
-        "1 seed": lambda: one_after_the_other(1),
-        "10 seeds, one after the other": lambda: one_after_the_other(SEEDS),
-        "10 seeds at once, by vmap": lambda: finish(start()),
+    # The first training writes the compiled program to disk.
+    train_sequentially(1)
+    start, finish = vectorize(recipe, data, jr.split(jr.key(0), NUM_SEEDS))
+    variants = {
+        "1 seed": lambda: train_sequentially(1),
+        "10 seeds, sequential": lambda: train_sequentially(NUM_SEEDS),
+        "10 seeds, vmap": lambda: finish(start()),
     }
-    return {"unit": "s", "seconds": {name: [_of_its_own(way)] for name, way in ways.items()}}
+    seconds = {name: [_seconds_of_new_process(work)] for name, work in variants.items()}
+    return {"unit": "s", "seconds": seconds}
 
 
-def at_once(recipe: Recipe, data, keys) -> tuple[Callable, Callable]:
-    """What starts a training for each of the keys, and what brings all to their end, by vmap."""
+def vectorize(
+    recipe: Recipe, data: Float[Array, "n dim"], keys: Array
+) -> tuple[Callable[[], training.Carry], Callable[[training.Carry], training.Carry]]:
+    """Return a function that starts one training per key, and one that finishes them by vmap."""
     axes = training.Carry(0, 0, 0, 0, None)
     energies = [new_energy(vars(Network()), data, key) for key in keys]
-    wrapped = [
-        recipe.method.build_trainable(e, data, k) for e, k in zip(energies, keys, strict=True)
+    trainables = [
+        recipe.method.build_trainable(energy, data, key)
+        for energy, key in zip(energies, keys, strict=True)
     ]
-    parts = [eqx.partition(energy, eqx.is_inexact_array) for energy in wrapped]
-    traced, static = training._traced(recipe), parts[0][1]
+    parts = [eqx.partition(trainable, eqx.is_inexact_array) for trainable in trainables]
+    traced = training._traced(recipe)
+    static = parts[0][1]
 
     def start() -> training.Carry:
-        started = [
+        carries = [
             training._start(params, traced, data, key)
             for (params, _), key in zip(parts, keys, strict=True)
         ]
-        carry = jax.tree.map(lambda *leaves: jnp.stack(leaves), *started)
-        return carry._replace(step=started[0].step)
+        carry = jax.tree.map(lambda *leaves: jnp.stack(leaves), *carries)
+        return carry._replace(step=carries[0].step)
 
     @jax.jit
     def advance(carry, keys, stop):
-        def each(carry, key):
+        def advance_one(carry, key):
             return training._advance(carry, static, traced, data, key, stop)[0]
 
-        return jax.vmap(each, in_axes=(axes, 0), out_axes=axes)(carry, keys)
+        return jax.vmap(advance_one, in_axes=(axes, 0), out_axes=axes)(carry, keys)
 
     def finish(carry: training.Carry) -> training.Carry:
         for stop in range(training._CHUNK, recipe.num_updates + 1, training._CHUNK):
@@ -72,8 +77,8 @@ def at_once(recipe: Recipe, data, keys) -> tuple[Callable, Callable]:
     return start, finish
 
 
-def _of_its_own(work) -> float:
-    """CPU seconds of what a process would do that has no program in memory yet."""
+def _seconds_of_new_process(work: Callable[[], object]) -> float:
+    """Return the CPU seconds of the work in a process that has no program in memory."""
     jax.clear_caches()
     start = time.process_time()
     work()

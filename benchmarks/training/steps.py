@@ -1,4 +1,4 @@
-"""Seconds an update: the same network, data, batch and settings in all three libraries."""
+"""Milliseconds per update: equal network, data, batch size and settings in all libraries."""
 
 import dataclasses
 from typing import Any
@@ -6,11 +6,12 @@ from typing import Any
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
+from jaxtyping import Array, Float
 
-from benchmarks._clock import Task, in_turn, timed
+from benchmarks._clock import Task, make_task, measure_in_turn
 from ebmark.datasets import SyntheticDataset
 from ebmark.datasets.preprocessing import Standardizer
-from ebmark.energies import MLP, Network, new_energy
+from ebmark.energies import MLP, Energy, Network, new_energy
 from ebmark.methods import (
     ContrastiveDivergence,
     DenoisingScoreMatching,
@@ -22,47 +23,31 @@ from ebmark.methods.external import EXTERNAL_METHODS
 from ebmark.training.loop import train
 from ebmark.training.recipes import RECIPES
 
-STEP, SIGMA, CHAIN = 0.001, 0.1, 20
-# ebmark's method; the settings that make the rivals' equal to it; updates in one measurement
+STEP_SIZE = 0.001
+SIGMA = 0.1
+NUM_STEPS = 20
+
+# Of each case: ebmark's method, the settings that make the external methods equal to it, and the
+# number of updates in one measurement.
 CASES: dict[str, tuple[Any, dict[str, Any], int]] = {
     "cd-20": (
-        ContrastiveDivergence(num_steps=CHAIN, step_size=STEP, adjusted=False),
-        {"num_steps": CHAIN, "step_size": STEP},
+        ContrastiveDivergence(num_steps=NUM_STEPS, step_size=STEP_SIZE, adjusted=False),
+        {"num_steps": NUM_STEPS, "step_size": STEP_SIZE},
         100,
     ),
     "pcd-20": (
         PersistentContrastiveDivergence(
-            num_steps=CHAIN, step_size=STEP, num_chains=8_192, adjusted=False
+            num_steps=NUM_STEPS, step_size=STEP_SIZE, num_chains=8_192, adjusted=False
         ),
-        {"num_steps": CHAIN, "step_size": STEP},
+        {"num_steps": NUM_STEPS, "step_size": STEP_SIZE},
         100,
     ),
     "dsm": (DenoisingScoreMatching(sigma=SIGMA), {"sigma": SIGMA}, 500),
     "nce": (NoiseContrastiveEstimation(ratio=1), {"ratio": 1}, 500),
 }
 
-
-def step(case: str, repeats: int) -> dict[str, Any]:
-    """Milliseconds an update of the perceptron 2-128-128-1, silu, batch 256."""
-    method, settings, updates = CASES[case]
-    data, name = points("eight_gaussians"), case.split("-")[0]
-    tasks = {"ebmark": ours(Recipe(method=method, num_updates=updates), plain(), data)}
-    for library in ("torchebm", "ebmkit"):
-        if f"{library}/{name}" in EXTERNAL_METHODS:
-            recipe = EXTERNAL_METHODS[f"{library}/{name}"]
-            recipe = dataclasses.replace(
-                recipe, method=dataclasses.replace(recipe.method, **settings), ema_decay=0.0
-            )
-            tasks[library] = theirs(recipe, data, updates)
-    seconds = in_turn(tasks, repeats)
-    return {
-        "unit": "ms an update",
-        "seconds": {who: [1e3 * s / updates for s in found] for who, found in seconds.items()},
-    }
-
-
-# ebmark's methods beside each library's, as each is documented; updates in one measurement
-OWN = {
+# Number of updates in one measurement of each default recipe.
+DEFAULT_RECIPE_UPDATES = {
     "cd": 250,
     "pcd": 250,
     "dsm": 500,
@@ -77,43 +62,65 @@ OWN = {
 }
 
 
-def own(repeats: int) -> dict[str, Any]:
-    """Milliseconds an update of each method at its library's own recipe and network."""
-    data, tasks = points("half_moons"), {}
-    for name, updates in OWN.items():
-        recipe = dataclasses.replace(RECIPES[name], num_updates=updates)
+def step(case: str, repeats: int) -> dict[str, Any]:
+    """Measure an update of an MLP 2-128-128-1 (SiLU) with batch size 256 in each library."""
+    method, settings, num_updates = CASES[case]
+    data = draw_points("eight_gaussians")
+    recipe = Recipe(method=method, num_updates=num_updates)
+    tasks = {"ebmark": train_task(recipe, plain_mlp(), data)}
+    for library in ("torchebm", "ebmkit"):
+        name = f"{library}/{case.split('-')[0]}"
         if name in EXTERNAL_METHODS:
-            tasks[name] = theirs(recipe, data, updates)
+            default = EXTERNAL_METHODS[name]
+            equal_method = dataclasses.replace(default.method, **settings)
+            recipe = dataclasses.replace(default, method=equal_method, ema_decay=0.0)
+            tasks[library] = external_task(recipe, data, num_updates)
+    seconds = measure_in_turn(tasks, repeats)
+    return _per_update(seconds, dict.fromkeys(seconds, num_updates))
+
+
+def default_recipes(repeats: int) -> dict[str, Any]:
+    """Measure an update of each method with its library's default recipe and network."""
+    data = draw_points("half_moons")
+    tasks = {}
+    for name, num_updates in DEFAULT_RECIPE_UPDATES.items():
+        recipe = dataclasses.replace(RECIPES[name], num_updates=num_updates)
+        if name in EXTERNAL_METHODS:
+            tasks[name] = external_task(recipe, data, num_updates)
         else:
             network = new_energy(dataclasses.asdict(Network()), data, jr.key(1))
-            tasks[name] = ours(recipe, network, data)
-    seconds = in_turn(tasks, repeats)
-    return {
-        "unit": "ms an update",
-        "seconds": {who: [1e3 * s / OWN[who] for s in found] for who, found in seconds.items()},
+            tasks[name] = train_task(recipe, network, data)
+    return _per_update(measure_in_turn(tasks, repeats), DEFAULT_RECIPE_UPDATES)
+
+
+def _per_update(seconds: dict[str, list[float]], num_updates: dict[str, int]) -> dict[str, Any]:
+    milliseconds = {
+        name: [1e3 * value / num_updates[name] for value in values]
+        for name, values in seconds.items()
     }
+    return {"unit": "ms per update", "seconds": milliseconds}
 
 
-def points(dataset: str):
-    """10,000 points of a law, standardised."""
+def draw_points(dataset: str) -> Float[Array, "n 2"]:
+    """Return 10,000 standardized points of a dataset."""
     x = SyntheticDataset(dataset).draw(10_000, jr.key(0))
     return jnp.asarray(Standardizer.fit(x).transform(x), jnp.float32)
 
 
-def plain() -> MLP:
-    """The network of the rivals' examples."""
+def plain_mlp() -> MLP:
+    """Return the network of the external libraries' examples, an MLP 2-128-128-1."""
     return MLP(2, width=128, depth=2, key=jr.key(1))
 
 
-def ours(recipe: Recipe, energy, data) -> Task:
-    """A run's seconds of training; compilation is counted apart."""
+def train_task(recipe: Recipe, energy: Energy, data: Float[Array, "n 2"]) -> Task:
+    """Return the task of a training in ebmark, without compilation."""
     return lambda: train(recipe, energy, data, key=jr.key(2)).snapshots[-1].cpu_seconds
 
 
-def theirs(recipe: Recipe, data, updates: int) -> Task:
-    """A rival's own loop, already set up."""
+def external_task(recipe: Recipe, data: Float[Array, "n 2"], num_updates: int) -> Task:
+    """Return the task of an external library's own training loop, without its setup."""
     import torch
 
     torch.manual_seed(0)
     _, advance = recipe.method.prepare(recipe, torch.tensor(np.asarray(data)))
-    return timed(lambda: advance(updates))
+    return make_task(lambda: advance(num_updates))

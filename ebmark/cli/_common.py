@@ -1,24 +1,43 @@
-"""What commands share: a plan run to its report, a person's plugins and points."""
+"""What several commands share: running a plan, plugins, user data and checks of options."""
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import tyro
 
 from ebmark.errors import UserError
 
+if TYPE_CHECKING:
+    from ebmark.datasets.tables import Points
+    from ebmark.engines import Engine
+
 Positional = tyro.conf.Positional
 
-_STOPPED = 75  # the exit status of a run that has more to do: "try again", as sysexits.h has it
+MAX_COMPARED = 2_000  # points of each sample in exact transport, by default
+MAX_SEED = 2**32 - 1
+_UNFINISHED = 75  # exit status "try again" of sysexits.h
 
 
 def run_to_report(
-    folder: Path, plan: dict[str, dict], engine: Any, plain: bool, minutes: float | None = None
+    folder: Path,
+    plan: dict[str, dict],
+    engine: "Engine",
+    plain: bool,
+    minutes: float | None = None,
 ) -> int:
-    """Run the plan on the engine, then print and report what it has; the exit status.
+    """Run the plan on the engine, then print and report its results.
 
-    After so many minutes it is stopped, and says what is left.
+    Args:
+        folder: the folder of the study.
+        plan: the spec of each run, by run id.
+        engine: where the runs are executed.
+        plain: print lines instead of a progress bar.
+        minutes: stop after this time; runs that are left are resumed by the next call.
+
+    Returns:
+        The exit status: 0, or 1 if runs failed, 75 if runs are left, 130 if interrupted.
     """
     from ebmark.cli.terminal_tables import print_summary
     from ebmark.report.page import write_report
@@ -26,59 +45,74 @@ def run_to_report(
     from ebmark.studies.driver import run_plan
 
     try:
-        ended = run_plan(folder, plan, engine, minutes=minutes, plain=plain)
+        outcome = run_plan(folder, plan, engine, minutes=minutes, plain=plain)
     except KeyboardInterrupt:
-        print("\nstopped; the same command goes on from here", file=sys.stderr)
+        print("\nInterrupted. Repeat the command to resume.", file=sys.stderr)
         return 130
-    if ended.stopped:
-        left = ended.planned - ended.done - len(ended.failed)
+    if outcome.stopped:
+        num_left = outcome.planned - outcome.done - len(outcome.failed)
         print(
-            f"stopped: {left} of {ended.planned} cells are left, and those that were running are "
-            f"saved; the same command goes on from here (ebmark status {folder})",
+            f"Stopped: {num_left} of {outcome.planned} runs are left; those in progress have a "
+            f"checkpoint. Repeat the command to resume (progress: ebmark status {folder}).",
             file=sys.stderr,
         )
-        return _STOPPED
-    if ended.done:
+        return _UNFINISHED
+    if outcome.done:
         finish(folder, plan)
         write_report(folder)
         print_summary(folder)
-        print(f"\nThe report: {folder / 'report.html'}")
-    for cell, reason in ended.failed.items():
-        error = folder / "runs" / f"{cell}.error"
-        print(f"ebmark: cell {cell} failed: {reason} (see {error})", file=sys.stderr)
-    return 1 if ended.failed else 0
+        print(f"\nReport: {folder / 'report.html'}")
+    for run_id, reason in outcome.failed.items():
+        log = folder / "runs" / f"{run_id}.error"
+        print(f"ebmark: run {run_id} failed: {reason} (see {log})", file=sys.stderr)
+    return 1 if outcome.failed else 0
 
 
-def load_plugins(plugin: tuple[Path, ...]) -> None:
-    """A person's own methods and laws, entered beside the built-in ones."""
-    if plugin:
+def load_plugins(files: tuple[Path, ...]) -> None:
+    """Register the methods and datasets of plugin files beside the built-in ones."""
+    if files:
         from ebmark.studies.plugins import load
 
-        for path in plugin:
+        for path in files:
             load(path)
 
 
-def read_own(path: Path) -> tuple[Any, str]:
-    """The points of a person's file, and a name for them; what was done to them is told."""
+def read_user_data(path: Path) -> tuple["Points", str]:
+    """Read a user's points and print the notes of the reader.
+
+    Returns:
+        The points, and the name of the dataset that they are.
+    """
     from ebmark.datasets import name_of
     from ebmark.datasets.tables import read_points
 
     points = read_points(path)
-    for note in points.notes:
-        print(f"note: {note}", file=sys.stderr)
+    print_notes(points.notes)
     return points, name_of(path)
 
 
-def checked_seed(seed: int) -> int:
-    """The seed, if it is one."""
-    if not 0 <= seed < 2**32:
-        raise UserError(f"--seed must be from 0 to {2**32 - 1}, not {seed}")
+def check_seed(seed: int) -> int:
+    """Return the seed. Raises UserError if it is out of range."""
+    if not 0 <= seed <= MAX_SEED:
+        raise UserError(f"--seed must be between 0 and {MAX_SEED}, not {seed}.")
     return seed
 
 
-_MOST_COMPARED = 2_000  # points in the exact transport
+def check_positive(**options: float | None) -> None:
+    """Raise UserError if an option that is given is not above 0; `num_jobs` stands for --num-jobs.
+
+    Example:
+        >>> check_positive(jobs=0)
+        Traceback (most recent call last):
+        ebmark.errors.UserError: --jobs must be at least 1, not 0.
+    """
+    for name, value in options.items():
+        if value is not None and not value > 0:
+            bound = "at least 1" if isinstance(value, int) else "above 0"
+            raise UserError(f"--{name.replace('_', '-')} must be {bound}, not {value:g}.")
 
 
-def _say(notes) -> None:
+def print_notes(notes: Iterable[str]) -> None:
+    """Print each note as a line of standard error."""
     for note in notes:
         print(f"note: {note}", file=sys.stderr)

@@ -1,10 +1,10 @@
-"""What `ebmark evaluate` does."""
+"""The work of `ebmark evaluate`, behind the imports of JAX."""
 
 from pathlib import Path
 
 import jax.random as jr
 
-from ebmark.cli._common import _MOST_COMPARED, _say, checked_seed
+from ebmark.cli._common import print_notes
 from ebmark.cli.terminal_tables import print_scores
 from ebmark.cli.user_energy import load_energy
 from ebmark.datasets import DATASETS, DataSource, SyntheticDataset, UserDataset
@@ -14,26 +14,39 @@ from ebmark.metrics import (
     MANY_POINTS,
     OF_MANY_POINTS,
     SAMPLE_METRICS,
+    SampleMetric,
     additional_metrics,
     sample_metrics,
 )
 from ebmark.metrics.scores import score_energy, score_samples
 
+_MIN_SAMPLES = 10
+
 
 def evaluate_energy(where: str, *, dataset: str | None, seed: int) -> int:
-    """`ebmark evaluate --energy FILE.py:FUNCTION`."""
+    """Print the metrics of an energy function on a built-in dataset.
+
+    Args:
+        where: FILE.py:FUNCTION.
+        dataset: name of the dataset, 1-D or 2-D.
+        seed: seed of the samples that are compared.
+
+    Returns:
+        The exit status.
+    """
     if dataset is None:
-        raise UserError("--energy wants --dataset: the law that the energy should be of")
+        raise UserError("--energy requires --dataset. Pass the dataset that the energy models.")
     if dataset not in DATASETS:
         raise unknown("dataset", dataset, DATASETS)
-    law = SyntheticDataset(dataset)
-    if law.dim > 2:
+    target = SyntheticDataset(dataset)
+    if target.dim > 2:
         raise UserError(
-            f"--energy integrates on a grid, in 1 or 2 dimensions; {dataset} has {law.dim}: "
-            "give samples instead"
+            f"--energy supports 1-D and 2-D datasets only, but '{dataset}' has {target.dim} "
+            "dimensions. Pass samples instead."
         )
-    scores, num = score_energy(load_energy(where, law.dim), law, seed)
-    print_scores(scores, f"{where} against {dataset}: by quadrature, and {num} exact samples")
+    scores, num_samples = score_energy(load_energy(where, target.dim), target, seed)
+    title = f"{where} on {dataset}: by quadrature, and from {num_samples} exact samples"
+    print_scores(scores, title)
     return 0
 
 
@@ -43,44 +56,67 @@ def evaluate_samples(
     target_samples: Path | None,
     dataset: str | None,
     seed: int,
-    all_metrics: bool = False,
-    max_samples: int = _MOST_COMPARED,
+    all_metrics: bool,
+    max_samples: int,
 ) -> int:
-    """`ebmark evaluate`."""
-    if max_samples < 10:
-        raise UserError(f"--max-samples must be at least 10, not {max_samples}")
+    """Print the metrics of samples against those of a target, with null ranges.
+
+    Args:
+        path: a file of samples.
+        target_samples: a file of samples of the target.
+        dataset: name of a built-in dataset, the target if there is no such file.
+        seed: seed of the subsets that are compared.
+        all_metrics: also compute the slower metrics.
+        max_samples: maximum number of samples of each kind.
+
+    Returns:
+        The exit status.
+    """
+    if max_samples < _MIN_SAMPLES:
+        raise UserError(f"--max-samples must be at least {_MIN_SAMPLES}, not {max_samples}.")
     if (target_samples is None) == (dataset is None):
         raise UserError(
             "Specify the target: pass exactly one of --target-samples FILE and --dataset NAME."
         )
     if dataset is not None and dataset not in DATASETS:
         raise unknown("dataset", dataset, DATASETS)
-    samples = read_points(path)
-    _say(samples.notes)
-    key = jr.key(checked_seed(seed))
-    truth_key, sample_key = jr.split(key)
-    source: DataSource
-    if dataset is not None:
-        source = SyntheticDataset(dataset)
-        limit = max_samples
-    else:
-        points = read_points(target_samples)
-        _say(points.notes)
-        source = UserDataset(target_samples.stem, points.x)
-        limit = min(max_samples, len(points.x) // 2)
-    if samples.x.shape[1] != source.dim:
-        raise UserError(f"{path}: has {samples.x.shape[1]} columns, and the truth has {source.dim}")
-    num = min(limit, len(samples.x))
-    drawn = UserDataset("samples", samples.x).draw(num, sample_key)
-    if num == max_samples < len(samples.x):
-        _say([f"{len(samples.x)} points given, {num} of them compared: --max-samples N for more"])
-    metrics = (
-        SAMPLE_METRICS
-        | sample_metrics(source)
-        | (additional_metrics(source) if all_metrics else {})
-    )
+    given = read_points(path)
+    print_notes(given.notes)
+    target, max_target_samples = _read_target(target_samples, dataset, max_samples)
+    dim = given.x.shape[1]
+    if dim != target.dim:
+        raise UserError(f"{path}: has {dim} columns, but the target has {target.dim}.")
+    target_key, sample_key = jr.split(jr.key(seed))
+    num = min(max_target_samples, len(given.x))
+    samples = UserDataset("samples", given.x).draw(num, sample_key)
+    if num == max_samples < len(given.x):
+        print_notes([f"{num} of {len(given.x)} samples are compared; increase --max-samples."])
+    metrics = _choose_metrics(target, all_metrics, num)
+    scores = score_samples(samples, target.draw(num, target_key), target, metrics)
+    print_scores(scores, f"{path.name} vs. {target.name}, {num} samples each")
+    return 0
+
+
+def _read_target(
+    target_samples: Path | None, dataset: str | None, max_samples: int
+) -> tuple[DataSource, int]:
+    """Return the target and how many of its samples can be compared.
+
+    The null range of user data needs two disjoint subsets, so that half of the points are left.
+    """
+    if target_samples is None:
+        assert dataset is not None
+        return SyntheticDataset(dataset), max_samples
+    points = read_points(target_samples)
+    print_notes(points.notes)
+    return UserDataset(target_samples.stem, points.x), min(max_samples, len(points.x) // 2)
+
+
+def _choose_metrics(target: DataSource, all_metrics: bool, num: int) -> dict[str, SampleMetric]:
+    """Return the metrics by name; some are replaced by faster ones if there are many samples."""
+    metrics = SAMPLE_METRICS | sample_metrics(target)
+    if all_metrics:
+        metrics |= additional_metrics(target)
     if num > MANY_POINTS:
         metrics = dict(OF_MANY_POINTS.get(name, (name, f)) for name, f in metrics.items())
-    scores = score_samples(drawn, source.draw(num, truth_key), source, metrics)
-    print_scores(scores, f"{path.name} against {source.name}, {num} points of each")
-    return 0
+    return metrics

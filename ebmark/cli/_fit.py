@@ -1,8 +1,9 @@
-"""One model at a time: fit it, sample it, and score anybody's samples."""
+"""The work of `ebmark fit`, behind the imports of JAX."""
 
 import dataclasses
 import sys
 from pathlib import Path
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -11,15 +12,16 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import Array, Float
 
-from ebmark.cli._common import _MOST_COMPARED, _say, checked_seed
+from ebmark.cli._common import MAX_COMPARED, print_notes
+from ebmark.cli._sample import describe_chains
 from ebmark.cli.terminal_tables import print_scores
 from ebmark.datasets import UserDataset
 from ebmark.datasets.preprocessing import Standardizer
 from ebmark.datasets.tables import read_points
 from ebmark.energies import Key, Network, new_energy
 from ebmark.errors import UserError
-from ebmark.methods import AbstractMethod
-from ebmark.metrics.scores import score_samples
+from ebmark.methods import AbstractMethod, Recipe
+from ebmark.metrics.scores import Score, score_samples
 from ebmark.partition_function import exact_samples, normalize_on_grid
 from ebmark.store.metric_info import MIN_ACCEPTANCE_RATE, MIN_NOISE_ESS
 from ebmark.system.distributed import join, leave
@@ -31,7 +33,8 @@ from ebmark.training.model import Model, save_model
 from ebmark.training.sampling import sample_chains
 from ebmark.training.snapshots import Fit
 
-_LOOKS = 10  # of early stopping, evenly over the training; and some more early on
+_NUM_SNAPSHOTS = 10  # validated by early stopping, besides some at the start
+_NUM_CHAIN_STEPS = 2_000
 
 
 def fit_points(
@@ -44,97 +47,164 @@ def fit_points(
     early_stopping: bool = True,
     distributed: bool = False,
 ) -> int:
-    """`ebmark fit`."""
-    if updates is not None and updates < 1:
-        raise UserError(f"--updates must be at least 1, not {updates}")
+    """Train an energy on the points of a file, save the model and print its metrics.
+
+    Args:
+        path: the file of points.
+        out: the model file to write.
+        method: name of the method.
+        updates: number of updates, instead of the recipe's.
+        seed: seed of the split, the initial energy and the training.
+        early_stopping: keep the energy with the highest validation likelihood.
+        distributed: whether this process is one of several. All compute the same, and only the
+            first one prints and writes.
+
+    Returns:
+        The exit status: 0, or 1 if the training diverged.
+
+    Raises:
+        UserError: if the method does not support the data, or the file cannot be written.
+    """
+    recipe = _read_recipe(method, updates)
+    points = read_points(path)
+    dataset = UserDataset(path.stem, points.x)
+    if method == "mle" and dataset.dim > 2:
+        raise UserError(
+            f"'mle' supports 1-D and 2-D data only, but {path} has {dataset.dim} columns. "
+            "Use --method nce or --method dsm."
+        )
+    check_writable(out)
+    is_first = join() if distributed else True
+    keep_compiled_programs()
+    print_notes(points.notes if is_first else ())
+    split_key, energy_key, train_key, sample_key = jr.split(jr.key(seed), 4)
+    train_x, test_x = dataset.split(len(points.x), MAX_COMPARED, split_key)
+    scaler = Standardizer.fit(train_x)
+    network = dataclasses.asdict(Network())
+    energy = new_energy(
+        network,
+        scaler.transform(train_x),
+        energy_key,
+        num_extra_inputs=recipe.method.num_extra_inputs,
+    )
+    _, train_z, fitted = train_with_early_stopping(
+        recipe,
+        energy,
+        train_x,
+        scaler,
+        dataset.grid,
+        _NUM_SNAPSHOTS if early_stopping else 1,
+        early=early_stopping,
+        choice_key=jr.fold_in(split_key, 1),
+        key=train_key,
+        progress=_print_progress if is_first else _ignore_progress,
+    )
+    if fitted.divergence_reason is not None:
+        if is_first:
+            print(f"\nebmark: {fitted.divergence_reason}", file=sys.stderr)
+        return 1
+    spec = _describe_model(method, recipe, network, train_x, dataset)
+    model = Model(fitted.energy, scaler, spec, points.columns)
+    samples = None
+    notes = [fitted.stopped] if fitted.stopped else []
+    if dataset.dim > 2:
+        # All processes take part: the chains are distributed over them.
+        samples, diagnostics = sample_chains(
+            model, "langevin", len(test_x), _NUM_CHAIN_STEPS, sample_key
+        )
+        notes = [describe_chains(diagnostics), *notes]
+    notes += _collect_warnings(recipe.method, fitted, train_z, jr.fold_in(sample_key, 1))
+    if distributed:
+        leave()
+    if is_first:
+        print(file=sys.stderr)
+        print_notes(notes)
+        save_model(out, model)
+        scores = _evaluate(model, dataset, test_x, samples, sample_key)
+        print_scores(scores, f"{method} on {path.name}, {len(test_x)} held-out points")
+        print(f"Model: {out}")
+    return 0
+
+
+def _read_recipe(method: str, updates: int | None) -> Recipe:
+    """Return the recipe of a method whose packages are installed."""
     recipe = recipes.with_changes(method, {})
     recipes.check_installed(method)
     if updates is not None and recipe.num_updates:
         recipe = dataclasses.replace(recipe, num_updates=updates)
-    points = read_points(path)
-    source = UserDataset(path.stem, points.x)
-    if method == "mle" and source.dim > 2:
-        raise UserError(
-            f"mle integrates on a grid: 1 or 2 columns, not {source.dim}; try nce or dsm"
-        )
-    check_writable(out)
-    first = join() if distributed else True  # the others compute the same, and keep silent
-    keep_compiled_programs()
-    _say(points.notes if first else ())
-    split_key, energy_key, train_key, sample_key = jr.split(jr.key(checked_seed(seed)), 4)
-    train_x, test_x = source.split(len(points.x), _MOST_COMPARED, split_key)
-    units, settings = Standardizer.fit(train_x), dataclasses.asdict(Network())
-    inputs, z = recipe.method.num_extra_inputs, units.transform(train_x)
-    _, train_z, fitted = train_with_early_stopping(
-        recipe,
-        new_energy(settings, z, energy_key, num_extra_inputs=inputs),
-        train_x,
-        units,
-        source.grid,
-        _LOOKS if early_stopping else 1,
-        early=early_stopping,
-        choice_key=jr.fold_in(split_key, 1),
-        key=train_key,
-        progress=_progress if first else lambda step, updates: None,
-    )
-    if fitted.divergence_reason is not None:
-        if first:
-            print(f"\nebmark: the training diverged: {fitted.trouble}", file=sys.stderr)
-        return 1
-    spec = {
+    return recipe
+
+
+def _describe_model(
+    method: str,
+    recipe: Recipe,
+    network: dict[str, Any],
+    train_x: np.ndarray,
+    dataset: UserDataset,
+) -> dict[str, Any]:
+    """Return what a model file records of the training, with a step size for its chains."""
+    step_size = float(f"{dataset.local_scale() ** 2 / 10:.3g}")
+    return {
         "method": method,
         "num_train": len(train_x),
-        "energy": settings,
+        "energy": network,
         "training": recipes.as_dict(recipe),
-        "langevin": {"steps": 2_000, "step_size": float(f"{source.local_scale() ** 2 / 10:.3g}")},
+        "langevin": {"steps": _NUM_CHAIN_STEPS, "step_size": step_size},
     }
-    model = Model(fitted.energy, units, spec, points.columns)
-    drawn = None
-    if source.dim > 2:  # before the others leave: chains are dealt over all processes
-        drawn, fared = sample_chains(model, "langevin", len(test_x), 2_000, sample_key)
-        _say([fared] if first else [])
-    warnings = _warnings(recipe.method, fitted, train_z, jr.fold_in(sample_key, 1))
-    if distributed:
-        leave()
-    if not first:
-        return 0
-    print(file=sys.stderr)
-    _say([*([fitted.stopped] if fitted.stopped else []), *warnings])
-    save_model(out, model)
-    if drawn is None:
-        density = normalize_on_grid(model.energy, source.grid(), units)
-        drawn = exact_samples(density, len(test_x), sample_key)
-    scores = score_samples(drawn, test_x, source)
-    if source.dim <= 2:
-        energies = np.asarray(jax.vmap(model.in_user_units)(jnp.asarray(test_x, jnp.float32)))
-        scores.insert(0, ("nll", float(energies.mean(dtype=np.float64)) + density.log_z, None))
-    print_scores(scores, f"{method} on {path.name}, against {len(test_x)} held-out points")
-    print(f"The model: {out}")
-    return 0
 
 
-def _warnings(
+def _evaluate(
+    model: Model,
+    dataset: UserDataset,
+    test_x: np.ndarray,
+    chain_samples: np.ndarray | None,
+    key: Key,
+) -> list:
+    """Return the metrics on held-out points: of chain samples, or of exact samples with the NLL.
+
+    Args:
+        model: the trained model.
+        dataset: the user's points.
+        test_x: the held-out points (n, dim), in data units.
+        chain_samples: end points of chains (n, dim), or None in 1-D and 2-D.
+        key: key of the exact samples.
+    """
+    if chain_samples is not None:
+        return score_samples(chain_samples, test_x, dataset)
+    density = normalize_on_grid(model.energy, dataset.grid(), model.units)
+    samples = exact_samples(density, len(test_x), key)
+    energies = np.asarray(jax.vmap(model.in_user_units)(jnp.asarray(test_x, jnp.float32)))
+    nll = float(energies.mean(dtype=np.float64)) + density.log_z
+    return [Score("nll", nll), *score_samples(samples, test_x, dataset)]
+
+
+def _collect_warnings(
     method: AbstractMethod, fitted: Fit, train_z: Float[Array, "n dim"], key: Key
 ) -> list[str]:
-    """What the method's own diagnostics warn of."""
-    look = eqx.filter_jit(method.diagnostics)
-    found = look(fitted.snapshots[-1].trainable, fitted.state, train_z, key)
-    overlap, acceptance = (float(found.get(name, 1.0)) for name in ("noise_ess", "acceptance_rate"))
-    said = []
-    if overlap < MIN_NOISE_ESS:
-        said.append(
-            f"the noise is too far from the model (its effective share is {overlap:.2g}): it "
-            "learns little there; try a method of another noise, such as nce_mixture or nce_flow, "
-            "or dsm"
+    """Return the warnings that follow from the method's diagnostics."""
+    diagnose = eqx.filter_jit(method.diagnostics)
+    diagnostics = diagnose(fitted.snapshots[-1].trainable, fitted.state, train_z, key)
+    noise_ess = float(diagnostics.get("noise_ess", 1.0))
+    acceptance_rate = float(diagnostics.get("acceptance_rate", 1.0))
+    warnings = []
+    if noise_ess < MIN_NOISE_ESS:
+        warnings.append(
+            f"The noise distribution is too different from the model: noise ESS {noise_ess:.2g} "
+            f"(expected: at least {MIN_NOISE_ESS:g}). Use a method with another noise "
+            "distribution, such as nce_mixture or nce_flow, or dsm."
         )
-    if acceptance < MIN_ACCEPTANCE_RATE:
-        said.append(
-            f"the training chains hardly move ({acceptance:.0%} of their moves are accepted): "
-            "make step_size smaller"
+    if acceptance_rate < MIN_ACCEPTANCE_RATE:
+        warnings.append(
+            f"The training chains accept {acceptance_rate:.0%} of their moves (expected: at least "
+            f"{MIN_ACCEPTANCE_RATE:.0%}). Decrease step_size."
         )
-    return said
+    return warnings
 
 
-def _progress(step: int, updates: int) -> None:
-    if sys.stderr.isatty() or step == updates:
-        print(f"\r{step} of {updates} updates", end="", file=sys.stderr, flush=True)
+def _print_progress(step: int, num_updates: int) -> None:
+    if sys.stderr.isatty() or step == num_updates:
+        print(f"\r{step} of {num_updates} updates", end="", file=sys.stderr, flush=True)
+
+
+def _ignore_progress(step: int, num_updates: int) -> None:
+    pass

@@ -1,112 +1,121 @@
-"""All that ebmark knows by name, with a line each.
+"""The catalogue: every registered name with a one-line description.
 
-python -m ebmark.cli.catalogue        makes catalogue.json and docs/methods/index.md
+`python -m ebmark.cli.catalogue` writes catalogue.json, which `ebmark list` reads, and
+docs/methods/index.md.
 """
 
 import dataclasses
-import inspect
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
 from ebmark.cli.list import CATALOGUE
 from ebmark.datasets import DATASETS
-from ebmark.methods import METHODS, Recipe, about, advice
+from ebmark.methods import METHODS, Recipe, about, describe, sections
 from ebmark.methods.external import EXTERNAL_METHODS
 from ebmark.samplers import SAMPLERS
+from ebmark.store import metric_info
 from ebmark.studies.builtin import STUDIES
 from ebmark.system.writing import write_whole
 
-METRICS = {
-    "kl": "KL(data || model), nats, by quadrature: the excess of NLL over the entropy",
-    "kl_off_support": "the part of KL from mass put off the data's support",
-    "kl_mode_weights": "the part of KL from wrong masses of the modes",
-    "kl_within_mode": "the part of KL from wrong shapes within the modes",
-    "tv": "total variation, by quadrature: the largest error of any event's probability",
-    "nll": "negative log-likelihood of the truth (or of held-out points), nats",
-    "log_z": "log Z of the energy, by quadrature",
-    "log_z_error": "by how much twice the box or half the nodes move log Z",
-    "mode_weight_tv": "total variation of the masses of the modes",
-    "fisher_divergence": "squared error of the score; insensitive to weights of separated modes",
-    "w1": "exact 1-Wasserstein distance of two samples",
-    "w2": "exact 2-Wasserstein distance of two samples",
-    "sliced_w2": "mean over directions of the 2-Wasserstein distance on a line",
-    "mmd_sq": "squared maximum mean discrepancy, unbiased, kernels of several widths",
-    "energy_distance_sq": "squared energy distance, unbiased",
-    "sinkhorn": "debiased transport smoothed by entropy",
-    "c2st": "accuracy of a classifier that tells samples from data; .5 where it cannot",
-    "ksd_sq": "squared kernel Stein discrepancy of samples from a law, by its score alone",
-    "high_quality_fraction": "fraction of samples in the 99% highest-density region of the target",
-    "mode_frequency_tv": "total variation of the modes' shares of samples and of true ones",
-    "precision": "share of the samples within reach of the data",
-    "recall": "share of the data within reach of the samples",
-    "density": "how densely the data surround the samples; about 1",
-    "coverage": "share of the data that have a sample within their reach",
-}
+PAGE = Path(__file__).parents[2] / "docs" / "methods" / "index.md"
+
+PAGE_HEAD = """# Training methods
+
+Generated from docstrings by `python -m ebmark.cli.catalogue`. Network evaluations are forward
+passes of the network per point of the batch and update, at the default recipe in 2-D (3 for a
+gradient in the parameters, 2 for one in x). Every method requires energies and their gradient in
+the parameters; the table lists what it requires in addition. KL is that of the default recipes, of
+one seed where no number of seeds is given.
+"""
 
 
 def catalogue() -> dict[str, dict[str, str]]:
-    """Kind -> name -> line."""
+    """Return the catalogue: kind -> name -> description."""
     return {
         "studies": {name: study.title for name, study in STUDIES.items()},
-        "datasets": {name: _dataset(name) for name in DATASETS},
-        "methods": _lines(METHODS),
-        "rivals, with the extra `peers`": _lines(EXTERNAL_METHODS),
+        "datasets": {name: _describe_dataset(name) for name in DATASETS},
+        "methods": _describe_methods(METHODS),
+        "external methods (extra: external)": _describe_methods(EXTERNAL_METHODS),
         "samplers": {name: about(sampler)["line"] for name, sampler in SAMPLERS.items()},
-        "metrics": METRICS,
+        "metrics": {name: _describe_metric(name) for name in metric_info.METRICS},
     }
 
 
-def _lines(recipes: Mapping[str, Recipe]) -> dict[str, str]:
-    return {name: about(type(recipe.method))["line"] for name, recipe in recipes.items()}
+def _describe_methods(recipes: Mapping[str, Recipe]) -> dict[str, str]:
+    return {name: _describe_method(recipe) for name, recipe in recipes.items()}
 
 
-def _dataset(name: str) -> str:
+def _describe_method(recipe: Recipe) -> str:
+    """Return the summary line of the method, and the hyperparameters that differ from its own."""
+    changes = [
+        f"{field.name}={getattr(recipe.method, field.name)}"
+        for field in dataclasses.fields(recipe.method)
+        if getattr(recipe.method, field.name) != field.default
+    ]
+    line = about(type(recipe.method))["line"]
+    return f"{line} ({', '.join(changes)})" if changes else line
+
+
+def _describe_dataset(name: str) -> str:
     dataset = DATASETS[name]
-    numbers = f"{dataset.modes} modes, entropy {dataset.entropy:.4f} nats"
-    return f"{dataset.words} ({numbers})"
+    modes = "1 mode" if dataset.modes == 1 else f"{dataset.modes} modes"
+    return f"{dataset.description} ({modes}, entropy {dataset.entropy:.4f} nats)"
+
+
+def _describe_metric(name: str) -> str:
+    """Return the first sentence of the metric's description."""
+    info = metric_info.METRICS[name]
+    text = getattr(info, "says", None) or getattr(info, "description", "")
+    return re.split(r"(?<=\.)\s", text)[0].rstrip(".")
 
 
 def methods_page() -> str:
-    """docs/methods/index.md: each method's loss, cost, notes and source, from its docstring."""
+    """Return docs/methods/index.md: loss, cost, use and references of each method."""
     names: dict[type, list[str]] = {}
     for name, recipe in METHODS.items():
         names.setdefault(type(recipe.method), []).append(name)
-    table = ["| method | what it does | needs | evaluations a datum | updates |"]
-    table.append("|---|---|---|---:|---:|")
-    sections = []
-    for kind, found in names.items():
-        needs = advice(kind).get("needs", "")
-        for name in found:
-            recipe = METHODS[name]
-            each = recipe.method.network_evaluations(recipe.batch_size, 2) / recipe.batch_size
-            cost = f"{each:.3g}" if recipe.num_updates else "-"
-            own = [
-                f"{f.name} {getattr(recipe.method, f.name)}"
-                for f in dataclasses.fields(kind)
-                if getattr(recipe.method, f.name) != f.default
-            ]
-            line = about(kind)["line"] + (f" ({', '.join(own)})" if own else "")
-            row = (f"`{name}`", line, needs, cost, str(recipe.num_updates or "none"))
-            table.append(f"| {' | '.join(row)} |")
-        paragraphs = (inspect.getdoc(kind) or "").split("\n\n")
-        body = [p if p.startswith("$$") else p.replace("\n", " ") for p in paragraphs]
-        heading = ", ".join(f"`{name}`" for name in found)
-        sections.append(f"## {heading}: {about(kind)['title']}\n\n" + "\n\n".join(body))
-    head = (
-        "# Training methods\n\nMade from docstrings by `python -m ebmark.cli.catalogue`. "
-        "Evaluations are forward passes of the\nnetwork for each point of the batch and update, "
-        "at the default "
-        "recipe in two dimensions (3 for a\ngradient in the parameters, 2 for one in x). Every "
-        "method needs energies and their gradient in\nthe parameters; what it needs beside them is "
-        "said. KL in nats, at the default recipes, of single seeds\nwhere no number of seeds "
-        "is given."
-    )
-    return "\n\n".join([head, "\n".join(table), *sections]) + "\n"
+    table = [
+        "| method | description | requires | network evaluations per data point | updates |",
+        "|---|---|---|---:|---:|",
+        *(_table_row(name, recipe) for name, recipe in METHODS.items()),
+    ]
+    page_sections = [_page_section(kind, kind_names) for kind, kind_names in names.items()]
+    return "\n".join([PAGE_HEAD, *table, "", *page_sections])
+
+
+def _table_row(name: str, recipe: Recipe) -> str:
+    num_per_point = recipe.method.network_evaluations(recipe.batch_size, 2) / recipe.batch_size
+    cost = f"{num_per_point:.3g}" if recipe.num_updates else "-"
+    requires = sections(type(recipe.method)).get("Requires", "").rstrip(".")
+    updates = str(recipe.num_updates or "none")
+    return f"| `{name}` | {_describe_method(recipe)} | {requires} | {cost} | {updates} |"
+
+
+def _page_section(kind: type, names: list[str]) -> str:
+    """Return the section of one method: its docstring as Markdown."""
+    paragraphs = [f"## {', '.join(f'`{name}`' for name in names)}: `{kind.__name__}`"]
+    for paragraph in describe(kind):
+        is_equation = paragraph.startswith("$$")
+        paragraphs.append(paragraph if is_equation else paragraph.replace("\n", " "))
+    for title, text in sections(kind).items():
+        if title == "Attributes":
+            paragraphs.append(_attributes_list(text))
+        else:
+            paragraphs.append(f"**{title}:** {text}")
+    return "\n\n".join(paragraphs) + "\n"
+
+
+def _attributes_list(text: str) -> str:
+    """Return the lines `name: description` of an `Attributes` section as a Markdown list."""
+    attributes = re.split(r"\n(?=\S)", text)
+    items = [attribute.partition(":") for attribute in attributes]
+    return "\n".join(f"- `{name}`: {' '.join(meaning.split())}" for name, _, meaning in items)
 
 
 if __name__ == "__main__":
     write_whole(CATALOGUE, json.dumps(catalogue(), indent=1) + "\n")
-    page = Path(__file__).parents[2] / "docs" / "methods" / "index.md"
-    if page.exists():  # in the repository, not where ebmark is installed
-        write_whole(page, methods_page())
+    # The page exists in the repository, but not where ebmark is installed.
+    if PAGE.exists():
+        write_whole(PAGE, methods_page())

@@ -12,25 +12,28 @@ def check(
     plugin: tuple[Path, ...] = (),
     quick: bool = False,
 ) -> int:
-    """Prove what can be proven of a method: health, a known optimum, its cost; then its KL.
+    """Test a method against known results.
+
+    Checks that training is finite and repeatable, that the stated cost is correct, that the
+    optimum on a Gaussian is the known one, and the KL on two datasets.
 
     Args:
-        method: one of `ebmark list`, or of a plugin.
-        plugin: Python files with METHODS of your own.
-        quick: leave out the KL on two laws, which takes a full training on each.
+        method: a method of `ebmark list` or of a plugin.
+        plugin: Python files that define METHODS.
+        quick: skip the KL on two datasets, which requires a full training on each.
     """
     load_plugins(plugin)
     from ebmark.cli.terminal_tables import print_checks
     from ebmark.methods import METHODS
     from ebmark.system.threads import keep_compiled_programs
     from ebmark.training.checks import checks
-    from ebmark.training.checks import quality as quality_on
+    from ebmark.training.checks import quality as check_kl
 
     if method not in METHODS:
         raise unknown("method", method, METHODS)
     keep_compiled_programs()
-    made = list(checks(method))
+    results = list(checks(method))
     if not quick:
-        made += [quality_on(method, dataset) for dataset in ("eight_gaussians", "half_moons")]
-    print_checks(made, method)
-    return 0 if all(one.passed for one in made) else 1
+        results += [check_kl(method, dataset) for dataset in ("eight_gaussians", "half_moons")]
+    print_checks(results, method)
+    return 0 if all(result.passed for result in results) else 1

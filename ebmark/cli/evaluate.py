@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ebmark.cli._common import Positional, checked_seed
+from ebmark.cli._common import MAX_COMPARED, Positional, check_seed
 from ebmark.errors import UserError
 
 
@@ -13,24 +13,23 @@ def evaluate(
     target_samples: Path | None = None,
     dataset: str | None = None,
     all_metrics: bool = False,
-    max_samples: int = 2_000,
+    max_samples: int = MAX_COMPARED,
     seed: int = 0,
 ) -> int:
-    """Score anybody's samples, or energy function, against points or a built-in dataset.
+    """Evaluate samples or an energy function.
 
     Args:
-        samples: the points to judge, made by whatever program.
-        energy: FILE.py:FUNCTION in place of samples, from NumPy points (n, dim) to energies (n,),
-            made with whatever framework: KL, log Z and exact samples, on a --dataset of the plane.
-        target_samples: a file of points of the truth.
-        dataset: a built-in dataset in place of --target-samples.
-        all_metrics: also the slower metrics, with their floors (a minute or two).
-        max_samples: how many of each are compared, at most; 100,000 take minutes, by other metrics.
-        seed: of the subsets that are compared.
+        samples: a file of samples to evaluate, written by any program.
+        energy: FILE.py:FUNCTION instead of samples; maps NumPy points (n, dim) to energies (n,).
+            Reports KL, log Z and metrics of exact samples on a 1-D or 2-D --dataset.
+        target_samples: a file of samples of the target.
+        dataset: a built-in dataset as target, instead of --target-samples.
+        all_metrics: also compute the slower metrics and their null ranges (one to two minutes).
+        max_samples: maximum number of samples of each kind; 100,000 take minutes and use
+            metrics for large samples.
+        seed: seed of the subsets that are compared.
     """
-    if (samples is None) == (energy is None):
-        raise UserError("give one of SAMPLES and --energy FILE.py:FUNCTION: what is to be judged")
-    if energy is not None:
+    if energy is not None and samples is None:
         if target_samples is not None or all_metrics:
             raise UserError(
                 "--energy requires --dataset and cannot be combined with --target-samples or "
@@ -38,8 +37,18 @@ def evaluate(
             )
         from ebmark.cli._evaluate import evaluate_energy
 
-        return evaluate_energy(energy, dataset=dataset, seed=checked_seed(seed))
+        return evaluate_energy(energy, dataset=dataset, seed=check_seed(seed))
+    if energy is not None or samples is None:
+        raise UserError(
+            "Specify what to evaluate: pass exactly one of SAMPLES and --energy FILE.py:FUNCTION."
+        )
     from ebmark.cli._evaluate import evaluate_samples
 
-    how = {"seed": seed, "all_metrics": all_metrics, "max_samples": max_samples}
-    return evaluate_samples(samples, target_samples=target_samples, dataset=dataset, **how)
+    return evaluate_samples(
+        samples,
+        target_samples=target_samples,
+        dataset=dataset,
+        seed=check_seed(seed),
+        all_metrics=all_metrics,
+        max_samples=max_samples,
+    )

@@ -1,8 +1,8 @@
-"""`ebmark fit`: train an energy on your data."""
+"""`ebmark fit`: train an EBM on your data."""
 
 from pathlib import Path
 
-from ebmark.cli._common import Positional, load_plugins
+from ebmark.cli._common import Positional, check_positive, check_seed, load_plugins
 
 
 def fit(
@@ -16,19 +16,23 @@ def fit(
     plugin: tuple[Path, ...] = (),
     distributed: bool = False,
 ) -> int:
-    """Train one energy on your points; a fifth of them is held out to score it.
+    """Train an EBM on your data.
+
+    A fifth of the points is held out for evaluation.
 
     Args:
-        points: CSV, TSV, text, NPY, NPZ or Parquet, a point a row.
+        points: a CSV, TSV, text, NPY, NPZ or Parquet file with one data point per row.
         out: the model file to write, such as model.ebm.
-        method: one of `ebmark list`.
-        updates: updates, in place of the recipe's own.
-        seed: of the split, the initial energy and the training.
-        early_stopping: keep the energy under which a tenth of the points, not trained on, were
-            likeliest; without it, the last.
-        plugin: Python files with METHODS of your own.
-        distributed: one run over all processes that srun or mpiexec has started.
+        method: a method of `ebmark list` or of a plugin.
+        updates: number of updates, instead of the recipe's.
+        seed: seed of the split, the initial energy and the training.
+        early_stopping: keep the energy of the last update. By default, a tenth of the training
+            points is used for validation, and the energy with their highest likelihood is kept.
+        plugin: Python files that define METHODS.
+        distributed: train over all processes that srun or mpiexec has started.
     """
+    check_positive(updates=updates)
+    check_seed(seed)
     load_plugins(plugin)
     from ebmark.cli._fit import fit_points
 

@@ -1,8 +1,8 @@
-"""`ebmark leaderboard`: validate and rank results folders."""
+"""`ebmark leaderboard`: validate and rank result folders."""
 
 from pathlib import Path
 
-from ebmark.cli.tune import Positional
+from ebmark.cli._common import Positional
 from ebmark.errors import UserError
 
 
@@ -13,26 +13,27 @@ def leaderboard(
     reference: str | None = None,
     out: Path | None = None,
 ) -> int:
-    """Check results folders, submissions of anybody, and rank their entries with intervals.
+    """Validate and rank result folders.
 
     Args:
-        folders: what `ebmark run` wrote: results.csv, study.json, plan.json, and cells if kept.
-        metric: what is ranked; less is better.
-        reference: the entry that all are tested against, with Holm's correction.
+        folders: folders written by `ebmark run`, with results.csv, study.json and plan.json.
+        metric: the metric to rank by; lower is better.
+        reference: the reference method of the significance tests (Holm-adjusted).
         out: a page to write, .md or .html.
     """
     from ebmark.cli.terminal_tables import print_parts
-    from ebmark.report.leaderboard import leaderboard as made
+    from ebmark.report.leaderboard import leaderboard as rank
     from ebmark.report.leaderboard import write_page
     from ebmark.studies.submissions import checked_all
 
     if not folders:
-        raise UserError("leaderboard wants folders that `ebmark run` wrote")
+        raise UserError("leaderboard requires at least one folder written by `ebmark run`.")
     if out is not None and out.suffix not in (".md", ".html"):
-        raise UserError(f"{out}: a page ends in .md or .html")
-    parts, notes = made(*checked_all(folders), metric, reference)
+        raise UserError(f"--out {out}: unknown format. Use a name that ends in .md or .html.")
+    submissions, refused = checked_all(folders)
+    parts, notes = rank(submissions, refused, metric, reference)
     print_parts(parts, notes)
     if out is not None:
         write_page(out, parts, notes)
-        print(f"The page: {out}")
+        print(f"Page: {out}")
     return 0

@@ -1,30 +1,29 @@
-"""All names, with a line each: read from the shipped catalogue, and so at once."""
+"""`ebmark list`: print all names, read from the shipped catalog so that no JAX is imported."""
 
 import json
 import sys
 from pathlib import Path
 
+# Written by `python -m ebmark.cli.catalogue`.
+CATALOGUE = Path(__file__).parent / "catalogue.json"
+
 
 def list_all() -> int:
-    """Name the studies, datasets, methods, samplers and metrics, with a line each."""
-
+    """List studies, datasets, methods, samplers and metrics."""
     print_catalogue()
     return 0
 
 
-CATALOGUE = Path(__file__).parent / "catalogue.json"  # made by `python -m ebmark.cli.catalogue`
-
-
 def read_catalogue() -> dict[str, dict[str, str]]:
-    """Kind -> name -> line."""
+    """Return the description of each name of each kind: kind -> name -> description."""
     return json.loads(CATALOGUE.read_text(encoding="utf-8"))
 
 
 def print_catalogue() -> None:
-    """Every name with its line."""
-    bold, plain = ("\033[1m", "\033[0m") if sys.stdout.isatty() else ("", "")
-    for kind, lines in read_catalogue().items():
-        print(f"{bold}{kind}{plain}")
-        width = max(map(len, lines))
-        for name, line in lines.items():
-            print(f"  {name:{width}}  {line}")
+    """Print each name with its description; headings are bold on a terminal."""
+    is_terminal = sys.stdout.isatty()
+    for kind, descriptions in read_catalogue().items():
+        print(f"\033[1m{kind}\033[0m" if is_terminal else kind)
+        width = max(map(len, descriptions))
+        for name, description in descriptions.items():
+            print(f"  {name:{width}}  {description}")

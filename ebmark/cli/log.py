@@ -12,13 +12,15 @@ def log(
     out: Path | None = None,
     follow: bool = False,
 ) -> int:
-    """Log a study's finished cells to TensorBoard, Weights & Biases (offline) or MLflow, once each.
+    """Export runs to TensorBoard, W&B or MLflow.
+
+    Each finished run is exported once; W&B works offline.
 
     Args:
-        folder: the folder that `ebmark run` wrote, or is writing.
+        folder: the folder of a study, finished or in progress.
         logger: tensorboard, wandb or mlflow.
-        out: where the logger writes; FOLDER/log-LOGGER if not given.
-        follow: go on until all cells of the study are done and logged.
+        out: output folder; FOLDER/log-LOGGER if omitted.
+        follow: wait for further runs until all runs of the study are exported.
     """
     from ebmark.report.loggers import log_to
     from ebmark.system.writing import inside

@@ -1,4 +1,7 @@
-"""The command line. What a command needs is imported inside it, so that --help is quick."""
+"""The table of commands and the entry point `ebmark`.
+
+A command imports what it needs inside its function, so that `ebmark --help` takes little time.
+"""
 
 import os
 import sys
@@ -38,12 +41,12 @@ COMMANDS = {
 
 
 def main() -> int:
-    """The command `ebmark`: a user's mistake is one line and exit status 2."""
+    """Run the command `ebmark`; a UserError is one line and exit status 2."""
     try:
         return tyro.extras.subcommand_cli_from_dict(
             COMMANDS,
             prog="ebmark",
-            description="How good are the training methods of energy-based models, really?",
+            description="A benchmark of training methods for energy-based models (EBMs).",
             config=(tyro.conf.FlagCreatePairsOff, tyro.conf.OmitArgPrefixes),
         )
     except UserError as error:
@@ -51,6 +54,8 @@ def main() -> int:
         return 2
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:  # the reader of our output has gone, as `| head` does
+    except BrokenPipeError:
+        # The reader of our output has ended, as `ebmark list | head` does. Python would report
+        # the same error again when it flushes standard output at its exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0

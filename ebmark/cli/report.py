@@ -1,4 +1,4 @@
-"""`ebmark report`: rebuild the report of a study."""
+"""`ebmark report`: rebuild the HTML report of a study."""
 
 from pathlib import Path
 
@@ -6,13 +6,13 @@ from ebmark.cli._common import Positional
 
 
 def report(folder: Positional[Path], /, reference: str | None = None) -> int:
-    """Make the report of a study again, from its saved results; nothing is trained.
+    """Rebuild the HTML report from saved results.
 
     Args:
-        folder: the folder that `ebmark run` wrote.
-        reference: the entry that all are compared with, in place of the study's first method.
+        folder: a folder written by `ebmark run`.
+        reference: the reference method of the comparisons; the study's first method if omitted.
     """
     from ebmark.report.page import write_report
 
-    print(f"The report: {write_report(folder, reference)}")
+    print(f"Report: {write_report(folder, reference)}")
     return 0

@@ -1,13 +1,23 @@
-"""`ebmark run`: run a study."""
+"""`ebmark run`: run a benchmark study."""
 
 import dataclasses
 import os
 import shlex
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from ebmark.cli._common import Positional, load_plugins, read_own, run_to_report
+from ebmark.cli._common import (
+    Positional,
+    check_positive,
+    load_plugins,
+    read_user_data,
+    run_to_report,
+)
 from ebmark.errors import UserError, unknown
+
+if TYPE_CHECKING:
+    from ebmark.studies.study import Study
 
 
 def run(
@@ -28,76 +38,96 @@ def run(
     max_minutes: float | None = None,
     no_progress_bar: bool = False,
 ) -> int:
-    """Run a study: train, sample, score, report. What was run before is not run again.
+    """Run a benchmark study.
+
+    Repeating the command resumes an interrupted study; finished runs are kept.
 
     Args:
-        study: a built-in study (`ebmark list`), or a TOML file with the fields of one.
-        methods: train these methods only.
-        datasets: use these datasets.
-        seeds: how many seeds; each draws its own data and initial energy, shared by all methods.
-        variants: default, tuned, both, or a file that `ebmark tune` made: each its own entry.
-        updates: updates of every method, in place of each recipe's own.
-        data: your own points (CSV, TSV, text, NPY, NPZ, Parquet) in place of the datasets.
-        out: the folder of the results; studies/STUDY if not given.
-        quick: 2 seeds (1 of a study of many cells), 1,000 updates, 500 chains, 2 snapshots.
-        jobs: cells at a time, each in a process of one thread; if not given, one a core,
-            or with JAX_PLATFORMS=cuda one a GPU.
-        engine: who runs the cells: processes (of this machine; the default), inline (this process,
-            for a debugger) or parsl (the nodes of a --site).
-        site: laptop, workstation-gpu, slurm, polaris, aurora, perlmutter, or a TOML file of yours.
-        plugin: Python files with METHODS or DATASETS of your own, to be named beside the built-in.
-        max_minutes: save what is running and stop after so long, with exit status 75 if cells are
-            left; the same command goes on. Leave it two minutes less than the batch system does.
-        no_progress_bar: plain lines in place of the live bar.
+        study: a built-in study (`ebmark list`) or a TOML file.
+        methods: methods to train.
+        datasets: datasets to train on.
+        seeds: number of seeds; for each seed, all methods share data and initial network.
+        variants: default, tuned, both, or a file written by `ebmark tune`.
+        updates: number of updates of every method, instead of the recipes' numbers.
+        data: a file with your data (CSV, TSV, text, NPY, NPZ, Parquet) instead of the datasets.
+        out: output folder; studies/STUDY if omitted.
+        quick: 2 seeds (1 for large studies), 1,000 updates, 500 chains, 2 snapshots.
+        jobs: number of parallel runs, each a process of one thread; the number of cores (of GPUs
+            with JAX_PLATFORMS=cuda) if omitted.
+        engine: where runs are executed: processes (on this machine), inline (in this process, for
+            debugging) or parsl (on the nodes of --site); processes if omitted.
+        site: laptop, workstation-gpu, slurm, polaris, aurora, perlmutter, or a TOML file.
+        plugin: Python files that define METHODS or DATASETS.
+        max_minutes: write checkpoints and stop after this time, with exit status 75 if runs are
+            left; the same command resumes. Set it three minutes below the walltime of the job.
+        no_progress_bar: print lines instead of a progress bar.
     """
-    from ebmark.engines import ENGINES, new_engine
+    from ebmark.engines import new_engine
 
-    engine = engine or ("parsl" if site else "processes")
-    if engine not in ENGINES:
-        raise unknown("engine", engine, ENGINES)
-    if site and engine != "parsl":
-        raise UserError(f"--site is for the engine parsl, not for {engine}")
-    if jobs is not None and engine != "processes":
-        raise UserError(f"--jobs is for the engine processes, not for {engine}")
-    if engine == "inline":  # before jax is there, and its threads
+    engine_name = _check_engine(engine, site, jobs)
+    check_positive(max_minutes=max_minutes, jobs=jobs)
+    if data is not None and datasets is not None:
+        raise UserError("--data and --datasets are mutually exclusive; pass only one.")
+    if engine_name == "inline":
+        # JAX reads these variables when it is imported, which the plugins may do.
         from ebmark.system.threads import single
 
         os.environ.update(single(dict(os.environ)))
-    if max_minutes is not None and not max_minutes > 0:
-        raise UserError(f"--max-minutes must be above 0, not {max_minutes:g}")
     load_plugins(plugin)
-    from ebmark.studies.builtin import STUDIES
-    from ebmark.studies.study import quick as made_quick
-    from ebmark.studies.study import read_study
-
-    if Path(study).suffix == ".toml":
-        chosen = read_study(Path(study))
-    elif study in STUDIES:
-        chosen = STUDIES[study]
-    else:
-        raise unknown("study", study, [*STUDIES, "a .toml file"])
-    given = {"methods": methods, "datasets": datasets, "seeds": seeds, "num_updates": updates}
-    given |= {"variants": variants}
-    changes = {k: v for k, v in given.items() if v is not None}
-    changes |= {"network_evaluations": None} if updates is not None else {}
-    if quick:  # made small first: what is given outright wins
-        names = {k: v for k, v in changes.items() if k in ("methods", "datasets")}
-        chosen = made_quick(dataclasses.replace(chosen, **names))
-    chosen = dataclasses.replace(chosen, **changes)
-    if jobs is not None and jobs < 1:
-        raise UserError(f"--jobs must be at least 1, not {jobs}")
-    name, points = "", None
-    if data is not None:
-        if datasets is not None:
-            raise UserError("--data and --datasets exclude each other: give one of them")
-        points, name = read_own(data)
-        chosen = dataclasses.replace(
-            chosen, name=f"{chosen.name}-{name}", title=f"{name}: your points"
-        )
+    options = {
+        "methods": methods,
+        "datasets": datasets,
+        "seeds": seeds,
+        "variants": variants,
+        "num_updates": updates,
+    }
+    changes = {name: value for name, value in options.items() if value is not None}
+    chosen = _read_study(study, changes, quick)
+    points, dataset_name = (None, "") if data is None else read_user_data(data)
+    if points is not None:
+        title = f"{dataset_name}: user data"
+        chosen = dataclasses.replace(chosen, name=f"{chosen.name}-{dataset_name}", title=title)
     folder = out if out is not None else Path("studies") / chosen.name
     from ebmark.studies.prepare import prepare
 
     command = shlex.join(["ebmark", *sys.argv[1:]])
-    runs = new_engine(engine, folder, jobs=jobs, site=site or "laptop")
-    plan = prepare(chosen, folder, points, name, command, plugin)
-    return run_to_report(folder, plan, runs, no_progress_bar, max_minutes)
+    executor = new_engine(engine_name, folder, jobs=jobs, site=site or "laptop")
+    plan = prepare(chosen, folder, points, dataset_name, command, plugin)
+    return run_to_report(folder, plan, executor, no_progress_bar, max_minutes)
+
+
+def _check_engine(engine: str | None, site: str | None, jobs: int | None) -> str:
+    """Return the name of the engine. Raises UserError if an option does not belong to it."""
+    from ebmark.engines import ENGINES
+
+    name = engine or ("parsl" if site else "processes")
+    if name not in ENGINES:
+        raise unknown("engine", name, ENGINES)
+    if site and name != "parsl":
+        raise UserError(f"--site requires --engine parsl, not {name}.")
+    if jobs is not None and name != "processes":
+        raise UserError(f"--jobs requires --engine processes, not {name}.")
+    return name
+
+
+def _read_study(name: str, changes: dict[str, Any], is_quick: bool) -> "Study":
+    """Return the built-in study or that of a TOML file, with fields replaced by options.
+
+    `--quick` is applied before other options, so that these take precedence; but the methods and
+    datasets decide how many seeds a quick study has.
+    """
+    from ebmark.studies.builtin import STUDIES
+    from ebmark.studies.study import quick, read_study
+
+    if Path(name).suffix == ".toml":
+        study = read_study(Path(name))
+    elif name in STUDIES:
+        study = STUDIES[name]
+    else:
+        raise unknown("study", name, [*STUDIES, "a .toml file"])
+    if is_quick:
+        grid = {field: changes[field] for field in ("methods", "datasets") if field in changes}
+        study = quick(dataclasses.replace(study, **grid))
+    if "num_updates" in changes:
+        study = dataclasses.replace(study, network_evaluations=None)
+    return dataclasses.replace(study, **changes)

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import tyro
 
-from ebmark.cli._common import Positional, load_plugins
+from ebmark.cli._common import Positional, check_seed, load_plugins
+from ebmark.errors import UserError
 
 
 def sample(
@@ -19,18 +20,22 @@ def sample(
     plugin: tuple[Path, ...] = (),
     distributed: bool = False,
 ) -> int:
-    """Draw new points from a model file.
+    """Sample from a trained model.
 
     Args:
-        model: a file that `ebmark fit` wrote, or a cell's energy.ebm.
+        model: a model file written by `ebmark fit`, or the energy.ebm of a run.
         out: the file to write: .csv, .tsv, .npy, .npz or .parquet.
-        n: how many points.
-        sampler: exact (1 or 2 columns; its default there), or a chain's (`ebmark list`).
-        steps: of the chains.
-        seed: the same seed gives the same points.
-        plugin: Python files with METHODS of your own, where the model was fitted by one.
-        distributed: deal the chains over all processes that srun or mpiexec has started.
+        n: number of samples.
+        sampler: exact (1-D and 2-D data; the default there) or a sampler of `ebmark list`.
+        steps: number of chain steps.
+        seed: seed of the samples.
+        plugin: Python files that define METHODS, if the model was trained with one of them.
+        distributed: distribute the chains over all processes that srun or mpiexec has started.
     """
+    for option, value in (("-n", n), ("--steps", steps)):
+        if value < 1:
+            raise UserError(f"{option} must be at least 1, not {value}.")
+    check_seed(seed)
     load_plugins(plugin)
     from ebmark.cli._sample import sample_model
 

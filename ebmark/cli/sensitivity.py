@@ -1,12 +1,11 @@
-"""`ebmark sensitivity`: a grid over a method's hyperparameters."""
+"""`ebmark sensitivity`: run a grid over a method's hyperparameters."""
 
 import shlex
 import sys
 from pathlib import Path
 
-from ebmark.cli._common import run_to_report
-from ebmark.cli.tune import Positional
-from ebmark.errors import UserError, unknown
+from ebmark.cli._common import Positional, check_positive, run_to_report
+from ebmark.errors import unknown
 
 
 def sensitivity(
@@ -19,28 +18,28 @@ def sensitivity(
     jobs: int | None = None,
     no_progress_bar: bool = False,
 ) -> int:
-    """Map a method's quality over its own numbers, and where it diverges.
+    """Run a grid over a method's hyperparameters.
 
     Args:
-        method: one of `ebmark list`.
-        datasets: built-in ones.
-        seeds: runs at each point of the map.
-        evaluations: of the network, in each run: a costlier update leaves fewer.
-        out: the folder of the results; studies/sensitivity_METHOD if not given.
-        jobs: cells at a time, each in a process of one thread; the number of cores if not given.
-        no_progress_bar: plain lines in place of the live bar.
+        method: a method of `ebmark list`.
+        datasets: built-in datasets.
+        seeds: number of seeds per grid point.
+        network_evaluations: budget of each run; a costlier update leaves fewer updates.
+        out: output folder; studies/sensitivity_METHOD if omitted.
+        jobs: number of parallel runs, each a process of one thread; the number of cores if
+            omitted.
+        no_progress_bar: print lines instead of a progress bar.
     """
-    from ebmark.studies.builtin import sensitivity as made
+    check_positive(jobs=jobs)
+    from ebmark.engines import new_engine
+    from ebmark.studies.builtin import sensitivity as build_study
+    from ebmark.studies.prepare import prepare
     from ebmark.training.recipes import RECIPES
 
     if method not in RECIPES:
         raise unknown("method", method, RECIPES)
-    if jobs is not None and jobs < 1:
-        raise UserError(f"--jobs must be at least 1, not {jobs}")
-    study = made(method, datasets, seeds, network_evaluations)
+    study = build_study(method, datasets, seeds, network_evaluations)
     folder = out if out is not None else Path("studies") / study.name
-    from ebmark.engines import new_engine
-    from ebmark.studies.prepare import prepare
-
     plan = prepare(study, folder, None, "", shlex.join(["ebmark", *sys.argv[1:]]))
-    return run_to_report(folder, plan, new_engine("processes", folder, jobs=jobs), no_progress_bar)
+    engine = new_engine("processes", folder, jobs=jobs)
+    return run_to_report(folder, plan, engine, no_progress_bar)

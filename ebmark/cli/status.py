@@ -1,4 +1,4 @@
-"""`ebmark status`: progress of a study."""
+"""`ebmark status`: show the progress of a study."""
 
 import sys
 import time
@@ -13,114 +13,138 @@ from rich.text import Text
 
 from ebmark.cli._common import Positional
 from ebmark.errors import shown
-from ebmark.store.status import Status, look
+from ebmark.store.status import Status, read_status
+
+_SECONDS_BETWEEN_READS = 2.0
+_MAX_LISTED = 20  # runs of one kind
 
 
 def status(folder: Positional[Path], /, watch: bool = False) -> int:
-    """How a study stands: cells done, running, failed, diverged, how fast, how long still.
+    """Show the progress of a study.
 
     Args:
-        folder: the folder that `ebmark run` writes, seen from any machine.
-        watch: look again and again until all is done.
+        folder: the folder of a study, on this or a shared file system.
+        watch: repeat until all runs are finished.
     """
-
     return show_status(folder, watch)
 
 
-_EVERY = 2.0  # seconds between two looks
-_MOST = 20  # lines of a kind
-
-
-def lines(status: Status, now: float) -> list[str]:
-    """The status in words, the main thing first."""
-    said = [_count(status), _pace(status)]
-    said += _listed("running", [_at_work(status, one, now) for one in status.running])
-    for what, cells in (("failed", status.failed), ("diverged", status.diverged)):
-        said += _listed(
-            what, [f"{_cell(status, n)}: {shown(why, 300)}" for n, why in cells.items()]
-        )
-    return said
-
-
 def show_status(folder: Path, watch: bool) -> int:
-    """`ebmark status`: print it once, or, with `watch`, until nothing is left to wait for."""
-    console, known = Console(), {}
-    status = look(folder, known)
+    """Print the status once, or with `watch` until no run is left; return the exit status."""
+    console = Console()
+    results: dict[str, dict[str, Any]] = {}
+    current = read_status(folder, results)
     if not watch:
-        _print(lines(status, time.time()))
+        _print(lines(current, time.time()))
     elif console.is_terminal:
         with Live(console=console, refresh_per_second=2) as live:
-            live.update(_drawn(status))
-            while status.left:
-                time.sleep(_EVERY)
-                status = look(folder, known)
-                live.update(_drawn(status))
+            live.update(_render(current))
+            while current.left:
+                time.sleep(_SECONDS_BETWEEN_READS)
+                current = read_status(folder, results)
+                live.update(_render(current))
     else:
-        _print(before := lines(status, time.time())[:2])
-        while status.left:
-            time.sleep(_EVERY)
-            status = look(folder, known)
-            said = lines(status, time.time())[:2]
-            if said[0] != before[0]:
-                _print(before := said)
+        printed = lines(current, time.time())[:2]
+        _print(printed)
+        while current.left:
+            time.sleep(_SECONDS_BETWEEN_READS)
+            current = read_status(folder, results)
+            head = lines(current, time.time())[:2]
+            if head[0] != printed[0]:
+                _print(head)
+                printed = head
     return 0
 
 
-def _drawn(status: Status) -> Group:
-    first, *rest = lines(status, time.time())
-    bar = ProgressBar(total=len(status.study["runs"]), completed=len(status.done), width=60)
-    return Group(Text(first), bar, *map(Text, rest))
+def lines(current: Status, now: float) -> list[str]:
+    """Return the status as lines of text: counts, speed, then the runs that need attention.
+
+    Args:
+        current: the status of the study.
+        now: the present time, in seconds since the epoch.
+    """
+    active = [_describe_active(current, lock, now) for lock in current.running]
+    return [
+        _count(current),
+        _speed(current),
+        *_list_runs("running", active),
+        *_list_runs("failed", _with_reasons(current, current.failed)),
+        *_list_runs("diverged", _with_reasons(current, current.diverged)),
+    ]
 
 
-def _print(said: Iterable[str]) -> None:
-    print("\n".join(said), file=sys.stdout, flush=True)
+def _render(current: Status) -> Group:
+    first, *others = lines(current, time.time())
+    bar = ProgressBar(total=len(current.study["runs"]), completed=len(current.done), width=60)
+    return Group(Text(first), bar, *map(Text, others))
 
 
-def _count(status: Status) -> str:
-    waiting = len(status.left) - len(status.running)
-    counts = {"running": len(status.running), "waiting": max(waiting, 0)}
-    counts |= {"failed": len(status.failed), "diverged": len(status.diverged)}
-    of = f"{len(status.done)} of {len(status.study['runs'])} cells done"
-    more = [f"{number} {what}" for what, number in counts.items() if number]
-    return f"{shown(status.study['name'])}: {', '.join([of, *more])}"
+def _print(texts: Iterable[str]) -> None:
+    print("\n".join(texts), file=sys.stdout, flush=True)
 
 
-def _pace(status: Status) -> str:
-    """How fast it goes, and what is to be done where it does not."""
-    if not status.left:
-        again = f"the same command tries them again: {shown(status.study['command'], 300)}"
-        return f"some failed; {again}" if status.failed else "all is done"
-    seconds, workers = status.seconds_left(), len(status.running)
-    if not workers:
+def _count(current: Status) -> str:
+    counts = {
+        "running": len(current.running),
+        "waiting": max(len(current.left) - len(current.running), 0),
+        "failed": len(current.failed),
+        "diverged": len(current.diverged),
+    }
+    parts = [f"{len(current.done)} of {len(current.study['runs'])} runs done"]
+    parts += [f"{number} {kind}" for kind, number in counts.items() if number]
+    return f"{shown(current.study['name'])}: {', '.join(parts)}"
+
+
+def _speed(current: Status) -> str:
+    """Return the speed and the time left, or how to continue a study that is not running."""
+    command = shown(current.study["command"], 300)
+    if not current.left:
+        if current.failed:
+            return f"Some runs failed. Retry with: {command}"
+        return "All runs are done."
+    seconds = current.seconds_left()
+    num_active = len(current.running)
+    if not num_active:
         work = f" (about {_duration(seconds)} of work for one process)" if seconds else ""
-        command = shown(status.study["command"], 300)
-        return f"nobody is at work{work}; it goes on with: {command}"
+        return f"No process is active{work}. Resume with: {command}"
     if not seconds:
-        return "no cell is done yet, so the time that is left is not known"
-    rate = 3600 * workers * len(status.left) / seconds
-    return f"about {rate:.3g} cells an hour, {_duration(seconds / workers)} left"
+        return "Time left: unknown until the first run is done."
+    runs_per_hour = 3600 * num_active * len(current.left) / seconds
+    return f"about {runs_per_hour:.3g} runs per hour, {_duration(seconds / num_active)} left"
 
 
-def _cell(status: Status, name: str) -> str:
-    cell = status.study["runs"][name]
-    recipe = "" if cell["recipe"] == "default" else f" ({cell['recipe']})"
-    return f"{cell['method']}{recipe} on {cell['dataset']}, seed {cell['seed']} [{name}]"
+def _describe(current: Status, run_id: str) -> str:
+    run = current.study["runs"][run_id]
+    recipe = "" if run["recipe"] == "default" else f" ({run['recipe']})"
+    return f"{run['method']}{recipe} on {run['dataset']}, seed {run['seed']} [{run_id}]"
 
 
-def _at_work(status: Status, claim: dict[str, Any], now: float) -> str:
-    since = _duration(max(0.0, now - claim["since"]))
-    what = f"{shown(claim['what'])} {100 * claim['fraction']:.0f} %"
-    who = f"{shown(claim['host'])}, process {claim['pid']}"
-    return f"{_cell(status, claim['name'])}: {what}, for {since}, on {who}"
+def _describe_active(current: Status, lock: dict[str, Any], now: float) -> str:
+    stage = f"{shown(lock['what'])} {lock['fraction']:.0%}"
+    duration = _duration(max(0.0, now - lock["since"]))
+    process = f"{shown(lock['host'])}, process {lock['pid']}"
+    return f"{_describe(current, lock['name'])}: {stage}, for {duration}, on {process}"
 
 
-def _listed(what: str, items: list[str]) -> list[str]:
-    more = [f"  and {len(items) - _MOST} more"] if len(items) > _MOST else []
-    return [what, *(f"  {item}" for item in items[:_MOST]), *more] if items else []
+def _with_reasons(current: Status, reasons: dict[str, str]) -> list[str]:
+    return [
+        f"{_describe(current, run_id)}: {shown(reason, 300)}" for run_id, reason in reasons.items()
+    ]
+
+
+def _list_runs(heading: str, runs: list[str]) -> list[str]:
+    if not runs:
+        return []
+    listed = [f"  {run}" for run in runs[:_MAX_LISTED]]
+    if len(runs) > _MAX_LISTED:
+        listed.append(f"  and {len(runs) - _MAX_LISTED} more")
+    return [heading, *listed]
 
 
 def _duration(seconds: float) -> str:
-    minutes, hours = round(seconds / 60), round(seconds / 3600)
+    minutes = round(seconds / 60)
     if minutes < 2:
         return f"{seconds:.0f} s"
-    return f"{minutes} min" if minutes < 120 else f"{hours} h"
+    if minutes < 120:
+        return f"{minutes} min"
+    return f"{round(seconds / 3600)} h"

@@ -1,4 +1,4 @@
-"""`ebmark table`: one metric as a table."""
+"""`ebmark table`: print one metric as a table."""
 
 from pathlib import Path
 
@@ -13,14 +13,16 @@ def table(
     statistic: str = "mean",
     digits: int = 3,
 ) -> int:
-    """Print one metric of a study as a table for a paper, with its 95 % intervals.
+    """Print one metric as a Markdown, LaTeX or CSV table.
+
+    Values have 95% confidence intervals.
 
     Args:
-        folder: the folder that `ebmark run` wrote.
-        metric: one of results.csv, such as kl, w1_exact or train_cpu_seconds.
-        format: markdown, latex (of the package booktabs) or csv.
+        folder: a folder written by `ebmark run`.
+        metric: a metric of results.csv, such as kl, w1_exact or train_cpu_seconds.
+        format: markdown, latex (requires the package booktabs) or csv.
         statistic: mean (geometric) or median.
-        digits: how many significant ones.
+        digits: number of significant digits.
     """
     from ebmark.report.paper_table import paper_table, render
 

@@ -1,7 +1,10 @@
-"""What a command prints: tables in the terminal."""
+"""Tables that commands print on the terminal."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+import pandas as pd
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -10,98 +13,103 @@ from ebmark.statistics import summary
 from ebmark.store import table
 from ebmark.store.schema import load_study
 
-_SHOWN = ("kl", "nll", "w1_exact", "w1_langevin", "w2_langevin", "train_cpu_seconds")
+_SUMMARY_METRICS = ("kl", "nll", "w1_exact", "w1_langevin", "w2_langevin", "train_cpu_seconds")
 
 
 def print_summary(folder: Path) -> None:
-    """The medians over seeds, a table per dataset, with the floors and the runs that diverged."""
+    """Print the medians over seeds, one table per dataset, with null ranges and diverged runs."""
     study, results = table.with_entries(load_study(folder), table.read(folder))
-    entries = list(dict.fromkeys(cell["method"] for cell in study["runs"].values()))
-    console = Console()
-    last = results[results["step"] == results.groupby("run_id")["step"].transform("max")]
+    configurations = list(dict.fromkeys(run["method"] for run in study["runs"].values()))
+    last_step = results.groupby("run_id")["step"].transform("max")
+    final = pd.DataFrame(results.loc[results["step"] == last_step])
     for dataset in study["datasets"]:
-        rows = last[last["dataset"] == dataset]
-        shown = [metric for metric in _SHOWN if metric in set(rows["metric"])]
-        shown = ["kl"] * ("kl" in shown) + [
-            m for m in shown if m != "kl" and not _redundant(m, shown)
+        rows = pd.DataFrame(final.loc[final["dataset"] == dataset])
+        null_ranges = study["null_ranges"].get(dataset, {})
+        Console().print(_summary_table(dataset, rows, configurations, null_ranges))
+
+
+def _summary_table(
+    dataset: str, rows: pd.DataFrame, configurations: list[str], null_ranges: dict[str, dict]
+) -> Table:
+    stored = set(rows["metric"])
+    # KL is NLL minus the entropy of the target, so that NLL says nothing more.
+    metrics = [m for m in _SUMMARY_METRICS if m in stored and not (m == "nll" and "kl" in stored)]
+    printed = _new_table(f"{dataset}: medians over seeds")
+    printed.add_column("method", no_wrap=True)
+    for column in (*metrics, "seeds", "diverged"):
+        printed.add_column(column.replace("_", " "), justify="right")
+    for configuration in configurations:
+        values = pd.DataFrame(rows.loc[rows["method"] == configuration])
+        if values.empty:
+            continue
+        medians = [
+            summary(values.loc[values["metric"] == metric, "value"].to_numpy()).median
+            for metric in metrics
         ]
-        title = f"{escape(dataset)}: medians over seeds"  # names are no markup
-        printed = Table(title=title, title_justify="left")
-        for column in ("method", *shown, "seeds", "diverged"):
-            justify = "left" if column == "method" else "right"
-            printed.add_column(
-                column.replace("_", " "), justify=justify, no_wrap=column == "method"
-            )
-        for method in entries:
-            values = rows[rows["method"] == method]
-            if values.empty:
-                continue
-            medians = [
-                f"{summary(values.loc[values['metric'] == metric, 'value'].to_numpy()).median:.3g}"
-                for metric in shown
-            ]
-            cells = values.drop_duplicates("run_id")
-            diverged = int((cells["status"] == "diverged").sum())
-            printed.add_row(escape(method), *medians, str(len(cells)), str(diverged or "-"))
-        floor = [study["null_ranges"].get(dataset, {}).get(m.rsplit("_", 1)[0]) for m in shown]
-        ends = [f"{f['low']:.3g} to {f['high']:.3g}" if f else "" for f in floor]
-        printed.add_section()
-        printed.add_row("floor (truth)", *ends, "", "")
-        console.print(printed)
+        num_seeds = values["run_id"].nunique()
+        num_diverged = values.loc[values["status"] == "diverged", "run_id"].nunique()
+        printed.add_row(
+            escape(configuration),
+            *(f"{median:.3g}" for median in medians),
+            str(num_seeds),
+            str(num_diverged or "-"),
+        )
+    printed.add_section()
+    ranges = [_range(null_ranges.get(metric.rsplit("_", 1)[0])) for metric in metrics]
+    printed.add_row("null range", *ranges, "", "")
+    return printed
 
 
-def _redundant(metric: str, shown: list[str]) -> bool:
-    return metric == "nll" and "kl" in shown
-
-
-def print_checks(rows: list[tuple[str, str, str, bool]], method: str) -> None:
-    """What was checked, found and wanted."""
-    printed = Table(title=f"{method}: checks", title_justify="left")
-    for column in ("check", "found", "wanted", ""):
-        printed.add_column(column, justify="right" if column == "found" else "left")
-    for what, found, wanted, passed in rows:
-        printed.add_row(what, found, wanted, "ok" if passed else "FAILED")
+def print_checks(checks: Sequence[tuple[str, str, str, bool]], method: str) -> None:
+    """Print checks: what is checked, the result, the expected result, and whether they agree."""
+    printed = _new_table(f"{method}: checks")
+    printed.add_column("check")
+    printed.add_column("result", justify="right")
+    printed.add_column("expected")
+    printed.add_column("")
+    for what, result, expected, has_passed in checks:
+        printed.add_row(what, result, expected, "ok" if has_passed else "FAILED")
     Console().print(printed)
 
 
-def print_tuned(tuned: dict[str, dict[str, dict]]) -> None:
-    """The recipes that were found, beside the default's quality at the same budget."""
-    printed = Table(title="tuned recipes: medians over the tuning seeds", title_justify="left")
-    columns = (
-        "method",
-        "dataset",
-        "tuned",
-        "default",
-        "recipe",
-        "num_updates",
-        "trials",
-        "diverged",
-    )
-    for column in columns:
-        words = column in ("method", "dataset", "recipe")
-        printed.add_column(column, justify="left" if words else "right")
+def print_tuned(tuned: dict[str, dict[str, dict[str, Any]]]) -> None:
+    """Print tuned recipes by method and dataset, with the default's score at the same budget."""
+    printed = _new_table("tuned recipes: medians over the tuning seeds")
+    for column in ("method", "dataset", "tuned", "default", "recipe"):
+        is_text = column in ("method", "dataset", "recipe")
+        printed.add_column(column, justify="left" if is_text else "right")
+    for column in ("updates", "trials", "diverged"):
+        printed.add_column(column, justify="right")
     for method, datasets in tuned.items():
-        for dataset, found in datasets.items():
-            made, changes = found["made"], dict(found["changes"])
-            updates = changes.pop("num_updates")
-            own = changes | changes.pop("method", {})
-            own.pop("method", None)
-            recipe = ", ".join(f"{key} {value:g}" for key, value in own.items())
+        for dataset, entry in datasets.items():
+            made = entry["made"]
             default = made["score_of_default"]
-            default = "diverged" if default is None else f"{default:.3g}"
-            trials = [str(n) for n in (updates, len(made["trials"]), made["diverged"])]
             printed.add_row(
-                *map(escape, (method, dataset)), f"{made['score']:.3g}", default, recipe, *trials
+                escape(method),
+                escape(dataset),
+                f"{made['score']:.3g}",
+                "diverged" if default is None else f"{default:.3g}",
+                _describe_changes(entry["changes"]),
+                str(entry["changes"]["num_updates"]),
+                str(len(made["trials"])),
+                str(made["diverged"]),
             )
     Console().print(printed)
 
 
-def print_parts(parts: list[tuple[str, list[str], list[list[str]]]], notes: list[str]) -> None:
-    """Tables as rows of text, each with its title, and what is to be said of them."""
+def _describe_changes(changes: dict[str, Any]) -> str:
+    """Return the changed fields of a recipe, without the number of updates."""
+    fields = {key: value for key, value in changes.items() if key not in ("num_updates", "method")}
+    fields.update(changes.get("method", {}))
+    return ", ".join(f"{key} {value:g}" for key, value in fields.items())
+
+
+def print_parts(parts: list[tuple[str, list[str], list[list[str]]]], notes: Sequence[Any]) -> None:
+    """Print tables of text, each as title, heads and rows, then the notes on them."""
     for title, heads, rows in parts:
-        printed = Table(title=escape(title), title_justify="left")
-        for i, head in enumerate(heads):
-            printed.add_column(escape(head), justify="right" if i else "left")
+        printed = _new_table(title)
+        for column, head in enumerate(heads):
+            printed.add_column(escape(head), justify="right" if column else "left")
         for row in rows:
             printed.add_row(*map(escape, row))
         Console().print(printed)
@@ -109,12 +117,21 @@ def print_parts(parts: list[tuple[str, list[str], list[list[str]]]], notes: list
         print(note)
 
 
-def print_scores(rows: list[tuple[str, float, dict | None]], title: str) -> None:
-    """Metrics with their floors."""
-    printed = Table(title=escape(title), title_justify="left")
-    for column in ("metric", "value", "floor, 95 % range"):
-        printed.add_column(column, justify="left" if column == "metric" else "right")
-    for metric, value, floor in rows:
-        ends = f"{floor['low']:.3g} to {floor['high']:.3g}" if floor else ""
-        printed.add_row(metric, f"{value:.4g}", ends)
+def print_scores(scores: Sequence[tuple[str, float, Mapping[str, Any] | None]], title: str) -> None:
+    """Print metrics as name, value and null range."""
+    printed = _new_table(title)
+    printed.add_column("metric")
+    printed.add_column("value", justify="right")
+    printed.add_column("null range (95%)", justify="right")
+    for metric, value, null_range in scores:
+        printed.add_row(metric, f"{value:.4g}", _range(null_range))
     Console().print(printed)
+
+
+def _new_table(title: str) -> Table:
+    """Return an empty table; names in the title are no markup."""
+    return Table(title=escape(title), title_justify="left")
+
+
+def _range(null_range: dict | None) -> str:
+    return f"{null_range['low']:.3g} to {null_range['high']:.3g}" if null_range else ""

@@ -1,15 +1,10 @@
-"""The commands beside a single study: `tune`, `sensitivity`, `leaderboard`."""
+"""`ebmark tune`: tune hyperparameters with equal budgets for all methods."""
 
 import shlex
 import sys
 from pathlib import Path
 
-import tyro
-
-from ebmark.cli._common import load_plugins, read_own
-from ebmark.errors import UserError
-
-Positional = tyro.conf.Positional
+from ebmark.cli._common import check_positive, load_plugins, read_user_data
 
 
 def tune(
@@ -26,25 +21,28 @@ def tune(
     plugin: tuple[Path, ...] = (),
     no_progress_bar: bool = False,
 ) -> int:
-    """Tune methods: the same trials and budget for each, on seeds that no study reports.
+    """Tune hyperparameters with equal budgets for all methods.
+
+    The tuning seeds start at 1,000,000; no study uses them.
 
     Args:
-        methods: those to tune, each on each dataset.
-        datasets: built-in ones.
-        trials: recipes tried; the first is the default one.
-        seeds: runs of each trial, from seed 1,000,000 on; what counts is the median of their KL.
-        evaluations: of the network, in each run: a recipe with a costlier update has fewer.
-        seed: of the search.
-        num_train: training points.
-        data: your own points in place of the datasets: what counts is the NLL of held-out ones.
-        out: the folder of the results; the same command goes on where it was stopped.
-        jobs: searches at a time, each in a process of one thread; the number of cores if not given.
-        plugin: Python files with METHODS or DATASETS of your own.
-        no_progress_bar: plain lines in place of the live bar.
+        methods: methods to tune, each on each dataset.
+        datasets: built-in datasets.
+        trials: number of recipes tried per method and dataset; the first is the default recipe.
+        seeds: number of runs per trial; a trial is judged by their median KL.
+        network_evaluations: budget of each run; a costlier update leaves fewer updates.
+        seed: seed of the search.
+        num_train: number of training points.
+        data: a file with your data instead of the datasets; a trial is judged by the NLL of
+            held-out points.
+        out: output folder; repeating the command resumes an interrupted search.
+        jobs: number of parallel searches, each a process of one thread; the number of cores if
+            omitted.
+        plugin: Python files that define METHODS or DATASETS.
+        no_progress_bar: print lines instead of a progress bar.
     """
     load_plugins(plugin)
-    if jobs is not None and jobs < 1:
-        raise UserError(f"--jobs must be at least 1, not {jobs}")
+    check_positive(jobs=jobs)
     from ebmark.cli.terminal_tables import print_tuned
     from ebmark.engines import new_engine
     from ebmark.studies.study import Study
@@ -53,19 +51,19 @@ def tune(
 
     study = Study(name="tune", methods=methods, datasets=datasets, num_train=num_train)
     effort = Effort(trials=trials, seeds=seeds, network_evaluations=network_evaluations, seed=seed)
-    points, name = (None, "") if data is None else read_own(data)
+    points, name = (None, "") if data is None else read_user_data(data)
     command = shlex.join(["ebmark", *sys.argv[1:]])
     try:
         engine = new_engine("processes", out, jobs=jobs)
-        found, failed = search(
+        tuned, failed = search(
             study, effort, out, engine, command, points, name, plugin, no_progress_bar
         )
     except KeyboardInterrupt:
-        print("\nstopped; the same command goes on from here", file=sys.stderr)
+        print("\nInterrupted. Repeat the command to resume.", file=sys.stderr)
         return 130
-    print_tuned(found)
-    print(f"\nThe recipes: {out / 'tuned.json'}")
-    print(f"To use them: ebmark run STUDY --variants default {out / 'tuned.json'}")
-    for what, reason in failed.items():
-        print(f"ebmark: {what} failed: {reason}")
+    print_tuned(tuned)
+    print(f"\nRecipes: {out / 'tuned.json'}")
+    print(f"Use them with: ebmark run STUDY --variants default {out / 'tuned.json'}")
+    for search_name, reason in failed.items():
+        print(f"ebmark: {search_name} failed: {reason}")
     return 1 if failed else 0

@@ -1,4 +1,4 @@
-"""Anybody's energy function, from any framework: NumPy points in, energies out; how good is it?"""
+"""Energy functions of users, written with any framework: NumPy points in, energies out."""
 
 import traceback
 from collections.abc import Callable
@@ -10,54 +10,72 @@ from ebmark.errors import UserError, shown
 from ebmark.metrics.scores import Energies
 from ebmark.studies.plugins import run_file
 
-_BLOCK = 65_536  # points in a call
+_MAX_POINTS_PER_CALL = 65_536
 
-_TRIED = 7  # points of the first call: a number that no dimension of ours is likely to have
+# Points of the trial call: a number that is unlikely to be the dimension or the batch size, so
+# that an energy of the wrong axis is noticed.
+_NUM_TRIAL_POINTS = 7
 
 
 def load_energy(where: str, dim: int) -> Energies:
-    """The function of `FILE.py:FUNCTION`, which from here on complains in one line.
+    """Load an energy function and call it once.
 
-    It takes points (n, dim), in the units of the data, and returns (n,) energies, up to a constant:
-    p(x) is proportional to exp(-E(x)).
+    Args:
+        where: FILE.py:FUNCTION. The function maps points (n, dim), in data units, to energies
+            (n,) up to a constant: p(x) is proportional to exp(-E(x)).
+        dim: the dimension of the points.
+
+    Returns:
+        The function, which raises UserError if it fails or returns anything but n energies.
+
+    Raises:
+        UserError: if there is no such function, or its first call fails.
     """
-    file, found, name = where.rpartition(":")
-    if not found or not file or not name.isidentifier():
-        raise UserError(f"--energy wants FILE.py:FUNCTION, not {shown(where)}")
+    file, colon, name = where.rpartition(":")
+    if not colon or not file or not name.isidentifier():
+        raise UserError(f"--energy must be FILE.py:FUNCTION, not '{shown(where)}'.")
     function = getattr(run_file(Path(file)), name, None)
     if not callable(function):
-        raise UserError(f"{file}: defines no function {name}")
+        raise UserError(f"{file}: defines no function '{name}'.")
 
     def energies(points: np.ndarray) -> np.ndarray:
-        blocks = np.split(points, range(_BLOCK, len(points), _BLOCK))
-        return np.concatenate([_called(function, where, block) for block in blocks])
+        splits = range(_MAX_POINTS_PER_CALL, len(points), _MAX_POINTS_PER_CALL)
+        blocks = np.split(points, splits)
+        return np.concatenate([_call(function, where, block) for block in blocks])
 
     rng = np.random.default_rng(0)
-    energies(rng.normal(size=(_TRIED, dim)))
+    energies(rng.normal(size=(_NUM_TRIAL_POINTS, dim)))
     return energies
 
 
-def _called(function: Callable, where: str, points: np.ndarray) -> np.ndarray:
+def _call(function: Callable, where: str, points: np.ndarray) -> np.ndarray:
+    """Return the energies of a block of points, checked."""
     try:
         values = np.asarray(function(points.copy()))
-        values = values.astype(np.float64, casting="same_kind") if values.size else values
+        if values.size:
+            values = values.astype(np.float64, casting="same_kind")
     except Exception as error:
-        frames = traceback.extract_tb(error.__traceback__)
-        file = Path(where.rpartition(":")[0]).resolve()
-        here = [frame for frame in frames if Path(frame.filename).resolve() == file]
-        line = f" at line {here[-1].lineno}" if here else ""
-        what = shown(f"{type(error).__name__}: {error}".splitlines()[0], 120)
-        raise UserError(f"{where}: failed{line} on points {points.shape}: {what}") from None
+        raise _explain(error, where, points.shape) from None
     if values.shape != (len(points),):
         raise UserError(
-            f"{where}: gave an array of shape {values.shape} for points {points.shape}; "
-            f"it must be ({len(points)},), an energy a point"
+            f"{where}: returned an array of shape {values.shape} for points {points.shape}. "
+            f"Return one energy per point, shape ({len(points)},)."
         )
-    bad = ~(values > -np.inf)
-    if bad.any():
-        first = ", ".join(f"{x:.4g}" for x in points[bad][0])
+    is_invalid = ~(values > -np.inf)
+    if is_invalid.any():
+        example = ", ".join(f"{x:.4g}" for x in points[is_invalid][0])
         raise UserError(
-            f"{where}: gave {values[bad][0]} at {bad.sum()} of {len(points)} points, such as "
-            f"({first}); an energy is a number, or +inf where there is no mass"
+            f"{where}: returned {values[is_invalid][0]} at {is_invalid.sum()} of {len(points)} "
+            f"points, such as ({example}). Return a number, or +inf where the density is zero."
         )
     return values
+
+
+def _explain(error: Exception, where: str, shape: tuple[int, ...]) -> UserError:
+    """Return the error of a failed call, with the line of the user's file."""
+    file = Path(where.rpartition(":")[0]).resolve()
+    frames = traceback.extract_tb(error.__traceback__)
+    own_frames = [frame for frame in frames if Path(frame.filename).resolve() == file]
+    line = f" at line {own_frames[-1].lineno}" if own_frames else ""
+    reason = shown(f"{type(error).__name__}: {error}".splitlines()[0], 120)
+    return UserError(f"{where}: failed{line} on points {shape}: {reason}")

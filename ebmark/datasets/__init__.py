@@ -1,4 +1,8 @@
-"""Data whose density is exactly known."""
+"""Training data: distributions with a known density, and points of the user's files.
+
+May import `errors`, `energies` and `system`.
+To add a dataset, write a file in `synthetic/` and a line in `_registry.py`.
+"""
 
 from ebmark.datasets._data_sources import DataSource as DataSource
 from ebmark.datasets._data_sources import SyntheticDataset as SyntheticDataset
@@ -6,7 +10,7 @@ from ebmark.datasets._data_sources import UserDataset as UserDataset
 from ebmark.datasets._data_sources import load_source as load_source
 from ebmark.datasets._data_sources import name_of as name_of
 from ebmark.datasets._grid import Grid as Grid
-from ebmark.datasets._local_scale import SMALLEST as SMALLEST
+from ebmark.datasets._local_scale import MIN_LOCAL_SCALE as MIN_LOCAL_SCALE
 from ebmark.datasets._local_scale import default_step_size as default_step_size
 from ebmark.datasets._local_scale import local_scale as local_scale
 from ebmark.datasets._registry import DATASETS as DATASETS

@@ -1,44 +1,51 @@
-"""Where a study's points come from: a law with a known density, or a person's own points."""
+"""The sources of a study's points: a dataset with a known density, or a user's own points."""
 
 import dataclasses
 import hashlib
 from pathlib import Path
+from typing import Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Array, Float, Scalar
 
 from ebmark.datasets._grid import Grid
 from ebmark.datasets._local_scale import local_scale
 from ebmark.datasets._registry import DATASETS
 from ebmark.datasets.synthetic._base import AbstractDataset
-from ebmark.energies import Key
-from ebmark.errors import UserError
+from ebmark.energies import Key, Point
+from ebmark.errors import UserError, unknown
 from ebmark.system.array_files import read_array
 from ebmark.system.devices import full_matmul_precision
 
-HELD_OUT = 0.2  # of a person's own points
-_NODES = 256  # of the first grid; quadrature refines it where it must
+Points: TypeAlias = Float[np.ndarray, "n dim"]
+
+# the fraction of a user's points that is held out for testing
+HELD_OUT_FRACTION = 0.2
+# of the first grid; quadrature refines it where necessary
+_POINTS_PER_AXIS = 256
 
 
 @full_matmul_precision
 @jax.jit
-def _draw(dataset: AbstractDataset, keys):
+def _draw(dataset: AbstractDataset, keys: Key) -> Float[Array, "n dim"]:
     return jax.vmap(dataset.sample)(keys)
 
 
 @full_matmul_precision
 @jax.jit
-def _log_components(dataset: AbstractDataset, x):
+def _component_log_probs(
+    dataset: AbstractDataset, x: Float[Array, "n dim"]
+) -> Float[Array, "n modes"]:
     return jax.vmap(dataset.component_log_probs)(x)
 
 
 @full_matmul_precision
 @jax.jit
-def _scores(dataset: AbstractDataset, x):
-    def log_density(x):
+def _scores(dataset: AbstractDataset, x: Float[Array, "n dim"]) -> Float[Array, "n dim"]:
+    def log_density(x: Point) -> Scalar:
         return jax.nn.logsumexp(dataset.component_log_probs(x))
 
     return jax.vmap(jax.grad(log_density))(x)
@@ -46,9 +53,21 @@ def _scores(dataset: AbstractDataset, x):
 
 @dataclasses.dataclass(frozen=True)
 class SyntheticDataset:
-    """A dataset whose density is known."""
+    """A built-in dataset, whose density is known.
+
+    Attributes:
+        name: A key of `DATASETS`.
+
+    Example:
+        >>> SyntheticDataset("half_moons").draw(10, jr.key(0)).shape
+        (10, 2)
+    """
 
     name: str
+
+    def __post_init__(self):
+        if self.name not in DATASETS:
+            raise unknown("dataset", self.name, DATASETS)
 
     @property
     def dataset(self) -> AbstractDataset:
@@ -60,43 +79,56 @@ class SyntheticDataset:
 
     @property
     def fingerprint(self) -> str:
+        """The definition of the dataset, as it is stored with results."""
         return repr(self.dataset)
 
-    def draw(self, num: int, key: Key) -> Float[np.ndarray, "n dim"]:
-        """Fresh points."""
+    def draw(self, num: int, key: Key) -> Points:
+        """Draw `num` independent points."""
         return np.asarray(_draw(self.dataset, jr.split(key, num)), np.float64)
 
-    def split(self, num_train: int, num_test: int, key: Key):
-        """Training and test points, independent."""
+    def split(self, num_train: int, num_test: int, key: Key) -> tuple[Points, Points]:
+        """Draw training and test points, independent of each other."""
         train_key, test_key = jr.split(key)
         return self.draw(num_train, train_key), self.draw(num_test, test_key)
 
     def local_scale(self) -> float:
-        """s_min in standardised units, from the law itself."""
+        """Return the smallest local standard deviation in standardized units, from the density."""
         _, scale = self.dataset.moments()
         return self.dataset.local_scale / max(scale)
 
     def grid(self) -> Grid:
-        """The law's box."""
+        """Return a grid on the support box of the dataset."""
         lower, upper = self.dataset.support_box()
-        return Grid(tuple(lower), tuple(upper), _NODES)
+        return Grid(tuple(lower), tuple(upper), _POINTS_PER_AXIS)
 
-    def component_log_probs(self, x: Float[np.ndarray, "n dim"]) -> Float[np.ndarray, "n modes"]:
-        """The log-densities of the law's components at points."""
-        found = _log_components(self.dataset, jnp.asarray(x, jnp.float32))
-        return np.asarray(found, np.float64)
+    def component_log_probs(self, x: Points) -> Float[np.ndarray, "n modes"]:
+        """Compute the log-densities of the components at points."""
+        values = _component_log_probs(self.dataset, jnp.asarray(x, jnp.float32))
+        return np.asarray(values, np.float64)
 
-    def scores(self, x: Float[np.ndarray, "n dim"]) -> Float[np.ndarray, "n dim"]:
-        """The slopes of the law's log-density at points."""
+    def scores(self, x: Points) -> Points:
+        """Compute the scores of the dataset at points."""
         return np.asarray(_scores(self.dataset, jnp.asarray(x, jnp.float32)), np.float64)
 
 
 @dataclasses.dataclass(frozen=True)
 class UserDataset:
-    """A person's own points: samples, a held-out fifth, no density."""
+    """A user's own points, whose density is not known; a fifth is held out for testing.
+
+    Attributes:
+        name: A name for reports and folders.
+        points: The points, (n, dim), in data units.
+
+    Raises:
+        ValueError: If the points are not of shape (n, dim).
+    """
 
     name: str
-    points: Float[np.ndarray, "n dim"]
+    points: Points
+
+    def __post_init__(self):
+        if np.ndim(self.points) != 2:
+            raise ValueError(f"'points' must have shape (n, dim), got {np.shape(self.points)}.")
 
     @property
     def dim(self) -> int:
@@ -104,56 +136,83 @@ class UserDataset:
 
     @property
     def fingerprint(self) -> str:
+        """The hash of the points, as it is stored with results."""
         return hashlib.sha256(np.ascontiguousarray(self.points).tobytes()).hexdigest()
 
     @property
     def num_held_out(self) -> int:
-        return max(1, round(HELD_OUT * len(self.points)))
+        return max(1, round(HELD_OUT_FRACTION * len(self.points)))
 
-    def draw(self, num: int, key: Key) -> Float[np.ndarray, "n dim"]:
-        """Points without replacement; at most as many as there are."""
+    def draw(self, num: int, key: Key) -> Points:
+        """Draw points without replacement, at most as many as there are."""
         order = np.asarray(jr.permutation(key, len(self.points)))
         return self.points[order[:num]]
 
-    def split(self, num_train: int, num_test: int, key: Key):
-        """Training points and held-out ones: disjoint, a fifth held out, capped at the numbers."""
+    def split(self, num_train: int, num_test: int, key: Key) -> tuple[Points, Points]:
+        """Split the points at random into training and held-out points, capped at the numbers."""
         shuffled = self.draw(len(self.points), key)
-        held_out = self.num_held_out
-        return shuffled[held_out:][:num_train], shuffled[:held_out][:num_test]
+        held_out = shuffled[: self.num_held_out]
+        return shuffled[self.num_held_out :][:num_train], held_out[:num_test]
 
     def local_scale(self) -> float:
-        """s_min in standardised units, estimated from the points."""
+        """Estimate the smallest local standard deviation in standardized units."""
         z = (self.points - self.points.mean(axis=0)) / self.points.std(axis=0)
         return float(jax.jit(local_scale)(jnp.asarray(z, jnp.float32), jr.key(0)))
 
     def grid(self) -> Grid:
-        """The points' box and two standard deviations around it."""
+        """Return a grid on the bounding box plus two standard deviations on each side."""
         margin = 2 * self.points.std(axis=0)
-        lower, upper = self.points.min(axis=0) - margin, self.points.max(axis=0) + margin
-        return Grid(tuple(lower), tuple(upper), _NODES)
+        lower = self.points.min(axis=0) - margin
+        upper = self.points.max(axis=0) + margin
+        return Grid(tuple(lower), tuple(upper), _POINTS_PER_AXIS)
 
 
 DataSource = SyntheticDataset | UserDataset
 
 
-def load_source(spec: dict, folder: Path) -> DataSource:
-    """The source that a cell's spec names; a person's points lie in the study's folder.
+def load_source(spec: dict[str, Any], folder: Path) -> DataSource:
+    """Load the source that the spec of a run names.
 
-    Raises UserError where they are damaged, or are not those that the cell is of.
+    Args:
+        spec: The spec; its `points` is None or the file of a user's points in the study's folder.
+        folder: The folder of the study.
+
+    Returns:
+        The source.
+
+    Raises:
+        UserError: If the file is outside the folder, damaged, or not that of the spec.
     """
     if spec["points"] is None:
         return SyntheticDataset(spec["dataset"])
     path = folder / spec["points"]
     if path.parent != folder:
-        raise UserError(f"{path}: leads out of the study's folder")
-    own = UserDataset(spec["dataset"], read_array(path))
-    if own.points.ndim != 2 or own.fingerprint != spec["dataset_fingerprint"]:
-        raise UserError(f"{path}: damaged; remove it and give the command of the study again")
-    return own
+        raise UserError(f"{path}: file is outside the folder of the study. Run the study again.")
+    points = read_array(path)
+    damaged = UserError(
+        f"{path}: file is damaged or holds other points. Delete it and run the study again."
+    )
+    if points.ndim != 2:
+        raise damaged
+    source = UserDataset(spec["dataset"], points)
+    if source.fingerprint != spec["dataset_fingerprint"]:
+        raise damaged
+    return source
 
 
 def name_of(path: Path) -> str:
-    """A name for the points of a file, out of its own: letters, digits, - and _ only."""
+    """Derive a dataset name from a file name: letters, digits, - and _ only.
+
+    Args:
+        path: The file.
+
+    Returns:
+        The name; "points" if nothing of the file name is left.
+
+    Example:
+        >>> name_of(Path("data/my points.v2.csv"))
+        'my_points'
+    """
     stem = path.name.split(".")[0]
     plain = "".join(c if c.isascii() and (c.isalnum() or c in "-_") else "_" for c in stem)
     return plain or "points"

@@ -1,58 +1,88 @@
-"""The smallest length on which data vary: what a safe step and a fine blur are measured by."""
+"""The smallest local standard deviation of the data, which sets step sizes and noise levels."""
 
 import jax
 import jax.numpy as jnp
 import jax.random as jr
-from jaxtyping import Array, Float, Scalar
+from jaxtyping import Array, Float, Int, Scalar
 
 from ebmark.energies import Key
 
-SMALLEST = 0.02  # in standardised units: below it data count as points on a line, or discrete
+# in standardized units; data of a smaller scale count as discrete, or as points on a line
+MIN_LOCAL_SCALE = 0.02
 
 
 def local_scale(
-    data: Float[Array, "n dim"], key: Key, *, num_anchors: int = 256, num_points: int = 4096
+    data: Float[Array, "n dim"], key: Key, *, num_query_points: int = 256, num_points: int = 4096
 ) -> Scalar:
-    r"""The smallest local standard deviation $s_{min}$ of standardised data.
+    r"""Estimate the smallest local standard deviation $s_{min}$ of standardized data.
 
-    Around an anchor $a$, weights $w_i \propto \exp(-\|x_i - a\|^2 / 2 t^2)$ give a covariance $C$;
-    where the data are locally Gaussian with covariance $S$, $C^{-1} = S^{-1} + I / t^2$ for every
-    $t$, so that
+    Around a query point $a$, weights $w_i \propto \exp(-\|x_i - a\|^2 / 2 t^2)$ give a covariance
+    $C$. Where the data are locally Gaussian with covariance $S$, $C^{-1} = S^{-1} + I / t^2$ for
+    every $t$, so that
 
     $$ s^2 = \left(\lambda_{min}(C)^{-1} - t^{-2}\right)^{-1} $$
 
-    $t$ is the median distance of an anchor to its $k$-th neighbour, $k = n^{4/(4+d)} / 4$, as for
-    the bandwidth of a density estimate (Silverman 1986). The result is the lower quartile over the
-    anchors, between `SMALLEST` and 1. If, in two dimensions and more, a quarter of the neighbours
-    see less than a third of it (as where a neighbourhood holds two rings), theirs is taken.
-    """
-    crowd = data[jr.permutation(key, data.shape[0])[:num_points]]
-    num, dim = crowd.shape
-    anchors = crowd[:num_anchors]
-    squares = jax.vmap(lambda a: jnp.sum((crowd - a) ** 2, axis=-1))(anchors)  # (anchors, crowd)
-    wanted = round(num ** (4 / (4 + dim)) / 4)
-    fewer = wanted // 4 if dim > 1 else wanted
-    many, few = (min(max(count, 2 * dim, 8), num - 1) for count in (wanted, fewer))
-    nearest = -jax.lax.top_k(-squares, many + 1)[0]
+    $t$ is the median distance of a query point to its $k$-th neighbor, $k = n^{4/(4+d)} / 4$, as
+    for the bandwidth of a density estimate. The estimate is the lower quartile over the query
+    points, between `MIN_LOCAL_SCALE` and 1. For d > 1 it is computed again with $k / 4$ neighbors;
+    if that is less than a third (as where a neighborhood holds two rings), that is the result.
 
-    def smallest_variance(square, t2):
+    Args:
+        data: Standardized points.
+        key: Random key of the subset of points.
+        num_query_points: Number of query points.
+        num_points: Number of points used, at most.
+
+    Returns:
+        $s_{min}$, in standardized units.
+
+    Raises:
+        ValueError: If `data` is not of shape (n, dim) with n of 2 or more.
+
+    References: Silverman (1986), Density estimation for statistics and data analysis.
+
+    Example:
+        >>> scale = local_scale(jr.normal(jr.key(0), (500, 2)), jr.key(1))
+        >>> bool(0.5 < scale <= 1)
+        True
+    """
+    if data.ndim != 2 or data.shape[0] < 2:
+        raise ValueError(f"'data' must have shape (n, dim) with n >= 2, got {data.shape}.")
+    points = data[jr.permutation(key, data.shape[0])[:num_points]]
+    num, dim = points.shape
+    query_points = points[:num_query_points]
+    squares = jax.vmap(lambda a: jnp.sum((points - a) ** 2, axis=-1))(query_points)
+    num_coarse = round(num ** (4 / (4 + dim)) / 4)
+    num_fine = num_coarse // 4 if dim > 1 else num_coarse
+    num_coarse, num_fine = (min(max(k, 2 * dim, 8), num - 1) for k in (num_coarse, num_fine))
+    nearest = -jax.lax.top_k(-squares, num_coarse + 1)[0]
+
+    def smallest_variance(square: Float[Array, " n"], t2: Scalar) -> Scalar:
         weights = jax.nn.softmax(-square / (2 * t2))
-        centred = crowd - weights @ crowd
-        smallest = jnp.linalg.eigvalsh((centred * weights[:, None]).T @ centred)[0]
+        centered = points - weights @ points
+        smallest = jnp.linalg.eigvalsh((centered * weights[:, None]).T @ centered)[0]
         return 1 / jnp.maximum(1 / jnp.maximum(smallest, 1e-12) - 1 / t2, 1e-12)
 
-    def scale(neighbours):
-        t2 = jnp.maximum(jnp.median(nearest[:, neighbours]), SMALLEST**2)
+    def scale(num_neighbors: Int[Array, ""]) -> Scalar:
+        t2 = jnp.maximum(jnp.median(nearest[:, num_neighbors]), MIN_LOCAL_SCALE**2)
         variances = jax.vmap(smallest_variance, in_axes=(0, None))(squares, t2)
-        return jnp.clip(jnp.sqrt(jnp.quantile(variances, 0.25)), SMALLEST, 1.0)
+        return jnp.clip(jnp.sqrt(jnp.quantile(variances, 0.25)), MIN_LOCAL_SCALE, 1.0)
 
-    coarse, fine = jax.vmap(scale)(jnp.array([many, few]))
+    coarse, fine = jax.vmap(scale)(jnp.array([num_coarse, num_fine]))
     return jnp.where(fine < coarse / 3, fine, coarse)
 
 
 def default_step_size(scale: Scalar, step_size: float | None = None) -> Scalar:
-    r"""The Langevin step $h = s_{min}^2 / 10$, or the one that was asked for.
+    r"""Return the Langevin step size $h = s_{min}^2 / 10$, or the given one.
 
-    At $s^2 / 10$ unadjusted Langevin's variance is 5.3 % too large; near $2 s^2$ it explodes.
+    At $s^2 / 10$ the variance of unadjusted Langevin dynamics is 5.3% too large; near $2 s^2$ the
+    chains diverge.
+
+    Args:
+        scale: $s_{min}$.
+        step_size: A step size that replaces the default.
+
+    Returns:
+        The step size, an array.
     """
     return scale**2 / 10 if step_size is None else jnp.asarray(step_size)

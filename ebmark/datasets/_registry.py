@@ -18,22 +18,45 @@ from ebmark.datasets.synthetic._rings import Rings
 from ebmark.datasets.synthetic._spirals import SwissRoll, TwoSpirals
 from ebmark.datasets.synthetic._wells import ManyWell
 
-_EQUAL, _RISING = (1.0,) * 8, tuple(float(k) for k in range(1, 9))
-_RADIUS, _SCALE = 4 / math.sqrt(2), 0.5 / math.sqrt(2)
+_EQUAL = (1.0,) * 8
+_RISING = tuple(float(k) for k in range(1, 9))
+_RADIUS = 4 / math.sqrt(2)
+_SCALE = 0.5 / math.sqrt(2)
+
+
+def _ring(
+    entropy: float,
+    *,
+    radius: float = _RADIUS,
+    scale: float = _SCALE,
+    weights: tuple[float, ...] = _RISING,
+) -> GaussianRing:
+    return GaussianRing(radius=radius, scale=scale, weights=weights, entropy=entropy)
+
+
+def _sphere(dim: int, entropy: float) -> GaussiansOnSphere:
+    return GaussiansOnSphere(
+        dim=dim, radius=_RADIUS, scale=_SCALE, weights=_RISING, entropy=entropy
+    )
+
 
 DATASETS: dict[str, AbstractDataset] = {
-    "eight_gaussians": GaussianRing(_RADIUS, _SCALE, _EQUAL, entropy=2.831578),
-    "eight_gaussians_unequal": GaussianRing(_RADIUS, _SCALE, _RISING, entropy=2.689296),
-    "eight_gaussians_separated": GaussianRing(4.0, 0.25, _EQUAL, entropy=2.144730),
-    "eight_gaussians_unequal_separated": GaussianRing(4.0, 0.25, _RISING, entropy=2.002086),
-    # the unequal ones drawn together and apart: R / s is 8 above, and 16 where separated
-    "eight_gaussians_unequal_r4": GaussianRing(_RADIUS, _RADIUS / 4, _RISING, entropy=3.785406),
-    "eight_gaussians_unequal_r6": GaussianRing(_RADIUS, _RADIUS / 6, _RISING, entropy=3.214959),
-    "eight_gaussians_unequal_r10": GaussianRing(_RADIUS, _RADIUS / 10, _RISING, entropy=2.248586),
-    "eight_gaussians_unequal_r12": GaussianRing(_RADIUS, _RADIUS / 12, _RISING, entropy=1.884291),
+    "eight_gaussians": _ring(2.831578, weights=_EQUAL),
+    "eight_gaussians_unequal": _ring(2.689296),
+    "eight_gaussians_separated": _ring(2.144730, radius=4.0, scale=0.25, weights=_EQUAL),
+    "eight_gaussians_unequal_separated": _ring(2.002086, radius=4.0, scale=0.25),
+    # other separations: the ratio of radius and scale is 8 above, and 16 for the separated ones
+    "eight_gaussians_unequal_r4": _ring(3.785406, scale=_RADIUS / 4),
+    "eight_gaussians_unequal_r6": _ring(3.214959, scale=_RADIUS / 6),
+    "eight_gaussians_unequal_r10": _ring(2.248586, scale=_RADIUS / 10),
+    "eight_gaussians_unequal_r12": _ring(1.884291, scale=_RADIUS / 12),
     "half_moons": HalfMoons(),
-    "twenty_five_gaussians": GaussianGrid(5, math.sqrt(2), 0.2 / math.sqrt(2), entropy=2.144730),
-    "gmm_40": GaussiansInSquare(40.0, math.log1p(math.e), (1.0,) * 40, entropy=6.957895),
+    "twenty_five_gaussians": GaussianGrid(
+        side=5, spacing=math.sqrt(2), scale=0.2 / math.sqrt(2), entropy=2.144730
+    ),
+    "gmm_40": GaussiansInSquare(
+        extent=40.0, scale=math.log1p(math.e), weights=(1.0,) * 40, entropy=6.957895
+    ),
     "rings": Rings(),
     "pinwheel": Pinwheel(),
     "two_spirals": TwoSpirals(),
@@ -42,15 +65,15 @@ DATASETS: dict[str, AbstractDataset] = {
     "banana": Banana(),
     "funnel": Funnel(),
     "double_well": ManyWell(),
-    # above two dimensions, and the mixture in the plane; their entropies by Monte Carlo, to 2e-4
-    "funnel_10": Funnel(10, 3.0),
-    "many_well_4": ManyWell(4),
-    "many_well_8": ManyWell(8),
-    "many_well_16": ManyWell(16),
-    "many_well_32": ManyWell(32),
-    "gaussian_mixture_2": GaussiansOnSphere(2, _RADIUS, _SCALE, _RISING, entropy=2.420379),
-    "gaussian_mixture_4": GaussiansOnSphere(4, _RADIUS, _SCALE, _RISING, entropy=3.4490),
-    "gaussian_mixture_8": GaussiansOnSphere(8, _RADIUS, _SCALE, _RISING, entropy=4.9627),
-    "gaussian_mixture_16": GaussiansOnSphere(16, _RADIUS, _SCALE, _RISING, entropy=8.0042),
-    "gaussian_mixture_32": GaussiansOnSphere(32, _RADIUS, _SCALE, _RISING, entropy=14.0720),
+    # more than two dimensions, and the mixture in 2-D; entropies of d > 2 by Monte Carlo, to 2e-4
+    "funnel_10": Funnel(dim=10, sigma=3.0),
+    "many_well_4": ManyWell(dim=4),
+    "many_well_8": ManyWell(dim=8),
+    "many_well_16": ManyWell(dim=16),
+    "many_well_32": ManyWell(dim=32),
+    "gaussian_mixture_2": _sphere(2, 2.420379),
+    "gaussian_mixture_4": _sphere(4, 3.4490),
+    "gaussian_mixture_8": _sphere(8, 4.9627),
+    "gaussian_mixture_16": _sphere(16, 8.0042),
+    "gaussian_mixture_32": _sphere(32, 14.0720),
 }

@@ -1,6 +1,7 @@
-"""Networks and energies E(x): callable PyTrees from a point to a number.
+"""Networks and energies E(x): callable PyTrees that map a point to a scalar.
 
-May import `errors` only. A new energy is one file `_name.py` and one line here.
+May import `errors` only.
+To add an energy, write one file `_name.py` with a subclass of `eqx.Module` and one line here.
 """
 
 from ebmark.energies._architecture import Network as Network

@@ -1,4 +1,4 @@
-"""The energy of a Gaussian, for closed forms."""
+"""The energy of an isotropic Gaussian, for closed forms."""
 
 import math
 
@@ -10,7 +10,12 @@ from ebmark.energies._types import Point
 
 
 class Quadratic(eqx.Module):
-    r"""A Gaussian's energy, $E(x) = \tfrac12 \lambda \|x - m\|^2$: the closed forms live here."""
+    r"""The energy of an isotropic Gaussian, $E(x) = \tfrac12 \lambda \|x - m\|^2$.
+
+    Attributes:
+        precision: $\lambda$, the inverse of the variance.
+        mean: m, of shape (dim,).
+    """
 
     precision: Scalar
     mean: Point
@@ -20,5 +25,17 @@ class Quadratic(eqx.Module):
 
 
 def gaussian_log_z(precision: float, dim: int) -> float:
-    r"""$\log Z = \tfrac{d}{2} \log(2 \pi / \lambda)$ of `Quadratic`."""
+    r"""Compute $\log Z = \tfrac{d}{2} \log(2 \pi / \lambda)$ of `Quadratic`.
+
+    Args:
+        precision: $\lambda$, the inverse of the variance.
+        dim: Number of dimensions d.
+
+    Returns:
+        log Z, in nats.
+
+    Example:
+        >>> round(gaussian_log_z(1.0, dim=2), 4)
+        1.8379
+    """
     return 0.5 * dim * math.log(2 * math.pi / precision)

@@ -1,4 +1,4 @@
-"""Energies made of an energy: shifted, in other units, without gradients."""
+"""Energies built from an energy: shifted, in other units, without gradients."""
 
 import equinox as eqx
 import jax
@@ -9,7 +9,7 @@ from ebmark.energies._types import Energy, Point
 
 
 class Offset(eqx.Module):
-    r"""An energy and a free constant: $E(x) + c$, with $c \to \log Z$ under NCE."""
+    r"""An energy plus a trainable constant: $E(x) + c$, with $c \to \log Z$ under NCE."""
 
     energy: Energy
     constant: Scalar
@@ -19,11 +19,17 @@ class Offset(eqx.Module):
 
 
 class StandardizedEnergy(eqx.Module):
-    r"""An energy learned in standardised units, reported in the user's.
+    r"""An energy of standardized points as a function of points in data units.
 
     $$ E(x) = E_{std}((x - m) / s) + \sum_i \log s_i $$
 
-    The last term is the Jacobian: exp(-E) keeps its integral, so log Z is that of $E_{std}$.
+    The last term, the log of the Jacobian, keeps the integral of exp(-E): log Z is that of
+    $E_{std}$.
+
+    Attributes:
+        energy: $E_{std}$.
+        mean: m, of shape (dim,), in data units.
+        scale: s, of shape (dim,), in data units.
     """
 
     energy: Energy
@@ -36,8 +42,16 @@ class StandardizedEnergy(eqx.Module):
 
 
 def stop_gradient(energy: PyTree) -> PyTree:
-    """The same energy, with no gradient flowing to its parameters.
+    """Block gradients to the parameters of an energy; gradients in the point are kept.
 
-    Chains are run on it, so that a scan over their steps is never linearised in the parameters.
+    Chains run on such an energy, so that no scan over their steps is linearized in the parameters.
+
+    Args:
+        energy: Any PyTree.
+
+    Returns:
+        The same PyTree with `jax.lax.stop_gradient` applied to its arrays.
     """
-    return jax.tree.map(lambda a: jax.lax.stop_gradient(a) if eqx.is_array(a) else a, energy)
+    return jax.tree.map(
+        lambda leaf: jax.lax.stop_gradient(leaf) if eqx.is_array(leaf) else leaf, energy
+    )

@@ -1,4 +1,4 @@
-"""The shared types: a key, a point, an energy, a state."""
+"""Shared types: a random key, a point, an energy, the state of a method or sampler."""
 
 from collections.abc import Callable
 from typing import Any, TypeAlias
@@ -7,5 +7,6 @@ from jaxtyping import Array, Float, PRNGKeyArray, PyTree, Scalar
 
 Key: TypeAlias = PRNGKeyArray
 Point: TypeAlias = Float[Array, " dim"]
-Energy: TypeAlias = Callable[[Point], Scalar]  # p(x) is proportional to exp(-energy(x))
+# p(x) is proportional to exp(-energy(x))
+Energy: TypeAlias = Callable[[Point], Scalar]
 State: TypeAlias = PyTree[Any]

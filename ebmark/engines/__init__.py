@@ -1,7 +1,7 @@
-"""Who runs the cells: this process, processes of this machine, or the nodes of a cluster.
+"""Engines, which execute runs: this process, processes of this machine, or nodes of a cluster.
 
-An engine has one verb, `submit(name, spec) -> Future`. What travels is a cell's name and spec, as
-JSON, one way, and a small dictionary the other way; the cell itself is in the study's folder.
+May import `store` and `system`, and never JAX. A new engine is a class with `submit` and `close`
+in a file of its own, a name in `ENGINES` and a branch in `new_engine`.
 """
 
 import os
@@ -16,44 +16,63 @@ from ebmark.errors import unknown
 __all__ = ["ENGINES", "Engine", "EngineLost", "WorkerLost", "new_engine", "stop_file"]
 
 ENGINES = ("processes", "inline", "parsl")
-_CELLS = "ebmark.studies.task:run"  # a function of folder, name, spec and progress
+# a function of the folder, the run id, the spec and a callback for the progress
+_RUNNER = "ebmark.studies.task:run"
 
 
 class Engine(Protocol):
-    """Where cells are run. It starts nothing before the first cell is submitted."""
+    """An engine executes runs; it starts nothing before the first run is submitted.
+
+    A run is sent to a worker as its id and spec, in JSON; the worker returns a small dictionary.
+    The results of the run are in the folder of the study.
+    """
 
     def submit(self, name: str, spec: dict) -> Future[dict[str, Any]]:
-        """Run the cell; the future's result says how it went and where it lies.
+        """Submit a run for execution.
 
-        {"status", "path", "reason", "host", "pid", "seconds"}
+        Args:
+            name: the id of the run.
+            spec: its spec, which can be written as JSON.
 
-        The status is `done`, `failed`, `held` (another run's worker is at it) or `stopped` (there
-        was a `stop_file`). The future raises `WorkerLost` where the workers that ran the cell died,
-        each time, and `EngineLost` where no cell can be run any more.
+        Returns:
+            A future of a dictionary with the keys `status`, `path`, `reason`, `host`, `pid` and
+            `seconds`. The status is `done`, `failed`, `held` (a worker of another command holds its
+            lock) or `stopped` (there is a `stop_file`). The future raises `WorkerLost` if all
+            workers that executed the run died, and `EngineLost` if the engine cannot execute runs
+            any more.
         """
         ...
 
     def close(self) -> None:
-        """End the workers, at once; what they had not finished is cancelled."""
+        """End the workers immediately and cancel unfinished runs."""
         ...
 
 
 def new_engine(
-    kind: str, folder: Path, *, jobs: int | None = None, site: str = "laptop", runner: str = _CELLS
+    kind: str, folder: Path, *, jobs: int | None = None, site: str = "laptop", runner: str = _RUNNER
 ) -> Engine:
-    """An engine for the study in `folder`.
+    """Return an engine for the study in `folder`.
 
-    `processes`: `jobs` of them, on this machine; if not given, one a core, or with
-    `JAX_PLATFORMS=cuda` one a GPU. `inline`: one cell after another in this process, for a
-    debugger. `parsl`: workers on the nodes of a `site`, by name or by file.
+    Args:
+        kind: `processes` (workers on this machine), `inline` (one run after another in this
+            process, for a debugger) or `parsl` (workers on the nodes of a site).
+        folder: the folder of the study.
+        jobs: the number of processes; by default one per core, or with `JAX_PLATFORMS=cuda` one per
+            GPU.
+        site: for `parsl`, the name of a site or a TOML file.
+        runner: MODULE:FUNCTION, which executes a run.
+
+    Raises:
+        UserError: the engine or the site is not known, or not available here.
     """
     if kind == "processes":
-        from ebmark.engines._gpus import gpus, left_alone
+        from ebmark.engines._gpus import list_gpus, unused_gpus_note
         from ebmark.engines._processes import Processes
 
-        if note := left_alone(os.environ):
+        if note := unused_gpus_note(os.environ):
             print(note, file=sys.stderr)
-        return Processes(folder, runner, jobs or len(gpus(os.environ)) or os.cpu_count() or 1)
+        num_gpus = len(list_gpus(os.environ))
+        return Processes(folder, runner, jobs or num_gpus or os.cpu_count() or 1)
     if kind == "inline":
         from ebmark.engines._inline import Inline
 

@@ -1,4 +1,4 @@
-"""Cells on the nodes of a cluster, by Parsl: its executor keeps workers there between cells."""
+"""Runs on the nodes of a cluster, with Parsl, whose executor keeps workers there between runs."""
 
 import importlib.util
 import os
@@ -7,6 +7,7 @@ import socket
 import sys
 import threading
 import warnings
+from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,12 @@ from ebmark.engines._task import EngineLost, WorkerLost, as_task, run_in_pool
 from ebmark.errors import UserError
 from ebmark.system.threads import cache_folder
 
-_TRIES_OF_NODES = 4  # a node that is lost costs a cell this part of a try: walltimes end
-_HOPELESS = 3  # jobs that failed before any worker ran a cell
+_MAX_RETRIES = 2
+_LOST_NODE_COST = 0.25  # retries that a lost node costs a run, because walltimes end
+_MIN_FAILED_JOBS = 3  # if these failed before any run was executed, the engine gives up
+
+# receives the executor and the status of its jobs
+_Watch = Callable[[Any, dict[str, Any]], None]
 
 
 class Parsl:
@@ -25,87 +30,98 @@ class Parsl:
 
     def __init__(self, folder: Path, runner: str, site: Site):
         if importlib.util.find_spec("parsl") is None:
-            raise UserError('the engine parsl needs the package parsl: pip install "ebmark[parsl]"')
+            raise UserError("The engine 'parsl' requires Parsl: pip install \"ebmark[parsl]\".")
         if any(character.isspace() for character in str(folder.resolve())):
-            raise UserError(f"{folder}: Parsl cannot work below a folder with a space in its name")
-        self._folder, self._runner, self._site = folder.resolve(), runner, site
+            raise UserError(
+                f"{folder}: Parsl does not support folders with a space in their path. "
+                "Choose another one with --out."
+            )
+        self._folder = folder.resolve()
+        self._runner = runner
+        self._site = site
         self._addresses = _addresses(site)
         self._kernel: Any = None
-        self._answered, self._trouble = threading.Event(), ""
+        self._has_result = threading.Event()
+        self._failure = ""
 
-    def submit(self, name: str, spec: dict) -> Future:
+    def submit(self, name: str, spec: dict) -> Future[dict[str, Any]]:
         if self._kernel is None:
-            self._kernel = _kernel(self._folder, self._site, self._addresses, self._watch)
-        arguments = (str(self._folder), self._runner, as_task(self._folder, name, spec))
-        ours: Future = Future()
-        theirs = self._kernel.submit(
+            self._kernel = _start_kernel(self._folder, self._site, self._addresses, self._watch)
+        result: Future[dict[str, Any]] = Future()
+        parsl_future = self._kernel.submit(
             run_in_pool,
-            app_args=arguments,
+            app_args=(str(self._folder), self._runner, as_task(self._folder, name, spec)),
             app_kwargs={},
             executors=["nodes"],
             cache=False,
             ignore_for_cache=[],
         )
-        theirs.add_done_callback(lambda theirs: self._pass_on(theirs, ours))
-        return ours
+        parsl_future.add_done_callback(lambda done: self._forward(done, result))
+        return result
 
     def close(self) -> None:
         if self._kernel is not None:
             self._kernel.cleanup()
             self._kernel = None
 
-    def _pass_on(self, theirs: Future, ours: Future) -> None:
-        error = theirs.exception()
+    def _forward(self, parsl_future: Future, result: Future) -> None:
+        """Set the result to that of Parsl's future, or to an exception of this package."""
+        error = parsl_future.exception()
         if error is None:
-            self._answered.set()
-            ours.set_result(theirs.result())
-        elif self._trouble:
-            ours.set_exception(EngineLost(self._trouble))
+            self._has_result.set()
+            result.set_result(parsl_future.result())
+        elif self._failure:
+            result.set_exception(EngineLost(self._failure))
         else:
-            ours.set_exception(WorkerLost(f"{type(error).__name__}: {error}"))
+            result.set_exception(WorkerLost(f"{type(error).__name__}: {error}"))
 
     def _watch(self, executor: Any, status: dict[str, Any]) -> None:
-        """Give up where jobs fail and none has run a cell; those that end later are replaced."""
+        """Give up if jobs fail before any run was executed; jobs that end later are replaced."""
         failed = [job for job in status.values() if job.state.name in ("FAILED", "MISSING")]
-        if self._answered.is_set() or len(failed) < max(_HOPELESS, self._site.blocks):
+        if self._has_result.is_set() or len(failed) < max(_MIN_FAILED_JOBS, self._site.blocks):
             return
-        words = [job.message or job.stderr_summary or job.stdout_summary for job in failed]
-        last = " ".join(next((w for w in reversed(words) if w), "no word of why").split())
-        self._trouble = f"{len(failed)} jobs failed before any ran a cell; the last said: {last}"
-        executor.set_bad_state_and_fail_all(EngineLost(self._trouble))
+        messages = [job.message or job.stderr_summary or job.stdout_summary for job in failed]
+        last = next((message for message in reversed(messages) if message), "none")
+        self._failure = (
+            f"{len(failed)} jobs failed before any run was executed; "
+            f"the last message: {' '.join(last.split())}"
+        )
+        executor.set_bad_state_and_fail_all(EngineLost(self._failure))
 
 
-def _kernel(folder: Path, site: Site, addresses: set[str], watch: Any) -> Any:
-    """Parsl, started: its own process beside ours, and the first jobs submitted."""
+def _start_kernel(folder: Path, site: Site, addresses: set[str], watch: _Watch) -> Any:
+    """Start Parsl, which starts the process of its interchange and submits the first jobs."""
     from parsl.config import Config
     from parsl.dataflow.dflow import DataFlowKernel
     from parsl.executors import HighThroughputExecutor
 
-    # it forks to call the scheduler's commands, and the child does nothing but become one of them
+    # Parsl forks to call the scheduler's commands; the child only replaces itself by one of them
     warnings.filterwarnings("ignore", r"os\.fork\(\) was called", RuntimeWarning)
     return DataFlowKernel(
         Config(
             executors=[_executor(HighThroughputExecutor, site, addresses, watch)],
             run_dir=str(folder / "parsl"),
-            retries=2,
-            retry_handler=_cost,
+            retries=_MAX_RETRIES,
+            retry_handler=_retry_cost,
             usage_tracking=0,
             initialize_logging=False,
         )
     )
 
 
-def _executor(kind: Any, site: Site, addresses: set[str], watch: Any) -> Any:
+def _executor(executor_class: Any, site: Site, addresses: set[str], watch: _Watch) -> Any:
     from parsl.executors.high_throughput.executor import DEFAULT_LAUNCH_CMD
 
     pool = f"{site.python or sys.executable} -m parsl.executors.high_throughput.process_worker_pool"
-    made = kind(
+    num_workers = site.workers or (_num_cores() if site.scheduler == "local" else site.cores)
+    executor = executor_class(
         label="nodes",
         provider=_provider(site),
-        address=min(addresses),  # without one Parsl asks a web service what ours is
-        max_workers_per_node=site.workers
-        or (_cores() if site.scheduler == "local" else site.cores),
-        cores_per_worker=1e-3 if site.workers else 1.0,  # a number of workers that is given holds
+        # without an address Parsl asks a web service for that of this machine
+        address=min(addresses),
+        max_workers_per_node=num_workers,
+        # with a value near 0 the given number of workers is not limited by the cores
+        cores_per_worker=1e-3 if site.workers else 1.0,
         available_accelerators=site.accelerators,
         cpu_affinity=site.affinity,
         heartbeat_period=max(5, site.lost_after // 4),
@@ -114,32 +130,31 @@ def _executor(kind: Any, site: Site, addresses: set[str], watch: Any) -> Any:
         launch_cmd=DEFAULT_LAUNCH_CMD.replace("process_worker_pool.py", pool),
         interchange_launch_cmd=[sys.executable, "-m", "ebmark.engines.interchange"],
     )
-    if len(addresses) > 1:  # listen on all networks; the nodes try each
-        made.address, made.all_addresses = None, addresses
-    return made
+    if len(addresses) > 1:
+        # listen on all networks; the nodes try each address
+        executor.address = None
+        executor.all_addresses = addresses
+    return executor
 
 
 def _provider(site: Site) -> Any:
     from parsl.providers import LocalProvider, PBSProProvider, SlurmProvider
 
+    export_cache = f"export EBMARK_CACHE={shlex.quote(str(cache_folder()))}"
     common: dict[str, Any] = {
         "nodes_per_block": site.nodes,
         "init_blocks": 1,
         "min_blocks": 0,
         "max_blocks": site.blocks,
         "launcher": _launcher(site),
-        "worker_init": "\n".join(
-            [*site.setup, f"export EBMARK_CACHE={shlex.quote(str(cache_folder()))}"]
-        ),
+        "worker_init": "\n".join([*site.setup, export_cache]),
         "cmd_timeout": 120,
     }
     if site.scheduler == "local":
         return LocalProvider(**common)
-    common |= {
-        "account": site.account or None,
-        "walltime": site.walltime,
-        "scheduler_options": "\n".join(site.directives),
-    }
+    common["account"] = site.account or None
+    common["walltime"] = site.walltime
+    common["scheduler_options"] = "\n".join(site.directives)
     if site.scheduler == "slurm":
         return SlurmProvider(
             **common,
@@ -150,7 +165,10 @@ def _provider(site: Site) -> Any:
             cores_per_node=site.cores,
         )
     return PBSProProvider(
-        **common, queue=site.queue or None, select_options=site.select, cpus_per_node=site.cores
+        **common,
+        queue=site.queue or None,
+        select_options=site.select,
+        cpus_per_node=site.cores or 1,
     )
 
 
@@ -164,30 +182,35 @@ def _launcher(site: Site) -> Any:
     return SingleNodeLauncher()
 
 
-def _cost(error: Exception, record: Any) -> float:
-    """What a death costs a cell, in tries: a node that went away is seldom the cell's fault."""
+def _retry_cost(error: Exception, record: Any) -> float:
+    """Return the retries that a failure costs a run; a lost node is rarely caused by the run."""
     del record
-    return 1 / _TRIES_OF_NODES if type(error).__name__ == "ManagerLost" else 1
+    return _LOST_NODE_COST if type(error).__name__ == "ManagerLost" else 1
 
 
 def _addresses(site: Site) -> set[str]:
-    """Where the nodes may find us: on the site's network, or on any of ours."""
+    """Return the addresses of this machine in the network of the site, or in all networks."""
     import psutil
 
     if site.scheduler == "local":
         return {"127.0.0.1"}
-    found = {
-        name: {one.address for one in each if one.family == socket.AF_INET}
-        for name, each in psutil.net_if_addrs().items()
+    by_interface = {
+        name: {address.address for address in addresses if address.family == socket.AF_INET}
+        for name, addresses in psutil.net_if_addrs().items()
     }
-    if site.interface and not found.get(site.interface):
-        networks = ", ".join(sorted(name for name in found if found[name]))
+    if not site.interface:
+        return set().union(*by_interface.values())
+    if not by_interface.get(site.interface):
+        networks = ", ".join(sorted(name for name in by_interface if by_interface[name]))
         raise UserError(
-            f'interface = "{site.interface}" of the site is no network of this machine '
-            f"({networks}); run where jobs are submitted, or name another in a file of your own"
+            f'interface = "{site.interface}" of the site is not a network of this machine '
+            f"({networks}). Run the command where jobs are submitted, or set 'interface' in a site "
+            "file of your own."
         )
-    return found[site.interface] if site.interface else set().union(*found.values())
+    return by_interface[site.interface]
 
 
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def _num_cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

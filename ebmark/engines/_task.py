@@ -1,4 +1,4 @@
-"""What a worker does with a task: it claims the cell, runs it, and says how it went."""
+"""Execution of a task by a worker: it acquires the lock of a run, executes it and reports."""
 
 import functools
 import importlib
@@ -20,109 +20,142 @@ from ebmark.system import threads
 from ebmark.system.temporary_files import tag
 from ebmark.system.writing import write_whole
 
+# receives the activity of a run and the fraction of it that is done
+ReportProgress = Callable[[str, float], None]
+# receives the folder, the run id, the spec and the callback
+Runner = Callable[[Path, str, dict, ReportProgress], None]
+
 
 class Stopped(Exception):
-    """The run's time is up: what can be saved is saved, and the same command goes on from there."""
+    """The run was asked to stop: its checkpoint is kept, and the same command resumes it."""
 
 
 class WorkerLost(Exception):
-    """The processes that ran a cell died, each in its turn, before it was done."""
+    """All processes that executed a run died before it was complete."""
 
 
 class EngineLost(Exception):
-    """The engine can run nothing any more; the reason is one line."""
+    """The engine cannot execute runs any more, for the reason in one line."""
 
 
 def stop_file(folder: Path) -> Path:
-    """The file that tells this process's tasks to stop, wherever they run."""
+    """Return the file whose existence stops the runs that this process submitted.
+
+    Args:
+        folder: the folder of the study.
+    """
     return folder.resolve() / "runs" / f".stop-{tag()}"
 
 
 def as_task(folder: Path, name: str, spec: dict) -> str:
-    """A cell as it travels to its worker."""
+    """Return a run as it is sent to its worker, in one line of JSON."""
     return json.dumps({"name": name, "spec": spec, "stop": str(stop_file(folder))})
 
 
 def run_task(folder: str, runner: str, task: str) -> dict[str, Any]:
-    """Run one cell under its claim. What goes wrong in it is told and written down, not raised.
+    """Execute one run under its lock; errors are written to a file and returned, not raised.
 
-    Once there is a file as the task's `stop` says, the cell is left at its next sign of life.
+    If the stop file of the task exists, the run ends the next time it reports its progress.
+
+    Args:
+        folder: the folder of the study.
+        runner: MODULE:FUNCTION, which executes the run.
+        task: the run, as returned by `as_task`.
+
+    Returns:
+        The dictionary that `Engine.submit` describes.
     """
-    began, reason, ended = time.perf_counter(), "", "held"
-    cell = json.loads(task)
-    name, stop = cell["name"], cell["stop"]
+    start = time.perf_counter()
+    run = json.loads(task)
+    name = run["name"]
+    reason = ""
+    status = "held"
 
-    def listen() -> None:
-        if os.path.exists(stop):
+    def check_stop() -> None:
+        if os.path.exists(run["stop"]):
             raise Stopped
 
     try:
-        listen()
-        with acquire_lock(Path(folder), name) as claim:
-            if claim is not None:
+        check_stop()
+        with acquire_lock(Path(folder), name) as lock:
+            if lock is not None:
 
-                def tell(what: str, share: float) -> None:
-                    claim.tell(what, share)
-                    listen()
+                def report_progress(activity: str, fraction: float) -> None:
+                    lock.update(activity, fraction)
+                    check_stop()
 
-                reason = _trouble(Path(folder), runner, name, cell["spec"], tell)
-    except UserError as error:  # no claim could be made, as on a full disk
+                reason = _execute(Path(folder), runner, name, run["spec"], report_progress)
+    # the lock cannot be created, for example because the disk is full
+    except UserError as error:
         reason = str(error)
     except Stopped:
-        ended = "stopped"
-    ended = "done" if is_done(Path(folder), name) else ended
+        status = "stopped"
+    if is_done(Path(folder), name):
+        status = "done"
+    if reason:
+        status = "failed"
     return {
-        "status": "failed" if reason else ended,
+        "status": status,
         "path": f"runs/{name}",
         "reason": reason,
         "host": socket.gethostname(),
         "pid": os.getpid(),
-        "seconds": round(time.perf_counter() - began, 3),
+        "seconds": round(time.perf_counter() - start, 3),
     }
 
 
 def run_in_pool(folder: str, runner: str, task: str) -> dict[str, Any]:
-    """`run_task` for a process of somebody else's pool, which was started for no study of ours."""
-    _become_a_worker()
+    """Call `run_task` in a process of another library's pool, which is first made a worker."""
+    _become_worker()
     return run_task(folder, runner, task)
 
 
 @functools.cache
-def _become_a_worker() -> None:
-    os.environ.update(threads.single(dict(os.environ)))  # before jax and numpy come
+def _become_worker() -> None:
+    # before jax and numpy are imported
+    os.environ.update(threads.single(dict(os.environ)))
     die_with(os.getppid())
 
 
 def die_with(parent: int) -> None:
-    """End this process when its parent is gone, so that a killed run leaves no orphans."""
+    """End this process when its parent process ends, so that a killed run leaves no orphans.
 
-    def watch():
+    Args:
+        parent: the process id of the parent.
+    """
+
+    def watch() -> None:
         while os.getppid() == parent:
-            select.select((), (), (), 0.5)  # no clock is asked: a sleep fails where one jumps
+            # unlike sleep, this does not depend on a clock, which may jump
+            select.select((), (), (), 0.5)
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
 
 
-def _trouble(folder: Path, runner: str, name: str, spec: dict, tell: Callable) -> str:
-    """Run the cell; the last line of its error, or "" if there was none."""
-    error = folder / "runs" / f"{name}.error"
+def _execute(
+    folder: Path, runner: str, name: str, spec: dict, report_progress: ReportProgress
+) -> str:
+    """Execute the run and return the last line of its error, or "" if it succeeded."""
+    error_file = folder / "runs" / f"{name}.error"
     try:
-        _runner(runner)(folder, name, spec, tell)
-        error.unlink(missing_ok=True)
+        _load_runner(runner)(folder, name, spec, report_progress)
+        error_file.unlink(missing_ok=True)
     except Stopped:
         raise
-    except Exception as caught:  # told, written down, and the others go on
+    # of any type: the other runs continue
+    except Exception as error:
         text = traceback.format_exc()
         try:
-            write_whole(error, text)
-        except Exception as unwritten:  # as on a full disk: then it is told only
-            return f"{caught!r}; {unwritten}"
+            write_whole(error_file, text)
+        # for example because the disk is full: the error is then only returned
+        except Exception as write_error:
+            return f"{error!r}; {write_error}"
         return text.strip().splitlines()[-1]
     return ""
 
 
 @functools.cache
-def _runner(runner: str) -> Callable:
+def _load_runner(runner: str) -> Runner:
     module, function = runner.split(":")
     return getattr(importlib.import_module(module), function)

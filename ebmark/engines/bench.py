@@ -1,9 +1,10 @@
-"""What an engine costs: cells per second, and operations on files per cell.
+"""Measure the cost of an engine: runs per second, and file system operations per run.
 
-    python -m ebmark.engines.bench rate --engine processes --jobs 8 --cells 80 --seconds 1
-    python -m ebmark.engines.bench files --cells 8     # of real cells; needs strace
+    python -m ebmark.engines.bench rate --engine processes --jobs 8 --runs 80 --seconds 1
+    python -m ebmark.engines.bench files --runs 8     # of benchmark runs; needs strace
 
-The cells of `rate` sleep, then leave as many files as a real one. docs/scaling.md has the results.
+The runs of `rate` sleep, then write as many files as a benchmark run. The results
+are in docs/engines/scaling.md.
 """
 
 import collections
@@ -14,28 +15,36 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import tyro
 
 from ebmark.engines import new_engine
+from ebmark.engines._task import ReportProgress
 from ebmark.system.writing import write_whole
 
-_KINDS = {  # system calls by what they ask of a file system
-    "make or remove a name": {"mkdir", "mkdirat", "rename", "renameat", "renameat2", "unlink"}
-    | {"unlinkat", "rmdir", "link", "linkat"},
+_OTHERS = "close and others"
+# system calls by what they request of a file system
+_CALLS = {
+    "create or remove a name": {
+        *("mkdir", "mkdirat", "rename", "renameat", "renameat2"),
+        *("unlink", "unlinkat", "rmdir", "link", "linkat"),
+    },
     "open": {"open", "openat"},
-    "look": {"stat", "lstat", "newfstatat", "statx", "access", "faccessat2", "readlink", "fstat"}
-    | {"getdents64", "readlinkat"},
+    "stat": {
+        *("stat", "lstat", "newfstatat", "statx", "fstat", "access", "faccessat2"),
+        *("readlink", "readlinkat", "getdents64"),
+    },
     "flush": {"fsync", "fdatasync"},
     "lock or touch": {"flock", "utimensat", "fcntl"},
     "read or write": {"read", "write", "pread64", "pwrite64", "lseek"},
 }
 
 
-def sleep(folder: Path, name: str, spec: dict, tell) -> None:
-    """A cell that computes nothing."""
-    del tell
+def sleep(folder: Path, name: str, spec: dict, report_progress: ReportProgress) -> None:
+    """Execute a run that computes nothing: sleep for `spec["seconds"]`, then write its files."""
+    del report_progress
     time.sleep(spec["seconds"])
     making = folder / "runs" / f".making-{name}"
     making.mkdir()
@@ -48,88 +57,93 @@ def rate(
     engine: str = "processes",
     site: str = "laptop",
     jobs: int = 8,
-    cells: int = 80,
+    runs: int = 80,
     seconds: float = 1.0,
 ) -> None:
-    """Cells per second, from the first one's end to the last one's; a warm-up for each worker.
+    """Print the runs per second, after one run per worker as a warm-up.
 
     Args:
         engine: processes, inline or parsl.
-        site: of the engine parsl; its workers should be `jobs`.
-        jobs: workers.
-        cells: how many.
-        seconds: that a cell sleeps.
+        site: the site of the engine parsl; the number of its workers should be `jobs`.
+        jobs: the number of workers.
+        runs: the number of runs.
+        seconds: the time that a run sleeps.
     """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "runs").mkdir()
-        runs = new_engine(engine, folder, jobs=jobs, site=site, runner="ebmark.engines.bench:sleep")
+        pool = new_engine(engine, folder, jobs=jobs, site=site, runner="ebmark.engines.bench:sleep")
         try:
-            began = time.perf_counter()
-            first = [runs.submit(f"first{i}", {"seconds": 1.0}) for i in range(jobs)]
+            start = time.perf_counter()
+            first = [pool.submit(f"first{i}", {"seconds": 1.0}) for i in range(jobs)]
             pids = {future.result()["pid"] for future in first}
-            start, cpu = time.perf_counter() - began - 1.0, time.process_time()
-            began = time.perf_counter()
-            futures = [runs.submit(f"cell{i}", {"seconds": seconds}) for i in range(cells)]
-            submitted = time.perf_counter() - began
+            start_seconds = time.perf_counter() - start - 1.0
+            cpu_start = time.process_time()
+            start = time.perf_counter()
+            futures = [pool.submit(f"run{i}", {"seconds": seconds}) for i in range(runs)]
+            submit_seconds = time.perf_counter() - start
             assert all(future.result()["status"] == "done" for future in futures)
-            took, cpu = time.perf_counter() - began, time.process_time() - cpu
+            total_seconds = time.perf_counter() - start
+            cpu_seconds = time.process_time() - cpu_start
         finally:
-            runs.close()
-    ideal = f", {jobs / seconds:.1f} without any cost" if seconds else ""
-    print(f"{engine}: {cells} cells of {seconds:g} s on {len(pids)} workers: {took:.2f} s")
-    print(f"{cells / took:.1f} cells a second{ideal}; the workers' start {start:.1f} s")
-    each = f"{1e3 * submitted / cells:.2f} ms to submit a cell, {1e3 * cpu / cells:.2f} ms of CPU"
-    print(f"the command: {each} for it in all")
+            pool.close()
+    ideal = f" (at most {jobs / seconds:.1f})" if seconds else ""
+    print(f"{engine}: {runs} runs of {seconds:g} s on {len(pids)} workers: {total_seconds:.2f} s")
+    print(f"{runs / total_seconds:.1f} runs per second{ideal}")
+    print(f"start of the workers: {start_seconds:.1f} s")
+    print(
+        f"the command, per run: {1e3 * submit_seconds / runs:.2f} ms to submit it, "
+        f"{1e3 * cpu_seconds / runs:.2f} ms of CPU time in total"
+    )
 
 
-def files(cells: int = 8) -> None:
-    """Operations on files, counted by strace: of a cell in the study's folder, of a worker's start.
+def files(runs: int = 8) -> None:
+    """Print the number of file system operations, counted by strace, per run and per worker.
 
     Args:
-        cells: real ones, of the study `smoke` by NCE.
+        runs: the number of benchmark runs, of the study `smoke` with NCE.
     """
     if shutil.which("strace") is None:
-        sys.exit("bench: needs strace (Debian: apt install strace)")
+        sys.exit("bench: requires strace (Debian: apt install strace).")
     with tempfile.TemporaryDirectory() as name:
-        log, out = Path(name) / "log", Path(name) / "study"
-        study = ["-m", "ebmark", "run", "smoke", "--engine", "processes", "--jobs", "1"]
-        study += ["--methods", "nce", "--datasets", "half_moons", "--seeds", str(cells)]
-        trace = ["strace", "-f", "-y", "-s", "0", "-o", str(log)]
-        command = [*trace, sys.executable, *study, "--out", str(out), "--no-progress-bar"]
-        subprocess.run(command, check=True, capture_output=True)
+        log = Path(name) / "log"
+        out = Path(name) / "study"
+        command = ["strace", "-f", "-y", "-s", "0", "-o", str(log), sys.executable, "-m", "ebmark"]
+        command += ["run", "smoke", "--engine", "processes", "--jobs", "1", "--methods", "nce"]
+        command += ["--datasets", "half_moons", "--seeds", str(runs), "--out", str(out)]
+        subprocess.run([*command, "--no-progress-bar"], check=True, capture_output=True)
         lines = log.read_text(errors="replace").splitlines()
-        names = [path.name for path in (out / "runs").iterdir() if path.is_dir()]
-    worker = _worker(lines)
-    of_worker = [line for line in lines if line.split(None, 1)[0] == worker]
-    print(f"the worker's, on the study's folder, per cell ({len(names)} cells):")
-    _print(of_worker, len(names), lambda line: str(out) in line)
-    print("the worker's, on anything but the study's and the system's, once:")
+        num_runs = sum(path.is_dir() for path in (out / "runs").iterdir())
+    # the worker is the first process that creates a lock
+    first_lock = next(line for line in lines if ".lock" in line and "O_CREAT" in line)
+    of_worker = [line for line in lines if _pid(line) == _pid(first_lock)]
+    of_command = [line for line in lines if _pid(line) == _pid(lines[0])]
+    print(f"operations of the worker in the folder of the study, per run ({num_runs} runs):")
+    _print_counts(of_worker, num_runs, lambda line: str(out) in line)
+    print("operations of the worker outside the study and the system, once:")
     elsewhere = re.compile(r'"/(?!proc/|sys/|dev/|etc/)')
-    _print(of_worker, 1, lambda line: elsewhere.search(line) and str(out) not in line)
-    driver = [line for line in lines if line.split(None, 1)[0] == lines[0].split(None, 1)[0]]
-    print("the command's, on the study's cells, per cell:")
-    _print(driver, len(names), lambda line: f"{out}/runs/" in line)
+    _print_counts(of_worker, 1, lambda line: bool(elsewhere.search(line)) and str(out) not in line)
+    print("operations of the command on the runs of the study, per run:")
+    _print_counts(of_command, num_runs, lambda line: f"{out}/runs/" in line)
 
 
-def _worker(lines: list[str]) -> str:
-    """The process whose first cell was claimed."""
-    return next(line.split(None, 1)[0] for line in lines if ".lock" in line and "O_CREAT" in line)
+def _pid(line: str) -> str:
+    """Return the process id at the beginning of a line of strace."""
+    return line.split(None, 1)[0]
 
 
-def _print(lines: list[str], cells: int, counts) -> None:
-    found: collections.Counter = collections.Counter()
+def _print_counts(lines: list[str], divisor: int, is_counted: Callable[[str], bool]) -> None:
+    """Print the number of system calls of each kind, divided by the divisor."""
+    counts: collections.Counter[str] = collections.Counter()
     for line in lines:
-        called = re.match(r"\d+\s+(\w+)\(", line)
-        if called and counts(line):
-            kind = next(
-                (kind for kind, calls in _KINDS.items() if called[1] in calls), "close and others"
-            )
-            found[kind] += 1
-    for kind in (*_KINDS, "close and others"):
-        if found[kind]:
-            print(f"  {kind:22} {found[kind] / cells:8.1f}")
-    print(f"  {'all':22} {sum(found.values()) / cells:8.1f}")
+        match = re.match(r"\d+\s+(\w+)\(", line)
+        if match and is_counted(line):
+            kinds = (kind for kind, calls in _CALLS.items() if match[1] in calls)
+            counts[next(kinds, _OTHERS)] += 1
+    for kind in (*_CALLS, _OTHERS):
+        if counts[kind]:
+            print(f"  {kind:24} {counts[kind] / divisor:8.1f}")
+    print(f"  {'total':24} {counts.total() / divisor:8.1f}")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""Parsl's interchange, which hands out the cells, as a process that ends when we do.
+"""Parsl's interchange, which distributes the runs, as a process that ends with the command.
 
     python -m ebmark.engines.interchange
 
-On its own it would outlive a killed run, and with it the jobs on the nodes. Without it the nodes
-hear nothing, and their jobs end by themselves.
+Otherwise it would outlive a killed command, and so would the jobs on the nodes. Without it the
+nodes receive no heartbeat, and their jobs end.
 """
 
 import os
@@ -12,6 +12,7 @@ import runpy
 from ebmark.engines._task import die_with
 
 if __name__ == "__main__":
-    os.setsid()  # not the terminal's group: Ctrl-C reaches the run, which then ends this
+    # in a session of its own, so that Ctrl-C reaches the command only, which then ends this process
+    os.setsid()
     die_with(os.getppid())
     runpy.run_module("parsl.executors.high_throughput.interchange", run_name="__main__")

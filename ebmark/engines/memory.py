@@ -1,4 +1,4 @@
-"""The memory of a long-lived worker: compiled programs pile up in it until they are dropped."""
+"""The memory of a worker: compiled programs accumulate in it until they are dropped."""
 
 import contextlib
 import ctypes
@@ -6,11 +6,13 @@ import gc
 import os
 from pathlib import Path
 
-MOST = 2 * 2**30  # bytes resident after a cell beyond which programs are dropped
+MAX_BYTES = 2 * 2**30  # resident after a run; beyond it programs are dropped
+
+_baseline = 0  # bytes that were still resident after programs were last dropped
 
 
 def resident() -> int:
-    """Bytes of this process in memory; 0 where the system does not tell."""
+    """Return the resident memory of this process in bytes, or 0 if it is unknown."""
     try:
         pages = int(Path("/proc/self/statm").read_text().split()[1])
     except (OSError, ValueError, IndexError):
@@ -18,22 +20,27 @@ def resident() -> int:
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
-_stays = 0  # bytes that were left when all programs had been dropped
+def bound(max_bytes: int = MAX_BYTES) -> bool:
+    """Drop all compiled programs if too much memory is resident; the cache on disk keeps them.
 
+    If more than `max_bytes` remain after that, programs are dropped again only when the memory has
+    grown by half of `max_bytes`.
 
-def bound(most: int = MOST) -> bool:
-    """Drop all compiled programs if too much is resident; the disk's cache has them still.
+    Args:
+        max_bytes: the resident memory in bytes beyond which programs are dropped.
 
-    What stays nevertheless is not dropped again: only half of `most` on top of it is.
+    Returns:
+        Whether they were dropped.
     """
-    global _stays
-    if resident() <= max(most, _stays + most // 2):
+    global _baseline
+    if resident() <= max(max_bytes, _baseline + max_bytes // 2):
         return False
     import jax
 
     jax.clear_caches()
     gc.collect()
-    with contextlib.suppress(OSError, AttributeError):  # another C library
-        ctypes.CDLL("libc.so.6").malloc_trim(0)  # or it keeps what was freed
-    _stays = resident()
+    # return freed memory to the system; other C libraries have no malloc_trim
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
+    _baseline = resident()
     return True

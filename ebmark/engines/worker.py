@@ -1,8 +1,8 @@
-"""A worker of the engine `processes`: it runs the cells that it is given, one after another.
+"""A worker of the engine `processes`, which executes runs one after another.
 
-    python -m ebmark.engines.worker FOLDER RUNNER NUMBER OF PARENT
+    python -m ebmark.engines.worker FOLDER RUNNER INDEX NUM_WORKERS PARENT
 
-A cell is a line of JSON on its standard input, how it went a line on its standard output.
+A run is one line of JSON on its standard input; its result is one line on its standard output.
 """
 
 import json
@@ -14,15 +14,17 @@ from ebmark.system import threads
 
 
 def main() -> int:
-    folder, runner, number, of, parent = sys.argv[1:]
-    threads.pin(int(number), int(of))
+    """Execute the runs from standard input until it ends."""
+    folder, runner, index, num_workers, parent = sys.argv[1:]
+    threads.pin(int(index), int(num_workers))
     die_with(int(parent))
-    answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # what the cells print is no answer
-    for line in sys.stdin:
-        result = run_task(folder, runner, line)
-        answers.write(json.dumps(result) + "\n")
-        answers.flush()
+    results = os.fdopen(os.dup(1), "w")
+    # what runs print must not mix with the results
+    os.dup2(2, 1)
+    for task in sys.stdin:
+        result = run_task(folder, runner, task)
+        results.write(json.dumps(result) + "\n")
+        results.flush()
     return 0
 
 

@@ -1,4 +1,8 @@
-"""The training methods; the registry's line is a method's whole configuration."""
+"""Training methods of energy-based models, and the registry `METHODS` of their default recipes.
+
+May import `errors`, `energies`, `datasets`, `samplers`, `partition_function` and `system`.
+To add one: a file `_name.py` with a subclass of `AbstractMethod`, and a line in `METHODS`.
+"""
 
 from ebmark.methods._base import AbstractMethod as AbstractMethod
 from ebmark.methods._base import Recipe as Recipe
@@ -8,7 +12,8 @@ from ebmark.methods._cnce import (
 )
 from ebmark.methods._diffclf import DiffusiveClassification as DiffusiveClassification
 from ebmark.methods._docstrings import about as about
-from ebmark.methods._docstrings import advice as advice
+from ebmark.methods._docstrings import describe as describe
+from ebmark.methods._docstrings import sections as sections
 from ebmark.methods._drl import DiffusionRecoveryLikelihood as DiffusionRecoveryLikelihood
 from ebmark.methods._dsm import DenoisingScoreMatching as DenoisingScoreMatching
 from ebmark.methods._ed import EnergyDiscrepancy as EnergyDiscrepancy
@@ -27,6 +32,7 @@ from ebmark.methods._jarzynski import (
 )
 from ebmark.methods._kde import KernelDensityEstimate as KernelDensityEstimate
 from ebmark.methods._ksd import KernelSteinDiscrepancy as KernelSteinDiscrepancy
+from ebmark.methods._limits import Interval as Interval
 from ebmark.methods._lsd import LearnedSteinDiscrepancy as LearnedSteinDiscrepancy
 from ebmark.methods._mdsm import (
     MultiscaleDenoisingScoreMatching as MultiscaleDenoisingScoreMatching,
@@ -43,8 +49,9 @@ from ebmark.methods._ssm import SlicedScoreMatching as SlicedScoreMatching
 from ebmark.methods._ssm_vr import SlicedScoreMatchingVR as SlicedScoreMatchingVR
 from ebmark.methods.families._baselines import AbstractBaseline as AbstractBaseline
 
+# Name -> default recipe: the method with its hyperparameters, and how it is trained.
 METHODS: dict[str, Recipe] = {
-    # likelihood by chains
+    # MCMC-based maximum likelihood
     "cd": Recipe(method=ContrastiveDivergence(), num_updates=2_500),
     "pcd": Recipe(method=PersistentContrastiveDivergence(), num_updates=3_000, ema_decay=0.999),
     "icd": Recipe(method=ImprovedContrastiveDivergence(), num_updates=2_000),
@@ -55,16 +62,17 @@ METHODS: dict[str, Recipe] = {
     "dsm": Recipe(method=DenoisingScoreMatching()),
     "mdsm": Recipe(method=MultiscaleDenoisingScoreMatching(), num_updates=10_000),
     "diffclf": Recipe(method=DiffusiveClassification(), num_updates=4_000),
-    # without noise: longer, they learn lone points by heart
+    # Without noise, longer training memorizes isolated points (outliers).
     "ism": Recipe(method=ImplicitScoreMatching(), num_updates=1_500),
     "ssm": Recipe(method=SlicedScoreMatching(), num_updates=1_500),
     "ssm_vr": Recipe(method=SlicedScoreMatchingVR(), num_updates=1_500),
     "fdsm": Recipe(method=FiniteDifferenceScoreMatching(), num_updates=1_500),
     # discrepancies
     "ksd": Recipe(method=KernelSteinDiscrepancy()),
-    "lsd": Recipe(method=LearnedSteinDiscrepancy(), num_updates=1_500),  # as those without noise
+    # The learned Stein discrepancy overfits in the same way.
+    "lsd": Recipe(method=LearnedSteinDiscrepancy(), num_updates=1_500),
     "ed": Recipe(method=EnergyDiscrepancy(), num_updates=3_500),
-    # contrast with noise
+    # noise-contrastive methods
     "nce": Recipe(method=NoiseContrastiveEstimation()),
     "nce_mixture": Recipe(method=NoiseContrastiveEstimation(noise="mixture")),
     "nce_kde": Recipe(method=NoiseContrastiveEstimation(noise="kde", scale=2.0)),
@@ -78,7 +86,7 @@ METHODS: dict[str, Recipe] = {
     "snl": Recipe(method=SelfNormalisedLikelihood(noise="mixture")),
     # transport
     "em": Recipe(method=EnergyMatching(), num_updates=3_000),
-    # the oracle, and the anchors
+    # the oracle and the baselines
     "mle": Recipe(
         method=MaximumLikelihood(), num_updates=1_200, batch_size=1_024, learning_rate=1e-2
     ),

@@ -9,32 +9,43 @@ from jaxtyping import Scalar
 
 from ebmark.datasets import default_step_size, local_scale
 from ebmark.energies import stop_gradient
-from ebmark.methods.families._adjusted_chains import AbstractMCMCMethod
+from ebmark.methods._limits import COUNT, POSITIVE
+from ebmark.methods.families._mcmc import AbstractMCMCMethod
 from ebmark.samplers import run_chains
 
 
 class CDState(NamedTuple):
+    """Step size h of the chains, in standardized units."""
+
     step_size: Scalar
 
 
 class ContrastiveDivergence(AbstractMCMCMethod):
-    r"""Lower the energy of the data, raise it where short chains from the data arrive.
+    r"""Negatives from short MCMC chains started at the data.
 
     $$ \nabla_\theta \mathcal{L} = \mathbb{E}_{x \sim data}[\nabla_\theta E(x)]
        - \mathbb{E}_{x^-}[\nabla_\theta E(x^-)], \quad
        x^- = k \text{ Langevin steps from } x $$
 
-    No gradient flows through the chain; the loss is no objective and its value says nothing of
-    progress. Steps are `adjusted` by Metropolis' rule. Those that are not have a bias, which is
-    learned into the energy and feeds itself: near $h = s_{min}^2$, and at any h where data end at
-    an edge. `step_size` None is $h = s_{min}^2 / 10$, from the data's smallest local scale.
+    No gradient flows through the chains. The loss is not an objective: its value does not measure
+    progress. The energy learns the discretization bias of unadjusted chains, which can grow until
+    training diverges: at step sizes near $s_{min}^2$, and at any step size where the density of the
+    data has an edge.
 
-    Needs chains, and a gradient in x. Use it when no noise law covers the data but short chains
-    cross them, as in many dimensions. Not when modes lie apart: short steps are score matching, and
-    the masses drift (nearly half of its KL on the 8 Gaussians).
+    Attributes:
+        num_steps: Chain length k.
+        step_size: Step size h; None is $s_{min}^2 / 10$, from the smallest local scale of the data.
+        adjusted: Whether the chains are Metropolis-adjusted (MALA).
 
-    Hinton (2002), Training products of experts by minimizing contrastive divergence.
+    Requires: MCMC chains, gradients in x.
+    Use when: no noise distribution covers the data but short chains cross between modes, as in
+        many dimensions.
+    Avoid when: modes are well separated: short chains then reduce to score matching, and the mode
+        weights drift (40% of the KL on 8 Gaussians is mode-weight KL).
+    References: Hinton (2002), Training products of experts by minimizing contrastive divergence.
     """
+
+    limits = {"num_steps": COUNT, "step_size": POSITIVE}
 
     num_steps: int = eqx.field(static=True, default=10)
     step_size: float | None = None

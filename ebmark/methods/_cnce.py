@@ -10,35 +10,48 @@ from jaxtyping import Scalar
 
 from ebmark.datasets import local_scale
 from ebmark.methods._base import AbstractMethod
+from ebmark.methods._limits import COUNT, POSITIVE
 
 
 class CNCEState(NamedTuple):
-    narrow: Scalar
-    wide: Scalar
+    """Smallest and largest standard deviation of the perturbations."""
+
+    min_width: Scalar
+    max_width: Scalar
 
 
 class ConditionalNoiseContrastiveEstimation(AbstractMethod):
-    r"""Tell each datum from `ratio` copies of it that were moved at random.
+    r"""NCE with perturbed data as noise.
 
     $$ \mathcal{L} = 2\, \mathbb{E}_{x, \xi} \log\left(1 + e^{E(x) - E(y)}\right), \quad
        y = x + \epsilon \xi, \quad \xi \sim N(0, I) $$
 
-    The move is symmetric, so that neither its density nor Z enters. As $\epsilon \to 0$ it is score
-    matching, blind to the weights of distant modes; wide moves compare the heights of all modes.
-    `width` None therefore draws $\log \epsilon$ uniformly between the data's smallest local scale
-    and `widest`: a mixture of symmetric moves is symmetric. Its gradient is that of one step of
-    contrastive divergence with Barker's acceptance (Yair & Michaeli 2021).
+    The perturbation is symmetric, so that neither its density nor Z enters the loss. As
+    $\epsilon \to 0$ the loss tends to score matching, which is insensitive to the weights of
+    well-separated modes; large perturbations compare the energies of all modes. The gradient is
+    twice that of one step of contrastive divergence with Barker's acceptance (Yair & Michaeli
+    2021).
 
-    Needs energies, and symmetric moves of the data. Use it when no noise law can be fitted: at the
-    oracle on the 8 Gaussians and the moons with wide moves (10 seeds). Not in many dimensions,
-    where a wide move seldom meets data.
+    Attributes:
+        ratio: Perturbed copies per data point.
+        width: Standard deviation $\epsilon$. With None, $\log \epsilon$ is uniform between the
+            smallest local scale of the data and `widest`: a mixture of symmetric perturbations is
+            symmetric.
+        widest: Largest $\epsilon$ with `width` None, in standard deviations of the data.
 
-    Ceylan & Gutmann (2018), Conditional noise-contrastive estimation of unnormalised models.
+    Requires: energies only, symmetric perturbations of the data.
+    Use when: no noise distribution can be fitted (KL close to that of the oracle on 8 Gaussians
+        and half-moons, 10 seeds).
+    Avoid when: data have many dimensions: a large perturbation seldom reaches other data.
+    References: Ceylan & Gutmann (2018), Conditional noise-contrastive estimation of unnormalised
+        models.
     """
+
+    limits = {"ratio": COUNT, "width": POSITIVE, "widest": POSITIVE}
 
     ratio: int = eqx.field(static=True, default=2)
     width: float | None = None
-    widest: float = 2.0  # in standard deviations of the data
+    widest: float = 2.0
 
     def init(self, data, key):
         if self.width is not None:
@@ -46,13 +59,14 @@ class ConditionalNoiseContrastiveEstimation(AbstractMethod):
         return CNCEState(local_scale(data, key), jnp.array(self.widest))
 
     def loss(self, energy, batch, state, key):
-        width_key, move_key = jr.split(key)
+        width_key, noise_key = jr.split(key)
         fraction = jr.uniform(width_key, (self.ratio, batch.shape[0], 1))
-        width = state.narrow ** (1 - fraction) * state.wide**fraction
-        moved = batch + width * jr.normal(move_key, (self.ratio, *batch.shape))
-        here, there = jax.vmap(energy)(batch), jax.vmap(jax.vmap(energy))(moved)
-        return 2 * jnp.mean(jax.nn.softplus(here - there)), state
+        width = state.min_width ** (1 - fraction) * state.max_width**fraction
+        perturbed = batch + width * jr.normal(noise_key, (self.ratio, *batch.shape))
+        data_energies = jax.vmap(energy)(batch)
+        perturbed_energies = jax.vmap(jax.vmap(energy))(perturbed)
+        return 2 * jnp.mean(jax.nn.softplus(data_energies - perturbed_energies)), state
 
-    def network_evaluations(self, batch, dim):
+    def network_evaluations(self, batch_size, dim):
         del dim
-        return 3 * batch * (1 + self.ratio)
+        return 3 * batch_size * (1 + self.ratio)

@@ -5,27 +5,43 @@ import jax
 import jax.numpy as jnp
 import jax.random as jr
 
-from ebmark.methods.families._noise_levels import AbstractNoiseLevelMethod, noisy
+from ebmark.methods._limits import COUNT, NON_NEGATIVE
+from ebmark.methods.families._noise_levels import (
+    NOISE_LEVEL_LIMITS,
+    AbstractNoiseLevelMethod,
+    perturb,
+)
 
 
 class DiffusiveClassification(AbstractNoiseLevelMethod):
-    r"""Match scores at every noise level, and tell from a point which level it came from.
+    r"""Multi-level DSM with noise-level classification.
 
     $$ \mathcal{L} = \mathcal{L}_{DSM} - w\, \mathbb{E} \log
        \frac{e^{-E(x, u_0)}}{\sum_{j=0}^m e^{-E(x, u_j)}}, \quad
        x \sim p_{u_0},\; u_j \sim U(0, 1) $$
 
-    The classes are equally likely beforehand, so that the optimum is $E(x, u) = -\log p_u(x)$ up to
-    one constant for all levels: heights are compared through the levels, at every point. The
-    masses of far modes, which scores alone cannot see, come down from where the modes meet.
+    All levels are equally likely a priori, so that the optimum is $E(x, u) = -\log p_u(x)$ up to
+    one constant for all levels: energies of different levels are compared at every point. This
+    determines the weights of well-separated modes, to which scores alone are insensitive, from the
+    levels at which the modes overlap.
 
-    Needs second derivatives and a network told the level. Use it when samples at every level and
-    the masses of far modes are both wanted. Not when one density is enough and a noise law is at
-    hand: NCE is nearer to the oracle at a third of the cost.
+    Attributes:
+        weight: Weight w of the classification loss.
+        num_others: Other levels m per point.
+        relative_scale: σ of level 0, as a fraction of the smallest local scale of the data.
+        largest: σ of level 1.
+        num_levels: Noise levels of the native sampler.
+        num_steps_per_level: Sampler steps per level.
 
-    Aggarwal et al. (2025), BoltzNCE, eq. 10; DiffCLF (2026), Diffusive classification loss for
-    learning energy-based generative models.
+    Requires: second derivatives, a noise-conditional network.
+    Use when: samples at every noise level and the weights of well-separated modes are both needed.
+    Avoid when: one density is enough and a noise distribution is available: NCE has a lower KL at
+        a third of the cost.
+    References: Aggarwal et al. (2025), BoltzNCE, eq. 10; DiffCLF (2026), Diffusive classification
+        loss for learning energy-based generative models.
     """
+
+    limits = {"weight": NON_NEGATIVE, "num_others": COUNT, **NOISE_LEVEL_LIMITS}
 
     weight: float = 1.0
     num_others: int = eqx.field(static=True, default=3)
@@ -35,16 +51,17 @@ class DiffusiveClassification(AbstractNoiseLevelMethod):
     num_steps_per_level: int = eqx.field(static=True, default=40)
 
     def loss(self, energy, batch, state, key):
-        match_key, level_key = jr.split(key)
-        levels, points, matching = noisy(self, energy, state, batch, match_key)
+        noise_key, level_key = jr.split(key)
+        noisy = perturb(self, energy, state, batch, noise_key)
         others = jr.uniform(level_key, (batch.shape[0], self.num_others))
 
-        def surprise(x, level, others):
-            heights = jax.vmap(lambda u: -self.at(energy, state, u)(x))(jnp.append(level, others))
-            return jax.nn.logsumexp(heights) - heights[0]
+        def cross_entropy(x, level, others):
+            levels = jnp.append(level, others)
+            logits = jax.vmap(lambda u: -self.at(energy, state, u)(x))(levels)
+            return jax.nn.logsumexp(logits) - logits[0]
 
-        telling = jnp.mean(jax.vmap(surprise)(points, levels, others))
-        return matching + self.weight * telling, state
+        classification_loss = jnp.mean(jax.vmap(cross_entropy)(noisy.points, noisy.levels, others))
+        return noisy.matching_loss + self.weight * classification_loss, state
 
-    def network_evaluations(self, batch, dim):
-        return batch * (6 + 3 * (1 + self.num_others))
+    def network_evaluations(self, batch_size, dim):
+        return batch_size * (6 + 3 * (1 + self.num_others))

@@ -8,20 +8,25 @@ from ebmark.methods.families._contrastive import AbstractContrastiveMethod, log_
 
 
 class ExponentialNoiseContrastiveEstimation(AbstractContrastiveMethod):
-    r"""Noise contrastive estimation whose loss does not flatten where the noise is far.
+    r"""NCE with exponential loss.
 
     $$ \mathcal{L} = \mathbb{E}_p\, e^{-u/2} + \mathbb{E}_q\, e^{u/2}, \quad
        u(x) = -E(x) - c - \log q(x) $$
 
-    At the optimum $u = \log p / q$ and $\mathcal{L} = 2 \int \sqrt{p q}$. Its gradient has heavy
-    tails: the paper normalises it, here the recipe's clip does.
+    The loss does not become flat where noise and data hardly overlap. At the optimum
+    $u = \log p / q$ and $\mathcal{L} = 2 \int \sqrt{p q}$. Its gradient has heavy tails: the paper
+    normalizes it, here the recipe's `max_grad_norm` clips it.
 
-    Needs a noise law that can be drawn and weighed. Use it when the noise is so far that NCE's loss
-    is flat. Not when noise and data overlap: NCE then has the smaller variance, and needs no
-    clipping.
+    Attributes:
+        ratio: Noise points per data point.
+        scale: Width of the noise distribution, relative to its fit to the data.
+        noise: Name of the noise distribution, as in `nce`.
 
-    Liu, Rosenfeld, Ravikumar & Risteski (2022), Analyzing and improving the optimization landscape
-    of noise-contrastive estimation.
+    Requires: a noise distribution with samples and a density.
+    Use when: noise and data overlap so little that the loss of NCE is flat.
+    Avoid when: noise and data overlap: NCE then has a smaller variance and needs no clipping.
+    References: Liu, Rosenfeld, Ravikumar & Risteski (2022), Analyzing and improving the
+        optimization landscape of noise-contrastive estimation.
     """
 
     ratio: int = eqx.field(static=True, default=1)

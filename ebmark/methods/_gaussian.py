@@ -1,20 +1,20 @@
-"""A Gaussian: the anchor that any training must beat."""
+"""A Gaussian, fitted in closed form."""
 
 from ebmark.methods.families._baselines import AbstractBaseline
 from ebmark.methods.noises._gaussian import Gaussian
 
 
 class GaussianFit(AbstractBaseline):
-    r"""The Gaussian of the data's mean and covariance; the network is not used.
+    r"""Baseline: Gaussian with the mean and covariance of the data.
 
     $$ E(x) = \tfrac12 (x - m)^T C^{-1} (x - m) + \tfrac12 \log |2 \pi C| $$
 
-    Its likelihood is the highest of all Gaussians', and log Z = 0.
+    It has the highest likelihood of all Gaussians, and log Z = 0. The network is not used.
 
-    Needs the data's mean and covariance. Use it as the floor, when asking whether training gained
-    anything at all. Not when the data have two modes.
-
-    Anderson (1958), An introduction to multivariate statistical analysis, section 3.2.
+    Requires: mean and covariance of the data.
+    Use when: the benefit of any training has to be measured against the simplest fit.
+    Avoid when: the data have more than one mode.
+    References: Anderson (1958), An introduction to multivariate statistical analysis, section 3.2.
     """
 
     def build_trainable(self, energy, data, key):

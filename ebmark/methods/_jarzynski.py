@@ -1,4 +1,4 @@
-"""Contrastive divergence with persistent walkers that carry Jarzynski's weights."""
+"""Contrastive divergence with persistent particles and Jarzynski's importance weights."""
 
 from typing import NamedTuple
 
@@ -10,36 +10,61 @@ from jaxtyping import Scalar
 
 from ebmark.datasets import default_step_size, local_scale
 from ebmark.energies import Offset
-from ebmark.methods.families._adjusted_chains import AbstractMCMCMethod
+from ebmark.methods._limits import COUNT, NON_NEGATIVE, POSITIVE
+from ebmark.methods.families._mcmc import AbstractMCMCMethod
 from ebmark.samplers import Particles, ess_fraction, log_z, smc_update
 
 
 class JarzynskiState(NamedTuple):
+    """Weighted particles.
+
+    Attributes:
+        particles: Particles of the gradient.
+        eval_particles: Particles that estimate log Z.
+        step_size: Step size h, in standardized units.
+    """
+
     particles: Particles
-    eval_particles: Particles  # no gradient sees them: they follow, and log Z is theirs
+    eval_particles: Particles
     step_size: Scalar
 
 
 class JarzynskiContrastiveDivergence(AbstractMCMCMethod):
-    r"""Persistent chains whose weights undo their lag; log Z by others that no gradient sees.
+    r"""Persistent particles with Jarzynski importance weights; estimates log Z.
 
     $$ \nabla_\theta \mathcal{L} = \mathbb{E}_{data}[\nabla E] - \sum_i w_i \nabla E(X_i), \quad
        w = \mathrm{softmax}(A), \quad A \leftarrow A + E_{old}(X) - E_{new}(X), \quad
-       \log Z = \log \tfrac1m \sum_{witnesses} e^{A_i} $$
+       \log Z = \log \tfrac1m \sum_{eval} e^{A_i} $$
 
-    Walkers start as draws of N(0, I), whose Z is known, and move by `num_steps` of MALA, or
-    (`adjusted` false) of Langevin with the paper's correction of each. First each may jump to a
-    draw of N(0, `reach`^2 I), by Metropolis' rule: so it finds wells that open where no walker
-    was. The gradient lifts the energy where its walkers are, which therefore see Z too small, by
-    nats; log Z is told by witnesses that do not jump: their errors cancel from update to update.
+    Particles start as samples of N(0, I), whose Z is known. The gradient raises the energy at its
+    own particles, which therefore underestimate log Z by up to several nats. Evaluation particles,
+    which the gradient does not use and which make no jumps, estimate log Z without this bias.
 
-    Needs walkers that it keeps, started where Z is known. Use it when chains are to give the masses
-    of modes and log Z. Not when the data are thin in units of their spread: the steps are then
-    short, and the weights fall to a few walkers (the diagnostic `ess`).
+    Attributes:
+        num_steps: MCMC steps per update.
+        num_particles: Particles of the gradient.
+        num_eval_particles: Evaluation particles.
+        jump_scale: Standard deviation of an independence proposal N(0, `jump_scale`² I) before
+            each update, by which particles reach modes that no particle is in; 0 for none.
+        step_size: Step size h; None is $s_{min}^2 / 10$, from the smallest local scale of the data.
+        adjusted: Whether the steps are MALA; else Langevin with the paper's weight correction.
 
-    Carbone, Hua, Coste & Vanden-Eijnden (2023), Efficient training of energy-based models using
-    Jarzynski equality, proposition 1, reweighted before each move; jumps and witnesses are ours.
+    Requires: persistent particles, started where Z is known.
+    Use when: mode weights and log Z have to be estimated with MCMC chains.
+    Avoid when: data are narrow relative to their standard deviation: steps are then short, and
+        few particles carry all the weight (diagnostic `particle_ess`).
+    References: Carbone, Hua, Coste & Vanden-Eijnden (2023), Efficient training of energy-based
+        models using Jarzynski equality, proposition 1, reweighted before each move; independence
+        proposals and evaluation particles are additions of ebmark.
     """
+
+    limits = {
+        "num_steps": COUNT,
+        "num_particles": COUNT,
+        "num_eval_particles": COUNT,
+        "jump_scale": NON_NEGATIVE,
+        "step_size": POSITIVE,
+    }
 
     num_steps: int = eqx.field(static=True, default=4)
     num_particles: int = eqx.field(static=True, default=512)
@@ -49,18 +74,31 @@ class JarzynskiContrastiveDivergence(AbstractMCMCMethod):
     adjusted: bool = eqx.field(static=True, default=True)
 
     def init(self, data, key):
-        scale_key, one, two = jr.split(key, 3)
-        particles = Particles.of_normal(self.num_particles, data.shape[1], one)
-        eval_particles = Particles.of_normal(self.num_eval_particles, data.shape[1], two)
+        scale_key, particle_key, eval_key = jr.split(key, 3)
+        particles = Particles.of_normal(self.num_particles, data.shape[1], particle_key)
+        eval_particles = Particles.of_normal(self.num_eval_particles, data.shape[1], eval_key)
         step_size = default_step_size(local_scale(data, scale_key), self.step_size)
         return JarzynskiState(particles, eval_particles, step_size)
 
     def loss(self, energy, batch, state, key):
-        (one, two), how = jr.split(key), (energy, state.step_size, self.num_steps)
+        particle_key, eval_key = jr.split(key)
         particles = smc_update(
-            state.particles, *how, one, adjusted=self.adjusted, jump_scale=self.jump_scale
+            state.particles,
+            energy,
+            state.step_size,
+            self.num_steps,
+            particle_key,
+            adjusted=self.adjusted,
+            jump_scale=self.jump_scale,
         )
-        eval_particles = smc_update(state.eval_particles, *how, two, adjusted=self.adjusted)
+        eval_particles = smc_update(
+            state.eval_particles,
+            energy,
+            state.step_size,
+            self.num_steps,
+            eval_key,
+            adjusted=self.adjusted,
+        )
         weights = jax.nn.softmax(particles.log_weights)
         loss = jnp.mean(jax.vmap(energy)(batch)) - weights @ jax.vmap(energy)(particles.x)
         return loss, JarzynskiState(particles, eval_particles, state.step_size)
@@ -69,12 +107,18 @@ class JarzynskiContrastiveDivergence(AbstractMCMCMethod):
         return Offset(trainable, log_z(state.eval_particles, trainable))
 
     def diagnostics(self, trainable, state, data, key):
-        accepted = super().diagnostics(trainable, state, data, key)
-        return accepted | {"particle_ess": ess_fraction(state.particles.log_weights)}
+        diagnostics = super().diagnostics(trainable, state, data, key)
+        return {**diagnostics, "particle_ess": ess_fraction(state.particles.log_weights)}
 
-    def network_evaluations(self, batch, dim):
-        moves, more = 2 * self.num_steps + 2, 5 if self.jump_scale else 3
-        return 3 * batch + self.num_particles * (moves + more) + self.num_eval_particles * moves
+    def network_evaluations(self, batch_size, dim):
+        moves = 2 * self.num_steps + 2
+        # The loss costs 3 per particle, an independence proposal 2.
+        loss_and_jump = 5 if self.jump_scale else 3
+        return (
+            3 * batch_size
+            + self.num_particles * (moves + loss_and_jump)
+            + self.num_eval_particles * moves
+        )
 
     def gaussian_precision(self, variance, state):
         return 1 / variance

@@ -9,23 +9,29 @@ from ebmark.methods.families._contrastive import AbstractContrastiveMethod, log_
 
 
 class NoiseContrastiveEstimation(AbstractContrastiveMethod):
-    r"""Tell data from noise: the logistic regression whose logit is the log-density ratio.
+    r"""Logistic classification of data against noise.
 
     $$ h(x) = -E(x) - c - \log q(x) - \log \nu, \quad
        \mathcal{L} = -\mathbb{E}_p \log \sigma(h) - \nu\, \mathbb{E}_q \log \sigma(-h) $$
 
-    The `noise` $q$ is the data's Gaussian ("gaussian"), a "mixture" of them, kernels around data
-    points ("kde"), uniform on a "box", a "flow", or the model's own blurred chains ("self"). It is
-    `scale` times as wide as the law fitted to the data; kernels are `scale` times as wide as the
-    data's smallest local scale. $\nu$ is `ratio`. The trained offset $c$ makes the energy
-    self-normalising: at the optimum $\log Z = 0$, whatever the noise. Where the noise is far from
-    the data (the diagnostic `overlap`) the loss is nearly flat around its optimum.
+    The trained offset c makes the energy self-normalizing: at the optimum $\log Z = 0$ for every
+    noise distribution q. Where noise and data hardly overlap (diagnostic `noise_ess`), the loss is
+    nearly flat around its optimum.
 
-    Needs a noise law that can be drawn and weighed. Use it when such a law covers the data: at the
-    oracle on the 8 Gaussians and the moons (10 seeds), cheapest of all, and normalised. Not when
-    noise and data hardly overlap, as on thin curves or in many dimensions.
+    Attributes:
+        ratio: Noise points ν per data point.
+        scale: Width of the noise distribution, relative to its fit to the data; of kernels,
+            relative to the smallest local scale of the data.
+        noise: Noise distribution: "gaussian" with the mean and covariance of the data, "mixture" of
+            Gaussians, kernels around data points ("kde"), uniform on a "box", a normalizing "flow",
+            or the noise-perturbed chains of the model ("self").
 
-    Gutmann & Hyvarinen (2012), Noise-contrastive estimation of unnormalized models, eq. 8.
+    Requires: a noise distribution with samples and a density.
+    Use when: such a distribution covers the data: lowest cost, normalized (KL close to that of the
+        oracle on 8 Gaussians and half-moons, 10 seeds).
+    Avoid when: noise and data hardly overlap, as on thin curves or in many dimensions.
+    References: Gutmann & Hyvarinen (2012), Noise-contrastive estimation of unnormalized models,
+        eq. 8.
     """
 
     ratio: int = eqx.field(static=True, default=1)
@@ -35,6 +41,7 @@ class NoiseContrastiveEstimation(AbstractContrastiveMethod):
     def loss(self, energy, batch, state, key):
         state = state.follow(energy, jr.fold_in(key, 1))
         u_data, u_noise = log_ratios(energy, state, batch, self.ratio, key)
-        h_data, h_noise = u_data - jnp.log(self.ratio), u_noise - jnp.log(self.ratio)
+        h_data = u_data - jnp.log(self.ratio)
+        h_noise = u_noise - jnp.log(self.ratio)
         loss = jnp.mean(jax.nn.softplus(-h_data)) + self.ratio * jnp.mean(jax.nn.softplus(h_noise))
         return loss, state

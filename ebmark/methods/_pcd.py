@@ -11,47 +11,68 @@ from jaxtyping import Array, Float, Int, Scalar
 
 from ebmark.datasets import default_step_size, local_scale
 from ebmark.energies import Key, stop_gradient
-from ebmark.methods.families._adjusted_chains import AbstractMCMCMethod
+from ebmark.methods._limits import COUNT, FRACTION, POSITIVE
+from ebmark.methods.families._mcmc import AbstractMCMCMethod
 from ebmark.samplers import run_chains
 
 
 class PCDState(NamedTuple):
+    """Persistent chains, the data points they started from, and their step size."""
+
     starts: Float[Array, "chains dim"]
     chains: Float[Array, "chains dim"]
     step_size: Scalar
 
 
-def spread_picks(total: int, num: int, key: Key) -> Int[Array, " num"]:
-    """`num` different numbers below `total`, each as likely: one from each of as many stretches.
+def draw_stratified(total: int, num: int, key: Key) -> Int[Array, " num"]:
+    """Draw `num` different numbers below `total`, one from each of `num` random strata.
 
-    A stratified draw, where the stretches begin at random. Chains are exchangeable, so all that
-    matters is that each has its turn as often; a shuffle of all costs as much as moving them.
+    Chains are exchangeable, so that only their equal frequency matters; a permutation of all
+    chains would cost as much as moving them.
+
+    Args:
+        total: Number of chains.
+        num: Number of draws, at most `total`.
+        key: Random key.
     """
-    inside_key, turn_key = jr.split(key)
+    offset_key, shift_key = jr.split(key)
     edges = np.arange(num + 1) * total // num
-    inside = jr.randint(inside_key, (num,), edges[:-1], edges[1:])
-    return (inside + jr.randint(turn_key, (), 0, total)) % total
+    draws = jr.randint(offset_key, (num,), edges[:-1], edges[1:])
+    return (draws + jr.randint(shift_key, (), 0, total)) % total
 
 
 class PersistentContrastiveDivergence(AbstractMCMCMethod):
-    r"""Contrastive divergence whose chains go on where they were.
+    r"""CD with persistent chains.
 
-    $$ \nabla_\theta \mathcal{L} = \mathbb{E}_{births}[\nabla_\theta E(x)]
+    $$ \nabla_\theta \mathcal{L} = \mathbb{E}_{starts}[\nabla_\theta E(x)]
        - \mathbb{E}_{buffer}[\nabla_\theta E(x^-)] $$
 
-    A batch of `num_chains` is drawn, a share `reinjection` of it born anew from the data, moved
-    `num_steps` Langevin steps (`adjusted` by Metropolis' rule, or with a bias, as CD's), and put
-    back. Each chain is compared with the data point it was born at, not with a fresh batch: where
-    chains do not cross between modes, the random masses of fresh batches tilt the energy, and
-    nothing tilts it back.
+    Each update draws a batch from a buffer of persistent chains, restarts each at a data point with
+    probability `reinit_prob`, and moves them `num_steps` MALA or Langevin steps. A chain is
+    compared with the data point it started from: this removes the gradient noise from random mode
+    frequencies of a batch, which tilts the energy where chains do not cross between modes.
 
-    Needs chains that it keeps, and a gradient in x. Use it when CD's chains are too short for the
-    data: long ones at the price of short. Not when the masses of far modes matter, which stay those
-    of the births, nor when learning outruns the chains.
+    Attributes:
+        num_steps: MCMC steps per update.
+        num_chains: Chains in the buffer.
+        reinit_prob: Probability that a drawn chain is restarted.
+        step_size: Step size h; None is $s_{min}^2 / 10$, from the smallest local scale of the data.
+        adjusted: Whether the chains are Metropolis-adjusted (MALA).
 
-    Tieleman (2008), Training RBMs using approximations to the likelihood gradient; Du & Mordatch
-    (2019), Implicit generation and modeling with energy-based models.
+    Requires: persistent chains, gradients in x.
+    Use when: CD chains are too short: long chains at the cost of short ones.
+    Avoid when: weights of well-separated modes matter, which stay those of the starting points, or
+        the energy changes faster than the chains mix.
+    References: Tieleman (2008), Training RBMs using approximations to the likelihood gradient; Du
+        & Mordatch (2019), Implicit generation and modeling with energy-based models.
     """
+
+    limits = {
+        "num_steps": COUNT,
+        "num_chains": COUNT,
+        "reinit_prob": FRACTION,
+        "step_size": POSITIVE,
+    }
 
     num_steps: int = eqx.field(static=True, default=10)
     num_chains: int = eqx.field(static=True, default=1024)
@@ -61,20 +82,20 @@ class PersistentContrastiveDivergence(AbstractMCMCMethod):
 
     def init(self, data, key):
         scale_key, chain_key = jr.split(key)
-        start = data[jr.randint(chain_key, (self.num_chains,), 0, data.shape[0])]
-        return PCDState(
-            start, start, default_step_size(local_scale(data, scale_key), self.step_size)
-        )
+        starts = data[jr.randint(chain_key, (self.num_chains,), 0, data.shape[0])]
+        step_size = default_step_size(local_scale(data, scale_key), self.step_size)
+        return PCDState(starts, starts, step_size)
 
     def loss(self, energy, batch, state, key):
-        pick_key, fresh_key, chain_key = jr.split(key, 3)
+        draw_key, reinit_key, chain_key = jr.split(key, 3)
         num = min(self.num_chains, batch.shape[0])
-        picked = spread_picks(self.num_chains, num, pick_key)
-        fresh = jr.bernoulli(fresh_key, self.reinit_prob, (num, 1))
-        born, start = (jnp.where(fresh, batch[:num], x[picked]) for x in state[:2])
-        moved = run_chains(
-            self.kernel(state), stop_gradient(energy), start, self.num_steps, chain_key
-        ).x
-        loss = jnp.mean(jax.vmap(energy)(born)) - jnp.mean(jax.vmap(energy)(moved))
-        starts, chains = state.starts.at[picked].set(born), state.chains.at[picked].set(moved)
-        return loss, PCDState(starts, chains, state.step_size)
+        drawn = draw_stratified(self.num_chains, num, draw_key)
+        is_reinit = jr.bernoulli(reinit_key, self.reinit_prob, (num, 1))
+        starts = jnp.where(is_reinit, batch[:num], state.starts[drawn])
+        chains = jnp.where(is_reinit, batch[:num], state.chains[drawn])
+        kernel = self.kernel(state)
+        chains = run_chains(kernel, stop_gradient(energy), chains, self.num_steps, chain_key).x
+        loss = jnp.mean(jax.vmap(energy)(starts)) - jnp.mean(jax.vmap(energy)(chains))
+        all_starts = state.starts.at[drawn].set(starts)
+        all_chains = state.chains.at[drawn].set(chains)
+        return loss, PCDState(all_starts, all_chains, state.step_size)

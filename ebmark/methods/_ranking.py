@@ -9,21 +9,26 @@ from ebmark.methods.families._contrastive import AbstractContrastiveMethod, log_
 
 
 class RankingNoiseContrastiveEstimation(AbstractContrastiveMethod):
-    r"""Find the datum among noise points (InfoNCE).
+    r"""Multi-class NCE (InfoNCE).
 
     $$ \mathcal{L} = -\mathbb{E} \log \frac{w(x_0)}{\sum_{j=0}^K w(x_j)}, \quad
        w = \frac{e^{-E}}{q}, \quad x_0 \sim p, \; x_1, \dots, x_K \sim q $$
 
-    Z cancels, so no offset is trained; consistent for every $K$, and maximum likelihood with Z by
-    importance sampling as $K \to \infty$. $K$ is `ratio` times the batch, and the data of a batch
-    share their noise: each term has the law that it would have alone.
+    Z cancels, so that no offset is trained. The loss is consistent for every K, and tends to
+    maximum likelihood with Z by importance sampling as $K \to \infty$. The data points of a batch
+    share their noise points, which leaves the distribution of each term unchanged.
 
-    Needs a noise law that can be drawn and weighed. Use it when many noise points are cheap and an
-    offset is not wanted. Not when the energy is to come out normalised: Z stays free.
+    Attributes:
+        ratio: Noise points per data point of the batch: K is `ratio` times the batch size.
+        scale: Width of the noise distribution, relative to its fit to the data.
+        noise: Name of the noise distribution, as in `nce`.
 
-    Ma & Collins (2018), Noise contrastive estimation and negative sampling for conditional models;
-    van den Oord, Li & Vinyals (2018), Representation learning with contrastive predictive
-    coding.
+    Requires: a noise distribution with samples and a density.
+    Use when: many noise points are cheap and no offset is wanted.
+    Avoid when: the energy has to be normalized: Z stays free.
+    References: Ma & Collins (2018), Noise contrastive estimation and negative sampling for
+        conditional models; van den Oord, Li & Vinyals (2018), Representation learning with
+        contrastive predictive coding.
     """
 
     ratio: int = eqx.field(static=True, default=2)

@@ -6,23 +6,29 @@ import jax.numpy as jnp
 import jax.random as jr
 
 from ebmark.methods._base import AbstractMethod
+from ebmark.methods._limits import COUNT
 
 
 class SlicedScoreMatchingVR(AbstractMethod):
-    r"""Sliced score matching whose quadratic term is not sliced, but exact.
+    r"""Sliced score matching, variance-reduced.
 
     $$ \mathcal{L} = \mathbb{E}_{x, v}\left[\tfrac12 \|\nabla E(x)\|^2
        - v^\top \nabla^2 E(x)\, v\right], \quad v_i = \pm 1 $$
 
-    It needs $\mathbb{E}[v v^\top] = I$: with unit vectors the curvature would count $1 / dim$, and
-    the optimum would be wrong, not just scaled. `num_slices` directions a point.
+    The quadratic term is exact instead of sliced. This requires $\mathbb{E}[v v^\top] = I$: with
+    unit vectors the curvature would be divided by the dimension, and the optimum would be wrong.
 
-    Needs second derivatives, one product with the Hessian. Use it when implicit score matching is
-    wanted in many dimensions. Not in the plane, where the exact trace costs half as much again, nor
-    for the masses of far modes.
+    Attributes:
+        num_slices: Random directions v per data point.
 
-    Song, Garg, Shi & Ermon (2019), Sliced score matching, eq. 8.
+    Requires: second derivatives, one Hessian-vector product.
+    Use when: implicit score matching is applied in many dimensions.
+    Avoid when: data are 2-D, where the exact trace costs only half as much again, or weights of
+        well-separated modes matter.
+    References: Song, Garg, Shi & Ermon (2019), Sliced score matching, eq. 8.
     """
+
+    limits = {"num_slices": COUNT}
 
     num_slices: int = eqx.field(static=True, default=1)
 
@@ -30,12 +36,12 @@ class SlicedScoreMatchingVR(AbstractMethod):
         directions = jr.rademacher(key, (self.num_slices, *batch.shape), batch.dtype)
 
         def objective(x, v):
-            slope, curvature = jax.jvp(jax.grad(energy), (x,), (v,))
-            return 0.5 * slope @ slope - v @ curvature
+            gradient, hessian_v = jax.jvp(jax.grad(energy), (x,), (v,))
+            return 0.5 * gradient @ gradient - v @ hessian_v
 
-        sliced = jax.vmap(jax.vmap(objective), in_axes=(None, 0))(batch, directions)
-        return jnp.mean(sliced), state
+        objectives = jax.vmap(jax.vmap(objective), in_axes=(None, 0))(batch, directions)
+        return jnp.mean(objectives), state
 
-    def network_evaluations(self, batch, dim):
+    def network_evaluations(self, batch_size, dim):
         del dim
-        return 12 * self.num_slices * batch
+        return 12 * self.num_slices * batch_size

@@ -1,35 +1,47 @@
-"""The two-sample test by a classifier."""
+"""Classifier two-sample test."""
 
 import math
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
+
+from ebmark.metrics._inputs import are_finite
 
 
 def classifier_accuracy(
     x: Float[np.ndarray, "n dim"], y: Float[np.ndarray, "m dim"], *, seed: int = 0
 ) -> float:
-    r"""How often a classifier tells the two samples apart on points that it has not seen.
+    r"""Return the cross-validated accuracy of a classifier that separates two samples.
 
     $$ C2ST = P(\hat c(z) = c(z)) \le \tfrac12 + \tfrac12 TV $$
 
-    .5 where nothing is to be seen. The classifier is a gradient-boosted forest on the coordinates
-    and their distances from the reference's mean (scikit-learn, five folds): it needs no scale,
-    and finds regions that hold too much or too little, as a lost mode or wrong weights.
+    It is 0.5 where the classifier finds no difference. The classifier is a gradient-boosted forest
+    (scikit-learn, five folds) on the coordinates and the distance from the mean of `y`, which is
+    independent of the units and sensitive to missing modes and wrong mode weights.
 
-    Lopez-Paz & Oquab (2017), Revisiting classifier two-sample tests.
+    Args:
+        x: Samples of the model.
+        y: Target samples.
+        seed: Seed of the folds and of the forest.
+
+    Returns:
+        Balanced accuracy; NaN for input that is not finite.
+
+    References: Lopez-Paz & Oquab (2017), Revisiting classifier two-sample tests.
     """
     from sklearn.ensemble import HistGradientBoostingClassifier
     from sklearn.model_selection import StratifiedKFold, cross_val_score
 
-    if not (np.isfinite(x).all() and np.isfinite(y).all()):
+    if not are_finite(x, y):
         return math.nan
-    z = np.concatenate([x, y])
-    z = np.column_stack([z, np.linalg.norm((z - y.mean(axis=0)) / y.std(axis=0), axis=1)])
+    points = np.concatenate([x, y])
+    distances = np.linalg.norm((points - y.mean(axis=0)) / y.std(axis=0), axis=1)
+    features = np.column_stack([points, distances])
     labels = np.repeat([0, 1], [len(x), len(y)])
-    forest = HistGradientBoostingClassifier(
-        max_iter=60, learning_rate=0.1, max_leaf_nodes=16, early_stopping=False, random_state=seed
-    )
+    settings: dict[str, Any] = {"max_iter": 60, "learning_rate": 0.1, "max_leaf_nodes": 16}
+    settings["early_stopping"] = False
+    forest = HistGradientBoostingClassifier(random_state=seed, **settings)
     folds = StratifiedKFold(5, shuffle=True, random_state=seed)
-    scores = cross_val_score(forest, z, labels, cv=folds, scoring="balanced_accuracy")
+    scores = cross_val_score(forest, features, labels, cv=folds, scoring="balanced_accuracy")
     return float(scores.mean())

@@ -1,4 +1,4 @@
-"""The energy distance."""
+"""Energy distance."""
 
 import math
 
@@ -6,30 +6,42 @@ import numpy as np
 from jaxtyping import Float
 from scipy.spatial.distance import cdist
 
-_BLOCK = 1024  # rows and columns at a time: memory stays at the square of it
+from ebmark.metrics._inputs import are_finite
+
+# Rows and columns per block: memory is proportional to the square of it.
+_BLOCK = 1024
 
 
 def energy_distance(x: Float[np.ndarray, "n dim"], y: Float[np.ndarray, "m dim"]) -> float:
-    r"""The squared energy distance of two samples, unbiased; it has no width to choose.
+    r"""Return the squared energy distance of two samples, unbiased, in data units.
 
     $$ D^2 = 2\, \mathbb{E} \|x - y\| - \mathbb{E} \|x - x'\| - \mathbb{E} \|y - y'\| $$
 
-    A U-statistic: its mean is 0 for samples of one law, so it can be negative. In data units.
+    It has no bandwidth. As a U-statistic it has mean 0 for samples of the same distribution, so
+    that it can be negative.
 
-    Szekely & Rizzo (2013), Energy statistics: a class of statistics based on distances, eq. 1.
+    Args:
+        x: Samples of the model, at least 2.
+        y: Target samples, at least 2.
+
+    Returns:
+        The squared distance; NaN for input that is not finite.
+
+    References: Szekely & Rizzo (2013), Energy statistics: a class of statistics based on
+    distances, equation 1.
     """
-    if not (np.isfinite(x).all() and np.isfinite(y).all()):
+    if not are_finite(x, y):
         return math.nan
-    within = [_sum(z, z) / (len(z) * (len(z) - 1)) for z in (x, y)]
-    return 2 * _sum(x, y) / (len(x) * len(y)) - sum(within)
+    within = [_sum_of_distances(z, z) / (len(z) * (len(z) - 1)) for z in (x, y)]
+    return 2 * _sum_of_distances(x, y) / (len(x) * len(y)) - sum(within)
 
 
-def _sum(a: np.ndarray, b: np.ndarray) -> float:
+def _sum_of_distances(a: np.ndarray, b: np.ndarray) -> float:
+    """The sum over all pairs; blocks above the diagonal count twice if `a` is `b`."""
     total = 0.0
     for start in range(0, len(a), _BLOCK):
         rows = a[start : start + _BLOCK]
-        # of one sample with itself, what is above the diagonal counts twice
-        for at in range(start if a is b else 0, len(b), _BLOCK):
-            block = cdist(rows, b[at : at + _BLOCK]).sum()
-            total += float(block) * (2 if a is b and at > start else 1)
+        for column in range(start if a is b else 0, len(b), _BLOCK):
+            block = float(cdist(rows, b[column : column + _BLOCK]).sum())
+            total += block * (2 if a is b and column > start else 1)
     return total

@@ -1,40 +1,65 @@
-"""What a sample says of the modes of a law whose components are known."""
+"""Metrics of samples of a target with known components."""
 
 import math
 
 import numpy as np
 from jaxtyping import Float
 
-_LOW = 0.01  # of the truth's own points: those where its density is lowest
+# Fraction of the target samples with the lowest density, which counts as low quality.
+_LOW_QUALITY_FRACTION = 0.01
 
 
-def mode_shares(x: Float[np.ndarray, "n modes"], y: Float[np.ndarray, "m modes"]) -> float:
-    r"""How many points are in the wrong mode: TV of the modes' shares of two samples, 0 to 1.
+def mode_frequency_tv(x: Float[np.ndarray, "n modes"], y: Float[np.ndarray, "m modes"]) -> float:
+    r"""Return the total variation distance between the mode frequencies of two samples, 0 to 1.
 
     $$ \tfrac12 \sum_k \left| \hat P_x(k) - \hat P_y(k) \right|, \quad
        k(x) = \arg\max_k \log p_k(x) $$
 
-    The arguments are the components' log-densities at the points. Of any dimension.
+    Args:
+        x: Log-density of each component at the samples of the model.
+        y: Log-density of each component at the target samples.
 
-    Che et al. (2017), Mode regularized generative adversarial networks, use the KL of the shares.
+    Returns:
+        The distance; NaN if the input contains NaN.
+
+    References: Che et al. (2017), Mode regularized generative adversarial networks, which uses the
+    KL divergence of the frequencies.
+
+    Example:
+        >>> first, second = np.array([[0.0, -9.0]]), np.array([[-9.0, 0.0]])
+        >>> mode_frequency_tv(first, np.concatenate([first, second]))
+        0.5
     """
     if np.isnan(x).any() or np.isnan(y).any():
         return math.nan
-    shares = [np.bincount(z.argmax(axis=1), minlength=z.shape[1]) / len(z) for z in (x, y)]
-    return float(0.5 * np.abs(shares[0] - shares[1]).sum())
+    x_frequencies = np.bincount(x.argmax(axis=1), minlength=x.shape[1]) / len(x)
+    y_frequencies = np.bincount(y.argmax(axis=1), minlength=y.shape[1]) / len(y)
+    return float(0.5 * np.abs(x_frequencies - y_frequencies).sum())
 
 
-def quality(x: Float[np.ndarray, "n modes"], y: Float[np.ndarray, "m modes"]) -> float:
-    r"""The share of high-quality points: where the truth is denser than at its own lowest 1 %.
+def high_quality_fraction(
+    x: Float[np.ndarray, "n modes"], y: Float[np.ndarray, "m modes"]
+) -> float:
+    r"""Return the fraction of samples in the 99% highest-density region of the target.
 
-    $$ \hat P_x(p(x) \ge c), \quad c = \text{the 1 \% quantile of } p(y),\; y \sim p $$
+    $$ \hat P_x(p(x) \ge c), \quad c = \text{the 1\% quantile of } p(y),\; y \sim p $$
 
-    .99 for the truth; more for a law that is too narrow, so that it says nothing of lost modes.
-    The arguments are the components' log-densities at the points.
+    It is 0.99 for the target and larger for a distribution that is too narrow: it is insensitive
+    to missing modes.
 
-    Srivastava et al. (2017), VEEGAN, with a quantile of the density for "three deviations".
+    Args:
+        x: Log-density of each component at the samples of the model.
+        y: Log-density of each component at the target samples.
+
+    Returns:
+        The fraction; NaN if the input contains NaN.
+
+    References: Srivastava et al. (2017), VEEGAN, with three standard deviations in place of the
+    quantile of the density.
     """
     if np.isnan(x).any() or np.isnan(y).any():
         return math.nan
-    heights = [np.logaddexp.reduce(z, axis=1) for z in (x, y)]
-    return float(np.mean(heights[0] >= np.quantile(heights[1], _LOW)))
+    x_log_density = np.logaddexp.reduce(x, axis=1)
+    y_log_density = np.logaddexp.reduce(y, axis=1)
+    threshold = np.quantile(y_log_density, _LOW_QUALITY_FRACTION)
+    return float(np.mean(x_log_density >= threshold))

@@ -1,71 +1,97 @@
-"""Fidelity and diversity by nearest neighbours."""
+"""Fidelity and diversity by nearest neighbors."""
 
 import math
 
 import numpy as np
 from jaxtyping import Float
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
-_NEIGHBOURS = 5
+from ebmark.metrics._inputs import are_finite
+
+_NUM_NEIGHBORS = 5
 
 
 def precision(x: Float[np.ndarray, "n dim"], y: Float[np.ndarray, "m dim"]) -> float:
-    r"""The share of the samples `x` that lie within reach of the truth `y`.
+    r"""Return the fraction of samples within the k-NN radius of a target sample.
 
     $$ \frac1n \sum_i 1\left[\exists j: \|x_i - y_j\| \le r_5(y_j)\right] $$
 
-    with $r_5$ the distance to the fifth neighbour among its own. Outliers of `y` reach far.
+    The radius $r_5$ is the distance of a point to its fifth neighbor in its own sample; it is
+    large for outliers of `y`.
 
-    Kynkaanniemi et al. (2019), Improved precision and recall metric, eq. 2.
+    Args:
+        x: Samples of the model.
+        y: Target samples.
+
+    References: Kynkaanniemi et al. (2019), Improved precision and recall metric, equation 2.
     """
-    return _share_covered(x, y)
+    return _covered_fraction(x, y)
 
 
 def recall(x: Float[np.ndarray, "n dim"], y: Float[np.ndarray, "m dim"]) -> float:
-    r"""The share of the truth `y` that lies within reach of the samples `x`: precision, reversed.
+    r"""Return the fraction of target samples within the k-NN radius of a sample.
 
-    Kynkaanniemi et al. (2019), Improved precision and recall metric, eq. 2.
+    $$ \frac1m \sum_j 1\left[\exists i: \|x_i - y_j\| \le r_5(x_i)\right] $$
+
+    Args:
+        x: Samples of the model.
+        y: Target samples.
+
+    References: Kynkaanniemi et al. (2019), Improved precision and recall metric, equation 2.
     """
-    return _share_covered(y, x)
+    return _covered_fraction(y, x)
 
 
 def density(x: Float[np.ndarray, "n dim"], y: Float[np.ndarray, "m dim"]) -> float:
-    r"""How many of the truth's reaches a sample lies in, over 5: about 1 for the truth.
+    r"""Return the mean number of target samples whose k-NN radius contains a sample, over k.
 
     $$ \frac{1}{5 n} \sum_{ij} 1\left[\|x_i - y_j\| \le r_5(y_j)\right] $$
 
-    Naeem et al. (2020), Reliable fidelity and diversity metrics, eq. 3.
+    It is about 1 for target samples.
+
+    Args:
+        x: Samples of the model.
+        y: Target samples.
+
+    References: Naeem et al. (2020), Reliable fidelity and diversity metrics, equation 3.
     """
-    if not (np.isfinite(x).all() and np.isfinite(y).all()):
+    if not are_finite(x, y):
         return math.nan
-    inside = cKDTree(x).query_ball_point(y, _reach(y), return_length=True)
-    return float(np.sum(inside)) / (_NEIGHBOURS * len(x))
+    num_inside = KDTree(x).query_ball_point(y, _knn_radius(y), return_length=True)
+    return float(np.sum(num_inside)) / (_NUM_NEIGHBORS * len(x))
 
 
 def coverage(x: Float[np.ndarray, "n dim"], y: Float[np.ndarray, "m dim"]) -> float:
-    r"""The share of the truth's points that have a sample within their own reach.
+    r"""Return the fraction of target samples whose k-NN radius contains a sample.
 
     $$ \frac1m \sum_j 1\left[\exists i: \|x_i - y_j\| \le r_5(y_j)\right] $$
 
-    A lost mode of mass w costs w. For two samples of one law it is about 1 - 2^-5 = .97.
+    A missing mode of weight w reduces it by w. For two samples of the same distribution and size
+    it is about 1 - 2^-5 = 0.97.
 
-    Naeem et al. (2020), Reliable fidelity and diversity metrics, eq. 4.
+    Args:
+        x: Samples of the model.
+        y: Target samples.
+
+    References: Naeem et al. (2020), Reliable fidelity and diversity metrics, equation 4.
     """
-    if not (np.isfinite(x).all() and np.isfinite(y).all()):
+    if not are_finite(x, y):
         return math.nan
-    nearest, _ = cKDTree(x).query(y)
-    return float(np.mean(nearest <= _reach(y)))
+    nearest, _ = KDTree(x).query(y)
+    return float(np.mean(nearest <= _knn_radius(y)))
 
 
-def _reach(y: np.ndarray) -> np.ndarray:
-    """The distance of each point to its fifth neighbour, itself not counted."""
-    return cKDTree(y).query(y, k=min(_NEIGHBOURS + 1, len(y)))[0][:, -1]
+def _knn_radius(y: np.ndarray) -> np.ndarray:
+    """The distance of each point to its fifth neighbor, not counting itself."""
+    distances, _ = KDTree(y).query(y, k=min(_NUM_NEIGHBORS + 1, len(y)))
+    return distances[:, -1]
 
 
-def _share_covered(x: np.ndarray, y: np.ndarray) -> float:
-    if not (np.isfinite(x).all() and np.isfinite(y).all()):
+def _covered_fraction(x: np.ndarray, y: np.ndarray) -> float:
+    """The fraction of `x` within the k-NN radius of some point of `y`."""
+    if not are_finite(x, y):
         return math.nan
-    tree, covered = cKDTree(x), np.zeros(len(x), bool)
-    for found in tree.query_ball_point(y, _reach(y)):
-        covered[found] = True
-    return float(covered.mean())
+    is_covered = np.zeros(len(x), bool)
+    for indices in KDTree(x).query_ball_point(y, _knn_radius(y)):
+        is_covered[indices] = True
+    return float(is_covered.mean())

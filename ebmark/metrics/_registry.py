@@ -1,4 +1,4 @@
-"""The metrics of two samples, by name."""
+"""Metrics of two samples, by name."""
 
 from collections.abc import Callable
 
@@ -10,16 +10,19 @@ from ebmark.metrics._sinkhorn import sinkhorn_divergence
 from ebmark.metrics._sinkhorn_lazy import sinkhorn_on_the_fly
 from ebmark.metrics._wasserstein import minibatch_wasserstein, sliced_wasserstein, wasserstein
 
-# of two samples, the model's and the truth's: in every cell of a study
-SAMPLE_METRICS: dict[str, Callable[..., float]] = {
+# A function of samples of the model and target samples.
+SampleMetric = Callable[..., float]
+
+# Computed in every run.
+SAMPLE_METRICS: dict[str, SampleMetric] = {
     "w1": lambda x, y: wasserstein(x, y, order=1),
     "w2": lambda x, y: wasserstein(x, y, order=2),
     "sliced_w2": sliced_wasserstein,
     "mmd_sq": mmd,
 }
 
-# and these where they are asked for: `ebmark evaluate --all-metrics`
-ADDITIONAL_SAMPLE_METRICS: dict[str, Callable[..., float]] = {
+# Computed by `ebmark evaluate --all-metrics`.
+ADDITIONAL_SAMPLE_METRICS: dict[str, SampleMetric] = {
     "energy_distance_sq": energy_distance,
     "sinkhorn": sinkhorn_divergence,
     "c2st": classifier_accuracy,
@@ -29,9 +32,9 @@ ADDITIONAL_SAMPLE_METRICS: dict[str, Callable[..., float]] = {
     "coverage": coverage,
 }
 
-# what stands for them where there are too many points for a matrix of all distances
+# With more points than this, the matrix of all distances is too large: metric -> replacement.
 MANY_POINTS = 5_000
-OF_MANY_POINTS: dict[str, tuple[str, Callable[..., float]]] = {
+OF_MANY_POINTS: dict[str, tuple[str, SampleMetric]] = {
     "w1": ("minibatch_w1", lambda x, y: minibatch_wasserstein(x, y, order=1)),
     "w2": ("minibatch_w2", lambda x, y: minibatch_wasserstein(x, y, order=2)),
     "sinkhorn": ("sinkhorn", sinkhorn_on_the_fly),

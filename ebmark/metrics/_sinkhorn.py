@@ -1,48 +1,67 @@
-"""The Sinkhorn divergence."""
+"""Sinkhorn divergence."""
 
 import math
 
 import numpy as np
 from jaxtyping import Float
 
-_SHARE = 0.05  # of the mean squared distance of the reference: the regularisation
-_ROUNDS, _WITHIN = 1_000, 1e-6  # at most; the error of the plan's marginals
+from ebmark.metrics._inputs import are_finite
+
+# Regularization, as a fraction of the mean squared distance of two target samples.
+_REGULARIZATION = 0.05
+_MAX_ITERATIONS = 1_000
+# Error of the marginals of the transport plan.
+_TOLERANCE = 1e-6
 
 
 def sinkhorn_divergence(x: Float[np.ndarray, "n dim"], y: Float[np.ndarray, "m dim"]) -> float:
-    r"""Optimal transport smoothed by entropy, less its own bias (POT).
+    r"""Return optimal transport with entropic regularization, debiased (POT).
 
     $$ S = OT_\epsilon(x, y) - \tfrac12 OT_\epsilon(x, x) - \tfrac12 OT_\epsilon(y, y), \quad
        OT_\epsilon = \min_\pi \langle \pi, C \rangle + \epsilon\, KL(\pi \| a \otimes b) $$
 
-    with squared distances and $\epsilon$ 5 % of the mean squared distance within `y`. Between a
-    squared W2 ($\epsilon \to 0$) and an MMD; the bias of smoothing is gone, that of sampling not.
+    Costs are squared distances and $\epsilon$ is 5% of the mean squared distance within `y`. It
+    lies between the squared W2 ($\epsilon \to 0$) and an MMD. The bias of the regularization is
+    removed, that of finite samples is not.
 
-    Feydy et al. (2019), Interpolating between optimal transport and MMD using Sinkhorn divergences.
+    Args:
+        x: Samples of the model.
+        y: Target samples.
+
+    Returns:
+        The divergence in squared data units; NaN for input that is not finite.
+
+    References: Feydy et al. (2019), Interpolating between optimal transport and MMD using Sinkhorn
+    divergences.
     """
-    import ot
-
-    if not (np.isfinite(x).all() and np.isfinite(y).all()):
+    if not are_finite(x, y):
         return math.nan
     origin = np.mean(y, axis=0, dtype=np.float64)
-    x, y = x - origin, y - origin
-    epsilon = regularisation(y)
-
-    def transport(a, b):
-        cost = ot.dist(a, b)
-        weights = [np.full(len(z), 1 / len(z)) for z in (a, b)]
-        settings = {"numItermax": _ROUNDS, "stopThr": _WITHIN, "warn": False}
-        with np.errstate(all="ignore"):
-            plan = ot.bregman.sinkhorn_knopp(*weights, cost, epsilon, **settings)
-        if not np.abs(plan.sum(axis=1) - weights[0]).max() < 10 * _WITHIN:
-            # the kernel underflows where a point is far from all: seventy times slower, but safe
-            plan = ot.bregman.sinkhorn_log(*weights, cost, epsilon, **settings)
-        entropy = np.sum(plan * (np.log(np.maximum(plan, 1e-300)) - math.log(1 / plan.size)))
-        return float(np.sum(plan * cost) + epsilon * entropy)
-
-    return transport(x, y) - 0.5 * transport(x, x) - 0.5 * transport(y, y)
+    x = x - origin
+    y = y - origin
+    epsilon = regularization(y)
+    x_to_x = _regularized_transport(x, x, epsilon)
+    y_to_y = _regularized_transport(y, y, epsilon)
+    return _regularized_transport(x, y, epsilon) - 0.5 * x_to_x - 0.5 * y_to_y
 
 
-def regularisation(y: Float[np.ndarray, "m dim"]) -> float:
-    r"""$\epsilon$: a share of the mean squared distance of two points of the reference."""
-    return _SHARE * 2 * float(np.sum(np.var(y, axis=0, dtype=np.float64)))
+def _regularized_transport(a: np.ndarray, b: np.ndarray, epsilon: float) -> float:
+    import ot
+
+    cost = ot.dist(a, b)
+    a_weights = np.full(len(a), 1 / len(a))
+    b_weights = np.full(len(b), 1 / len(b))
+    settings = {"numItermax": _MAX_ITERATIONS, "stopThr": _TOLERANCE, "warn": False}
+    with np.errstate(all="ignore"):
+        plan = ot.bregman.sinkhorn_knopp(a_weights, b_weights, cost, epsilon, **settings)
+    # The kernel underflows for points that are far from all others: the iteration on logarithms
+    # takes seventy times as long, but does not.
+    if not np.abs(plan.sum(axis=1) - a_weights).max() < 10 * _TOLERANCE:
+        plan = ot.bregman.sinkhorn_log(a_weights, b_weights, cost, epsilon, **settings)
+    entropy = np.sum(plan * (np.log(np.maximum(plan, 1e-300)) - math.log(1 / plan.size)))
+    return float(np.sum(plan * cost) + epsilon * entropy)
+
+
+def regularization(y: Float[np.ndarray, "m dim"]) -> float:
+    r"""Return $\epsilon$, 5% of the mean squared distance of two points of `y`."""
+    return _REGULARIZATION * 2 * float(np.sum(np.var(y, axis=0, dtype=np.float64)))

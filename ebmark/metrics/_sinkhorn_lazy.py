@@ -1,85 +1,131 @@
-"""The Sinkhorn divergence of many points: no matrix of distances is ever kept."""
+"""Sinkhorn divergence of large samples, without a matrix of all distances."""
 
 import math
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Array, Float
 
-from ebmark.metrics._sinkhorn import regularisation
+from ebmark.metrics._inputs import are_finite
+from ebmark.metrics._sinkhorn import regularization
 from ebmark.system.devices import full_matmul_precision
 
-_ROWS = 256  # at a time: memory is that times the points
-_FEW, _TIMES = 2_000, 5  # points of the first of the problems, each so many times the last
-_ROUNDS, _WITHIN = 300, 1e-5  # at most; what is still to come of the value, in units of epsilon
-_RELAXED = 1.5  # beyond each sweep's own potential: a third of the rounds (Thibault et al. 2021)
+# Rows per block: memory is proportional to it times the number of points.
+_BLOCK = 256
+# The potentials of a subset of points initialize those of a larger one.
+_FIRST_SUBSET = 2_000
+_SUBSET_FACTOR = 5
+_MAX_SWEEPS = 300
+# Remaining change of the value at which sweeps end, in units of epsilon.
+_TOLERANCE = 1e-5
+# Overrelaxation of each sweep, which saves two thirds of them (Thibault et al. 2021).
+_RELAXATION = 1.5
+
+Points = Float[Array, "n dim"]
+Potential = Float[Array, " n"]
 
 
 def sinkhorn_on_the_fly(x: Float[np.ndarray, "n dim"], y: Float[np.ndarray, "m dim"]) -> float:
-    r"""`sinkhorn_divergence` by sweeps of log-sum-exp whose costs are computed where they are used.
+    r"""Return `sinkhorn_divergence` by log-sum-exp sweeps that compute costs when needed.
 
     $$ f_i = -\epsilon \log \sum_j b_j\, e^{(g_j - C_{ij}) / \epsilon}, \quad
        OT_\epsilon = \langle a, f \rangle + \langle b, g \rangle $$
 
-    In float32, on whatever device there is. The potentials of a few points, extended to more by the
-    same equation, are where the sweeps over those begin. What further sweeps would add is a
-    geometric series, and is added.
+    It runs in float32 on the default device. The potentials of a subset, extended to more points
+    by the same equation, initialize the sweeps over those. The change by further sweeps is
+    extrapolated as a geometric series.
 
-    Feydy et al. (2019), Interpolating between optimal transport and MMD using Sinkhorn divergences.
+    Args:
+        x: Samples of the model.
+        y: Target samples.
+
+    Returns:
+        The divergence in squared data units; NaN for input that is not finite, or if all points of
+        `y` coincide.
+
+    References: Feydy et al. (2019), Interpolating between optimal transport and MMD using Sinkhorn
+    divergences.
     """
-    if not (np.isfinite(x).all() and np.isfinite(y).all()):
+    if not are_finite(x, y):
         return math.nan
-    origin, epsilon = np.mean(y, axis=0, dtype=np.float64), regularisation(y)
+    origin = np.mean(y, axis=0, dtype=np.float64)
+    epsilon = regularization(y)
     if not epsilon > 0:
         return math.nan
-    x, y = (jnp.asarray((z - origin) / math.sqrt(epsilon), jnp.float32) for z in (x, y))
-    return epsilon * (_dual(x, y) - 0.5 * _dual(x, x) - 0.5 * _dual(y, y))
+    a = jnp.asarray((x - origin) / math.sqrt(epsilon), jnp.float32)
+    b = jnp.asarray((y - origin) / math.sqrt(epsilon), jnp.float32)
+    return epsilon * (_transport(a, b) - 0.5 * _transport(a, a) - 0.5 * _transport(b, b))
 
 
-def _dual(x, y) -> float:
-    """OT / epsilon of points in units of sqrt(epsilon)."""
-    few, f, here = _FEW, None, (x, y)
+def _transport(x: Points, y: Points) -> float:
+    """OT / epsilon of points in units of sqrt(epsilon), by subsets of increasing size."""
+    size = _FIRST_SUBSET
+    x_subset, y_subset = _subsets(x, y, size)
+    g = jnp.zeros(len(y_subset))
     while True:
-        last, here = here, [z[:: -(-len(z) // few)] for z in (x, y)]
-        if x is y:
-            here = [here[0]] * 2
-        g = jnp.zeros(len(here[1])) if f is None else _swept(here[1], last[0], f)
-        f, value = _solved(*here, g)
-        if len(here[0]) == len(x) and len(here[1]) == len(y):
+        f, value = _solve(x_subset, y_subset, g)
+        if len(x_subset) == len(x) and len(y_subset) == len(y):
             return value
-        few *= _TIMES
+        size *= _SUBSET_FACTOR
+        previous = x_subset
+        x_subset, y_subset = _subsets(x, y, size)
+        g = _sweep(y_subset, previous, f)
 
 
-def _solved(x, y, g):
-    """The potential of `x`, and the dual value with what is still to come of it."""
+def _subsets(x: Points, y: Points, size: int) -> tuple[Points, Points]:
+    """At most `size` points of each; one and the same array if `x` is `y`."""
+    x_subset = x[:: -(-len(x) // size)]
+    if x is y:
+        return x_subset, x_subset
+    return x_subset, y[:: -(-len(y) // size)]
+
+
+def _solve(x: Points, y: Points, g: Potential) -> tuple[Potential, float]:
+    """The potential of `x`, and the extrapolated dual value."""
+    f = jnp.zeros(len(x))
     values: list[float] = []
-    for _ in range(_ROUNDS):
-        f = _swept(x, y, g)
+    for _ in range(_MAX_SWEEPS):
+        f = _sweep(x, y, g)
         values.append(_mean(f) + _mean(g))
-        # of one sample with itself both potentials are one, and their mean is nearly there
-        g = 0.5 * (f + g) if x is y else g + _RELAXED * (_swept(y, x, f) - g)
+        g = _next_potential(x, y, f, g)
         if len(values) > 2:
-            before, now = np.diff(values[-3:])
-            ratio = min(max(now / before, 0.0), 0.95) if before > 0 else 0.0
-            to_come = now * ratio / (1 - ratio)
-            if abs(to_come) + abs(now) < 10 * _WITHIN and abs(to_come) < 3 * _WITHIN:
-                return f, values[-1] + to_come
+            remaining, change = _extrapolate(values)
+            is_small = abs(remaining) < 3 * _TOLERANCE
+            if is_small and abs(remaining) + abs(change) < 10 * _TOLERANCE:
+                return f, values[-1] + remaining
     return f, values[-1]
 
 
-def _mean(potential) -> float:
+def _next_potential(x: Points, y: Points, f: Potential, g: Potential) -> Potential:
+    """The next potential of `y`."""
+    if x is y:
+        # Both potentials are equal at the optimum, and their mean converges fastest.
+        return 0.5 * (f + g)
+    return g + _RELAXATION * (_sweep(y, x, f) - g)
+
+
+def _extrapolate(values: list[float]) -> tuple[float, float]:
+    """The remaining change by a geometric series, and the last change."""
+    previous_change, change = np.diff(values[-3:])
+    ratio = 0.0
+    if previous_change > 0:
+        ratio = min(max(change / previous_change, 0.0), 0.95)
+    return change * ratio / (1 - ratio), change
+
+
+def _mean(potential: Potential) -> float:
     return float(np.mean(np.asarray(potential), dtype=np.float64))
 
 
 @full_matmul_precision
 @jax.jit
-def _swept(x, y, g):
+def _sweep(x: Points, y: Points, g: Potential) -> Potential:
     """The potential of `x`, given that of `y`."""
     squares = jnp.sum(y**2, axis=1)
 
-    def of_one(point):
+    def potential(point: Float[Array, " dim"]) -> Float[Array, ""]:
         cost = point @ point + squares - 2 * (y @ point)
         return math.log(len(y)) - jax.nn.logsumexp(g - jnp.maximum(cost, 0))
 
-    return jax.lax.map(of_one, x, batch_size=_ROWS)
+    return jax.lax.map(potential, x, batch_size=_BLOCK)

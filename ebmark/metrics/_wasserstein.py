@@ -1,35 +1,61 @@
-"""Wasserstein distances between two samples: exact, and sliced."""
+"""Wasserstein distances between two samples: exact, sliced, and of minibatches."""
 
 import math
 
 import numpy as np
 from jaxtyping import Float
 
-_DIRECTIONS = 20  # at a time: memory stays at so many times the points
+from ebmark.metrics._inputs import are_finite
+
+# Directions per block: memory is proportional to it times the number of points.
+_DIRECTIONS = 20
 
 
 def wasserstein(
     x: Float[np.ndarray, "n dim"], y: Float[np.ndarray, "m dim"], *, order: int = 2
 ) -> float:
-    r"""The exact Wasserstein distance of two samples, by network simplex (POT, in float64).
+    r"""Return the exact Wasserstein distance of two samples by network simplex (POT, float64).
 
     $$ W_p(x, y) = \left( \min_\pi \sum_{ij} \pi_{ij} \|x_i - y_j\|^p \right)^{1/p} $$
 
-    Samples of the same law are not at distance 0: compare with the metric's floor.
+    Two samples of the same distribution have a positive distance: compare it with the null range.
 
-    Flamary et al. (2021), POT: Python optimal transport.
+    Args:
+        x: Samples of the model.
+        y: Target samples.
+        order: The order p, 1 or 2.
+
+    Returns:
+        The distance in data units; NaN for input that is not finite.
+
+    Raises:
+        ValueError: If `order` is not 1 or 2, or if the shapes do not match.
+
+    References: Flamary et al. (2021), POT: Python optimal transport.
+
+    Example:
+        >>> x = np.array([[0.0, 0.0], [1.0, 0.0]])
+        >>> wasserstein(x, x + [0.0, 2.0], order=1)
+        2.0
     """
     import ot
     from scipy.spatial.distance import cdist
 
-    if not (np.isfinite(x).all() and np.isfinite(y).all()):
+    if order not in (1, 2):
+        raise ValueError(f"'order' must be 1 or 2, got {order}.")
+    if not are_finite(x, y):
         return math.nan
-    origin = np.mean(y, axis=0, dtype=np.float64)  # far from 0, squares lose their digits
-    x, y = x - origin, y - origin
+    # Centering keeps the digits of squared distances if the points are far from the origin.
+    origin = np.mean(y, axis=0, dtype=np.float64)
+    x = x - origin
+    y = y - origin
     metric = "sqeuclidean" if order == 2 else "euclidean"
-    cost = cdist(x, y, metric)  # several times as fast as ot.dist
-    weights = [np.full(len(z), 1 / len(z)) for z in (x, y)]
-    return max(float(ot.emd2(*weights, cost, numItermax=10_000_000)), 0.0) ** (1 / order)
+    # cdist is several times as fast as ot.dist.
+    cost = cdist(x, y, metric)
+    x_weights = np.full(len(x), 1 / len(x))
+    y_weights = np.full(len(y), 1 / len(y))
+    mean_cost = float(ot.emd2(x_weights, y_weights, cost, numItermax=10_000_000))
+    return max(mean_cost, 0.0) ** (1 / order)
 
 
 def sliced_wasserstein(
@@ -39,42 +65,58 @@ def sliced_wasserstein(
     num_projections: int = 200,
     seed: int = 0,
 ) -> float:
-    r"""The sliced 2-Wasserstein distance: the mean over directions of the one on a line.
+    r"""Return the sliced 2-Wasserstein distance, over one-dimensional projections.
 
     $$ SW_2^2(x, y) = \mathbb{E}_{u \sim S^{d-1}} W_2^2(u \cdot x, u \cdot y) $$
 
-    In two dimensions the directions are equally spaced (a quadrature over the angle); in more they
-    are random, from `seed`.
+    In 2-D the directions are equally spaced (a quadrature over the angle), for d > 2 they are
+    random.
 
-    Bonneel et al. (2015), Sliced and Radon Wasserstein barycenters of measures.
+    Args:
+        x: Samples of the model.
+        y: Target samples.
+        num_projections: Number of directions.
+        seed: Seed of random directions.
+
+    Returns:
+        The distance in data units; NaN for input that is not finite.
+
+    References: Bonneel et al. (2015), Sliced and Radon Wasserstein barycenters of measures.
     """
-    if not (np.isfinite(x).all() and np.isfinite(y).all()):
+    if not are_finite(x, y):
         return math.nan
-    dim = x.shape[1]
-    if dim == 1:
-        directions = np.ones((1, 1))
-    elif dim == 2:
-        angles = np.pi * np.arange(num_projections) / num_projections
-        directions = np.stack([np.cos(angles), np.sin(angles)])
-    else:
-        directions = np.random.default_rng(seed).normal(size=(dim, num_projections))
-        directions /= np.linalg.norm(directions, axis=0)
+    directions = _directions(x.shape[1], num_projections, seed)
     blocks = np.array_split(directions, max(1, directions.shape[1] // _DIRECTIONS), axis=1)
-    squares = [_squares_on_lines(x, y, block) for block in blocks]
+    squares = [_squared_w2_of_projections(x, y, block) for block in blocks]
     return float(np.sqrt(np.mean(np.concatenate(squares))))
 
 
-def _squares_on_lines(x, y, directions) -> Float[np.ndarray, " directions"]:
-    """The squared 2-Wasserstein distance along each direction: that of the quantile functions."""
-    a, b = np.sort(directions.T @ x.T, axis=1), np.sort(directions.T @ y.T, axis=1)
-    if a.shape[1] == b.shape[1]:
+def _directions(dim: int, num: int, seed: int) -> Float[np.ndarray, "dim directions"]:
+    if dim == 1:
+        return np.ones((1, 1))
+    if dim == 2:
+        angles = np.pi * np.arange(num) / num
+        return np.stack([np.cos(angles), np.sin(angles)])
+    directions = np.random.default_rng(seed).normal(size=(dim, num))
+    return directions / np.linalg.norm(directions, axis=0)
+
+
+def _squared_w2_of_projections(
+    x: np.ndarray, y: np.ndarray, directions: np.ndarray
+) -> Float[np.ndarray, " directions"]:
+    """The squared 2-Wasserstein distance along each direction, from the quantile functions."""
+    a = np.sort(directions.T @ x.T, axis=1)
+    b = np.sort(directions.T @ y.T, axis=1)
+    n = a.shape[1]
+    m = b.shape[1]
+    if n == m:
         return np.mean((a - b) ** 2, axis=1)
-    n, m = a.shape[1], b.shape[1]
     levels = np.union1d(np.arange(1, n + 1) / n, np.arange(1, m + 1) / m)
     weights = np.diff(levels, prepend=0)
-    middles = levels - weights / 2
-    a, b = (z[:, np.minimum((middles * z.shape[1]).astype(int), z.shape[1] - 1)] for z in (a, b))
-    return ((a - b) ** 2) @ weights
+    midpoints = levels - weights / 2
+    a_quantiles = a[:, np.minimum((midpoints * n).astype(int), n - 1)]
+    b_quantiles = b[:, np.minimum((midpoints * m).astype(int), m - 1)]
+    return ((a_quantiles - b_quantiles) ** 2) @ weights
 
 
 def minibatch_wasserstein(
@@ -82,18 +124,30 @@ def minibatch_wasserstein(
     y: Float[np.ndarray, "m dim"],
     *,
     order: int = 2,
-    batch: int = 1_000,
-    most: int = 30,
+    batch_size: int = 1_000,
+    max_batches: int = 30,
 ) -> float:
-    r"""The mean of the exact distances of disjoint batches: for samples too large for one.
+    r"""Return the mean exact Wasserstein distance of disjoint batches, for large samples.
 
     $$ \frac1k \sum_{i=1}^k W_p(x^{(i)}, y^{(i)}) $$
 
-    Its variance is that of all the points, its bias that of a batch: it is never below what two
-    batches of the truth are apart, however many points there are. `most` batches are taken.
+    Its variance decreases with the number of batches, its bias does not: it is that of samples of
+    one batch.
 
-    Fatras et al. (2020), Learning with minibatch Wasserstein: asymptotic and gradient properties.
+    Args:
+        x: Samples of the model.
+        y: Target samples.
+        order: The order p, 1 or 2.
+        batch_size: Points per batch.
+        max_batches: Number of batches at most.
+
+    References: Fatras et al. (2020), Learning with minibatch Wasserstein: asymptotic and gradient
+    properties.
     """
-    number = max(1, min(most, min(len(x), len(y)) // batch))
-    parts = ([z[i::number][:batch] for i in range(number)] for z in (x, y))
-    return float(np.mean([wasserstein(a, b, order=order) for a, b in zip(*parts, strict=True)]))
+    num_batches = max(1, min(max_batches, min(len(x), len(y)) // batch_size))
+    distances = []
+    for i in range(num_batches):
+        x_batch = x[i::num_batches][:batch_size]
+        y_batch = y[i::num_batches][:batch_size]
+        distances.append(wasserstein(x_batch, y_batch, order=order))
+    return float(np.mean(distances))

@@ -1,11 +1,12 @@
-"""The floor of a sample metric: what it says of two samples of the truth.
+"""Null ranges: each sample metric between two independent samples of the target.
 
-python -m ebmark.metrics.null_ranges            makes the floors that are shipped (an hour and more)
-python -m ebmark.metrics.null_ranges rings      makes those of some laws anew
+python -m ebmark.metrics.null_ranges            creates null_ranges.json (more than an hour)
+python -m ebmark.metrics.null_ranges rings      updates the named datasets
 """
 
 import json
 import sys
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,102 +14,154 @@ from typing import Any
 import jax.random as jr
 import numpy as np
 
-from ebmark.datasets import DataSource, SyntheticDataset, UserDataset
+from ebmark.datasets import DATASETS, DataSource, SyntheticDataset, UserDataset
 from ebmark.errors import unknown
 from ebmark.metrics import MANY_POINTS, OF_MANY_POINTS, SAMPLE_METRICS
 from ebmark.metrics._suite import additional_metrics, sample_metrics
 from ebmark.system.writing import write_whole
 
 _SHIPPED = Path(__file__).parent / "null_ranges.json"
-_DRAWS, _FEW_DRAWS = 100, 20
-_POINTS = (500, 2_000)
-_FEWEST_DRAWS = 5  # of many points: their range is narrow
-_FALL_AS_1_BY_N = ("mmd_sq", "energy_distance_sq", "sinkhorn")
+_SHIPPED_SIZES = (500, 2_000)
+_NUM_DRAWS_SHIPPED = 100
+_NUM_DRAWS = 20
+# Ranges of large samples are narrow, and draws are slow.
+_NUM_DRAWS_MANY_POINTS = 5
+# Degenerate U-statistics and the Sinkhorn divergence decrease as 1 / n.
+_DECREASE_AS_1_BY_N = ("mmd_sq", "energy_distance_sq", "sinkhorn")
+_SEED = 20_261_123
+
+NullRange = dict[str, Any]
 
 
-def null_ranges(source: DataSource, num: int, metrics: list[str]) -> dict[str, dict[str, Any]]:
-    """Each metric between two fresh samples of `num` points: mean and 95 % range over draws.
+def null_ranges(source: DataSource, num: int, metrics: Sequence[str]) -> dict[str, NullRange]:
+    """Return the null range of each metric between two independent target samples.
 
-    Those of the built-in laws are shipped; of a person's points, disjoint subsets of equal size
-    are compared, at most half of the points each.
+    Ranges of built-in datasets are read from `null_ranges.json` where it has them. For user data,
+    disjoint subsets of equal size are compared, of at most half of the points each.
+
+    Args:
+        source: The data source.
+        num: Points per sample.
+        metrics: Names of sample metrics.
+
+    Returns:
+        Metric -> `n`, `mean`, `low` and `high` (95% range), `draws`.
     """
     if isinstance(source, UserDataset):
         num = min(num, len(source.points) // 2)
     if num > MANY_POINTS:
-        return _of_many(source, num, metrics)
-    shipped = _shipped().get(source.name, {}) if isinstance(source, SyntheticDataset) else {}
-    found = shipped.get(str(num), {})
-    known = {metric: found[metric] for metric in metrics if metric in found}
-    missing = [metric for metric in metrics if metric not in found]
-    return known | (measure_null_ranges(source, num, missing, _FEW_DRAWS) if missing else {})
+        return _null_ranges_of_many_points(source, num, metrics)
+    shipped: dict[str, NullRange] = {}
+    if isinstance(source, SyntheticDataset):
+        shipped = _read_shipped().get(source.name, {}).get(str(num), {})
+    ranges = {metric: shipped[metric] for metric in metrics if metric in shipped}
+    missing = [metric for metric in metrics if metric not in shipped]
+    if missing:
+        ranges.update(measure_null_ranges(source, num, missing, _NUM_DRAWS))
+    return ranges
 
 
-def _of_many(source: DataSource, num: int, metrics: list[str]) -> dict[str, dict[str, Any]]:
-    """Measured at this size where that takes seconds; else by the law of degenerate U-statistics.
+def _null_ranges_of_many_points(
+    source: DataSource, num: int, metrics: Sequence[str]
+) -> dict[str, NullRange]:
+    """Null ranges of fast metrics from a few draws; of the others, scaled from 2,000 points.
 
-    n times MMD^2, the energy distance or the Sinkhorn divergence of two samples of n points of one
-    law has a limit law: their floors are those of 2,000 points, times 2,000 / n.
+    n times the squared MMD, the squared energy distance or the Sinkhorn divergence of two samples
+    of n points of the same distribution converges in distribution.
     """
-    falling = [metric for metric in metrics if metric in _FALL_AS_1_BY_N]
-    found = {}
-    for metric, floor in null_ranges(source, _POINTS[-1], falling).items():
-        scaled = {end: floor[end] * floor["n"] / num for end in ("mean", "low", "high")}
-        found[metric] = floor | scaled | {"n": num}
-    others = [metric for metric in metrics if metric not in falling]
-    return found | measure_null_ranges(source, num, others, _FEWEST_DRAWS)
+    scaled = [metric for metric in metrics if metric in _DECREASE_AS_1_BY_N]
+    ranges = {}
+    for metric, null_range in null_ranges(source, _SHIPPED_SIZES[-1], scaled).items():
+        scaled_range = dict(null_range)
+        for key in ("mean", "low", "high"):
+            scaled_range[key] = null_range[key] * null_range["n"] / num
+        scaled_range["n"] = num
+        ranges[metric] = scaled_range
+    others = [metric for metric in metrics if metric not in scaled]
+    ranges.update(measure_null_ranges(source, num, others, _NUM_DRAWS_MANY_POINTS))
+    return ranges
 
 
 def measure_null_ranges(
-    source: DataSource, num: int, metrics: list[str], draws: int
-) -> dict[str, dict[str, Any]]:
-    """The floors, measured now; the same each time."""
-    functions = sample_metrics(source) | SAMPLE_METRICS | additional_metrics(source)
+    source: DataSource, num: int, metrics: Sequence[str], num_draws: int
+) -> dict[str, NullRange]:
+    """Measure null ranges from `num_draws` pairs of samples; the seed is fixed.
+
+    Args:
+        source: The data source.
+        num: Points per sample.
+        metrics: Names of sample metrics.
+        num_draws: Number of pairs.
+
+    Returns:
+        As `null_ranges`.
+    """
+    functions = sample_metrics(source)
+    functions.update(SAMPLE_METRICS)
+    functions.update(additional_metrics(source))
     if num > MANY_POINTS:
-        functions |= dict(OF_MANY_POINTS.values())
+        functions.update(OF_MANY_POINTS.values())
     values: dict[str, list[float]] = {metric: [] for metric in metrics}
-    for draw in range(draws):
-        x = source.draw(2 * num, jr.fold_in(jr.key(20_261_123), draw))
+    for draw in range(num_draws):
+        points = source.draw(2 * num, jr.fold_in(jr.key(_SEED), draw))
         for metric in metrics:
-            values[metric].append(functions[metric](x[:num], x[num:]))
-    return {metric: _summary(found, num) for metric, found in values.items()}
+            values[metric].append(functions[metric](points[:num], points[num:]))
+    return {metric: _summarize(of_metric, num) for metric, of_metric in values.items()}
 
 
-def _summary(values: list[float], num: int) -> dict[str, Any]:
-    low, high = (float(np.quantile(values, level)) for level in (0.025, 0.975))
-    mean = float(np.mean(values))
-    return {"n": num, "mean": mean, "low": low, "high": high, "draws": len(values)}
+def _summarize(values: list[float], num: int) -> NullRange:
+    return {
+        "n": num,
+        "mean": float(np.mean(values)),
+        "low": float(np.quantile(values, 0.025)),
+        "high": float(np.quantile(values, 0.975)),
+        "draws": len(values),
+    }
 
 
 @cache
-def _shipped() -> dict[str, Any]:
-    return json.loads(_SHIPPED.read_text())["null_ranges"] if _SHIPPED.exists() else {}
+def _read_shipped() -> dict[str, Any]:
+    """Dataset -> sample size -> metric -> null range."""
+    if not _SHIPPED.exists():
+        return {}
+    return json.loads(_SHIPPED.read_text(encoding="utf-8"))["null_ranges"]
+
+
+def _round(null_range: NullRange) -> NullRange:
+    """The same with five significant digits."""
+    return {
+        key: float(f"{value:.5g}") if isinstance(value, float) else value
+        for key, value in null_range.items()
+    }
+
+
+def _write_shipped(name: str, ranges: dict[str, Any]) -> None:
+    """Add the ranges of a dataset to the file, which another process may have changed."""
+    _read_shipped.cache_clear()
+    known = dict(_read_shipped())
+    known[name] = ranges
+    content = {
+        "schema": 2,
+        "command": "python -m ebmark.metrics.null_ranges",
+        "null_ranges": {dataset: known[dataset] for dataset in DATASETS if dataset in known},
+    }
+    write_whole(_SHIPPED, json.dumps(content, indent=1) + "\n")
 
 
 def main() -> int:
-    from ebmark.datasets import DATASETS
-
     names = sys.argv[1:] or list(DATASETS)
-    if strange := [name for name in names if name not in DATASETS]:
-        raise unknown("dataset", strange[0], DATASETS)
     for name in names:
-        made: dict[str, Any] = {}
-        for num in _POINTS:
-            found = measure_null_ranges(SyntheticDataset(name), num, list(SAMPLE_METRICS), _DRAWS)
-            rounded = {
-                metric: {k: float(f"{v:.5g}") if isinstance(v, float) else v for k, v in f.items()}
-                for metric, f in found.items()
-            }
-            made[str(num)] = rounded
-            print(name, num, found, file=sys.stderr, flush=True)
-        _shipped.cache_clear()  # another process may have added to it
-        known = _shipped() | {name: made}
-        ordered = {law: known[law] for law in DATASETS if law in known}
-        content = {
-            "schema": 2,
-            "command": "python -m ebmark.metrics.null_ranges",
-            "null_ranges": ordered,
-        }
-        write_whole(_SHIPPED, json.dumps(content, indent=1) + "\n")
+        if name not in DATASETS:
+            raise unknown("dataset", name, DATASETS)
+    metrics = list(SAMPLE_METRICS)
+    for name in names:
+        by_size = {}
+        for num in _SHIPPED_SIZES:
+            source = SyntheticDataset(name)
+            ranges = measure_null_ranges(source, num, metrics, _NUM_DRAWS_SHIPPED)
+            by_size[str(num)] = {metric: _round(ranges[metric]) for metric in metrics}
+            print(name, num, ranges, file=sys.stderr, flush=True)
+        _write_shipped(name, by_size)
     return 0
 
 

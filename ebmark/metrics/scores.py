@@ -1,59 +1,101 @@
-"""Scores of samples and of energies, with their null ranges."""
+"""Metrics of an energy function or of samples, with their null ranges."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 import jax.random as jr
 import numpy as np
+from jaxtyping import Float
 
 from ebmark.datasets import DataSource, SyntheticDataset
 from ebmark.errors import UserError
-from ebmark.metrics import SAMPLE_METRICS
 from ebmark.metrics._divergences import density_metrics
+from ebmark.metrics._registry import SAMPLE_METRICS, SampleMetric
 from ebmark.metrics._suite import sample_metrics, target
 from ebmark.metrics.null_ranges import null_ranges
 from ebmark.partition_function import exact_samples, normalize_values_on_grid
 
-_HELD = 0.01  # nats: an energy whose log Z moves more when the box is doubled holds no mass
-_COMPARED = 2_000  # exact samples in the metrics of samples
+# Nats: an energy whose log Z changes more when the box is doubled has no finite mass.
+_MAX_LOG_Z_ERROR = 0.01
+_NUM_EXACT_SAMPLES = 2_000
+_DENSITY_METRICS = (
+    "kl",
+    "kl_off_support",
+    "kl_mode_weights",
+    "kl_within_mode",
+    "tv",
+    "mode_weight_tv",
+    "nll",
+    "fisher_divergence",
+)
 
 Energies = Callable[[np.ndarray], np.ndarray]
 
 
-def score_energy(energies: Energies, law: SyntheticDataset, seed: int) -> tuple[list, int]:
-    """(metric, value, floor) of an energy in the plane, and how many exact samples were compared.
+class Score(NamedTuple):
+    """A metric, its value, and its null range (`mean`, `low`, `high`) if it has one."""
 
-    Raises UserError where the energy is that of no density: doubling the box moves log Z.
+    metric: str
+    value: float
+    null_range: Mapping[str, Any] | None = None
+
+
+def score_energy(
+    energies: Energies, source: SyntheticDataset, seed: int
+) -> tuple[list[Score], int]:
+    """Evaluate an energy function in 1-D or 2-D against a dataset.
+
+    Args:
+        energies: Maps points, (n, dim), to energies, (n,).
+        source: The dataset.
+        seed: Seed of the exact samples.
+
+    Returns:
+        Metrics of the density and of exact samples, and the number of exact samples.
+
+    Raises:
+        UserError: If the energy has no normalizing constant.
     """
-    density = normalize_values_on_grid(energies, law.grid())
-    if not density.log_z_error < _HELD:
-        moved = density.log_z_error
-        raise UserError(
-            "not a density: "
-            + ("no energy is finite" if np.isnan(moved) else f"log Z moves by {moved:.3g} nats")
-            + " when the box is doubled or the grid is refined; the energy must grow with |x|, "
-            "and have no finer detail than a grid of 1,300 nodes a side sees"
-        )
-    found = {"log_z": density.log_z, "log_z_error": density.log_z_error}
-    found |= density_metrics(target(law, density.grid), density.log_density, density.grid)
-    order = (
-        "kl",
-        "kl_off_support",
-        "kl_mode_weights",
-        "kl_within_mode",
-        "tv",
-        "mode_weight_tv",
-        "nll",
-        "fisher_divergence",
+    density = normalize_values_on_grid(energies, source.grid())
+    if not density.log_z_error < _MAX_LOG_Z_ERROR:
+        raise _not_normalizable(density.log_z_error)
+    target_density = target(source, density.grid)
+    assert target_density is not None
+    values = density_metrics(target_density, density.log_density, density.grid)
+    scores = [Score(metric, values[metric]) for metric in _DENSITY_METRICS]
+    scores.append(Score("log_z", density.log_z))
+    scores.append(Score("log_z_error", density.log_z_error))
+    model_key, target_key = jr.split(jr.key(seed))
+    x = exact_samples(density, _NUM_EXACT_SAMPLES, model_key)
+    y = source.draw(_NUM_EXACT_SAMPLES, target_key)
+    for score in score_samples(x, y, source, sample_metrics(source)):
+        scores.append(score._replace(metric=f"{score.metric}_exact"))
+    return scores, _NUM_EXACT_SAMPLES
+
+
+def _not_normalizable(log_z_error: float) -> UserError:
+    problem = "no energy is finite"
+    if not np.isnan(log_z_error):
+        problem = f"log Z changes by {log_z_error:.3g} nats when the box or the grid is doubled"
+    return UserError(
+        f"The energy is not a density: {problem}. It must increase with |x| and be smooth on a "
+        "grid of 1,300 points per axis."
     )
-    scores = [(metric, found[metric], None) for metric in (*order, "log_z", "log_z_error")]
-    model_key, truth_key = jr.split(jr.key(seed))
-    x, y = exact_samples(density, _COMPARED, model_key), law.draw(_COMPARED, truth_key)
-    metrics = sample_metrics(law)
-    floor = null_ranges(law, _COMPARED, list(metrics))
-    scores += [(f"{name}_exact", metric(x, y), floor[name]) for name, metric in metrics.items()]
-    return scores, _COMPARED
 
 
-def score_samples(x: np.ndarray, y: np.ndarray, source: DataSource, metrics=SAMPLE_METRICS) -> list:
-    floor = null_ranges(source, min(len(x), len(y)), list(metrics))
-    return [(name, metric(x, y), floor[name]) for name, metric in metrics.items()]
+def score_samples(
+    x: Float[np.ndarray, "n dim"],
+    y: Float[np.ndarray, "m dim"],
+    source: DataSource,
+    metrics: Mapping[str, SampleMetric] = SAMPLE_METRICS,
+) -> list[Score]:
+    """Evaluate samples against target samples.
+
+    Args:
+        x: Samples of the model.
+        y: Target samples.
+        source: The data source, from which null ranges are measured.
+        metrics: Sample metrics by name.
+    """
+    ranges = null_ranges(source, min(len(x), len(y)), list(metrics))
+    return [Score(name, metric(x, y), ranges[name]) for name, metric in metrics.items()]

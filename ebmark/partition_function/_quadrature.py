@@ -1,4 +1,4 @@
-"""Densities on a grid in one or two dimensions: Z, expectations and exact samples are then sums."""
+"""Densities on a grid in 1-D and 2-D, where Z, expectations and exact samples are sums."""
 
 import math
 from collections.abc import Callable
@@ -9,53 +9,85 @@ import jax
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Array, Float
 
 from ebmark.datasets import Grid
 from ebmark.datasets.preprocessing import Standardizer
 from ebmark.energies import Energy, Key
 from ebmark.system.devices import full_matmul_precision
 
-_SETTLED = 0.1  # nats that log Z may still move after all refinement
+# nats by which log Z may still change after all refinements
+_MAX_LOG_Z_ERROR = 0.1
 
 
 @full_matmul_precision
 @eqx.filter_jit
-def _evaluate(function, points):
+def _evaluate(function: Callable, points: Float[Array, "points dim"]) -> Array:
     return jax.lax.map(function, points, batch_size=4096)
 
 
 def evaluate(
     function: Callable, points: Float[np.ndarray, "points dim"]
 ) -> Float[np.ndarray, "points *out"]:  # noqa: F821
-    """A function of one point at many, in blocks; float64 out."""
+    """Evaluate a function of one point at many points, in blocks.
+
+    Args:
+        function: maps one point, shape (dim,), to an array.
+        points: one row per point.
+
+    Returns:
+        The values in float64, one row per point.
+    """
     return np.asarray(_evaluate(function, jnp.asarray(points, jnp.float32)), np.float64)
 
 
 class GridDensity(NamedTuple):
-    """A density on a grid, its log Z, and by how much that moved with the box and the nodes."""
+    """A density on a grid, its log Z and the numerical error of log Z.
+
+    `log_density[i, j]` is the value at `(grid.axes[0][i], grid.axes[1][j])`, in nats. `log_z_error`
+    is the change of log Z if the box is twice as wide or has half the grid points.
+    """
 
     grid: Grid
-    log_density: Float[np.ndarray, "*axes"]  # [i, j] at (axes[0][i], axes[1][j])
+    log_density: Float[np.ndarray, "*axes"]
     log_z: float
     log_z_error: float
 
     @property
     def is_resolved(self) -> bool:
-        """Whether Z is known: neither a box twice as wide nor half the nodes moves it."""
-        return math.isfinite(self.log_z) and self.log_z_error < _SETTLED
+        """Whether log Z is finite and its numerical error is below 0.1 nats."""
+        return math.isfinite(self.log_z) and self.log_z_error < _MAX_LOG_Z_ERROR
 
 
 def normalize_on_grid(
     energy: Energy, grid: Grid, units: Standardizer, *, tolerance: float = 1e-4, attempts: int = 5
 ) -> GridDensity:
-    r"""The density of a standardised energy on a grid of the user's units.
+    r"""Normalize an energy of standardized points on a grid in data units.
 
     $$ \log Z = \log \sum_g \Delta\, e^{-E(x_g)}, \quad E(x) = E_{std}(z) + \sum_i \log s_i $$
 
-    The grid is made wider or finer until neither a box twice as wide nor half the nodes moves
-    log Z by more than `tolerance`; what they still move it is `log_z_error`. Energies that are
-    nowhere finite give NaN.
+    The grid is widened or refined until neither a box twice as wide nor half the grid points change
+    log Z by more than `tolerance`.
+
+    Args:
+        energy: maps one standardized point, shape (dim,), to a scalar.
+        grid: the first grid, in data units; 1-D or 2-D.
+        units: the standardization z = (x - mean) / scale.
+        tolerance: target for the numerical error of log Z, in nats.
+        attempts: maximum number of grids.
+
+    Returns:
+        The density on the last grid; NaN if the energy is finite nowhere.
+
+    Example:
+        >>> import numpy as np
+        >>> from ebmark.datasets import Grid
+        >>> from ebmark.datasets.preprocessing import Standardizer
+        >>> from ebmark.partition_function import normalize_on_grid
+        >>> units = Standardizer(np.zeros(1), np.ones(1))
+        >>> density = normalize_on_grid(lambda x: 0.5 * x @ x, Grid((-8.0,), (8.0,), 64), units)
+        >>> round(density.log_z, 4)  # 0.5 log(2 pi)
+        0.9189
     """
 
     def energies(points: np.ndarray) -> np.ndarray:
@@ -71,31 +103,58 @@ def normalize_values_on_grid(
     tolerance: float = 1e-4,
     attempts: int = 5,
 ) -> GridDensity:
-    """The same of any function from points (n, dim) in the user's units to energies (n,)."""
+    """Normalize a function from points in data units, shape (n, dim), to energies, shape (n,).
 
-    def on(grid: Grid) -> tuple[np.ndarray, float]:
-        values = energies(grid.points())
-        lowest = np.min(values)
-        with np.errstate(invalid="ignore"):  # inf - inf: no energy is finite, and NaN says so
-            log_z = float(np.log(np.sum(np.exp(lowest - values)) * grid.cell) - lowest)
-        return values, log_z
-
-    for attempt in range(attempts):
-        values, log_z = on(grid)
-        coarse = on(grid.resized(nodes=0.5))[1]
-        fine_error = abs(log_z - coarse)
-        # of the same spacing: a density too sharp for it is not taken for one too wide
-        box_error = abs(coarse - on(grid.resized(width=2))[1])
-        error = max(fine_error, box_error)
-        if not error > tolerance or attempt == attempts - 1:
+    The grid is refined as by `normalize_on_grid`, whose arguments have the same meaning.
+    """
+    density, box_error = _normalize_once(energies, grid)
+    for _ in range(attempts - 1):
+        # false for NaN as well, which a finer grid does not change
+        if not density.log_z_error > tolerance:
             break
         grid = grid.resized(width=1.5 if box_error > tolerance else 1.0, nodes=1.5)
+        density, box_error = _normalize_once(energies, grid)
+    return density
+
+
+def _normalize_once(
+    energies: Callable[[np.ndarray], np.ndarray], grid: Grid
+) -> tuple[GridDensity, float]:
+    """Normalize on one grid; return the density and the change of log Z with the box."""
+    values = energies(grid.points())
+    log_z = _log_z(values, grid)
+    coarse_grid = grid.resized(nodes=0.5)
+    coarse_log_z = _log_z(energies(coarse_grid.points()), coarse_grid)
+    # The wide box has the spacing of the coarse grid, so that a density too sharp for the spacing
+    # is not mistaken for one too wide for the box.
+    wide_grid = grid.resized(width=2)
+    wide_log_z = _log_z(energies(wide_grid.points()), wide_grid)
+    spacing_error = abs(log_z - coarse_log_z)
+    box_error = abs(coarse_log_z - wide_log_z)
     log_density = -(values + log_z).reshape((grid.nodes,) * len(grid.lower))
-    return GridDensity(grid, log_density, log_z, error)
+    return GridDensity(grid, log_density, log_z, max(spacing_error, box_error)), box_error
+
+
+def _log_z(values: np.ndarray, grid: Grid) -> float:
+    lowest = np.min(values)
+    # inf - inf occurs if no energy is finite; log Z is then NaN
+    with np.errstate(invalid="ignore"):
+        return float(np.log(np.sum(np.exp(lowest - values)) * grid.cell) - lowest)
 
 
 def exact_samples(density: GridDensity, num: int, key: Key) -> Float[np.ndarray, "n dim"]:
-    """Independent samples of a density on a grid: a cell by inverse CDF, then uniform within it."""
+    """Draw independent samples from a density on a grid.
+
+    A grid cell is chosen by the inverse CDF and a point uniformly within it.
+
+    Args:
+        density: what `normalize_on_grid` returned.
+        num: number of samples.
+        key: PRNG key.
+
+    Returns:
+        The samples in data units, one row per sample.
+    """
     cumulative = np.cumsum(np.exp(density.log_density).ravel())
     cell_key, jitter_key = jr.split(key)
     uniform = np.asarray(jr.uniform(cell_key, (num,)), np.float64) * cumulative[-1]

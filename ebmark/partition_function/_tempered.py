@@ -1,4 +1,4 @@
-"""The reference where no grid goes: tempered chains, and log Z between bounds."""
+"""Reference samples and log Z for d > 2: parallel tempering and annealed importance sampling."""
 
 from typing import NamedTuple
 
@@ -18,69 +18,99 @@ from ebmark.samplers import (
     trace_chains,
 )
 
-_ADAPTED, _SETTLED, _KEPT, _EVERY = 300, 700, 50, 40  # steps; states kept to compare the chains
-_LEVELS = 2_000  # of the annealing
-_MIXED = 1.1  # the split R-hat above which chains have not
+# split R-hat from which on the chains count as not converged
+_MAX_RHAT = 1.1
 
 
 class Reference(NamedTuple):
-    """Samples of exp(-E) / Z by parallel tempering, how well they mixed, and bounds on log Z."""
+    """Parallel-tempering samples of exp(-E) / Z, their convergence, and bounds on log Z.
 
-    kept: Float[np.ndarray, "times chains dim"]  # 40 steps apart
-    rhat: float  # the worst coordinate's; 1 is perfect
+    `kept` holds states of the chains 40 steps apart, `rhat` is the largest split R-hat of the
+    coordinates.
+    """
+
+    kept: Float[np.ndarray, "times chains dim"]
+    rhat: float
     bracket: Bracket
 
     @property
     def x(self) -> Float[np.ndarray, "draws dim"]:
-        """Two draws a chain, as far apart as are kept."""
+        """The last and the first kept state of each chain."""
         return np.concatenate([self.kept[-1], self.kept[0]])
 
     @property
     def halves(self) -> list[Float[np.ndarray, "draws dim"]]:
-        """Four draws a chain, of either half of the chains: two independent samples."""
+        """Two independent samples: four states per chain, of each half of the chains."""
         times = np.linspace(0, len(self.kept) - 1, 4).round().astype(int)[::-1]
         return [np.concatenate(self.kept[times, half::2]) for half in (0, 1)]
 
     @property
     def mixed(self) -> bool:
-        """Whether the chains agree with each other: else their samples stand for nothing."""
-        return self.rhat < _MIXED
+        """Whether the chains have converged (R-hat below 1.1)."""
+        return self.rhat < _MAX_RHAT
 
     @property
     def failed(self) -> bool:
-        """Whether chains disagree or the bounds do: log Z is then not known."""
+        """Whether log Z is unresolved: the chains have not converged or the bounds disagree."""
         return not self.mixed or self.bracket.failed
 
 
 def exact_reference(draws: Float[Array, "four_times_num dim"]) -> Reference:
-    """The same of a law that is drawn from exactly, its Z known to be 1: nothing is tempered."""
+    """Make a reference from independent samples of a normalized density (log Z = 0)."""
     kept = np.asarray(draws, np.float64).reshape(4, -1, draws.shape[1])
     return Reference(kept, 1.0, Bracket(0.0, 0.0, 0.0))
 
 
 def reference(
-    energy: Energy, num: int, dim: int, key: Key, *, step_size: float = 0.02
+    energy: Energy,
+    num: int,
+    dim: int,
+    key: Key,
+    *,
+    step_size: float = 0.02,
+    num_adapt: int = 300,
+    num_burn_in: int = 700,
+    num_kept: int = 50,
+    every: int = 40,
+    num_levels: int = 2_000,
 ) -> Reference:
-    r"""Parallel tempering from N(0, I), its step adapted, then annealed importance sampling.
+    r"""Sample exp(-E) / Z by parallel tempering and bracket log Z.
 
     $$ p(x) = e^{-E(x)} / Z, \quad \log Z_{lower} \le \log Z \le \log Z_{upper} $$
 
-    In standardised units. The upper bound starts from the tempered points: it is as good as they
-    are, and chains that all miss one mode agree.
+    The chains start from N(0, I), in standardized coordinates. The upper bound starts from their
+    last points, on whose quality it depends; R-hat does not detect a mode that all chains miss.
 
-    Geyer (1991); Grosse, Ghahramani & Adams (2015), Sandwiching the marginal likelihood.
+    Args:
+        energy: maps one standardized point, shape (dim,), to a scalar.
+        num: number of chains.
+        dim: dimension of a point.
+        key: PRNG key.
+        step_size: initial step size, which is adapted to the best acceptance rate.
+        num_adapt: steps of adaptation.
+        num_burn_in: steps that are discarded after it.
+        num_kept: number of states that are kept per chain.
+        every: steps between two kept states.
+        num_levels: intermediate distributions of annealed importance sampling.
+
+    Returns:
+        The kept states, R-hat, and the bracket, which is NaN if a chain diverged.
+
+    References: Geyer (1991), Markov chain Monte Carlo maximum likelihood; Grosse, Ghahramani &
+    Adams (2015), Sandwiching the marginal likelihood.
     """
     start_key, adapt_key, chain_key, trace_key, ais_key = jr.split(key, 5)
     x = jr.normal(start_key, (num, dim))
     kernel = ParallelTempering(jnp.asarray(step_size, jnp.float32))
-    kernel, x = adapt(kernel, energy, x, _ADAPTED, adapt_key, target=best_acceptance(kernel))
-    states = run_chains(kernel, energy, x, _SETTLED, chain_key)
-    last, kept = trace_chains(kernel, energy, states, _KEPT, trace_key, every=_EVERY)
+    acceptance = best_acceptance(kernel)
+    adapted, x = adapt(kernel, energy, x, num_adapt, adapt_key, target_acceptance=acceptance)
+    states = run_chains(adapted, energy, x, num_burn_in, chain_key)
+    last, kept = trace_chains(adapted, energy, states, num_kept, trace_key, every=every)
     trace = np.asarray(kept.x, np.float64)
     if not np.isfinite(trace).all():
-        nothing = Bracket(np.nan, np.nan, np.nan)
-        return Reference(trace, np.inf, nothing)
+        return Reference(trace, np.inf, Bracket(np.nan, np.nan, np.nan))
     rhat = max(split_rhat(trace[..., column]) for column in range(dim))
-    step_size = float(kernel.step_size)
-    bracket = log_z_bracket(energy, last.x, ais_key, num_levels=_LEVELS, step_size=step_size)
+    bracket = log_z_bracket(
+        energy, last.x, ais_key, num_levels=num_levels, step_size=float(adapted.step_size)
+    )
     return Reference(trace, rhat, bracket)

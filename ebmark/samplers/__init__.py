@@ -1,4 +1,8 @@
-"""Markov chains whose target is exp(-E)."""
+"""Markov chain and sequential Monte Carlo samplers of exp(-E) / Z, and their diagnostics.
+
+May import `energies` and `system`. A new sampler is one file `_name.py` with a subclass of
+`AbstractSampler`, and one line in `SAMPLERS`.
+"""
 
 from ebmark.samplers._adapt import adapt as adapt
 from ebmark.samplers._adapt import best_acceptance as best_acceptance

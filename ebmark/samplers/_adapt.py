@@ -1,16 +1,22 @@
-"""Adaptation of the step of the samplers that accept and refuse."""
+"""Adaptation of the step size of Metropolis-adjusted samplers."""
+
+from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.random as jr
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Scalar
 
 from ebmark.energies import Energy, Key
 from ebmark.samplers._base import AbstractSampler
+from ebmark.samplers._hmc import HMC
 from ebmark.system.devices import full_matmul_precision, shard
 
-_SHRINKAGE, _DELAY, _DECAY = 0.05, 10.0, 0.75  # gamma, t_0 and kappa of the paper
+# gamma, t_0 and kappa of Hoffman & Gelman (2014)
+_SHRINKAGE = 0.05
+_DELAY = 10.0
+_DECAY = 0.75
 
 
 @full_matmul_precision
@@ -22,40 +28,53 @@ def adapt(
     num_steps: int,
     key: Key,
     *,
-    target: float = 0.6,
+    target_acceptance: float = 0.6,
 ) -> tuple[AbstractSampler, Float[Array, "chains dim"]]:
-    r"""The sampler with the step at which it accepts `target` of its moves, and where chains are.
+    r"""Adapt the step size to a target acceptance rate by dual averaging.
 
     $$ \log h_{t+1} = \mu - \frac{\sqrt t}{\gamma} \frac{1}{t + t_0} \sum_{i \le t} (\delta - a_i),
        \quad \log \bar h_{t+1} = t^{-\kappa} \log h_{t+1} + (1 - t^{-\kappa}) \log \bar h_t $$
 
-    $a_i$ is the share of all chains that accepted step $i$. The chains move meanwhile: what follows
-    should start from where they are, and count from there.
+    $a_i$ is the fraction of chains that accepted step $i$. The chains move during adaptation, so
+    sampling should continue from the returned points.
 
-    Hoffman & Gelman (2014), The No-U-Turn Sampler, section 3.2 (dual averaging).
+    Args:
+        sampler: a sampler whose state has `accepted`, such as `MALA`.
+        energy: maps one point, shape (dim,), to a scalar.
+        x: starting points, one row per chain.
+        num_steps: number of transitions.
+        key: PRNG key.
+        target_acceptance: the acceptance rate $\delta$, in (0, 1).
+
+    Returns:
+        The sampler with the adapted step size, and the points of the chains.
+
+    References: Hoffman & Gelman (2014), The No-U-Turn Sampler, section 3.2.
     """
-    middle = jnp.log(10 * jnp.asarray(sampler.step_size))
+    log_step_prior = jnp.log(10 * jnp.asarray(sampler.step_size))
 
-    def at(log_step):
+    def with_step_size(log_step: Scalar) -> AbstractSampler:
         return eqx.tree_at(lambda s: s.step_size, sampler, jnp.exp(log_step))
 
-    def body(carry, numbered):
+    def body(carry: tuple, inputs: tuple) -> tuple[Any, None]:
         states, log_step, average, gap = carry
-        t, step_key = numbered
-        noise = sampler.draw(step_key, *x.shape)
-        states = jax.vmap(at(log_step).step, in_axes=(None, 0, 0))(energy, states, noise)
-        gap = gap + (target - jnp.mean(states.accepted))
-        log_step = middle - jnp.sqrt(t) / _SHRINKAGE * gap / (t + _DELAY)
+        t, step_key = inputs
+        keys = jr.split(step_key, x.shape[0])
+        step = jax.vmap(with_step_size(log_step).step, in_axes=(None, 0, 0))
+        states = step(energy, states, keys)
+        gap = gap + (target_acceptance - jnp.mean(states.accepted))
+        log_step = log_step_prior - jnp.sqrt(t) / _SHRINKAGE * gap / (t + _DELAY)
         weight = t**-_DECAY
-        return (states, log_step, weight * log_step + (1 - weight) * average, gap), None
+        average = weight * log_step + (1 - weight) * average
+        return (states, log_step, average, gap), None
 
     states = jax.vmap(sampler.init, in_axes=(None, 0))(energy, shard(x))
     start = (states, jnp.log(jnp.asarray(sampler.step_size)), jnp.array(0.0), jnp.array(0.0))
-    numbered = (jnp.arange(1.0, num_steps + 1), jr.split(key, num_steps))
-    (states, _, average, _), _ = jax.lax.scan(body, start, numbered)
-    return at(average), states.x
+    inputs = (jnp.arange(1.0, num_steps + 1), jr.split(key, num_steps))
+    (states, _, average, _), _ = jax.lax.scan(body, start, inputs)
+    return with_step_size(average), states.x
 
 
 def best_acceptance(sampler: AbstractSampler) -> float:
-    """The acceptance that the sampler is best tuned to: theory's, for many dimensions."""
-    return {"HMC": 0.65}.get(type(sampler).__name__, 0.574)
+    """Return the asymptotically optimal acceptance rate: 0.65 for HMC, 0.574 for MALA."""
+    return 0.65 if isinstance(sampler, HMC) else 0.574

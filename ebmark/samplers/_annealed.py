@@ -1,4 +1,4 @@
-"""Annealed Langevin."""
+"""Annealed Langevin dynamics."""
 
 from typing import NamedTuple
 
@@ -7,40 +7,42 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from ebmark.energies import Point
+from ebmark.energies import Energy, Point
 from ebmark.samplers._base import AbstractUnadjusted
 
 
 class AnnealedState(NamedTuple):
+    """The point of a chain and the number of its steps."""
+
     x: Point
     steps: Int[Array, ""]
 
 
 class AnnealedLangevin(AbstractUnadjusted):
-    r"""Langevin that begins hot and cools: it crosses barriers first and settles later.
+    r"""Langevin dynamics with a temperature that decreases to 1.
 
     $$ x' = x - h \nabla E(x) + \sqrt{2 h T_i}\, \xi, \quad
        T_i = T^{\max(0, 1 - i/n)} $$
 
-    Step $i$ is Langevin of step $h T_i$ on $E / T_i$: the ladder is one of temperatures, as an
-    energy $E(x)$ has no noise levels; after `num_annealing` $= n$ steps it is plain Langevin. The
-    modes keep the masses that they had when the barriers closed.
+    Step $i$ is a Langevin step of size $h T_i$ on $E / T_i$. After `num_annealing` $= n$ steps it
+    is plain Langevin. The mode weights stay near those at the temperature below which chains no
+    longer cross the barriers.
 
-    Kirkpatrick, Gelatt & Vecchi (1983), Optimization by simulated annealing; Song & Ermon (2019)
-    for levels of noise.
+    References: Kirkpatrick, Gelatt & Vecchi (1983), Optimization by simulated annealing; Song &
+    Ermon (2019), for annealing over noise levels instead of temperatures.
     """
 
     step_size: float | Float[Array, ""]
     temperature: float = eqx.field(static=True, default=20.0)
     num_annealing: int = eqx.field(static=True, default=400)
 
-    def init(self, energy, x):
+    def init(self, energy: Energy, x: Point) -> AnnealedState:
         del energy
         return AnnealedState(x, jnp.array(0))
 
-    def step(self, energy, state, noise):
-        left = jnp.maximum(0.0, 1 - state.steps / self.num_annealing)
-        heat = 2 * self.step_size * self.temperature**left
+    def move(self, energy: Energy, state: AnnealedState, noise: Point) -> AnnealedState:
+        remaining = jnp.maximum(0.0, 1 - state.steps / self.num_annealing)
+        variance = 2 * self.step_size * self.temperature**remaining
         drift = -self.step_size * jax.grad(energy)(state.x)
-        x = state.x + drift + jnp.sqrt(heat) * noise
+        x = state.x + drift + jnp.sqrt(variance) * noise
         return AnnealedState(x, state.steps + 1)

@@ -1,4 +1,4 @@
-"""What a sampler is: `init` and `step` for one chain, `draw` and a scan of steps for many."""
+"""The sampler interface: `init` and `step` for one chain, and loops over many chains."""
 
 import abc
 from typing import Any
@@ -11,38 +11,40 @@ from jaxtyping import Array, Float
 from ebmark.energies import Energy, Key, Point
 from ebmark.system.devices import full_matmul_precision, one_processor, shard
 
-_BLOCK = 1_000  # chains whose activations a processor's cache holds
+# number of chains whose activations fit into a processor's cache
+_BLOCK = 1_000
 
 
 class AbstractSampler(eqx.Module):
-    """A Markov kernel whose target is p(x) proportional to exp(-E(x)).
+    """A Markov kernel with target distribution p(x) proportional to exp(-E(x)).
 
-    A state is a NamedTuple whose first field is the point `x`; what is costly to recompute, and
-    what tells how the chain fares, are its other fields.
+    A state is a NamedTuple whose first field is the point `x`. Its other fields hold what is
+    expensive to recompute and what describes the last transition, such as `accepted`.
     """
+
+    step_size: eqx.AbstractVar[float | Float[Array, ""]]
 
     @abc.abstractmethod
     def init(self, energy: Energy, x: Point) -> Any:
-        """The state of a chain that starts at `x`."""
+        """Return the state of a chain that starts at `x`."""
 
     @abc.abstractmethod
-    def step(self, energy: Energy, state: Any, noise: Any) -> Any:
-        """One transition, driven by one chain's part of what `draw` has drawn."""
-
-    def draw(self, key: Key, num: int, dim: int) -> Any:
-        """What drives a transition of `num` independent chains: a key each, by default."""
-        del dim
-        return jr.split(key, num)
+    def step(self, energy: Energy, state: Any, key: Key) -> Any:
+        """Return the state after one transition, a function of `key` alone."""
 
 
 class AbstractUnadjusted(AbstractSampler):
-    """A sampler whose transition needs one Gaussian vector: those of all chains are drawn at once.
+    """A sampler whose transition needs one standard normal vector and no acceptance test.
 
-    The law is that of a key for each chain, at half the price.
+    The noise of all chains is drawn at once, at half the cost of one key per chain.
     """
 
-    def draw(self, key, num, dim):
-        return jr.normal(key, (num, dim))
+    @abc.abstractmethod
+    def move(self, energy: Energy, state: Any, noise: Point) -> Any:
+        """Return the state after one transition driven by a standard normal vector."""
+
+    def step(self, energy: Energy, state: Any, key: Key) -> Any:
+        return self.move(energy, state, jr.normal(key, state.x.shape))
 
 
 @full_matmul_precision
@@ -54,9 +56,27 @@ def run_chains(
     num_steps: int,
     key: Key,
 ) -> Any:
-    """`num_steps` transitions of independent chains from the rows of `x`; their last states."""
+    """Run independent chains and return their last states.
 
-    def body(states, step_key):
+    Args:
+        sampler: the Markov kernel, such as `Langevin(step_size=0.01)`.
+        energy: maps one point, shape (dim,), to a scalar; the target is exp(-energy) / Z.
+        x: starting points, one row per chain.
+        num_steps: number of transitions.
+        key: PRNG key; the result is a function of it.
+
+    Returns:
+        The sampler's state with a leading axis of chains; `.x` holds the points.
+
+    Example:
+        >>> import jax.numpy as jnp, jax.random as jr
+        >>> from ebmark.samplers import MALA, run_chains
+        >>> states = run_chains(MALA(0.1), lambda x: 0.5 * x @ x, jnp.zeros((8, 2)), 5, jr.key(0))
+        >>> states.x.shape
+        (8, 2)
+    """
+
+    def body(states: Any, step_key: Key) -> tuple[Any, None]:
         return _transition(sampler, energy, states, step_key), None
 
     start = jax.vmap(sampler.init, in_axes=(None, 0))(energy, shard(x))
@@ -74,28 +94,43 @@ def trace_chains(
     *,
     every: int = 1,
 ) -> tuple[Any, Any]:
-    """Go on from `states` for `num_kept` times `every` transitions: the last, and those kept.
+    """Continue chains and keep every `every`-th state.
 
-    `states` are what `run_chains` returned. Kept states have a first axis of `num_kept`.
+    Args:
+        sampler: the Markov kernel.
+        energy: maps one point, shape (dim,), to a scalar.
+        states: what `run_chains` or `trace_chains` returned.
+        num_kept: number of states to keep; the chains make `num_kept * every` transitions.
+        key: PRNG key.
+        every: transitions between two kept states.
+
+    Returns:
+        The last states, and the kept states with a first axis of `num_kept`.
     """
 
-    def body(states, key):
-        states, _ = jax.lax.scan(one, states, jr.split(key, every))
-        return states, states
-
-    def one(states, key):
+    def step(states: Any, key: Key) -> tuple[Any, None]:
         return _transition(sampler, energy, states, key), None
+
+    def body(states: Any, key: Key) -> tuple[Any, Any]:
+        states, _ = jax.lax.scan(step, states, jr.split(key, every))
+        return states, states
 
     return jax.lax.scan(body, states, jr.split(key, num_kept))
 
 
 def _transition(sampler: AbstractSampler, energy: Energy, states: Any, key: Key) -> Any:
-    """A step of all chains; on one processor a block after the other, with the same result."""
+    """Move all chains by one step; on one processor in blocks, with the same result."""
+    if isinstance(sampler, AbstractUnadjusted):
+        kernel = sampler.move
+        randomness = jr.normal(key, states.x.shape)
+    else:
+        kernel = sampler.step
+        randomness = jr.split(key, len(states.x))
 
-    def step(state, noise):
-        return sampler.step(energy, state, noise)
+    def step(state: Any, random: Any) -> Any:
+        return kernel(energy, state, random)
 
-    noise = sampler.draw(key, *states.x.shape)
     if len(states.x) > _BLOCK and one_processor():
-        return jax.lax.map(lambda one: step(*one), (states, noise), batch_size=_BLOCK)
-    return jax.vmap(step)(states, noise)
+        pairs = (states, randomness)
+        return jax.lax.map(lambda pair: step(*pair), pairs, batch_size=_BLOCK)
+    return jax.vmap(step)(states, randomness)

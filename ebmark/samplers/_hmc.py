@@ -8,11 +8,13 @@ import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, Bool, Float, Scalar
 
-from ebmark.energies import Point
+from ebmark.energies import Energy, Key, Point
 from ebmark.samplers._base import AbstractSampler
 
 
 class HMCState(NamedTuple):
+    """The point of a chain, its energy and gradient, and whether the last proposal was accepted."""
+
     x: Point
     energy: Scalar
     gradient: Point
@@ -20,44 +22,42 @@ class HMCState(NamedTuple):
 
 
 class HMC(AbstractSampler):
-    r"""Hamiltonian Monte Carlo: a ballistic move of several leapfrogs, accepted or refused; exact.
+    r"""Hamiltonian Monte Carlo: several leapfrog steps, accepted or rejected; exact.
 
     $$ p \sim N(0, I), \quad (x', p') = \mathrm{leapfrog}^{L}_{\epsilon}(x, p), \quad
        \alpha = \min\left(1, e^{E(x) + |p|^2/2 - E(x') - |p'|^2/2}\right), \quad
        \epsilon = \sqrt{2h} $$
 
-    `step_size` is $h$, so that one leapfrog is a step of Metropolis-adjusted Langevin of that $h$.
-    Best tuned to accept .65 to .8. A proposal whose energy is not finite is refused.
+    `step_size` is $h$, so that HMC with one leapfrog step is MALA with the same $h$. The best
+    acceptance rate is 0.65 to 0.8. A proposal whose energy is not finite is rejected.
 
-    Duane, Kennedy, Pendleton & Roweth (1987), Hybrid Monte Carlo.
+    References: Duane, Kennedy, Pendleton & Roweth (1987), Hybrid Monte Carlo.
     """
 
     step_size: float | Float[Array, ""]
     num_leapfrogs: int = eqx.field(static=True, default=8)
 
-    def init(self, energy, x):
+    def init(self, energy: Energy, x: Point) -> HMCState:
         value, gradient = jax.value_and_grad(energy)(x)
         return HMCState(x, value, gradient, jnp.array(True))
 
-    def step(self, energy, state, key):
+    def step(self, energy: Energy, state: HMCState, key: Key) -> HMCState:
         epsilon = jnp.sqrt(2 * self.step_size)
         momentum_key, accept_key = jr.split(key)
         start = jr.normal(momentum_key, state.x.shape)
 
-        def leapfrog(_, moving):
-            x, p, _, gradient = moving
+        def leapfrog(_: int, phase: tuple) -> tuple:
+            x, p, _, gradient = phase
             p = p - epsilon / 2 * gradient
             x = x + epsilon * p
             value, gradient = jax.value_and_grad(energy)(x)
             return x, p - epsilon / 2 * gradient, value, gradient
 
-        moving = (state.x, start, state.energy, state.gradient)
-        x, p, value, gradient = jax.lax.fori_loop(0, self.num_leapfrogs, leapfrog, moving)
+        phase = (state.x, start, state.energy, state.gradient)
+        x, p, value, gradient = jax.lax.fori_loop(0, self.num_leapfrogs, leapfrog, phase)
         log_ratio = (state.energy - value) + 0.5 * (start @ start - p @ p)
-        accepted = jnp.log(jr.uniform(accept_key)) < log_ratio  # NaN compares false: refused
+        # NaN compares false, so such a proposal is rejected
+        accepted = jnp.log(jr.uniform(accept_key)) < log_ratio
+        proposal = HMCState(x, value, gradient, accepted)
         stay = state._replace(accepted=accepted)
-        return jax.tree.map(
-            lambda new, old: jnp.where(accepted, new, old),
-            HMCState(x, value, gradient, accepted),
-            stay,
-        )
+        return jax.tree.map(lambda new, old: jnp.where(accepted, new, old), proposal, stay)

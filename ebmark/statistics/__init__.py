@@ -1,4 +1,8 @@
-"""What the seeds say: intervals, paired tests, ranks, profiles and budgets, out of the table."""
+"""Statistics over seeds and datasets: intervals, paired tests, ranks, profiles, equal budgets.
+
+May import `errors` only; takes tables of results (pandas) and arrays, and starts no JAX. A new
+statistic is one file `_name.py` with one function, and one line here; test its level or coverage.
+"""
 
 from ebmark.statistics._budgets import BUDGETS as BUDGETS
 from ebmark.statistics._budgets import AtBudget as AtBudget

@@ -1,4 +1,4 @@
-"""What the intervals and tests do on simulated seeds of known truth.
+"""Print the page on coverage, level and power of the statistics.
 
 python -m ebmark.statistics > docs/statistics/coverage.md
 """

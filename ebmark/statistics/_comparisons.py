@@ -1,4 +1,4 @@
-"""Every entry against one named reference: is the difference real, and how large is it?"""
+"""Paired comparisons of configurations with one reference method."""
 
 import math
 from collections.abc import Sequence
@@ -14,7 +14,23 @@ from ebmark.statistics._runs import final_values, role
 
 
 class Comparison(NamedTuple):
-    """An entry on a dataset, against the reference; `adjusted` is Holm's p over all of them."""
+    """A configuration compared with the reference method on a dataset.
+
+    Attributes:
+        dataset: Name of the dataset.
+        entry: The configuration.
+        median: Median of the configuration over seeds.
+        reference_median: Median of the reference method over seeds.
+        paired: Signed-rank test and difference, configuration minus reference.
+        adjusted: p-value after Holm's correction over all comparisons.
+        seeds_needed: Seeds for 80% power at the observed difference; None if that is significant
+            or unknown.
+        num_completed: Runs that did not diverge.
+        num_runs: All runs of the configuration.
+        completed_low: Lower end of the 95% interval of the fraction of completed runs.
+        completed_high: Upper end of that interval.
+        has_diverged: Whether a run of either of the two diverged.
+    """
 
     dataset: str
     entry: str
@@ -25,53 +41,85 @@ class Comparison(NamedTuple):
     seeds_needed: int | None
     num_completed: int
     num_runs: int
-    completed_low: float  # the 95 % interval of the share of runs that ended
+    completed_low: float
     completed_high: float
-    has_diverged: bool = False  # whether a run of either diverged
+    has_diverged: bool = False
 
     @property
     def is_significant(self) -> bool:
-        """Whether the two are told apart."""
+        """Whether the adjusted p-value is below 0.05."""
         return self.adjusted < SIGNIFICANT
 
     @property
     def is_lower(self) -> bool:
-        """Whether the entry has less of the metric than the reference."""
+        """Whether the metric of the configuration is lower than that of the reference."""
         return self.paired.difference < 0
 
 
 def reference(entries: Sequence[str], wanted: str | None = None) -> str | None:
-    """The one entry that all are compared with: the wanted one, or the first that is a method.
+    """Return the reference method: `wanted` if it is among the entries, else the first method.
 
-    Never the best by the results: a winner chosen after the fact owes some of its lead to luck.
+    It is never chosen by the results: the lead of a method selected as the best is biased.
     """
     if wanted in entries:
         return wanted
-    return next((one for one in entries if role(one) is None), None)
+    return next((entry for entry in entries if role(entry) is None), None)
 
 
 def compare_to_reference(
     table: pd.DataFrame, datasets: Sequence[str], entries: Sequence[str], metric: str, against: str
 ) -> list[Comparison]:
-    """The paired comparisons of all entries with `against`: Holm's correction is over them all."""
-    found, differences = [], []
+    """Compare all configurations with the reference method, by the paired signed-rank test.
+
+    Args:
+        table: Results, with configurations in the column `method`.
+        datasets: Names of datasets; those without runs of the reference are left out.
+        entries: Configurations.
+        metric: Name of the metric.
+        against: The reference method.
+
+    Returns:
+        One comparison per dataset and configuration. Holm's correction is over all of them.
+    """
+    comparisons = []
+    differences = []
     for dataset in datasets:
         runs = final_values(table, dataset, metric)
         if against not in runs:
             continue
-        for entry in (one for one in entries if one in runs and one != against):
+        for entry in entries:
+            if entry not in runs or entry == against:
+                continue
             a, b = runs[entry].align(runs[against], join="inner")
-            medians = (summary(runs[name]).median for name in (entry, against))
-            test, ended = paired(a, b), success(runs[entry])
-            found.append(Comparison(dataset, entry, *medians, test, math.nan, None, *ended))
-            differences.append((a - b).to_numpy(float))
-    adjusted = holm([one.paired.p for one in found])
-    tested = sum(not math.isnan(p) for p in adjusted) or len(found)
-    return [
-        one._replace(
-            adjusted=p,
-            seeds_needed=None if p < SIGNIFICANT else seeds_needed(d, comparisons=tested),
-            has_diverged=not np.isfinite(d).all(),
-        )
-        for one, p, d in zip(found, adjusted, differences, strict=True)
-    ]
+            num_completed, num_runs, completed_low, completed_high = success(runs[entry])
+            difference = (a - b).to_numpy(float)
+            differences.append(difference)
+            comparison = Comparison(
+                dataset=dataset,
+                entry=entry,
+                median=summary(runs[entry]).median,
+                reference_median=summary(runs[against]).median,
+                paired=paired(a, b),
+                adjusted=math.nan,
+                seeds_needed=None,
+                num_completed=num_completed,
+                num_runs=num_runs,
+                completed_low=completed_low,
+                completed_high=completed_high,
+                has_diverged=not np.isfinite(difference).all(),
+            )
+            comparisons.append(comparison)
+    return _adjust(comparisons, differences)
+
+
+def _adjust(comparisons: list[Comparison], differences: list[np.ndarray]) -> list[Comparison]:
+    """Apply Holm's correction and state the seeds that the others would need."""
+    p_values = holm([comparison.paired.p for comparison in comparisons])
+    num_tested = sum(not math.isnan(p) for p in p_values) or len(comparisons)
+    adjusted = []
+    for comparison, p, difference in zip(comparisons, p_values, differences, strict=True):
+        needed = None
+        if not p < SIGNIFICANT:
+            needed = seeds_needed(difference, comparisons=num_tested)
+        adjusted.append(comparison._replace(adjusted=p, seeds_needed=needed))
+    return adjusted

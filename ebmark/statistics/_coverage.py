@@ -1,15 +1,16 @@
-"""How often the intervals hold the truth, and the tests err, on seeds drawn from known laws."""
+"""Coverage of the intervals and level and power of the tests, on simulated seeds."""
 
 import numpy as np
 from scipy import stats
 
-from ebmark.statistics._intervals import _RESAMPLES, LEVEL, summary
+from ebmark.statistics._intervals import _NUM_RESAMPLES, LEVEL, summary
 from ebmark.statistics._paired import SIGNIFICANT, holm, paired
 from ebmark.statistics._power import seeds_needed
 
-_STUDIES = 2_000
-_SPREADS = (0.3, 0.6, 1.0)  # of log KL over seeds: a steady method, a usual one, an unsteady one
-_WORDS = {
+_NUM_STUDIES = 2_000
+# Standard deviations of log KL over seeds that occur in studies: small, typical and large.
+_LOG_STDS = (0.3, 0.6, 1.0)
+_LABELS = {
     "median": "median, order statistics",
     "mean": "geometric mean, t on the logarithm",
     "bca": "arithmetic mean, BCa bootstrap",
@@ -17,94 +18,118 @@ _WORDS = {
 }
 
 
-def coverage(n: int, spread: float, studies: int = _STUDIES) -> dict[str, float]:
-    """The share of studies of `n` log-normal seeds whose 95 % interval holds the truth."""
-    rng = np.random.default_rng([n, round(100 * spread)])
-    x = np.exp(spread * rng.normal(size=(studies, n)))
-    held = {name: 0.0 for name in _WORDS}
-    for one in x:
-        s = summary(one)
-        held["median"] += s.median_low <= 1 <= s.median_high
-        held["mean"] += s.low <= 1 <= s.high
-        other = np.exp(spread * rng.normal(size=n))
-        test = paired(one, other)
-        held["difference"] += test.low <= 0 <= test.high
-    found = stats.bootstrap(
-        (x,), np.mean, axis=1, n_resamples=_RESAMPLES, batch=20, method="BCa", rng=rng
+def coverage(n: int, log_std: float, num_studies: int = _NUM_STUDIES) -> dict[str, float]:
+    """Estimate how often the 95% intervals contain the true value, for log-normal seeds.
+
+    Args:
+        n: Seeds per study.
+        log_std: Standard deviation of the logarithm.
+        num_studies: Number of simulated studies.
+
+    Returns:
+        Kind of interval, a key of `_LABELS` -> fraction of studies.
+    """
+    rng = np.random.default_rng([n, round(100 * log_std)])
+    samples = np.exp(log_std * rng.normal(size=(num_studies, n)))
+    num_covered = dict.fromkeys(_LABELS, 0)
+    for sample in samples:
+        over_seeds = summary(sample)
+        num_covered["median"] += over_seeds.median_low <= 1 <= over_seeds.median_high
+        num_covered["mean"] += over_seeds.low <= 1 <= over_seeds.high
+        other = np.exp(log_std * rng.normal(size=n))
+        test = paired(sample, other)
+        num_covered["difference"] += test.low <= 0 <= test.high
+    interval = stats.bootstrap(
+        (samples,), np.mean, axis=1, n_resamples=_NUM_RESAMPLES, batch=20, method="BCa", rng=rng
     ).confidence_interval
-    truth = np.exp(spread**2 / 2)
-    held["bca"] = float(np.sum((found.low <= truth) & (truth <= found.high)))
-    return {name: float(count) / studies for name, count in held.items()}
+    mean = np.exp(log_std**2 / 2)
+    num_covered["bca"] = int(np.sum((interval.low <= mean) & (mean <= interval.high)))
+    return {kind: float(count) / num_studies for kind, count in num_covered.items()}
 
 
-def family_error(n: int, comparisons: int, studies: int = _STUDIES) -> tuple[float, float]:
-    """How often any of equal entries is told from one reference: with Holm, and without."""
+def family_error(n: int, comparisons: int, num_studies: int = _NUM_STUDIES) -> tuple[float, float]:
+    """Estimate the family-wise error of comparing equal configurations with one reference.
+
+    Returns:
+        Fraction of studies with a significant comparison, with and without Holm's correction.
+    """
     rng = np.random.default_rng([n, comparisons])
-    corrected = plain = 0
-    for _ in range(studies):
+    num_corrected = 0
+    num_uncorrected = 0
+    for _ in range(num_studies):
         reference, *others = np.exp(0.6 * rng.normal(size=(comparisons + 1, n)))
-        p = [paired(one, reference).p for one in others]
-        plain += min(p) < SIGNIFICANT
-        corrected += min(holm(p)) < SIGNIFICANT
-    return corrected / studies, plain / studies
+        p_values = [paired(other, reference).p for other in others]
+        num_uncorrected += min(p_values) < SIGNIFICANT
+        num_corrected += min(holm(p_values)) < SIGNIFICANT
+    return num_corrected / num_studies, num_uncorrected / num_studies
 
 
-def power(effect: float, comparisons: int = 1, studies: int = _STUDIES) -> tuple[int, float]:
-    """The seeds said to be needed for normal differences, and how often these tell them apart."""
+def power(
+    effect: float, comparisons: int = 1, num_studies: int = _NUM_STUDIES
+) -> tuple[int, float]:
+    """Return the estimated number of seeds for 80% power, and the power with that number.
+
+    Args:
+        effect: Mean of the normal differences, in units of their standard deviation.
+        comparisons: Number of comparisons that are corrected together.
+        num_studies: Number of simulated studies.
+    """
     rng = np.random.default_rng(round(100 * effect))
-    exact = np.array([-1.0, 1.0]) / np.sqrt(2) + effect  # of standard deviation 1
-    n = seeds_needed(exact, comparisons) or 0
+    # Two differences with the mean `effect` and the standard deviation 1.
+    differences = np.array([-1.0, 1.0]) / np.sqrt(2) + effect
+    n = seeds_needed(differences, comparisons) or 0
     level = SIGNIFICANT / comparisons
-    d = effect + rng.normal(size=(studies, n))
-    return n, float(np.mean([stats.wilcoxon(one).pvalue < level for one in d]))
+    samples = effect + rng.normal(size=(num_studies, n))
+    p_values = np.array([paired(sample, np.zeros(n)).p for sample in samples])
+    return n, float(np.mean(p_values < level))
 
 
 def page() -> str:
-    """All of it, as a page."""
+    """Return the page docs/statistics/coverage.md."""
     lines = [
-        "# What the statistics do on seeds of known truth",
+        "# Coverage, level and power of the statistics",
         "",
-        f"{_STUDIES:,} simulated studies a number, a standard error of .005 where 95 % is meant; "
-        "made by `python -m ebmark.statistics`.",
+        f"Each number is a fraction of {_NUM_STUDIES:,} simulated studies; its standard error is "
+        "0.005 where 95% is expected. Created by `python -m ebmark.statistics`.",
         "",
-        f"**How often a {LEVEL:.0%} interval holds the truth**, for log-normal seeds of a given "
-        "standard deviation of the logarithm:".replace("%", " %"),
+        f"**Coverage of {LEVEL:.0%} intervals**, for log-normal seeds; σ is the standard "
+        "deviation of the logarithm:",
         "",
-        "| seeds | spread | " + " | ".join(_WORDS.values()) + " |",
-        "|---|---|" + "---|" * len(_WORDS),
+        "| seeds | σ | " + " | ".join(_LABELS.values()) + " |",
+        "|---|---|" + "---|" * len(_LABELS),
     ]
     for n in (6, 10, 20):
-        for spread in _SPREADS:
-            found = coverage(n, spread)
-            cells = " | ".join(f"{found[name]:.3f}" for name in _WORDS)
-            lines.append(f"| {n} | {spread} | {cells} |")
+        for log_std in _LOG_STDS:
+            fractions = coverage(n, log_std)
+            row = " | ".join(f"{fractions[kind]:.3f}" for kind in _LABELS)
+            lines.append(f"| {n} | {log_std} | {row} |")
     lines += [
         "",
-        "The interval of a median goes from one run to another, so that its coverage jumps with "
-        "the seeds; it is never below .95. BCa covers less than it says at 10 seeds: it is shown "
-        "beside the others, and nothing rests on it.",
+        "The interval of a median consists of two order statistics, so that its coverage jumps "
+        "with the number of seeds; it is never below 0.95. BCa covers less than 95%, even with 20 "
+        "seeds: it is reported next to the other intervals, and no conclusion rests on it.",
         "",
-        "**How often equal entries are called different**, any of them, from one reference, at 10 "
-        "seeds:",
+        "**Family-wise error**: how often at least one of several equal configurations differs "
+        "significantly from the reference, with 10 seeds:",
         "",
         "| comparisons | with Holm's correction | without |",
         "|---|---|---|",
     ]
     for comparisons in (1, 4, 8):
-        corrected, plain = family_error(10, comparisons)
-        lines.append(f"| {comparisons} | {corrected:.3f} | {plain:.3f} |")
+        corrected, uncorrected = family_error(10, comparisons)
+        lines.append(f"| {comparisons} | {corrected:.3f} | {uncorrected:.3f} |")
     lines += [
         "",
-        "At 10 seeds the smallest p is .002: with more than 25 comparisons nothing can be told "
-        "apart, and the report says so.",
+        "With 10 seeds the smallest p-value is 0.002: with more than 25 comparisons no difference "
+        "can be significant, and the report says so.",
         "",
-        "**How often the seeds said to be needed suffice** (80 % is meant; differences normal, of "
-        "a given mean in standard deviations):",
+        "**Power with the estimated number of seeds** (80% is expected), for normal differences "
+        "whose mean is given in standard deviations:",
         "",
-        "| mean difference | comparisons | seeds | told apart |",
+        "| mean difference | comparisons | seeds | power |",
         "|---|---|---|---|",
     ]
     for effect, comparisons in ((1.0, 1), (0.5, 1), (1.0, 4), (0.5, 4)):
-        n, share = power(effect, comparisons)
-        lines.append(f"| {effect} | {comparisons} | {n} | {share:.3f} |")
+        n, fraction = power(effect, comparisons)
+        lines.append(f"| {effect} | {comparisons} | {n} | {fraction:.3f} |")
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""Where an entry's error comes from: the floor, the data, the training, the sampler."""
+"""Sources of the W1 of a configuration: finite samples, model, training method, sampler."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -10,76 +10,120 @@ from ebmark.statistics._intervals import summary
 from ebmark.statistics._paired import SIGNIFICANT, Paired, paired
 from ebmark.statistics._runs import final_values, role
 
+Runs = Mapping[str, pd.Series]
+
 
 class ErrorSources(NamedTuple):
-    """W1 of an entry, taken apart; medians over seeds, NaN where not measured."""
+    """Sources of the W1 of a configuration: medians over seeds, NaN where not measured.
+
+    For d > 2, parallel-tempering samples replace exact samples.
+
+    Attributes:
+        entry: The configuration.
+        null_mean: W1 between two independent target samples.
+        model: Model error: excess of the oracle's exact samples over `null_mean`, due to finite
+            data and the network.
+        method: Method error: further excess of the configuration's exact samples.
+        sampling: Sampling error: W1 of Langevin to exact samples of the same energy, minus W1
+            between two exact samples of it.
+        exact: W1 of exact samples.
+        langevin: W1 of Langevin samples, the value usually reported.
+        sampled: Paired test of the sampling error against its null.
+        gap: Paired test of `langevin` against `exact`.
+    """
 
     entry: str
-    null_mean: float  # truth against truth
-    model: float  # what the oracle's exact samples lack beside: finite data, and the network
-    method: float  # what the entry's exact samples lack beside
-    sampling: float  # its samples against exact ones of its energy, above that energy's floor
-    exact: float  # exact (above the plane: tempered) samples against the truth
-    langevin: float  # the sampler's samples against the truth: what is usually reported
-    sampled: Paired  # the sampler's W1 against its floor, seed by seed
-    gap: Paired  # the sampler's samples against the exact ones, both to the truth
+    null_mean: float
+    model: float
+    method: float
+    sampling: float
+    exact: float
+    langevin: float
+    sampled: Paired
+    gap: Paired
 
     @property
     def total(self) -> float:
-        """The sum: by the triangle, what the reported distance could be at most, floors apart."""
-        known = [v for v in (self.model, self.method, self.sampling) if not math.isnan(v)]
-        return self.null_mean + sum(known)
+        """Sum of all sources: by the triangle inequality, a bound on `langevin` up to nulls."""
+        sources = (self.model, self.method, self.sampling)
+        return self.null_mean + sum(value for value in sources if not math.isnan(value))
 
     @property
     def is_converged(self) -> bool:
-        """Whether the sampler's samples are not told apart from exact ones of its energy."""
+        """Whether the sampling error is not significantly above its null."""
         return not (self.sampled.p < SIGNIFICANT and self.sampled.difference > 0)
 
     @property
     def masked(self) -> float:
-        """By how much chains that have not settled make the energy look better than it is."""
-        told = self.gap.p < SIGNIFICANT and self.gap.difference < 0
-        return -self.gap.difference if told and not self.is_converged else 0.0
+        """W1 that is masked by unconverged chains, which are closer to the target than exact."""
+        is_closer = self.gap.p < SIGNIFICANT and self.gap.difference < 0
+        if self.is_converged or not is_closer:
+            return 0.0
+        return -self.gap.difference
 
 
 def error_sources(
-    table: pd.DataFrame, dataset: str, entries: Sequence[str], floor: Mapping[str, Any]
+    table: pd.DataFrame, dataset: str, entries: Sequence[str], null_range: Mapping[str, Any]
 ) -> list[ErrorSources]:
-    r"""The sources of W1, each as what it adds to the one before, never below 0.
+    r"""Decompose W1 into its sources; each is what it adds to the ones before, at least 0.
 
-    $$ W_1(\mathrm{sampler}, \mathrm{truth}) \le W_1(\mathrm{sampler}, \mathrm{energy})
-       + W_1(\mathrm{energy}, \mathrm{truth}) $$
+    $$ W_1(\mathrm{Langevin}, \mathrm{target}) \le W_1(\mathrm{Langevin}, \mathrm{exact})
+       + W_1(\mathrm{exact}, \mathrm{target}) $$
+
+    Args:
+        table: Results, with configurations in the column `method`.
+        dataset: Name of the dataset.
+        entries: Configurations; the oracle among them separates model and method error.
+        null_range: The null range of W1 on the dataset, with the key `mean`.
+
+    Returns:
+        One element per configuration with a finite W1 of exact or Langevin samples.
     """
     exact = final_values(table, dataset, "w1_exact") or final_values(table, dataset, "w1_tempered")
-    runs = {
-        name: final_values(table, dataset, name)
-        for name in ("w1_langevin", "w1_sampling_error", "w1_sampling_error_null")
-    }
-    medians = {entry: summary(exact.get(entry, ())).median for entry in entries}
-    base = float(floor["mean"])
-    oracles = [medians[e] for e in entries if role(e) == "oracle" and math.isfinite(medians[e])]
-    data = max(min(oracles) - base, 0.0) if oracles else math.nan
-    found = []
+    langevin = final_values(table, dataset, "w1_langevin")
+    errors = final_values(table, dataset, "w1_sampling_error")
+    nulls = final_values(table, dataset, "w1_sampling_error_null")
+    null_mean = float(null_range["mean"])
+    oracle_medians = [_median(exact, entry) for entry in entries if role(entry) == "oracle"]
+    oracle_excess = _excess(min(filter(math.isfinite, oracle_medians), default=math.nan), null_mean)
+    sources = []
     for entry in entries:
-        ours, theirs = (runs[name].get(entry, pd.Series(dtype=float)) for name in list(runs)[1:])
-        sampled = runs["w1_langevin"].get(entry, pd.Series(dtype=float))
-        perfect, langevin = exact.get(entry, pd.Series(dtype=float)), summary(sampled).median
-        if not (math.isfinite(langevin) or math.isfinite(medians[entry])):
+        exact_median = _median(exact, entry)
+        langevin_median = _median(langevin, entry)
+        if not (math.isfinite(langevin_median) or math.isfinite(exact_median)):
             continue
-        adds = summary(ours).median - summary(theirs).median
-        lacks = max(medians[entry] - base, 0.0) if math.isfinite(medians[entry]) else math.nan
-        shared = data if math.isnan(data) or math.isnan(lacks) else min(data, lacks)
-        found.append(
-            ErrorSources(
-                entry,
-                base,
-                shared,
-                lacks - (0.0 if math.isnan(shared) else shared),
-                max(adds, 0.0) if math.isfinite(adds) else math.nan,
-                medians[entry],
-                langevin,
-                paired(*ours.align(theirs, join="inner")),
-                paired(*sampled.align(perfect, join="inner")),
-            )
+        excess = _excess(exact_median, null_mean)
+        model = oracle_excess
+        if excess < oracle_excess:
+            model = excess
+        entry_sources = ErrorSources(
+            entry=entry,
+            null_mean=null_mean,
+            model=model,
+            method=excess - (0.0 if math.isnan(model) else model),
+            sampling=_excess(_median(errors, entry), _median(nulls, entry)),
+            exact=exact_median,
+            langevin=langevin_median,
+            sampled=_paired(errors, nulls, entry),
+            gap=_paired(langevin, exact, entry),
         )
-    return found
+        sources.append(entry_sources)
+    return sources
+
+
+def _values(runs: Runs, entry: str) -> pd.Series:
+    return runs.get(entry, pd.Series(dtype=float))
+
+
+def _median(runs: Runs, entry: str) -> float:
+    return summary(_values(runs, entry)).median
+
+
+def _excess(value: float, null: float) -> float:
+    """`value - null`, at least 0; NaN if it is not finite."""
+    excess = value - null
+    return max(excess, 0.0) if math.isfinite(excess) else math.nan
+
+
+def _paired(a: Runs, b: Runs, entry: str) -> Paired:
+    return paired(*_values(a, entry).align(_values(b, entry), join="inner"))

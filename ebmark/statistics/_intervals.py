@@ -1,4 +1,4 @@
-"""One metric over seeds: median, mean and worst, with intervals; the rule for what diverged."""
+"""A metric over seeds: median, mean and worst value, with 95% intervals."""
 
 import math
 from collections.abc import Sequence
@@ -9,13 +9,25 @@ import pandas as pd
 from scipy import stats
 
 LEVEL = 0.95
-_RESAMPLES = 2_000
+_NUM_RESAMPLES = 2_000
 
 Values = Sequence[float] | np.ndarray | pd.Series
 
 
 class Summary(NamedTuple):
-    """One metric over seeds. A bound that the seeds are too few for is NaN."""
+    """A metric over seeds. An interval for which there are too few seeds is NaN.
+
+    Attributes:
+        n: Number of runs.
+        diverged: Number of runs that diverged.
+        median: Median of all runs.
+        median_low: Lower end of the median's 95% interval.
+        median_high: Upper end of the median's 95% interval.
+        mean: Mean of the runs that did not diverge, geometric if they are all positive.
+        low: Lower end of the mean's 95% interval.
+        high: Upper end of the mean's 95% interval.
+        worst: Largest value; +inf if a run diverged.
+    """
 
     n: int
     diverged: int
@@ -29,79 +41,118 @@ class Summary(NamedTuple):
 
 
 def worst_if_diverged(values: Values) -> np.ndarray:
-    """A run that diverged counts as the worst: what is not finite becomes +inf. The one rule."""
+    """Replace values that are not finite by +inf: a run that diverged counts as the worst.
+
+    Example:
+        >>> worst_if_diverged([0.5, float("nan")]).tolist()
+        [0.5, inf]
+    """
     values = np.asarray(values, float)
     return np.where(np.isfinite(values), values, np.inf)
 
 
 def summary(values: Values) -> Summary:
-    r"""Median, mean and worst of a metric over seeds, with 95 % intervals.
+    r"""Return median, mean and worst value over seeds, with 95% intervals.
 
-    $$ [x_{(k)},\, x_{(n+1-k)}], \quad k = \max\{k : 2 P(\mathrm{Bin}(n, 1/2) < k) \le .05\};
-       \qquad \exp(\bar y \pm t_{.975, m-1}\, s_y / \sqrt m), \; y = \log x $$
+    $$ [x_{(k)},\, x_{(n+1-k)}], \quad k = \max\{k : 2 P(\mathrm{Bin}(n, 1/2) < k) \le 0.05\};
+       \qquad \exp(\bar y \pm t_{0.975, m-1}\, s_y / \sqrt m), \; y = \log x $$
 
-    The median is that of all n runs, the mean that of the m which did not diverge. Where all of
-    these are positive the mean is the geometric one (else y = x, and no exp).
+    The median is that of all n runs, the mean that of the m runs which did not diverge. The mean
+    is geometric if all of these are positive (otherwise y = x, without exp).
 
-    Thompson (1936), On confidence ranges for the median; Student (1908), The probable error of a
-    mean.
+    Args:
+        values: One value per seed; a value that is not finite is a run that diverged.
+
+    References: Thompson (1936), On confidence ranges for the median; Student (1908), The probable
+    error of a mean.
+
+    Example:
+        >>> s = summary([1.0, 2.0, 4.0, float("nan")])
+        >>> s.n, s.diverged, s.median, round(s.mean, 6), s.worst
+        (4, 1, 3.0, 2.0, inf)
     """
     ordered = np.sort(worst_if_diverged(values))
-    n, nan = len(ordered), math.nan
+    n = len(ordered)
     if n == 0:
-        return Summary(0, 0, nan, nan, nan, nan, nan, nan, nan)
+        return Summary(0, 0, *[math.nan] * 7)
     k = int(stats.binom.ppf((1 - LEVEL) / 2, n, 0.5))
-    below, above = (float(ordered[k - 1]), float(ordered[n - k])) if k else (nan, nan)
+    median_low = float(ordered[k - 1]) if k else math.nan
+    median_high = float(ordered[n - k]) if k else math.nan
     finite = ordered[np.isfinite(ordered)]
-    mean, low, high = _mean(finite)
-    worst = float(ordered[-1])
-    return Summary(n, n - len(finite), middle(ordered), below, above, mean, low, high, worst)
+    mean, low, high = _mean_interval(finite)
+    return Summary(
+        n=n,
+        diverged=n - len(finite),
+        median=median_of_sorted(ordered),
+        median_low=median_low,
+        median_high=median_high,
+        mean=mean,
+        low=low,
+        high=high,
+        worst=float(ordered[-1]),
+    )
 
 
-def middle(ordered: np.ndarray) -> float:
-    """The median of ordered numbers: that of two infinities is infinite, where numpy's is NaN."""
-    a, b = float(ordered[(len(ordered) - 1) // 2]), float(ordered[len(ordered) // 2])
-    return a if a == b else (a + b) / 2
+def median_of_sorted(ordered: np.ndarray) -> float:
+    """Return the median of sorted numbers; that of two infinities is infinite, unlike numpy's."""
+    lower = float(ordered[(len(ordered) - 1) // 2])
+    upper = float(ordered[len(ordered) // 2])
+    return lower if lower == upper else (lower + upper) / 2
 
 
-def _mean(x: np.ndarray) -> tuple[float, float, float]:
+def _mean_interval(x: np.ndarray) -> tuple[float, float, float]:
+    """The mean and its t interval, on the logarithm if all values are positive."""
     if len(x) == 0:
         return math.nan, math.nan, math.nan
-    positive = bool(np.all(x > 0))
-    y = np.log(x) if positive else x
-    half = math.nan
+    is_positive = bool(np.all(x > 0))
+    y = np.log(x) if is_positive else x
+    half_width = math.nan
     if len(y) > 1:
-        half = stats.t.ppf((1 + LEVEL) / 2, len(y) - 1) * y.std(ddof=1) / math.sqrt(len(y))
-    three = np.array([y.mean(), y.mean() - half, y.mean() + half])
-    mean, low, high = np.exp(three) if positive else three
+        half_width = stats.t.ppf((1 + LEVEL) / 2, len(y) - 1) * y.std(ddof=1) / math.sqrt(len(y))
+    interval = np.array([y.mean(), y.mean() - half_width, y.mean() + half_width])
+    mean, low, high = np.exp(interval) if is_positive else interval
     return float(mean), float(low), float(high)
 
 
 def bca(values: Values) -> tuple[float, float, float]:
-    """The arithmetic mean of the runs that ended, and its BCa bootstrap interval: secondary.
+    """Return the arithmetic mean of the completed runs and its BCa bootstrap interval.
 
-    At 10 seeds it covers less than it says: `python -m ebmark.statistics` prints how much.
+    With 10 seeds the interval covers less than 95%: see docs/statistics/coverage.md.
 
-    Efron (1987), Better bootstrap confidence intervals; by scipy.
+    Returns:
+        Mean, lower end, upper end; the ends are NaN without two different values.
+
+    References: Efron (1987), Better bootstrap confidence intervals.
     """
     x = np.asarray(values, float)
     x = x[np.isfinite(x)]
+    if len(x) == 0:
+        return math.nan, math.nan, math.nan
+    mean = float(x.mean())
     if len(x) < 2 or np.ptp(x) == 0:
-        return float(x.mean()) if len(x) else math.nan, math.nan, math.nan
-    found = stats.bootstrap(
-        (x,), np.mean, n_resamples=_RESAMPLES, method="BCa", rng=np.random.default_rng(0)
+        return mean, math.nan, math.nan
+    interval = stats.bootstrap(
+        (x,), np.mean, n_resamples=_NUM_RESAMPLES, method="BCa", rng=np.random.default_rng(0)
     ).confidence_interval
-    return float(x.mean()), float(found.low), float(found.high)
+    return mean, float(interval.low), float(interval.high)
 
 
 def success(values: Values) -> tuple[int, int, float, float]:
-    """Runs that ended, of how many, and the exact 95 % interval of their share.
+    """Count the completed runs, with the exact 95% interval of their fraction.
 
-    Clopper & Pearson (1934), The use of confidence or fiducial limits.
+    Returns:
+        Number of completed runs, number of runs, lower end, upper end.
+
+    References: Clopper & Pearson (1934), The use of confidence or fiducial limits.
+
+    Example:
+        >>> success([1.0, float("nan")])[:2]
+        (1, 2)
     """
     x = np.asarray(values, float)
-    ended, n = int(np.isfinite(x).sum()), len(x)
-    if n == 0:
+    num_runs = len(x)
+    if num_runs == 0:
         return 0, 0, math.nan, math.nan
-    found = stats.binomtest(ended, n).proportion_ci(LEVEL, method="exact")
-    return ended, n, float(found.low), float(found.high)
+    num_completed = int(np.isfinite(x).sum())
+    interval = stats.binomtest(num_completed, num_runs).proportion_ci(LEVEL, method="exact")
+    return num_completed, num_runs, float(interval.low), float(interval.high)

@@ -1,4 +1,4 @@
-"""Two entries on the same seeds: how far apart, whether by more than luck, and many such."""
+"""Paired signed-rank test of two configurations, and Holm's correction for several of them."""
 
 import functools
 import math
@@ -8,13 +8,21 @@ from typing import NamedTuple
 import numpy as np
 from scipy import stats
 
-from ebmark.statistics._intervals import LEVEL, Values, middle, worst_if_diverged
+from ebmark.statistics._intervals import LEVEL, Values, median_of_sorted, worst_if_diverged
 
 SIGNIFICANT = 0.05
 
 
 class Paired(NamedTuple):
-    """Two entries on the same seeds: p of no difference; a - b, its estimate and 95 % interval."""
+    """Paired test of a against b over the same seeds.
+
+    Attributes:
+        n: Number of seeds.
+        p: Two-sided p-value; NaN for fewer than 6 seeds.
+        difference: Hodges-Lehmann estimate of a - b.
+        low: Lower end of its 95% interval.
+        high: Upper end of its 95% interval.
+    """
 
     n: int
     p: float
@@ -24,42 +32,55 @@ class Paired(NamedTuple):
 
     @property
     def enough(self) -> bool:
-        """Whether there are seeds enough for p to be able to reach .05."""
+        """Whether there are enough seeds for a p-value below 0.05 to be possible."""
         return 2.0 ** (1 - self.n) < SIGNIFICANT
 
 
 def paired(a: Values, b: Values) -> Paired:
-    r"""Two-sided signed-rank test of a - b over the same seeds, and the estimate that goes with it.
+    r"""Test a - b over the same seeds by the two-sided Wilcoxon signed-rank test.
 
     $$ W = \sum_{i : d_i > 0} \mathrm{rank}(|d_i|), \quad d = a - b; \qquad
        \hat\Delta = \mathrm{med}_{i \le j} \tfrac12 (d_i + d_j) $$
 
-    The interval holds the shifts that the test would not reject: order statistics of the same
-    averages. A seed where one of the two diverged is the largest of differences, one where both did
-    is left out. Below 6 seeds no outcome reaches .05 (2 / 2^5 = .0625): p is then NaN.
+    The interval contains the shifts that the test would not reject: order statistics of the same
+    averages. A seed on which one of the two diverged counts as the largest difference; one on
+    which both diverged is left out. With fewer than 6 seeds no outcome reaches 0.05
+    (2 / 2^5 = 0.0625), and p is NaN.
 
-    Wilcoxon (1945), Individual comparisons by ranking methods; Hodges & Lehmann (1963), Estimates
-    of location based on rank tests.
+    Args:
+        a: One value per seed; a value that is not finite is a run that diverged.
+        b: Values on the same seeds, in the same order.
+
+    References: Wilcoxon (1945), Individual comparisons by ranking methods; Hodges & Lehmann (1963),
+    Estimates of location based on rank tests.
+
+    Example:
+        >>> test = paired([1.0, 2.0, 3.0, 4.0, 5.0, 6.0], [2.0, 4.0, 6.0, 8.0, 10.0, 12.0])
+        >>> test.p, test.difference
+        (0.03125, -3.5)
     """
-    a, b = worst_if_diverged(a), worst_if_diverged(b)
-    some = np.isfinite(a) | np.isfinite(b)
-    d = a[some] - b[some]
+    a = worst_if_diverged(a)
+    b = worst_if_diverged(b)
+    has_value = np.isfinite(a) | np.isfinite(b)
+    d = a[has_value] - b[has_value]
     n = len(d)
     if n == 0:
         return Paired(0, math.nan, math.nan)
-    averages = _walsh(d)
-    result = Paired(n, math.nan, middle(averages))
+    averages = _walsh_averages(d)
+    result = Paired(n, math.nan, median_of_sorted(averages))
     if not result.enough:
         return result
-    k = _rank(n)
-    ends = float(averages[k]), float(averages[len(averages) - 1 - k])
-    d = d[d != 0]
-    p = float(stats.wilcoxon(d).pvalue) if len(d) else 1.0
-    return result._replace(p=p, low=ends[0], high=ends[1])
+    k = _num_excluded(n)
+    nonzero = d[d != 0]
+    p = 1.0
+    if len(nonzero):
+        # scipy builds the class of the result at run time, so that its type is unknown.
+        p = float(stats.wilcoxon(nonzero).pvalue)  # pyright: ignore[reportAttributeAccessIssue]
+    return result._replace(p=p, low=float(averages[k]), high=float(averages[-1 - k]))
 
 
-def _walsh(d: np.ndarray) -> np.ndarray:
-    """The averages of all pairs, in order; one of two opposite infinities says nothing: 0."""
+def _walsh_averages(d: np.ndarray) -> np.ndarray:
+    """The sorted averages of all pairs; that of two opposite infinities is set to 0."""
     i, j = np.triu_indices(len(d))
     with np.errstate(invalid="ignore"):
         averages = (d[i] + d[j]) / 2
@@ -67,30 +88,40 @@ def _walsh(d: np.ndarray) -> np.ndarray:
 
 
 @functools.cache
-def _rank(n: int) -> int:
-    """How many of the lowest averages lie outside: the largest k with P(W <= k) at most .025.
+def _num_excluded(n: int) -> int:
+    """How many averages lie below the interval: the largest k with P(W <= k) at most 0.025.
 
-    Of the exact law of W, of no ties, where there is no difference.
+    P is the exact null distribution of W, without ties.
     """
-    ways = np.zeros(n * (n + 1) // 2 + 1)
-    ways[0] = 1.0
+    num_subsets = np.zeros(n * (n + 1) // 2 + 1)
+    num_subsets[0] = 1.0
     for rank in range(1, n + 1):
-        ways[rank:] += ways[:-rank].copy()
-    return int(np.searchsorted(np.cumsum(ways) / 2.0**n, (1 - LEVEL) / 2, side="right")) - 1
+        num_subsets[rank:] += num_subsets[:-rank].copy()
+    cumulative = np.cumsum(num_subsets) / 2.0**n
+    return int(np.searchsorted(cumulative, (1 - LEVEL) / 2, side="right")) - 1
 
 
 def holm(p: Sequence[float]) -> list[float]:
-    r"""Holm's adjusted p of m comparisons: below .05 with family-wise error at most .05.
+    r"""Adjust the p-values of m comparisons by Holm's step-down method.
 
     $$ \tilde p_{(i)} = \max_{j \le i} \min\{1, (m - j + 1)\, p_{(j)}\} $$
 
-    What is NaN was not tested: it stays NaN and does not count.
+    Rejecting where the adjusted p-value is below 0.05 has a family-wise error of at most 0.05.
 
-    Holm (1979), A simple sequentially rejective multiple test procedure.
+    Args:
+        p: p-values; NaN marks a comparison that was not tested, stays NaN and does not count.
+
+    References: Holm (1979), A simple sequentially rejective multiple test procedure.
+
+    Example:
+        >>> holm([0.01, float("nan"), 0.04])
+        [0.02, nan, 0.04]
     """
-    found, highest = [math.nan] * len(p), 0.0
-    order = sorted((i for i in range(len(p)) if not math.isnan(p[i])), key=lambda i: p[i])
-    for j, i in enumerate(order):
-        highest = max(highest, min(1.0, (len(order) - j) * p[i]))
-        found[i] = highest
-    return found
+    adjusted = [math.nan] * len(p)
+    tested = [i for i in range(len(p)) if not math.isnan(p[i])]
+    tested.sort(key=lambda i: p[i])
+    largest = 0.0
+    for rank, i in enumerate(tested):
+        largest = max(largest, min(1.0, (len(tested) - rank) * p[i]))
+        adjusted[i] = largest
+    return adjusted

@@ -1,4 +1,4 @@
-"""Entries ranked over datasets: Friedman's test and Nemenyi's critical difference."""
+"""Mean ranks over datasets, with Friedman's test and Nemenyi's critical difference."""
 
 import math
 from collections.abc import Sequence
@@ -11,68 +11,116 @@ from scipy import stats
 from ebmark.statistics._intervals import LEVEL, summary
 from ebmark.statistics._runs import final_values, role
 
-ENOUGH = 6  # datasets
+MIN_DATASETS = 6
 
 
 class Ranks(NamedTuple):
-    """Mean ranks over datasets (1 is best). From 6 datasets on, a test, and what is too close."""
+    """Mean ranks over datasets; 1 is best.
 
-    entries: list[str]  # best first
+    Attributes:
+        entries: Configurations, best first.
+        mean: Their mean ranks.
+        datasets: Names of the datasets.
+        p: p-value of Friedman's test that all are equal; NaN for fewer than 6 datasets.
+        critical: Nemenyi's critical difference: mean ranks that are closer do not differ
+            significantly; NaN for fewer than 6 datasets.
+    """
+
+    entries: list[str]
     mean: list[float]
     datasets: list[str]
-    p: float  # of no difference at all
-    critical: float  # two mean ranks less than this apart are not told apart
+    p: float
+    critical: float
 
     @property
     def enough(self) -> bool:
-        """Whether there are datasets enough to test."""
-        return len(self.datasets) >= ENOUGH and len(self.entries) > 1
+        """Whether there are enough datasets and configurations for a test."""
+        return len(self.datasets) >= MIN_DATASETS and len(self.entries) > 1
 
     @property
     def cliques(self) -> list[tuple[int, int]]:
-        """The longest stretches of entries that are not told apart, as first and last places."""
-        found: list[tuple[int, int]] = []
+        """Maximal ranges of entries without a significant difference, as first and last index."""
+        ranges: list[tuple[int, int]] = []
         for first in range(len(self.entries)):
-            near = [i for i, m in enumerate(self.mean) if m - self.mean[first] < self.critical]
-            if near[-1] > first and (not found or near[-1] > found[-1][1]):
-                found.append((first, near[-1]))
-        return found
+            close = [i for i, m in enumerate(self.mean) if m - self.mean[first] < self.critical]
+            last = close[-1]
+            is_new = not ranges or last > ranges[-1][1]
+            if last > first and is_new:
+                ranges.append((first, last))
+        return ranges
 
 
 def ranks(
     table: pd.DataFrame, datasets: Sequence[str], entries: Sequence[str], metric: str
 ) -> Ranks | None:
-    r"""Mean ranks of the medians over seeds, of methods that were run on all datasets.
+    """Rank the methods that were run on all datasets by their medians over seeds.
 
-    $$ \mathrm{CD} = q_{.05, k} \sqrt{k (k + 1) / 6 N} $$
+    Args:
+        table: Results, with configurations in the column `method`.
+        datasets: Names of datasets; those without the metric are left out.
+        entries: Configurations; oracles and baselines are left out.
+        metric: Name of the metric, lower is better.
 
-    An entry whose median run diverged has the worst rank. The datasets, not the seeds, are the
-    sample: below 6 of them nothing is tested.
-
-    Friedman (1937); Nemenyi (1963); Demsar (2006), Statistical comparisons of classifiers over
-    multiple data sets.
+    Returns:
+        None for fewer than two methods. A configuration whose median run diverged ranks last.
     """
-    runs = {dataset: final_values(table, dataset, metric) for dataset in datasets}
-    runs = {dataset: one for dataset, one in runs.items() if one}
-    shared = [e for e in entries if role(e) is None and all(e in one for one in runs.values())]
-    if not runs or len(shared) < 2:
+    runs_by_dataset = {}
+    for dataset in datasets:
+        runs = final_values(table, dataset, metric)
+        if runs:
+            runs_by_dataset[dataset] = runs
+    methods = [
+        entry
+        for entry in entries
+        if role(entry) is None and all(entry in runs for runs in runs_by_dataset.values())
+    ]
+    if not runs_by_dataset or len(methods) < 2:
         return None
-    medians = np.array([[summary(one[e]).median for e in shared] for one in runs.values()])
-    each = stats.rankdata(medians, axis=1)
-    mean, (num, k) = each.mean(axis=0), each.shape
-    order = np.argsort(mean, kind="stable")
-    p = critical = math.nan
-    if num >= ENOUGH:
+    medians = [
+        [summary(runs[method]).median for method in methods] for runs in runs_by_dataset.values()
+    ]
+    return rank(np.array(medians), list(runs_by_dataset), methods)
+
+
+def rank(medians: np.ndarray, datasets: list[str], methods: list[str]) -> Ranks:
+    r"""Rank methods by a block design.
+
+    $$ \mathrm{CD} = q_{0.05, k} \sqrt{k (k + 1) / 6 N} $$
+
+    The sample are the N datasets, not the seeds: with fewer than 6 of them nothing is tested.
+
+    Args:
+        medians: A value per dataset (rows) and method (columns), lower is better.
+        datasets: Names of the N rows.
+        methods: Names of the k columns.
+
+    References: Friedman (1937), The use of ranks to avoid the assumption of normality; Nemenyi
+    (1963); Demsar (2006), Statistical comparisons of classifiers over multiple data sets.
+
+    Example:
+        >>> rank(np.array([[0.2, 0.1], [0.4, 0.3]]), ["rings", "moons"], ["cd", "nce"]).entries
+        ['nce', 'cd']
+    """
+    dataset_ranks = stats.rankdata(medians, axis=1)
+    mean_ranks = dataset_ranks.mean(axis=0)
+    order = np.argsort(mean_ranks, kind="stable")
+    p = math.nan
+    critical = math.nan
+    num_datasets, k = dataset_ranks.shape
+    if num_datasets >= MIN_DATASETS:
         q = stats.studentized_range.ppf(LEVEL, k, np.inf) / math.sqrt(2)
-        critical = float(q * math.sqrt(k * (k + 1) / (6 * num)))
-        # of two entries the same statistic is compared with chi-square by hand: scipy wants three
-        p = float(stats.friedmanchisquare(*each.T).pvalue) if k > 2 else _of_two(each)
-    return Ranks([shared[i] for i in order], mean[order].tolist(), list(runs), p, critical)
+        critical = float(q * math.sqrt(k * (k + 1) / (6 * num_datasets)))
+        p = _friedman(dataset_ranks)
+    return Ranks([methods[i] for i in order], mean_ranks[order].tolist(), datasets, p, critical)
 
 
-def _of_two(each: np.ndarray) -> float:
-    untied = each[each[:, 0] != each[:, 1]]
+def _friedman(dataset_ranks: np.ndarray) -> float:
+    """The p-value of Friedman's test; scipy requires three methods, for two it is a sign test."""
+    if dataset_ranks.shape[1] > 2:
+        return float(stats.friedmanchisquare(*dataset_ranks.T).pvalue)
+    untied = dataset_ranks[dataset_ranks[:, 0] != dataset_ranks[:, 1]]
     if not len(untied):
         return 1.0
-    chi = (2 * np.sum(untied[:, 0] < untied[:, 1]) - len(untied)) ** 2 / len(untied)
-    return float(stats.chi2.sf(chi, 1))
+    num_first = np.sum(untied[:, 0] < untied[:, 1])
+    statistic = (2 * num_first - len(untied)) ** 2 / len(untied)
+    return float(stats.chi2.sf(statistic, 1))

@@ -1,4 +1,4 @@
-"""The runs of the table: a metric at the end of training, by entry and seed."""
+"""Final values of a metric, by configuration and seed, selected from the table of results."""
 
 import math
 from typing import NamedTuple
@@ -9,23 +9,28 @@ import pandas as pd
 from ebmark.statistics._intervals import summary
 from ebmark.statistics._paired import SIGNIFICANT, Paired, paired
 
-# shown apart, never ranked: an oracle sees what no method may see, an anchor trains no energy
-ROLES = {"mle": "oracle", "gaussian": "anchor", "kde": "anchor", "flow": "anchor"}
+# Never ranked and shown separately: the oracle knows Z, a baseline has no energy network.
+ROLES = {"mle": "oracle", "gaussian": "baseline", "kde": "baseline", "flow": "baseline"}
 
 
 def role(entry: str) -> str | None:
-    """Oracle, anchor or, of a method, None; also under another recipe (`mle, tuned`)."""
+    """Return `oracle` or `baseline`, or None for a method; `entry` may name a recipe.
+
+    Example:
+        >>> role("mle, tuned"), role("nce")
+        ('oracle', None)
+    """
     return ROLES.get(entry.partition(", ")[0])
 
 
 class Best(NamedTuple):
-    """The method with the lowest median, the next one, and their paired comparison.
+    """The method with the lowest median, the runner-up, and their paired comparison.
 
-    That the two were picked by the results wants no correction: the two-sided test of the lowest
-    against the next keeps its level as a test of "no other is as low", however many others.
+    The two-sided test needs no correction for having selected both from the results: it keeps its
+    level as a test of "no other method is as low", for any number of methods.
 
-    Gutmann & Maymin (1987), Is the selected population the best?; Hung & Fithian (2019), Rank
-    verification for exponential families.
+    References: Gutmann & Maymin (1987), Is the selected population the best?; Hung & Fithian
+    (2019), Rank verification for exponential families.
     """
 
     method: str
@@ -34,60 +39,69 @@ class Best(NamedTuple):
 
     @property
     def significant(self) -> bool:
-        """Whether the best is told apart from the next: p < .05, and lower."""
-        return (
-            self.paired is not None and self.paired.p < SIGNIFICANT and self.paired.difference < 0
-        )
+        """Whether the best method is significantly lower than the runner-up (p < 0.05)."""
+        if self.paired is None:
+            return False
+        return self.paired.p < SIGNIFICANT and self.paired.difference < 0
 
 
 def final_values(table: pd.DataFrame, dataset: str, metric: str) -> dict[str, pd.Series]:
-    """A metric at the end of training: method -> value by seed, NaN where the run diverged.
+    """Select a metric at the end of training.
 
-    Empty where it was never measured.
+    Args:
+        table: Results with columns `dataset, method, seed, step, metric, value, status`; the
+            column `method` holds configurations.
+        dataset: Name of the dataset.
+        metric: Name of the metric.
+
+    Returns:
+        Configuration -> values by seed, NaN for runs that diverged. Empty if no run has a finite
+        value of the metric.
     """
-    here = table[table["dataset"] == dataset]
-    rows = here[here["metric"] == metric].sort_values("step", kind="stable")
-    values = dict(
-        zip(
-            zip(rows["method"], rows["seed"], strict=True), rows["value"].astype(float), strict=True
-        )
-    )  # the last
-    if not np.isfinite(list(values.values())).any():
+    of_dataset = table.loc[table["dataset"] == dataset]
+    rows = of_dataset.loc[of_dataset["metric"] == metric].sort_values("step", kind="stable")
+    last_values: dict[tuple[str, int], float] = {}
+    for method, seed, value in zip(rows["method"], rows["seed"], rows["value"], strict=True):
+        last_values[method, seed] = float(value)
+    if not np.isfinite(list(last_values.values())).any():
         return {}
-    lost = here[here["status"] == "diverged"]
-    values |= dict.fromkeys(zip(lost["method"], lost["seed"], strict=True), math.nan)
+    diverged = of_dataset.loc[of_dataset["status"] == "diverged"]
+    for run in zip(diverged["method"], diverged["seed"], strict=True):
+        last_values[run] = math.nan
     runs: dict[str, dict[int, float]] = {}
-    for (method, seed), value in sorted(values.items()):
+    for (method, seed), value in sorted(last_values.items()):
         runs.setdefault(method, {})[seed] = value
-    return {method: pd.Series(one, dtype=float) for method, one in runs.items()}
+    return {method: pd.Series(by_seed, dtype=float) for method, by_seed in runs.items()}
 
 
 def best(table: pd.DataFrame, dataset: str, metric: str) -> Best | None:
-    """The lowest median, oracles and anchors aside, against the next; None if there is none.
+    """Return the method with the lowest median and its comparison with the runner-up.
 
-    An entry of the very same runs, as where the tuned recipe is the default one, is no next.
+    Oracles and baselines are left out. A configuration with the very same values, such as a tuned
+    recipe that equals the default one, is not a runner-up.
+
+    Returns:
+        None if there is no method or every median run diverged.
     """
-    runs = {
-        method: one
-        for method, one in final_values(table, dataset, metric).items()
-        if role(method) is None
-    }
-    medians = {method: summary(one).median for method, one in runs.items()}
-    order = sorted(
-        medians, key=lambda method: (medians[method], summary(runs[method]).mean, method)
-    )
-    if not order or not np.isfinite(medians[order[0]]):
+    all_runs = final_values(table, dataset, metric)
+    runs = {method: values for method, values in all_runs.items() if role(method) is None}
+    sums = {method: summary(values) for method, values in runs.items()}
+    order = sorted(sums, key=lambda method: (sums[method].median, sums[method].mean, method))
+    if not order or not np.isfinite(sums[order[0]].median):
         return None
-    others = [method for method in order if not runs[method].equals(runs[order[0]])]
+    lowest = runs[order[0]]
+    others = [method for method in order if not runs[method].equals(lowest)]
     if not others:
         return Best(order[0], None, None)
-    a, b = runs[order[0]].align(runs[others[0]], join="inner")
+    a, b = lowest.align(runs[others[0]], join="inner")
     return Best(order[0], others[0], paired(a, b))
 
 
 def median_seed(runs: pd.Series | None) -> int | None:
-    """The seed in the middle of those that did not diverge (the lower of two): the one to show."""
-    values = pd.Series(dtype=float) if runs is None else runs.dropna()
-    if values.empty:
+    """Return the seed of the median run (the lower of two); None if every run diverged."""
+    if runs is None:
         return None
-    return int(values.sort_values(kind="stable").index[(len(values) - 1) // 2])
+    seeds = runs.dropna().sort_values(kind="stable").index
+    if seeds.empty:
+        return None
+    return int(seeds[(len(seeds) - 1) // 2])

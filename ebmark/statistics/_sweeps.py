@@ -1,6 +1,4 @@
-"""What a sweep found: a measure along the axes of a study, over seeds. Numbers of the table."""
-
-from __future__ import annotations
+"""Sweeps: a metric along the axes of a study, over seeds."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -10,84 +8,125 @@ import pandas as pd
 
 from ebmark.statistics._intervals import Summary, summary, worst_if_diverged
 
-# what every cell of a study has, but where it could not be found out
-_EVERYWHERE = ("kl", "nll")
+# Every run has these, unless log Z is unresolved.
+_IN_EVERY_RUN = ("kl", "nll")
 
 
 class SweepPoint(NamedTuple):
-    """One point of a sweep: where it lies, and what the seeds found there."""
+    """One configuration of a sweep.
 
-    panel: str  # a dataset, or a family of them
-    line: str  # the method and the recipe's name, without the axes
-    at: dict[str, Any]  # axis -> value; without those that the method does not have
+    Attributes:
+        panel: The dataset, or the family of datasets.
+        line: The method and its recipe, without the axes.
+        at: Axis -> value, without axes that the method does not have.
+        found: The metric over seeds.
+        ends: The median's 95% interval; the range of the seeds if they are too few for one.
+        unknown: Number of completed runs without a value of the metric.
+    """
+
+    panel: str
+    line: str
+    at: dict[str, Any]
     found: Summary
-    ends: tuple[float, float]  # the median's 95 % interval; the seeds' range where they are few
-    unknown: int = 0  # runs that ended, and whose measure could not be found out
+    ends: tuple[float, float]
+    unknown: int = 0
 
 
 def sweep_points(
     table: pd.DataFrame, axes: Sequence[str], measure: str, families: Mapping[str, str]
 ) -> list[SweepPoint]:
-    """Each entry's measure at the end of training, in the table's order, over its seeds.
+    """Return the metric at the end of training of each configuration, over its seeds.
 
-    `table` holds entries for methods. Laws of one family stand on one panel if an axis is a number
-    of the laws. A diverged run is infinite, and so is one whose KL is not known.
+    Args:
+        table: Results, with configurations in the column `method` and a column per axis.
+        axes: Names of the axes.
+        measure: Name of the metric.
+        families: Dataset -> panel, for datasets that differ by an axis; others have their own.
+
+    Returns:
+        The points in the order of the table. A run that diverged, or whose KL or NLL is unknown,
+        counts as infinite. Empty if no run has a finite value.
     """
-    last = table[table["metric"] == measure].sort_values("step", kind="stable")
-    last = last.drop_duplicates("run_id", keep="last")
-    lost = table[~table["run_id"].isin(last["run_id"])].drop_duplicates("run_id")
-    if measure not in _EVERYWHERE:
-        lost = lost[lost["status"] == "diverged"]
-    last = pd.concat([last.assign(unknown=False), lost.assign(unknown=lost["status"] == "done")])
-    value = last["value"].where((last["status"] == "done") & ~last["unknown"], np.nan)
-    if not np.isfinite(value).any():
+    last = table.loc[table["metric"] == measure].sort_values("step", kind="stable")
+    last = last.drop_duplicates("run_id", keep="last").assign(unknown=False)
+    missing = table.loc[~table["run_id"].isin(last["run_id"])].drop_duplicates("run_id")
+    if measure not in _IN_EVERY_RUN:
+        missing = missing.loc[missing["status"] == "diverged"]
+    missing = missing.assign(unknown=missing["status"] == "done")
+    runs = pd.concat([last, missing])
+    is_known = (runs["status"] == "done") & ~runs["unknown"]
+    values = pd.Series(runs["value"]).where(is_known, np.nan)
+    if not np.isfinite(values).any():
         return []
-    last = last.assign(
-        value=worst_if_diverged(value),
-        panel=[families.get(name, name) for name in last["dataset"]],
-        line=[without_axes(entry) for entry in last["method"]],
-        **{axis: _values(last[axis]) for axis in axes},
-    ).sort_index()
-    found = []
-    for (panel, line, *at), rows in last.groupby(
-        ["panel", "line", *axes], sort=False, dropna=False
-    ):
-        where = {axis: v for axis, v in zip(axes, at, strict=True) if v == v and v is not None}
-        s = summary(rows["value"])
-        bounded = s.median_low == s.median_low
-        ends = (s.median_low, s.median_high) if bounded else (rows["value"].min(), s.worst)
-        found.append(SweepPoint(panel, line, where, s, ends, int(rows["unknown"].sum())))
-    return found
+    columns: dict[str, Any] = {axis: _parse_axis(pd.Series(runs[axis])) for axis in axes}
+    columns["value"] = worst_if_diverged(values)
+    columns["panel"] = [families.get(name, name) for name in runs["dataset"]]
+    columns["line"] = [without_axes(entry) for entry in runs["method"]]
+    runs = runs.assign(**columns).sort_index()
+    groups = runs.groupby(["panel", "line", *axes], sort=False, dropna=False)
+    return [_sweep_point(group, axes) for _, group in groups]
 
 
-def _values(column: pd.Series) -> pd.Series:
-    """An axis's column as numbers, or as words where one of them is none; empty where missing."""
-    known = column.where(~column.astype(str).isin(["", "nan", "None"]))
-    numbers = pd.to_numeric(known, errors="coerce")
+def _sweep_point(runs: pd.DataFrame, axes: Sequence[str]) -> SweepPoint:
+    """The point of the runs of one configuration, which all have the same values of the axes."""
+    first = runs.iloc[0]
+    values = runs["value"].to_numpy(float)
+    over_seeds = summary(values)
+    ends = (over_seeds.median_low, over_seeds.median_high)
+    if np.isnan(over_seeds.median_low):
+        ends = (float(values.min()), over_seeds.worst)
+    return SweepPoint(
+        panel=first["panel"],
+        line=first["line"],
+        at={axis: first[axis] for axis in axes if pd.notna(first[axis])},
+        found=over_seeds,
+        ends=ends,
+        unknown=int(np.sum(runs["unknown"])),
+    )
+
+
+def _parse_axis(column: pd.Series) -> pd.Series:
+    """The values of an axis as numbers, or as text if one of them is not a number."""
+    is_missing = column.astype(str).isin(["", "nan", "None"])
+    known = column.mask(is_missing)
+    numbers = pd.Series(pd.to_numeric(known, errors="coerce"))
     return numbers if numbers.notna().equals(known.notna()) else known
 
 
 def without_axes(entry: str) -> str:
-    """`cd, tuned` of `cd, tuned, step_size=0.1`."""
+    """Return the configuration without swept hyperparameters.
+
+    Example:
+        >>> without_axes("cd, tuned, step_size=0.1")
+        'cd, tuned'
+    """
     return ", ".join(part for part in entry.split(", ") if "=" not in part)
 
 
 def usable(
     line: Sequence[SweepPoint], axis: str, factor: float = 2.0
 ) -> tuple[SweepPoint, Any, Any] | None:
-    """The best spot of a line, and the ends of the stretch around it that is `factor` as good.
+    """Return the best point of a line, and the range around it that is within a factor of it.
 
-    None where every run diverged. The stretch is of neighbours: it ends at the first worse one.
+    Args:
+        line: Points of one line; those without the axis are left out.
+        axis: Name of the axis.
+        factor: The range ends before the first neighbor whose median is above `factor` times the
+            best one.
+
+    Returns:
+        The best point and both ends of the range; None if every median run diverged.
     """
-    ordered = sorted((spot for spot in line if axis in spot.at), key=lambda spot: spot.at[axis])
-    medians = [spot.found.median for spot in ordered]
-    if not ordered or not np.isfinite(min(medians)):
+    points = sorted((point for point in line if axis in point.at), key=lambda point: point.at[axis])
+    medians = [point.found.median for point in points]
+    if not points or not np.isfinite(min(medians)):
         return None
     best = int(np.argmin(medians))
     limit = max(factor * medians[best], medians[best])
-    low = high = best
+    low = best
     while low > 0 and medians[low - 1] <= limit:
         low -= 1
-    while high < len(ordered) - 1 and medians[high + 1] <= limit:
+    high = best
+    while high < len(points) - 1 and medians[high + 1] <= limit:
         high += 1
-    return ordered[best], ordered[low].at[axis], ordered[high].at[axis]
+    return points[best], points[low].at[axis], points[high].at[axis]

@@ -1,5 +1,5 @@
-"""A study's folder: its schema, locks on runs, results table and status.
+"""The folder of a study: its schema, locks on runs, results table and status.
 
-May import `system` only, never JAX. A new stored file gets its schema in `schema.py` and its
+May import `system` only, and never JAX. A new stored file gets its types in `schema.py` and its
 place in `folder.py`.
 """

@@ -1,4 +1,4 @@
-"""Where things lie in a study's folder."""
+"""Paths in the folder of a study."""
 
 import contextlib
 import os
@@ -9,17 +9,31 @@ from ebmark.system.writing import inside
 
 
 def is_done(folder: Path, name: str) -> bool:
-    """A cell's folder appears by rename, with its result in it: it is there whole, or not."""
+    """Return whether a run is complete: its folder, with the result in it, appears by renaming.
+
+    Args:
+        folder: the folder of the study.
+        name: the id of the run.
+    """
     return (folder / "runs" / name / "result.json").exists()
 
 
 def making(folder: Path, name: str) -> Path:
-    """Where this process makes a cell, beside its place; nobody else does so there."""
+    """Return the folder in which this process alone writes a run before it is renamed.
+
+    Args:
+        folder: the folder of the study.
+        name: the id of the run.
+    """
     return folder / "runs" / f".making-{name}-{tag()}"
 
 
 def refuse_links_out(folder: Path) -> None:
-    """Raise UserError where what a run would write in a study's folder, a link leads elsewhere."""
+    """Check that no link would lead the files of a run out of the folder of the study.
+
+    Raises:
+        UserError: the folder contains such a link.
+    """
     for part in (".", "runs", "plugins"):
         with contextlib.suppress(FileNotFoundError), os.scandir(inside(folder, part)) as entries:
             for entry in entries:

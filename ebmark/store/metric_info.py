@@ -1,193 +1,305 @@
-"""What the metrics are called in print, and what each says in one line."""
+"""Label, unit and description of every stored metric."""
 
 from typing import NamedTuple
 
-# of a noise weighted to the model: below, a batch of 256 noise points counts for fewer than 3
+# A batch of 256 noise samples then has an effective size below 3.
 MIN_NOISE_ESS = 0.01
-MIN_ACCEPTANCE_RATE = 0.2  # of the moves of adjusted chains: below, little is learned from them
+# Chains that reject more moves than this barely leave their starting points.
+MIN_ACCEPTANCE_RATE = 0.2
 
 
-class Meaning(NamedTuple):
-    """A metric: its name in print, its unit, what it says in one line."""
+class MetricInfo(NamedTuple):
+    """How a metric is presented.
 
-    name: str
+    Attributes:
+        label: Name in tables, figures and the report, such as `KL(target ‖ model)`.
+        unit: Unit of the values; empty if they have none.
+        description: Complete sentences; the first one is short and stands alone.
+    """
+
+    label: str
     unit: str
-    says: str
+    description: str
+
+    @property
+    def summary(self) -> str:
+        """The first sentence of the description."""
+        first, separator, _ = self.description.partition(". ")
+        return first + "." if separator else first
+
+    @property
+    def label_with_unit(self) -> str:
+        """`NLL, nats`; the label alone if the metric has no unit."""
+        return f"{self.label}, {self.unit}" if self.unit else self.label
 
 
 METRICS = {
-    "kl": Meaning(
-        "KL",
+    "kl": MetricInfo(
+        "KL(target ‖ model)",
         "nats",
-        "KL(data || model): what a point of data costs more under the model than under the truth; "
-        "0 is perfect. By quadrature: no sampler is involved. Above the plane: over the test "
+        "KL divergence of the model from the target. "
+        "It is the excess of the NLL over the entropy of the target; 0 is perfect. In 1-D and 2-D "
+        "it is computed by quadrature, without a sampler. For d > 2 it is estimated on the test "
         "points, with log Z between the bounds of annealed importance sampling.",
     ),
-    "kl_off_support": Meaning(
-        "kl_off_support",
+    "kl_off_support": MetricInfo(
+        "off-support KL",
         "nats",
-        "The part of KL that is mass put off the data's support, outside its 99.9 % region. "
-        "leak + masses + shapes = KL.",
+        "Part of KL due to mass outside the 99.9% highest-density region of the target. "
+        "Off-support, mode-weight and within-mode KL add up to KL.",
     ),
-    "kl_mode_weights": Meaning(
-        "kl_mode_weights", "nats", "The part of KL that is wrong masses of the modes."
+    "kl_mode_weights": MetricInfo(
+        "mode-weight KL", "nats", "Part of KL due to wrong probabilities of the modes."
     ),
-    "kl_within_mode": Meaning(
-        "kl_within_mode", "nats", "The part of KL that is wrong shapes within the modes."
+    "kl_within_mode": MetricInfo(
+        "within-mode KL",
+        "nats",
+        "Part of KL due to wrong densities within the modes. "
+        "It includes the shape of the density off the support.",
     ),
-    "tv": Meaning("TV", "", "Total variation: the share of mass in the wrong place, 0 to 1."),
-    "mode_weight_tv": Meaning("TV of modes", "", "The share of mass in the wrong mode, 0 to 1."),
-    "nll": Meaning(
+    "tv": MetricInfo(
+        "TV",
+        "",
+        "Total variation distance of the model from the target, by quadrature. "
+        "It is the largest error of the probability of any event, from 0 to 1.",
+    ),
+    "mode_weight_tv": MetricInfo(
+        "mode-weight TV",
+        "",
+        "Total variation distance between the mode weights of model and target, by quadrature. "
+        "It is the fraction of the mass in the wrong mode, from 0 to 1.",
+    ),
+    "nll": MetricInfo(
         "NLL",
         "nats",
-        "Mean negative log-likelihood of the data under the normalised model; its floor is the "
-        "entropy of the truth.",
+        "Mean negative log-likelihood under the model. "
+        "It is taken over the target where that is known in 1-D and 2-D, else over held-out "
+        "points. Its minimum is the entropy of the target.",
     ),
-    "log_z": Meaning(
-        "log Z", "", "Log of the energy's normalising constant; neither good nor bad."
+    "log_z": MetricInfo(
+        "log Z",
+        "",
+        "Logarithm of the normalizing constant of the energy. It does not measure quality.",
     ),
-    "log_z_error": Meaning(
+    "log_z_error": MetricInfo(
         "error of log Z",
         "",
-        "How far log Z moves when box and resolution are doubled; above the plane, the gap between "
-        "its bounds: where that is above half a nat, or tempered chains disagree, there is no KL.",
+        "Change of log Z when the box is doubled or the grid is refined.",
     ),
-    "rhat_tempered": Meaning(
+    "log_z_gap": MetricInfo(
+        "gap of log Z",
+        "",
+        "Distance between the two bounds of log Z from annealed importance sampling (d > 2). "
+        "If it is 0.5 or more, or the parallel-tempering chains have not converged, KL is not "
+        "reported.",
+    ),
+    "rhat_tempered": MetricInfo(
         "R-hat",
         "",
-        "Split R-hat of the tempered chains that the bounds rest on; 1 where they agree.",
+        "Split R-hat of the parallel-tempering chains on which the bounds of log Z rest. "
+        "It is 1 for converged chains.",
     ),
-    "high_quality_fraction": Meaning(
-        "high_quality_fraction",
+    "high_quality_fraction": MetricInfo(
+        "high-quality fraction",
         "",
-        "Share of the samples where the truth is denser than at its own lowest 1 %: .99 for the "
-        "truth. It says nothing of modes that are lost.",
+        "Fraction of samples in the 99% highest-density region of the target. "
+        "It is 0.99 for the target and insensitive to missing modes.",
     ),
-    "mode_frequency_tv": Meaning(
-        "wrong modes",
+    "mode_frequency_tv": MetricInfo(
+        "mode-frequency TV",
         "",
-        "Total variation of the modes\u2019 shares of the samples and of true ones, 0 to 1.",
+        "Total variation distance between the mode frequencies of samples and target samples. "
+        "It ranges from 0 to 1 and is positive even for a perfect model.",
     ),
-    "w1": Meaning(
+    "w1": MetricInfo(
         "W1",
         "data units",
-        "Wasserstein-1: how far, on average, points must be moved to turn one set of samples into "
-        "the other, at the least. It never reaches 0: see the floor.",
+        "1-Wasserstein distance between two samples. "
+        "It is the smallest mean distance by which points must be moved to turn one sample into "
+        "the other, and is positive even for a perfect model: compare it with its null range.",
     ),
-    "w1_sampling_error": Meaning(
-        "W1 of the sampler",
+    "w1_sampling_error": MetricInfo(
+        "sampling error (W1)",
         "data units",
-        "W1 of Langevin samples to exact (above the plane: tempered) samples of the same energy: "
-        "the sampler\u2019s error alone, beside the floor of that energy.",
+        "W1 between Langevin samples and exact samples of the same energy. "
+        "For d > 2, parallel-tempering samples replace the exact ones.",
     ),
-    "w1_sampling_error_null": Meaning(
-        "its floor",
+    "w1_sampling_error_null": MetricInfo(
+        "null of the sampling error",
         "data units",
-        "W1 of two exact (above the plane: tempered) samples of the learned density.",
+        "W1 between two independent exact samples of the energy. "
+        "For d > 2, parallel-tempering samples replace the exact ones.",
     ),
-    "w2": Meaning(
+    "w2": MetricInfo(
         "W2",
         "data units",
-        "Wasserstein-2: the same with squared distances, so that far points weigh more.",
+        "2-Wasserstein distance between two samples. "
+        "It averages squared distances, so that it weights distant points more than W1.",
     ),
-    "sliced_w2": Meaning(
-        "sliced W2", "data units", "W2 averaged over projections to a line: cheaper, and weaker."
-    ),
-    "mmd_sq": Meaning(
-        "MMD\u00b2",
-        "",
-        "Maximum mean discrepancy, squared (Gaussian kernels of several widths, unbiased): about "
-        "0 for equal laws, and at times below.",
-    ),
-    "fisher_divergence": Meaning(
-        "Fisher",
-        "",
-        "Fisher divergence: the mean squared error of the score; blind to weights of far modes. "
-        "By quadrature; above the plane over the test points.",
-    ),
-    "energy_distance_sq": Meaning(
-        "energy distance\u00b2",
+    "sliced_w2": MetricInfo(
+        "sliced W2",
         "data units",
-        "Energy distance, squared and unbiased: about 0 for equal laws, and at times below.",
+        "Root mean squared W2 of one-dimensional projections of two samples. "
+        "It is cheaper than W2 and less sensitive.",
     ),
-    "sinkhorn": Meaning(
-        "Sinkhorn", "", "Sinkhorn divergence: squared W2, smoothed by entropy and debiased."
-    ),
-    "c2st": Meaning(
-        "C2ST", "", "How often a classifier tells samples from data; .5 where it cannot."
-    ),
-    "ksd_sq": Meaning(
-        "KSD\u00b2",
+    "mmd_sq": MetricInfo(
+        "squared MMD",
         "",
-        "Kernel Stein discrepancy of the samples from the law, by its score alone, squared and "
-        "unbiased: about 0 for true samples. Blind to the weights of far modes.",
+        "Squared maximum mean discrepancy, unbiased, with Gaussian kernels of four widths. "
+        "Its mean is 0 for equal distributions, so it can be negative.",
     ),
-    "precision": Meaning("precision", "", "Share of the samples within reach of the data."),
-    "recall": Meaning("recall", "", "Share of the data within reach of the samples."),
-    "density": Meaning("density", "", "How densely data surround the samples; about 1."),
-    "coverage": Meaning("coverage", "", "Share of the data with a sample in their reach."),
-    "noise_ess": Meaning(
-        "noise_ess",
+    "fisher_divergence": MetricInfo(
+        "Fisher divergence",
         "",
-        "Effective share of the noise sample when weighted to the model; near 0 the noise is too "
-        "far away to learn from.",
+        "Mean squared error of the score under the target. "
+        "It is insensitive to the weights of well-separated modes. In 1-D and 2-D it is computed "
+        "by quadrature, for d > 2 on the test points.",
     ),
-    "acceptance_rate": Meaning(
-        "acceptance_rate",
+    "energy_distance_sq": MetricInfo(
+        "squared energy distance",
+        "data units",
+        "Squared energy distance between two samples, unbiased. "
+        "Its mean is 0 for equal distributions, so it can be negative.",
+    ),
+    "sinkhorn": MetricInfo(
+        "Sinkhorn divergence",
         "",
-        "Share of the moves of chains from the data that Metropolis' rule accepts; near 0 they "
-        "hardly move, and little is learned from them.",
+        "Squared W2 with entropic regularization, debiased.",
     ),
-    "particle_ess": Meaning("ESS", "", "Effective share of the weighted walkers, 0 to 1."),
-    "train_seconds": Meaning("training", "s", "Wall seconds of training, without compilation."),
-    "train_cpu_seconds": Meaning("CPU", "s", "CPU seconds of training, without compilation."),
-    "compile_seconds": Meaning("compiling", "s", "Seconds of compilation."),
-    "sample_seconds": Meaning("sampling", "s", "Seconds of the Langevin sampler."),
-    "network_evaluations": Meaning(
-        "network_evaluations", "", "Network evaluations in training, counted in points."
+    "c2st": MetricInfo(
+        "C2ST",
+        "",
+        "Cross-validated accuracy of a classifier of samples against target samples. "
+        "It is 0.5 where the classifier finds no difference.",
     ),
-    "num_updates": Meaning("num_updates", "", "Updates of the parameters."),
-    "best_step": Meaning(
-        "kept",
-        "num_updates",
-        "The updates after which points that were not trained on were likeliest: that energy is "
-        "kept (early stopping).",
+    "ksd_sq": MetricInfo(
+        "squared KSD",
+        "",
+        "Squared kernel Stein discrepancy of samples from the target's score, unbiased. "
+        "Its mean is 0 for target samples. It is insensitive to the weights of well-separated "
+        "modes.",
+    ),
+    "precision": MetricInfo(
+        "precision", "", "Fraction of samples within the k-NN radius of a target sample."
+    ),
+    "recall": MetricInfo(
+        "recall", "", "Fraction of target samples within the k-NN radius of a sample."
+    ),
+    "density": MetricInfo(
+        "density",
+        "",
+        "Mean number of target samples whose k-NN radius contains a sample, divided by k. "
+        "It is about 1 for the target.",
+    ),
+    "coverage": MetricInfo(
+        "coverage", "", "Fraction of target samples whose k-NN radius contains a sample."
+    ),
+    "noise_ess": MetricInfo(
+        "noise ESS",
+        "",
+        "Normalized effective sample size of noise samples reweighted to the model. "
+        "It is a fraction in (0, 1]; near 0 the noise is too different from the model.",
+    ),
+    "acceptance_rate": MetricInfo(
+        "acceptance rate",
+        "",
+        "Fraction of accepted moves of Metropolis-adjusted chains started at the data. "
+        "Near 0 the chains hardly move.",
+    ),
+    "particle_ess": MetricInfo(
+        "particle ESS",
+        "",
+        "Normalized effective sample size of the weighted particles, in (0, 1].",
+    ),
+    "train_seconds": MetricInfo(
+        "training time", "s", "Wall-clock time of training, without compilation."
+    ),
+    "train_cpu_seconds": MetricInfo(
+        "training CPU time", "s", "CPU time of training, without compilation."
+    ),
+    "compile_seconds": MetricInfo("compilation time", "s", "Wall-clock time of compilation."),
+    "sample_seconds": MetricInfo("sampling time", "s", "Wall-clock time of Langevin sampling."),
+    "network_evaluations": MetricInfo(
+        "network evaluations",
+        "",
+        "Forward passes of one point during training. "
+        "A gradient in the parameters counts as 3, in x as 2.",
+    ),
+    "num_updates": MetricInfo("updates", "", "Number of optimizer updates."),
+    "best_step": MetricInfo(
+        "best step",
+        "updates",
+        "Number of updates after which the validation loss was lowest. "
+        "Early stopping keeps the energy of that step.",
     ),
 }
 COSTS = frozenset(
-    "train_seconds train_cpu_seconds compile_seconds sample_seconds evaluations updates".split()  # noqa: SIM905
+    {
+        "train_seconds",
+        "train_cpu_seconds",
+        "compile_seconds",
+        "sample_seconds",
+        "network_evaluations",
+        "num_updates",
+    }
 )
+# Lower is not better for these, so that no table marks their lowest value.
 UNRANKED = COSTS | {
     "log_z",
     "log_z_error",
+    "log_z_gap",
     "rhat_tempered",
     "w1_sampling_error",
     "w1_sampling_error_null",
+    "best_step",
 }
-UNRANKED |= {"best_step"}
+SAMPLE_KINDS = {
+    "langevin": "Langevin",
+    "exact": "exact",
+    "tempered": "parallel-tempering",
+    "native": "native",
+}
 
 
-def meaning(metric: str) -> Meaning:
-    """What a metric is called and says, its sampler and steps included: `w1_langevin_500`."""
+def metric_info(metric: str) -> MetricInfo:
+    """Return label, unit and description of a stored metric, with or without a kind of samples.
+
+    Args:
+        metric: A key of `METRICS`, alone or followed by a kind of samples and a number of chain
+            steps, as in `w1_langevin_500`. Other names are returned as their own label.
+
+    Example:
+        >>> metric_info("w1_exact").label
+        'W1 of exact samples'
+        >>> metric_info("w1_langevin_500").label
+        'W1 of Langevin samples, 500 steps'
+    """
     if metric in METRICS:
         return METRICS[metric]
-    for sampler in ("langevin", "exact", "tempered", "native"):
-        stem, found, steps = metric.partition("_" + sampler)
-        if found and stem in METRICS:
-            label = sampler.replace("langevin", "Langevin").replace(
-                "native", "the method\u2019s own"
-            )
-            label += f" {int(steps[1:]):,}" if steps[1:].isdigit() else ""
-            base = METRICS[stem]
-            says = f"{base.says} Here of {label} samples of the model."
-            return base._replace(name=f"{base.name}, {label}", says=says)
-    return Meaning(metric, "", "")
+    for kind, adjective in SAMPLE_KINDS.items():
+        base, separator, steps = metric.partition(f"_{kind}")
+        if not separator or base not in METRICS:
+            continue
+        samples = f"{adjective} samples"
+        if steps[1:].isdigit():
+            samples += f", {int(steps[1:]):,} steps"
+        info = METRICS[base]
+        return info._replace(
+            label=f"{info.label} of {samples}",
+            description=f"{info.description} Here the model is represented by {samples}.",
+        )
+    return MetricInfo(metric, "", "")
 
 
 def stem(metric: str) -> str:
-    """The metric without its sampler: `w1` of `w1_langevin_500`."""
+    """Return the metric without its kind of samples: `w1` for `w1_langevin_500`.
+
+    Example:
+        >>> stem("mode_frequency_tv_native"), stem("w1_sampling_error")
+        ('mode_frequency_tv', 'w1_sampling_error')
+    """
     if metric in METRICS:
         return metric
-    for sampler in ("_langevin", "_exact", "_tempered", "_native"):
-        metric = metric.partition(sampler)[0]
+    for kind in SAMPLE_KINDS:
+        metric = metric.partition(f"_{kind}")[0]
     return metric

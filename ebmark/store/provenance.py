@@ -1,4 +1,4 @@
-"""What made a number: the code's hash, the versions, the device."""
+"""Records of what produced a number: the hash of the code, the versions and the device."""
 
 import ast
 import functools
@@ -10,13 +10,27 @@ from pathlib import Path
 
 import ebmark
 
-# a run's numbers come from these; changing anything else leaves finished runs valid
-_PACKAGES = ("system", "energies", "datasets", "samplers", "partition_function", "metrics")
-_PACKAGES += ("methods", "training")
-_FILES = {"studies/run.py", "studies/run_folder.py", "studies/trained.py"}
-_FILES |= {"studies/scores.py", "studies/density_scores.py", "studies/langevin_scores.py"}
-# less what only reads numbers, and what a run's spec holds in full
-_EXCEPT = {
+# the numbers of a run come from these; changes elsewhere leave completed runs valid
+_PACKAGES = {
+    "system",
+    "energies",
+    "datasets",
+    "samplers",
+    "partition_function",
+    "metrics",
+    "methods",
+    "training",
+}
+_FILES = {
+    "studies/density_scores.py",
+    "studies/langevin_scores.py",
+    "studies/run.py",
+    "studies/run_folder.py",
+    "studies/scores.py",
+    "studies/trained.py",
+}
+# exceptions: files that only read numbers, or whose values the spec of a run contains in full
+_EXCEPTIONS = {
     "datasets/_registry.py",
     "methods/_docstrings.py",
     "metrics/null_ranges.py",
@@ -28,17 +42,24 @@ _EXCEPT = {
     "training/search_spaces.py",
     "training/tuned.py",
 }
-# of these, a run depends on the modules that it names, and on what those import
-_SHELVES = ("methods/", "datasets/synthetic/")
-_SHARED = "methods/noises/"  # chosen by name inside a method
+# of these packages, a run depends on its own modules and their imports only
+_SELECTED = ("methods/", "datasets/synthetic/")
+# methods choose among these by name, so every run depends on all of them
+_SHARED = "methods/noises/"
 
 
 @functools.cache
 def code_hash(*modules: str) -> str:
-    """The sha256 of the source that makes numbers: no cell made by other code is ever reused.
+    """Return the sha256 of the source code that produces numbers.
 
-    With the `modules` of a cell's method and law, other methods and laws are left out; a module
-    from elsewhere, as a plugin's, may use any of them.
+    Runs of code with another hash are not reused.
+
+    Args:
+        modules: the modules of a run's method and dataset. Other methods and datasets are then
+            left out, unless a module is not in ebmark: a plugin may use any of them.
+
+    Returns:
+        64 hexadecimal digits.
     """
     digest = hashlib.sha256()
     for path in source_files(*modules):
@@ -47,45 +68,45 @@ def code_hash(*modules: str) -> str:
 
 
 def source_files(*modules: str) -> list[Path]:
-    """The files that `source_hash` reads."""
-    everything = {_relative(path): path for path in sorted(_root().rglob("*.py"))}
-    found = {name: path for name, path in everything.items() if _makes_numbers(name)}
-    named = [_file(module) for module in modules]
-    if not modules or not all(path in found.values() for path in named):
-        return list(found.values())
-    needed = _with_imports(named)
-    return [path for name, path in found.items() if not _is_on_shelf(name) or path in needed]
+    """Return the files that `code_hash` reads, in order."""
+    all_files = {_relative(path): path for path in sorted(_root().rglob("*.py"))}
+    files = {name: path for name, path in all_files.items() if _produces_numbers(name)}
+    selected = [_file(module) for module in modules]
+    if not modules or not set(selected) <= set(files.values()):
+        return list(files.values())
+    needed = _add_imports(selected)
+    return [path for name, path in files.items() if not _is_selectable(name) or path in needed]
 
 
-def _makes_numbers(name: str) -> bool:
-    if name in _EXCEPT or (name.startswith(_SHELVES) and name.endswith("__init__.py")):
+def _produces_numbers(name: str) -> bool:
+    if name in _EXCEPTIONS or (name.startswith(_SELECTED) and name.endswith("__init__.py")):
         return False
     return name in _FILES or name.partition("/")[0] in _PACKAGES
 
 
-def _is_on_shelf(name: str) -> bool:
-    return name.startswith(_SHELVES) and not name.startswith(_SHARED)
+def _is_selectable(name: str) -> bool:
+    return name.startswith(_SELECTED) and not name.startswith(_SHARED)
 
 
-def _with_imports(files: list[Path]) -> set[Path]:
-    """The files, and those on the shelves that they import, and so on."""
-    found: set[Path] = set()
-    todo = list(files)
-    while todo:
-        path = todo.pop()
-        if path in found:
+def _add_imports(files: list[Path]) -> set[Path]:
+    """Return the files and the selectable files that they import, directly or not."""
+    visited: set[Path] = set()
+    remaining = list(files)
+    while remaining:
+        path = remaining.pop()
+        if path in visited:
             continue
-        found.add(path)
+        visited.add(path)
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.ImportFrom) and node.module:
                 imported = _file(node.module)
-                if imported.is_file() and _is_on_shelf(_relative(imported)):
-                    todo.append(imported)
-    return found
+                if imported.is_file() and _is_selectable(_relative(imported)):
+                    remaining.append(imported)
+    return visited
 
 
 def _file(module: str) -> Path:
-    """The file of a module of ebmark; a path that does not exist for any other module."""
+    """Return the file of a module of ebmark, or a path that does not exist for other modules."""
     package, *rest = module.split(".")
     if package != "ebmark" or not rest:
         return _root() / "no such module"
@@ -102,21 +123,26 @@ def _root() -> Path:
 
 @functools.cache
 def versions(*more: str) -> dict[str, str]:
-    """The versions of Python and of the packages that numbers come from, and of `more`."""
+    """Return the versions of Python and of the packages that numbers depend on.
+
+    Args:
+        more: further packages, such as those of an external library.
+    """
     packages = ("jax", "equinox", "optax", "numpy", "pot", *more)
-    found = {name: importlib.metadata.version(name) for name in packages}
-    return {"python": platform.python_version()} | found
+    installed = {name: importlib.metadata.version(name) for name in packages}
+    return {"python": platform.python_version(), **installed}
 
 
 @functools.cache
 def device() -> str:
-    """The processor and its number of cores, in words."""
+    """Return the model of the processor and its number of cores."""
     model = platform.machine()
     try:
         for line in Path("/proc/cpuinfo").read_text().splitlines():
             if line.startswith("model name"):
                 model = line.split(":", 1)[1].strip()
                 break
+    # not Linux
     except OSError:
         pass
     return f"cpu: {model}, {os.cpu_count()} cores"

@@ -1,7 +1,8 @@
-"""What a study's folder holds, as types that are checked whenever it is read.
+"""The files of a study's folder, as types that are checked whenever a file is read.
 
-A folder may come from a stranger or from a full disk: names are short and printable, a cell's name
-is 16 hex digits, numbers are finite and in their ranges, and nothing leads out of the folder.
+A folder may be untrusted or come from a full disk. Names are therefore short and printable, the id
+of a run is 16 hexadecimal digits, numbers are finite and in their ranges, and no path leads out of
+the folder.
 """
 
 import json
@@ -10,41 +11,42 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, NotRequired
 
 import pydantic
-from pydantic import AfterValidator, Field, FiniteFloat, JsonValue
+from pydantic import AfterValidator, ConfigDict, Field, FiniteFloat, JsonValue, with_config
 from typing_extensions import TypedDict
 
 from ebmark.errors import UserError
 from ebmark.system.reading import SCHEMA, read_json
 from ebmark.system.writing import write_whole
 
-_MOST_ENTRIES = 500  # methods, or datasets, that one page can show
+_MAX_NAME = 200  # characters
+_MAX_ON_PAGE = 500  # datasets, or configurations, that one report can show
+_MAX_RESULT_BYTES = 64 << 20
 
 
 def is_name(text: str) -> bool:
-    """Whether a text can be a name: one line of 1 to 200 printable letters."""
-    return 0 < len(text) <= 200 and text.isprintable()
+    """Return whether a text can be a name: one line of 1 to 200 printable characters."""
+    return 0 < len(text) <= _MAX_NAME and text.isprintable()
 
 
-def _name(text: str) -> str:
+def _check_name(text: str) -> str:
     if not is_name(text):
-        raise ValueError("must be 1 to 200 printable letters")
+        raise ValueError(f"must be 1 to {_MAX_NAME} printable characters")
     return text
 
 
-CELL = re.compile(r"[0-9a-f]{16}")
-Name = Annotated[str, AfterValidator(_name)]
+RUN_ID = re.compile(r"[0-9a-f]{16}")
+Name = Annotated[str, AfterValidator(_check_name)]
 Text = Annotated[str, Field(max_length=200_000)]
-RunId = Annotated[str, Field(pattern=rf"\A{CELL.pattern}\z")]
+RunId = Annotated[str, Field(pattern=rf"\A{RUN_ID.pattern}\z")]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Step = Annotated[int, Field(ge=0, lt=2**53)]
 Size = Annotated[int, Field(ge=1, lt=2**53)]
 
 
 class Entry(TypedDict):
-    """What a cell is of, and where it stands on the axes of a sweep."""
+    """The dataset, configuration and seed of a run, and its values on the axes of a sweep."""
 
     axes: NotRequired[dict[Name, int | FiniteFloat | Name]]
-
     dataset: Name
     method: Name
     recipe: Name
@@ -52,7 +54,7 @@ class Entry(TypedDict):
 
 
 class NullRange(TypedDict):
-    """A metric of two samples of the truth."""
+    """The range of a metric between two independent target samples of size n."""
 
     n: Size
     mean: FiniteFloat
@@ -60,19 +62,19 @@ class NullRange(TypedDict):
     high: FiniteFloat
 
 
-_Three = Annotated[list[FiniteFloat], Field(min_length=3, max_length=3)]
+_Triple = Annotated[list[FiniteFloat], Field(min_length=3, max_length=3)]
 
 
 class StepBias(TypedDict):
-    """What Langevin's step does to the mean energy of one run, in nats: `step_bias.py`."""
+    """The bias of the mean energy due to Langevin's step size, in nats: `studies/step_bias.py`."""
 
     run_id: RunId
     seed: Seed
-    steps: _Three
-    means: _Three
-    errors: _Three
-    biases: _Three
-    bias_errors: _Three
+    steps: _Triple
+    means: _Triple
+    errors: _Triple
+    biases: _Triple
+    bias_errors: _Triple
     limit: FiniteFloat
     limit_error: FiniteFloat
     exact: FiniteFloat
@@ -80,7 +82,7 @@ class StepBias(TypedDict):
 
 
 class AboutMethod(TypedDict):
-    """A method in words."""
+    """The description of a method."""
 
     title: NotRequired[Text]
     loss: NotRequired[Text]
@@ -88,7 +90,7 @@ class AboutMethod(TypedDict):
 
 
 class AboutDataset(TypedDict):
-    """A dataset in words and numbers."""
+    """The description of a dataset."""
 
     title: NotRequired[Text]
     dim: NotRequired[Size]
@@ -97,18 +99,19 @@ class AboutDataset(TypedDict):
     family: NotRequired[Text]
 
 
+@with_config(ConfigDict(extra="allow"))
 class Settings(TypedDict):
-    """The study's numbers; what is more is shown as it is."""
+    """The settings of a study; further ones are shown as they are."""
 
-    __pydantic_config__ = pydantic.ConfigDict(extra="allow")
     chains: NotRequired[Size]
     langevin_steps: NotRequired[Size]
 
 
+@with_config(ConfigDict(extra="allow"))
 class Study(TypedDict, total=False):
-    """`study.json`; what it leaves out is empty."""
+    """The content of `study.json`; `load_study` adds empty values for absent keys."""
 
-    __pydantic_config__ = pydantic.ConfigDict(extra="allow")
+    schema: Literal[2]
     name: Text
     title: Text
     datasets: list[Name]
@@ -135,16 +138,16 @@ class Study(TypedDict, total=False):
 
 
 class Langevin(TypedDict):
-    """The study's sampler."""
+    """The settings of the Langevin chains of a study."""
 
     steps: Size
     step_size: FiniteFloat
 
 
+@with_config(ConfigDict(extra="allow"))
 class Spec(Entry):
-    """What `plan.json` says of a cell."""
+    """The spec of a run: all that determines its numbers, in `plan.json`."""
 
-    __pydantic_config__ = pydantic.ConfigDict(extra="allow")
     dataset_fingerprint: Text
     points: Annotated[str, Field(pattern=r"\Apoints-[0-9a-f]{16}\.npy\z")] | None
     num_train: Size
@@ -156,16 +159,16 @@ class Spec(Entry):
 
 
 class Plan(TypedDict):
-    """`plan.json`: the specs of all runs."""
+    """The content of `plan.json`: the specs of all runs."""
 
     schema: Literal[2]
     runs: dict[RunId, Spec]
 
 
+@with_config(ConfigDict(extra="allow"))
 class Result(TypedDict):
-    """`result.json` of a cell."""
+    """The content of a run's `result.json`; a row is the step, the metric and its value."""
 
-    __pydantic_config__ = pydantic.ConfigDict(extra="allow")
     status: Literal["done", "diverged"]
     reason: Text
     rows: list[tuple[Step, Name, FiniteFloat | Literal["inf", "-inf"] | None]]
@@ -176,55 +179,96 @@ class Result(TypedDict):
     seconds: NotRequired[FiniteFloat]
 
 
-_NOTHING = dict.fromkeys(("title", "command", "ebmark", "code_hash", "device", "started"), "")
-_NOTHING |= {"energy": "", "seeds": 0}
-_LISTS = ("datasets", "methods", "notes", "axes", "plot_metrics")
-_TABLES = ("dataset_fingerprints", "versions", "settings", "recipes", "method_info", "dataset_info")
 _STUDY = pydantic.TypeAdapter(Study)
 _PLAN = pydantic.TypeAdapter(Plan)
 _RESULT = pydantic.TypeAdapter(Result)
 
 
+def _empty_study() -> dict[str, Any]:
+    """Return an empty value for each key that `study.json` may leave out."""
+    texts = ("name", "title", "command", "ebmark", "code_hash", "device", "started", "energy")
+    lists = ("datasets", "methods", "notes", "axes", "plot_metrics")
+    tables = ("dataset_fingerprints", "versions", "settings", "recipes", "method_info")
+    tables += ("dataset_info", "null_ranges", "step_bias", "runs")
+    empty: dict[str, Any] = dict.fromkeys(texts, "")
+    empty["seeds"] = 0
+    empty.update((key, []) for key in lists)
+    empty.update((key, {}) for key in tables)
+    return empty
+
+
 def load_study(folder: Path) -> dict[str, Any]:
-    """`study.json`. Raises UserError if the folder is not that of a study."""
+    """Return the content of `study.json`; keys that it leaves out have an empty value.
+
+    Args:
+        folder: the folder of the study.
+
+    Raises:
+        UserError: the folder is not that of a study, or the file is damaged or of another schema.
+    """
     path = Path(folder) / "study.json"
-    mend = f"remove {path.name} and give the command of the study again: its cells are kept"
+    fix = f"Remove {path.name} and repeat the command of the study; its runs are kept."
     try:
-        study = read_json(path, _STUDY, mend, marked=True)
+        content = read_json(path, _STUDY, fix, marked=True)
     except FileNotFoundError:
         raise UserError(
-            f"{folder}: no folder of a study (it holds no study.json); `ebmark run` makes one"
+            f"{folder}: not the folder of a study (it has no study.json). "
+            "Create one with `ebmark run`."
         ) from None
-    study = _NOTHING | {key: [] for key in _LISTS} | {key: {} for key in _TABLES} | study
-    study = {"name": "", "null_ranges": {}, "step_bias": {}, "runs": {}} | study
-    for kind in ("dataset", "method"):
-        entries = {
-            (cell[kind], cell["recipe"] * (kind == "method")) for cell in study["runs"].values()
-        }
-        if len(entries) > _MOST_ENTRIES:
-            raise UserError(f"{path}: {len(entries):,} {kind}s, more than a page can show")
+    # the keys of the file come first, because "schema" must be the first one in the file
+    study = dict(content)
+    for key, value in _empty_study().items():
+        study.setdefault(key, value)
+    runs = study["runs"].values()
+    _check_number(path, "datasets", {run["dataset"] for run in runs})
+    _check_number(path, "configurations", {(run["method"], run["recipe"]) for run in runs})
     return study
 
 
+def _check_number(path: Path, kind: str, values: set) -> None:
+    if len(values) > _MAX_ON_PAGE:
+        raise UserError(
+            f"{path}: has {len(values):,} {kind}. A report can show at most {_MAX_ON_PAGE}."
+        )
+
+
 def read_plan(folder: Path) -> dict[str, dict[str, Any]]:
-    """`plan.json`, name -> spec. Raises UserError if there is none, or not one of a study."""
+    """Return the specs of all planned runs by run id, from `plan.json`.
+
+    Args:
+        folder: the folder of the study.
+
+    Raises:
+        UserError: there is no such file, or it is damaged or of another schema.
+    """
     path = Path(folder) / "plan.json"
     try:
-        return read_json(path, _PLAN, "give the command of the study again", marked=True)["runs"]
+        return read_json(path, _PLAN, "Repeat the command of the study.", marked=True)["runs"]
     except FileNotFoundError:
-        raise UserError(f"{folder}: holds no plan.json, the specs of its cells") from None
+        raise UserError(
+            f"{folder}: has no plan.json, which contains the specs of its runs. "
+            "Repeat the command of the study."
+        ) from None
 
 
 def write_plan(folder: Path, plan: dict[str, dict[str, Any]]) -> None:
-    """`plan.json`, whole."""
+    """Write the specs of all planned runs to `plan.json`, atomically."""
     write_whole(Path(folder) / "plan.json", json.dumps({"schema": SCHEMA, "runs": plan}))
 
 
-def read_result(folder: Path, cell: str) -> dict[str, Any] | None:
-    """`result.json` of a cell; None if it is not done. Raises UserError if it is damaged."""
-    place = Path(folder) / "runs" / cell
-    mend = f"remove the folder {place} and give the command of the study again"
+def read_result(folder: Path, run_id: str) -> dict[str, Any] | None:
+    """Return the content of a run's `result.json`, or None if the run is not complete.
+
+    Args:
+        folder: the folder of the study.
+        run_id: the id of the run.
+
+    Raises:
+        UserError: the file is damaged or of another schema.
+    """
+    run_folder = Path(folder) / "runs" / run_id
+    fix = f"Remove the folder {run_folder} and repeat the command of the study."
     try:
-        return read_json(place / "result.json", _RESULT, mend, 64 << 20, marked=True)
+        return read_json(run_folder / "result.json", _RESULT, fix, _MAX_RESULT_BYTES, marked=True)
     except FileNotFoundError:
         return None

@@ -1,6 +1,6 @@
-"""What has become of a study: cells done, running, failed, diverged; how fast, and how long still.
+"""The status of a study: runs completed, running, failed and diverged, and the time left.
 
-It reads the study's folder alone, so any machine that sees the folder can tell.
+It is read from the folder of the study alone, on any machine that has access to it.
 """
 
 import dataclasses
@@ -14,75 +14,102 @@ from ebmark.store.locks import running
 from ebmark.store.schema import load_study, read_result
 from ebmark.system.reading import read_bytes
 
+_MAX_ERROR_BYTES = 1 << 20
+_UNKNOWN_ERROR = "the error is unknown"
+
 
 @dataclasses.dataclass(frozen=True)
 class Status:
-    """How a study stands; cells by name."""
+    """The status of a study; runs are named by their ids.
+
+    Attributes:
+        study: the content of `study.json`.
+        done: the result of each completed run.
+        running: the locks that are held, as `running` returns them.
+        failed: the last line of the error of each failed run.
+    """
 
     study: dict[str, Any]
-    done: dict[str, dict[str, Any]]  # their results
-    running: list[dict[str, Any]]  # what their claims say
-    failed: dict[str, str]  # the last lines of their errors
+    done: dict[str, dict[str, Any]]
+    running: list[dict[str, Any]]
+    failed: dict[str, str]
 
     @property
     def diverged(self) -> dict[str, str]:
-        """The done cells that diverged, and why."""
-        return {n: one["reason"] for n, one in self.done.items() if one["status"] == "diverged"}
+        """The reason of each completed run that diverged."""
+        return {
+            name: result["reason"]
+            for name, result in self.done.items()
+            if result["status"] == "diverged"
+        }
 
     @property
     def left(self) -> list[str]:
-        """The cells that are still to be done, those that are running among them."""
+        """The runs that are neither completed nor failed, including those that are running."""
         return [n for n in self.study["runs"] if n not in self.done and n not in self.failed]
 
     def seconds_left(self) -> float | None:
-        """The work that is left, in seconds of one worker; None where nothing was done yet.
+        """Return the remaining work in seconds of one worker, or None if no run was timed.
 
-        A cell takes what its method took on its dataset, else what its method took, else the mean.
+        A run is assumed to take the mean time of its method on its dataset, else of its method,
+        else of all runs. Of a running one, half of the fraction done is subtracted.
         """
-        took: dict[tuple, list[float]] = {}
+        seconds: dict[tuple[str, ...], list[float]] = {}
         for name, result in self.done.items():
-            for kind in self._kinds(name):
-                took.setdefault(kind, []).append(result.get("seconds") or 0.0)
-        if not any(seconds > 0 for one in took.values() for seconds in one):
+            for group in self._groups(name):
+                seconds.setdefault(group, []).append(result.get("seconds") or 0.0)
+        if not any(second > 0 for second in seconds.get((), [])):
             return None
-        shares = {one["name"]: one["fraction"] for one in self.running}
+        fractions = {lock["name"]: lock["fraction"] for lock in self.running}
         total = 0.0
         for name in self.left:
-            kind = next(kind for kind in self._kinds(name) if kind in took)
-            total += statistics.fmean(took[kind]) * (1 - shares.get(name, 0.0) / 2)
+            group = next(group for group in self._groups(name) if group in seconds)
+            total += statistics.fmean(seconds[group]) * (1 - fractions.get(name, 0.0) / 2)
         return total
 
-    def _kinds(self, name: str) -> list[tuple]:
-        cell = self.study["runs"][name]
-        return [(cell["method"], cell["dataset"]), (cell["method"],), ()]
+    def _groups(self, name: str) -> list[tuple[str, ...]]:
+        """Return the groups of runs that a run belongs to, the smallest first."""
+        run = self.study["runs"][name]
+        return [(run["method"], run["dataset"]), (run["method"],), ()]
 
 
-def look(folder: Path, known: dict[str, dict[str, Any]]) -> Status:
-    """How the study stands; results in `known` are not read again, and new ones enter it.
+def read_status(folder: Path, known: dict[str, dict[str, Any]]) -> Status:
+    """Return the status of a study.
 
-    Raises UserError if the folder is not that of a study, or what is in it is damaged.
+    Args:
+        folder: the folder of the study.
+        known: results that were read before and are not read again; new ones are added to it.
+
+    Raises:
+        UserError: the folder is not that of a study, or a file in it is damaged.
     """
     study = load_study(folder)
     try:
-        there = {entry.name for entry in os.scandir(folder / "runs")}
+        files = {entry.name for entry in os.scandir(folder / "runs")}
     except OSError as error:
-        raise UserError(f"{folder / 'runs'}: cannot be read ({error.strerror})") from None
+        raise UserError(f"{folder / 'runs'}: cannot be read ({error.strerror}).") from None
     for name in study["runs"]:
-        if name in there and name not in known:
+        if name in files and name not in known:
             result = read_result(folder, name)
             if result is not None:
                 known[name] = result
     done = {name: known[name] for name in study["runs"] if name in known}
-    undone = [name for name in study["runs"] if name not in done]
-    at_work = running(folder, [name for name in undone if f"{name}.lock" in there])
-    busy = {one["name"] for one in at_work}
-    wrong = [name for name in undone if f"{name}.error" in there and name not in busy]
-    return Status(study, done, at_work, {name: _last_line(folder, name) for name in wrong})
+    unfinished = [name for name in study["runs"] if name not in done]
+    locks = running(folder, [name for name in unfinished if f"{name}.lock" in files])
+    locked = {lock["name"] for lock in locks}
+    failed = {
+        name: _read_error(folder, name)
+        for name in unfinished
+        if f"{name}.error" in files and name not in locked
+    }
+    return Status(study, done, locks, failed)
 
 
-def _last_line(folder: Path, name: str) -> str:
+def _read_error(folder: Path, name: str) -> str:
+    """Return the last line of the error of a run."""
     try:
-        written = read_bytes(folder / "runs" / f"{name}.error", 1 << 20)
-        return written.decode(errors="replace").strip().splitlines()[-1]
-    except (FileNotFoundError, IndexError, UserError):
-        return "nothing is known"
+        content = read_bytes(folder / "runs" / f"{name}.error", _MAX_ERROR_BYTES)
+    except (FileNotFoundError, UserError):
+        return _UNKNOWN_ERROR
+    lines = content.decode(errors="replace").strip().splitlines()
+    return lines[-1] if lines else _UNKNOWN_ERROR

@@ -6,7 +6,13 @@ import pandas as pd
 
 
 class Submission(NamedTuple):
-    """A folder that was checked: its table, with entries for methods, and its cells' specs."""
+    """A results folder that passed the checks of the leaderboard.
+
+    Attributes:
+        name: the name of the folder.
+        table: its results, in which the column `method` contains the configuration.
+        plan: the spec of each run.
+    """
 
     name: str
     table: pd.DataFrame

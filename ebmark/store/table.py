@@ -1,7 +1,7 @@
-"""The results as one tidy table: a row a number. And the study's folder, as its readers see it."""
+"""The results of a study as one tidy table, with one row per metric value."""
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +9,13 @@ import numpy as np
 import pandas as pd
 
 from ebmark.errors import UserError, shown
-from ebmark.store.schema import CELL, is_name, read_result
-from ebmark.system.array_files import read_cell_arrays
+from ebmark.store.schema import RUN_ID, is_name, read_result
+from ebmark.system.array_files import read_run_arrays
 from ebmark.system.reading import old_schema, read_bytes
 from ebmark.system.writing import atomic_path, inside, write_whole
 
 __all__ = [
+    "COLUMNS",
     "collect",
     "current",
     "entry",
@@ -25,50 +26,85 @@ __all__ = [
 ]
 
 COLUMNS = ["dataset", "method", "recipe", "seed", "step", "metric", "value", "run_id"]
-PROVENANCE = ["status", "reason", "ebmark", "jax", "code_hash", "device"]
+_PROVENANCE = ["status", "reason", "ebmark", "jax", "code_hash", "device"]
 _NUMBERS = {"seed": "int64", "step": "int64", "value": "float64"}
+_MAX_BYTES = 1 << 30
+_MAX_COLUMNS = 100
 
 
 def collect(folder: Path, plan: Mapping[str, Mapping]) -> pd.DataFrame:
-    """The rows of the plan's finished cells, in the plan's order: that of no run's luck."""
-    rows, axes = [], list(dict.fromkeys(a for spec in plan.values() for a in spec.get("axes", {})))
+    """Return the results of the completed runs of a plan, in the order of the plan.
+
+    Args:
+        folder: the folder of the study.
+        plan: the spec of each run.
+
+    Returns:
+        A table with one row per metric value and a column for each axis of a sweep.
+    """
+    # a dict keeps the order in which the axes first appear
+    axes = list(dict.fromkeys(axis for spec in plan.values() for axis in spec.get("axes", {})))
+    rows = []
     for name, spec in plan.items():
         result = read_result(folder, name)
         if result is not None:
-            at = [spec.get("axes", {}).get(axis) for axis in axes]
-            rows += [row + at for row in _rows(name, spec, result)]
+            rows += _rows(name, spec, result, axes)
     return _frame(rows, axes)
 
 
-def _rows(name: str, spec: Mapping, result: Mapping) -> list[list[Any]]:
-    what = [spec["dataset"], spec["method"], spec["recipe"], spec["seed"]]
-    made = [result["status"], result["reason"], result["ebmark"]]
-    made += [result["versions"].get("jax", ""), result["code_hash"], result["device"]]
-    values = [(s, m, float("nan") if v is None else float(v)) for s, m, v in result["rows"]]
-    return [[*what, step, metric, value, name, *made] for step, metric, value in values]
+def _rows(run_id: str, spec: Mapping, result: Mapping, axes: Sequence[str]) -> list[list[Any]]:
+    """Return the rows of one run."""
+    configuration = [spec["dataset"], spec["method"], spec["recipe"], spec["seed"]]
+    provenance = [
+        result["status"],
+        result["reason"],
+        result["ebmark"],
+        result["versions"].get("jax", ""),
+        result["code_hash"],
+        result["device"],
+    ]
+    axis_values = [spec.get("axes", {}).get(axis) for axis in axes]
+    rows = []
+    for step, metric, value in result["rows"]:
+        number = float("nan") if value is None else float(value)
+        rows.append([*configuration, step, metric, number, run_id, *provenance, *axis_values])
+    return rows
 
 
 def _frame(rows: list[list[Any]], axes: Sequence[str] = ()) -> pd.DataFrame:
-    return pd.DataFrame(rows, columns=[*COLUMNS, *PROVENANCE, *axes]).astype(_NUMBERS)
+    return pd.DataFrame(rows, columns=[*COLUMNS, *_PROVENANCE, *axes]).astype(_NUMBERS)
 
 
 def entry(method: str, recipe: str) -> str:
-    """What a method under a recipe is called: an entry of its own, `cd, tuned`."""
+    """Return the name of a configuration.
+
+    Example:
+        >>> entry("cd", "tuned")
+        'cd, tuned'
+        >>> entry("cd", "default")
+        'cd'
+    """
     return method if recipe == "default" else f"{method}, {recipe}"
 
 
 def with_entries(study: dict[str, Any], table: pd.DataFrame) -> tuple[dict[str, Any], pd.DataFrame]:
-    """The study's cells and the table with entries for methods."""
-    cells = {
-        name: cell | {"method": entry(cell["method"], cell["recipe"])}
-        for name, cell in study["runs"].items()
+    """Return the study and its table with the configuration in place of the method.
+
+    Args:
+        study: the content of `study.json`.
+        table: its results.
+    """
+    runs = {
+        name: {**run, "method": entry(run["method"], run["recipe"])}
+        for name, run in study["runs"].items()
     }
-    labels = [entry(m, r) for m, r in zip(table["method"], table["recipe"], strict=True)]
-    return study | {"runs": cells}, table.assign(method=labels)
+    pairs = zip(table["method"], table["recipe"], strict=True)
+    configurations = [entry(method, recipe) for method, recipe in pairs]
+    return {**study, "runs": runs}, table.assign(method=configurations)
 
 
 def write(folder: Path, table: pd.DataFrame) -> None:
-    """`results.csv` and `results.parquet`, each whole."""
+    """Write `results.csv` and `results.parquet`, each atomically."""
     text = io.StringIO()
     table.to_csv(text, index=False, na_rep="nan", lineterminator="\n")
     write_whole(inside(folder, "results.csv"), text.getvalue())
@@ -77,71 +113,99 @@ def write(folder: Path, table: pd.DataFrame) -> None:
 
 
 def read(folder: Path) -> pd.DataFrame:
-    """The results of a study, a row a number. Raises UserError if there are none."""
+    """Return the results of a study from `results.csv`, with one row per metric value.
+
+    Args:
+        folder: the folder of the study.
+
+    Raises:
+        UserError: there is no such file, or it is damaged or of another schema.
+    """
     path = Path(folder) / "results.csv"
+    # columns that are not listed are axes of a sweep
+    types: dict[Hashable, Any] = {**dict.fromkeys([*COLUMNS, *_PROVENANCE], "str"), **_NUMBERS}
+    missing_values: dict[Hashable, Any] = {"value": ["nan"]}
     try:
-        content = io.BytesIO(read_bytes(path, 1 << 30))
-        texts = dict.fromkeys(COLUMNS + PROVENANCE, str)
-        table = pd.read_csv(
-            content,
-            dtype=texts | _NUMBERS,  # other columns are axes of a sweep
-            keep_default_na=False,
-            na_values={"value": ["nan"]},
-        )
+        content = io.BytesIO(read_bytes(path, _MAX_BYTES))
+        table = pd.read_csv(content, dtype=types, keep_default_na=False, na_values=missing_values)
     except FileNotFoundError:
-        raise UserError(f"{folder}: holds no results.csv; `ebmark run` makes one") from None
+        raise UserError(f"{folder}: has no results.csv. Create it with `ebmark run`.") from None
     except (ValueError, OverflowError) as error:
-        said = shown(f"{path}: cannot be read as a table ({error})", 300)
-        raise UserError(f"{said}; remove it and make it again by `ebmark report`") from None
-    if "cell" in table and "run_id" not in table:
-        raise old_schema(path)
+        reason = shown(f"{path}: cannot be read as a table ({error})", 300)
+        raise UserError(f"{reason}. Remove it and create it again with `ebmark report`.") from None
     missing = [column for column in [*COLUMNS, "status", "reason"] if column not in table]
+    # schema 1 had another name for the column of run ids
+    if missing == ["run_id"]:
+        raise old_schema(path)
     if missing:
-        raise UserError(f"{path}: lacks the columns {', '.join(missing)}")
-    _refuse_strange(table, path)
+        raise UserError(f"{path}: lacks the columns {', '.join(missing)}.")
+    _check(table, path)
     return table
 
 
-def _refuse_strange(table: pd.DataFrame, path: Path) -> None:
-    """Raise UserError at what no run writes: it would break the page, or lead out of the folder."""
-    if len(table.columns) > 100 or not all(is_name(str(column)) for column in table.columns):
-        raise UserError(f"{path}: damaged: it has columns that no study has")
-    checks = dict.fromkeys(("dataset", "method", "recipe", "metric"), is_name)
-    checks |= {"run_id": CELL.fullmatch, "status": {"done", "diverged"}.__contains__}
-    for column, check in checks.items():
-        for value in table[column].unique():
-            if not check(value):
-                raise UserError(f'{path}: damaged: "{shown(value)}" is no {column}')
+def _check(table: pd.DataFrame, path: Path) -> None:
+    """Raise UserError for values that no run writes: they could lead out of the folder."""
+    if len(table.columns) > _MAX_COLUMNS or not all(is_name(str(name)) for name in table.columns):
+        raise UserError(f"{path}: damaged: it has columns that no study has.")
+    for column in ("dataset", "method", "recipe", "metric"):
+        _check_values(table, path, column, is_name)
+    _check_values(table, path, "run_id", RUN_ID.fullmatch)
+    _check_values(table, path, "status", {"done", "diverged"}.__contains__)
     for column in ("seed", "step"):
-        if len(table) and table[column].min() < 0:
-            raise UserError(f"{path}: damaged: a {column} is negative")
+        if (table[column].to_numpy() < 0).any():
+            raise UserError(f"{path}: damaged: a {column} is negative.")
+
+
+def _check_values(
+    table: pd.DataFrame, path: Path, column: str, is_valid: Callable[[str], object]
+) -> None:
+    for value in table[column].unique():
+        if not is_valid(value):
+            raise UserError(f"{path}: damaged: '{shown(value)}' is not a valid {column}.")
 
 
 def current(folder: Path, study: Mapping[str, Any]) -> tuple[pd.DataFrame, bool]:
-    """The table as the cells are now, and whether results.csv says the same.
+    """Return the results of all runs completed so far, and whether `results.csv` has them all.
 
-    A finished cell never changes, so results.csv is up to date where it has every finished cell;
-    where it has not, the table is collected, with what results.csv has of cells that are not here.
+    A completed run never changes, so `results.csv` is up to date if it has all completed runs. If
+    not, they are collected, and runs of `results.csv` that are not in the folder are kept.
+
+    Args:
+        folder: the folder of the study.
+        study: the content of its `study.json`.
     """
-    plan, folder = study["runs"], Path(folder)
-    done = {name for name in plan if (folder / "runs" / name / "result.json").exists()}
-    known = (folder / "results.csv").exists()
-    if not known and not done:
+    folder = Path(folder)
+    plan = study["runs"]
+    done = [name for name in plan if (folder / "runs" / name / "result.json").exists()]
+    has_table = (folder / "results.csv").exists()
+    if not has_table and not done:
         return _frame([]), False
-    saved = read(folder) if known else _frame([])
-    if done <= set(saved["run_id"]):
+    saved = read(folder) if has_table else _frame([])
+    if set(done) <= set(saved["run_id"]):
         return saved, True
-    kept = saved[~saved["run_id"].isin(done)]
-    table = pd.concat([part for part in (collect(folder, plan), kept) if len(part)])
-    order = {name: i for i, name in enumerate(plan)}
-    return table.sort_values(
-        "run_id", key=lambda c: c.map(order), kind="stable", ignore_index=True
-    ), False
+    only_saved = saved.loc[~saved["run_id"].isin(done)]
+    parts = [part for part in (collect(folder, plan), only_saved) if len(part)]
+    return _sort_by_run(pd.concat(parts), plan), False
 
 
-def load_arrays(folder: Path, cell: str) -> dict[str, np.ndarray]:
-    """The arrays of a cell; empty if it has none. Raises UserError if they are damaged."""
+def _sort_by_run(table: pd.DataFrame, names: Iterable[str]) -> pd.DataFrame:
+    """Return the rows in the order of the names of their runs."""
+    order = {name: index for index, name in enumerate(names)}
+    positions = [order.get(name, len(order)) for name in table["run_id"]]
+    return table.iloc[np.argsort(positions, kind="stable")].reset_index(drop=True)
+
+
+def load_arrays(folder: Path, run_id: str) -> dict[str, np.ndarray]:
+    """Return the arrays of a run, or an empty dict if it has none.
+
+    Args:
+        folder: the folder of the study.
+        run_id: the id of the run.
+
+    Raises:
+        UserError: the file is damaged.
+    """
     try:
-        return read_cell_arrays(Path(folder) / "runs" / cell / "samples.npz")
+        return read_run_arrays(Path(folder) / "runs" / run_id / "samples.npz")
     except FileNotFoundError:
         return {}

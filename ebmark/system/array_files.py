@@ -1,7 +1,7 @@
-"""Arrays from anyone's NPY and NPZ files: names, types, shapes and sizes are checked before use.
+"""Read arrays from untrusted NPY and NPZ files: names, types, shapes and sizes are checked first.
 
-The header of each array is compared with the bytes that are there before anything is allocated,
-and a small archive that unpacks to a huge array is refused. No objects are ever unpickled.
+The header of each array is compared with the number of bytes present before memory is allocated,
+and a small archive that unpacks to a huge array is refused. Objects are never unpickled.
 """
 
 import io
@@ -16,14 +16,17 @@ import numpy as np
 from ebmark.errors import UserError, shown
 from ebmark.system.reading import read_bytes
 
-_MOST = 1 << 30  # bytes that the arrays of a file may take
-_FREE, _RATIO = 64 << 20, 200  # beyond so many bytes, an array may be so many times its file
+_MAX_BYTES = 1 << 30  # of the arrays of a file
+_MAX_DIMENSIONS = 8
+# an archive may unpack to this many bytes, or to this many times its own size
+_MAX_UNPACKED_BYTES = 64 << 20
+_MAX_UNPACKED_RATIO = 200
 _HEADERS = {
     (1, 0): np.lib.format.read_array_header_1_0,
     (2, 0): np.lib.format.read_array_header_2_0,
 }
 
-# the arrays of a cell and their axes; an axis has one length throughout the file
+# the arrays of a run and their axes; an axis has the same length in all arrays of a file
 AXES = {
     "train": ("train", "dim"),
     "test": ("test", "dim"),
@@ -39,66 +42,81 @@ AXES = {
     "log_density": ("x", "y"),
     "target_log_density": ("x", "y"),
 }
-_HIGHEST = 700  # of a log-density: its exponential is still a number
+_MAX_LOG_DENSITY = 700  # the exponential of a larger one overflows
+_MAX_COORDINATE = 1e30
 _FINITE = ("train", "test", "grid_x", "grid_y")
 
 
-def read_array(path: Path, most: int = _MOST) -> np.ndarray:
-    """The array of an NPY file. Raises UserError for a damaged or foreign one."""
-    try:
-        content = read_bytes(path, most)
-    except FileNotFoundError:
-        raise UserError(f"{shown(path, 200)}: no such file") from None
-    try:
-        return _array(io.BytesIO(content), len(content))
-    except Exception as error:  # whatever numpy raises at a file that is none of its own
-        mend = "remove it and give the command of the study again"
-        raise _damaged(path, "NPY", error, mend) from None
+def read_array(path: Path, max_bytes: int = _MAX_BYTES) -> np.ndarray:
+    """Return the array of an NPY file.
 
-
-def read_cell_arrays(path: Path) -> dict[str, np.ndarray]:
-    """The arrays of a cell's samples.npz; what is not in `AXES` is left alone.
-
-    Raises FileNotFoundError where there is none, and UserError for a damaged or foreign one.
+    Raises:
+        UserError: there is no such file, or it is damaged.
     """
-    content = read_bytes(path, _MOST)
     try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            members = [m for m in archive.infolist() if m.filename.removesuffix(".npy") in AXES]
-            total = sum(member.file_size for member in members)
-            if total > _MOST or total > max(_FREE, _RATIO * len(content)):
-                raise ValueError(f"{len(content):,} bytes that unpack to {total:,}")
-            arrays = {}
-            for member in members:
-                with archive.open(member) as stream:
-                    arrays[member.filename.removesuffix(".npy")] = _array(stream, member.file_size)
+        content = read_bytes(path, max_bytes)
+    except FileNotFoundError:
+        raise UserError(f"{shown(path, 200)}: no such file.") from None
+    try:
+        return _parse(io.BytesIO(content), len(content))
+    # numpy raises errors of many types for files of another kind
+    except Exception as error:
+        fix = "Remove it and repeat the command of the study."
+        raise _damaged(path, "NPY", error, fix) from None
+
+
+def read_run_arrays(path: Path) -> dict[str, np.ndarray]:
+    """Return the arrays of a run's `samples.npz`; arrays that are not in `AXES` are ignored.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        UserError: it is damaged.
+    """
+    content = read_bytes(path, _MAX_BYTES)
+    try:
+        arrays = _unpack(content)
         _check(arrays)
-    except Exception as error:  # whatever zipfile, zlib or numpy raises at a file not of ours
-        place = shown(path.parent, 200)
-        mend = f"remove the folder {place} and give the command of the study again"
-        raise _damaged(path, "NPZ", error, mend) from None
+    # zipfile, zlib and numpy raise errors of many types for files of another kind
+    except Exception as error:
+        fix = f"Remove the folder {shown(path.parent, 200)} and repeat the command of the study."
+        raise _damaged(path, "NPZ", error, fix) from None
     return arrays
 
 
-def _array(stream: IO[bytes], size: int) -> np.ndarray:
-    """The numbers of one NPY stream of `size` bytes, copied once they are known to be there."""
+def _unpack(content: bytes) -> dict[str, np.ndarray]:
+    """Return the arrays of an NPZ archive that are in `AXES`."""
+    arrays = {}
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        members = [m for m in archive.infolist() if m.filename.removesuffix(".npy") in AXES]
+        total = sum(member.file_size for member in members)
+        if total > min(_MAX_BYTES, max(_MAX_UNPACKED_BYTES, _MAX_UNPACKED_RATIO * len(content))):
+            raise ValueError(f"{len(content):,} bytes that unpack to {total:,}")
+        for member in members:
+            with archive.open(member) as stream:
+                arrays[member.filename.removesuffix(".npy")] = _parse(stream, member.file_size)
+    return arrays
+
+
+def _parse(stream: IO[bytes], size: int) -> np.ndarray:
+    """Return the array of an NPY stream of `size` bytes, in the byte order of this machine."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        shape, fortran, dtype = _HEADERS[np.lib.format.read_magic(stream)](stream)
-    if dtype.kind not in "fiu" or dtype.hasobject or len(shape) > 8 or min(shape, default=0) < 0:
+        shape, is_fortran, dtype = _HEADERS[np.lib.format.read_magic(stream)](stream)
+    is_number = dtype.kind in "fiu" and not dtype.hasobject
+    if not is_number or len(shape) > _MAX_DIMENSIONS or min(shape, default=0) < 0:
         raise ValueError(f"an array of type {dtype} and shape {shape}")
-    wanted = math.prod(shape) * dtype.itemsize
-    if wanted > size:
-        raise ValueError(f"an array of {wanted:,} bytes in {size:,}")
-    found = stream.read(wanted)
-    if len(found) < wanted:
+    num_bytes = math.prod(shape) * dtype.itemsize
+    if num_bytes > size:
+        raise ValueError(f"an array of {num_bytes:,} bytes in {size:,}")
+    content = stream.read(num_bytes)
+    if len(content) < num_bytes:
         raise ValueError("cut short")
-    array = np.frombuffer(found, dtype).reshape(shape, order="F" if fortran else "C")
+    array = np.frombuffer(content, dtype).reshape(shape, order="F" if is_fortran else "C")
     return array.astype(dtype.newbyteorder("="))
 
 
 def _check(arrays: dict[str, np.ndarray]) -> None:
-    """Raise ValueError unless the arrays fit each other as those of one cell do."""
+    """Raise ValueError unless the shapes and values of the arrays are those of one run."""
     lengths: dict[str, int] = {}
     for name, array in arrays.items():
         axes = AXES[name]
@@ -108,15 +126,20 @@ def _check(arrays: dict[str, np.ndarray]) -> None:
             raise ValueError(f"{name} has the shape {array.shape}")
         for axis, length in zip(axes, array.shape, strict=True):
             if lengths.setdefault(axis, length) != length:
-                raise ValueError(f"{name} has the shape {array.shape}, which fits no other")
-        if name in _FINITE and not (np.abs(array.astype(float)) <= 1e30).all():
-            raise ValueError(f"{name} holds what is no finite number below 1e30")
-        if name.startswith("grid") and not (len(array) > 1 and (np.diff(array) > 0).all()):
-            raise ValueError(f"{name} does not grow")
-        if name.endswith("log_density") and (array > _HIGHEST).any():
-            raise ValueError(f"{name} is above {_HIGHEST}")
+                raise ValueError(f"{name} has the shape {array.shape}, which differs from others")
+        _check_values(name, array)
 
 
-def _damaged(path: Path, kind: str, error: Exception, mend: str) -> UserError:
-    said = shown(error, 100) or type(error).__name__
-    return UserError(f"{shown(path, 200)}: cannot be read as {kind} ({said}); {mend}")
+def _check_values(name: str, array: np.ndarray) -> None:
+    """Raise ValueError unless the values of one array are in their range."""
+    if name in _FINITE and not (np.abs(array.astype(float)) <= _MAX_COORDINATE).all():
+        raise ValueError(f"{name} has a value that is not finite or above {_MAX_COORDINATE:g}")
+    if name.startswith("grid") and not (len(array) > 1 and (np.diff(array) > 0).all()):
+        raise ValueError(f"{name} does not increase")
+    if name.endswith("log_density") and (array > _MAX_LOG_DENSITY).any():
+        raise ValueError(f"{name} is above {_MAX_LOG_DENSITY}")
+
+
+def _damaged(path: Path, kind: str, error: Exception, fix: str) -> UserError:
+    reason = shown(error, 100) or type(error).__name__
+    return UserError(f"{shown(path, 200)}: cannot be read as {kind} ({reason}). {fix}")

@@ -1,11 +1,12 @@
-"""Several devices: rows of points and chains are dealt over them, all else is on each.
+"""Several devices: rows of points and chains are sharded over them, everything else is replicated.
 
-There is no flag: a program is the same on one device and on many, in one process or in several,
-and XLA deals out the work (Xu et al. 2021, GSPMD). On one device these functions are identities.
+There is no option: a program is the same on one device and on many, in one process or in several,
+and XLA partitions the work (Xu et al. 2021, GSPMD). On one device these functions are identities.
 """
 
 import functools
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import numpy as np
@@ -14,7 +15,14 @@ from jaxtyping import Array, PyTree
 
 
 def shard(rows: Array) -> Array:
-    """Deal the rows over the devices; inside jit. Any number of rows will do."""
+    """Shard the rows of an array over the devices; call it inside jit.
+
+    Args:
+        rows: an array of shape (n, ...), for any n.
+
+    Returns:
+        The same array, constrained to the sharding.
+    """
     mesh = _mesh()
     if mesh is None:
         return rows
@@ -22,60 +30,70 @@ def shard(rows: Array) -> Array:
 
 
 def one_processor() -> bool:
-    """Whether all runs on one processor, whose cache is what many rows soon leave."""
+    """Return whether the program runs on one CPU, where many rows soon exceed the cache."""
     return _mesh() is None and jax.devices()[0].platform == "cpu"
 
 
 def full_matmul_precision(function: Callable) -> Callable:
-    """The function with products in all digits of float32, unless JAX has been told otherwise.
+    """Decorate a function to compute matrix products in full float32, unless JAX is set otherwise.
 
-    A GPU's own choice is TF32, of three digits: log Z of a kernel estimate was off by .014 nats.
+    The default of a GPU is TF32, of three digits: it shifted log Z of a kernel density estimate by
+    0.014 nats.
     """
 
     @functools.wraps(function)
-    def called(*args, **kwargs):
-        chosen = jax.config.jax_default_matmul_precision
-        if chosen is not None or jax.default_backend() == "cpu":  # which has no other products
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        # JAX creates the attribute at run time
+        precision = jax.config.jax_default_matmul_precision  # pyright: ignore[reportAttributeAccessIssue]
+        # a CPU has no other products
+        if precision is not None or jax.default_backend() == "cpu":
             return function(*args, **kwargs)
         with jax.default_matmul_precision("float32"):
             return function(*args, **kwargs)
 
-    return called
+    return wrapper
 
 
 def replicate(tree: PyTree) -> PyTree:
-    """Keep every array whole on each device; inside jit."""
+    """Keep a full copy of every array of the tree on each device; call it inside jit."""
     mesh = _mesh()
     if mesh is None:
         return tree
-    whole = NamedSharding(mesh, PartitionSpec())
-    return jax.tree.map(
-        lambda x: jax.lax.with_sharding_constraint(x, whole) if isinstance(x, jax.Array) else x,
-        tree,
-    )
+    sharding = NamedSharding(mesh, PartitionSpec())
+
+    def constrain(leaf: Any) -> Any:
+        if not isinstance(leaf, jax.Array):
+            return leaf
+        return jax.lax.with_sharding_constraint(leaf, sharding)
+
+    return jax.tree.map(constrain, tree)
 
 
 def gather_local(tree: PyTree) -> PyTree:
-    """The same arrays on this process's first device alone, for what comes after a parallel part.
+    """Return the same arrays on the first device of this process, for the serial part that follows.
 
-    In several processes, all of them must call it: rows that lie elsewhere are fetched.
+    If there are several processes, all of them must call it, because rows are communicated.
     """
-    return tree if _mesh() is None else jax.tree.map(_local, tree)
+    return tree if _mesh() is None else jax.tree.map(_gather_leaf, tree)
 
 
 def described(processor: str) -> str:
-    """What the numbers were made on: JAX's devices, and the processor that `processor` names."""
+    """Return a description of the devices of JAX, followed by that of the processor.
+
+    Args:
+        processor: the description of the processor, returned alone if JAX uses only one CPU device.
+    """
     devices = jax.devices()
     if len(devices) == 1 and devices[0].platform == "cpu":
         return processor
     return f"{len(devices)} x {devices[0].device_kind}; {processor}"
 
 
-def _local(leaf):
+def _gather_leaf(leaf: Any) -> Any:
     if not isinstance(leaf, jax.Array):
         return leaf
-    if jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key):
-        return jax.random.wrap_key_data(_local(jax.random.key_data(leaf)))
+    if jax.numpy.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+        return jax.random.wrap_key_data(_gather_leaf(jax.random.key_data(leaf)))
     if not leaf.is_fully_addressable and not leaf.is_fully_replicated:
         leaf = jax.jit(replicate)(leaf)
     return jax.numpy.asarray(np.asarray(leaf))
@@ -83,6 +101,6 @@ def _local(leaf):
 
 @functools.cache
 def _mesh() -> Mesh | None:
-    """All devices of all processes along one axis; None where there is only one."""
+    """Return all devices of all processes along one axis, or None if there is only one."""
     devices = jax.devices()
     return Mesh(np.array(devices), ("data",)) if len(devices) > 1 else None

@@ -1,4 +1,4 @@
-"""One run over several processes: who is who, as the launcher's environment says."""
+"""One command over several processes, whose ranks are read from the launcher's environment."""
 
 import os
 import re
@@ -8,20 +8,34 @@ from typing import NamedTuple
 
 from ebmark.errors import UserError, shown
 
-_LAUNCHERS = {  # who we are and how many: the variables of each launcher
+# launcher -> the variables of a process's rank and of the number of processes
+_LAUNCHERS = {
     "the environment": ("JAX_PROCESS_ID", "JAX_NUM_PROCESSES"),
     "srun": ("SLURM_PROCID", "SLURM_NTASKS"),
     "mpirun of Open MPI": ("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"),
     "mpiexec": ("PMI_RANK", "PMI_SIZE"),
     "mpiexec of PALS": ("PALS_RANKID", "PALS_SIZE"),
 }
-_LOCAL = ("SLURM_LOCALID", "OMPI_COMM_WORLD_LOCAL_RANK", "PALS_LOCAL_RANKID", "MPI_LOCALRANKID")
-_PORTS = (61_440, 4_096)  # the first, and how many: jobs on one machine take different ones
-_PATIENCE = 120  # seconds until a process that does not come is given up
+_LOCAL_RANKS = (
+    "SLURM_LOCALID",
+    "OMPI_COMM_WORLD_LOCAL_RANK",
+    "PALS_LOCAL_RANKID",
+    "MPI_LOCALRANKID",
+)
+# the port depends on the job, so that two jobs on one machine use different ones
+_FIRST_PORT = 61_440
+_NUM_PORTS = 4_096
+_TIMEOUT = 120  # seconds that a process waits for the others
 
 
 class Place(NamedTuple):
-    """This process among all of a run, and where the first of them listens."""
+    """The rank of this process and the address at which the processes meet.
+
+    Attributes:
+        process: the rank, from 0.
+        processes: the number of processes.
+        coordinator: HOST:PORT of the first process.
+    """
 
     process: int
     processes: int
@@ -29,89 +43,119 @@ class Place(NamedTuple):
 
 
 def place(environment: Mapping[str, str]) -> Place:
-    """What the launcher says. Raises UserError where it does not say who is who."""
+    """Return the place of this process according to the environment of its launcher.
+
+    Raises:
+        UserError: the environment does not define the rank, the number of processes and the
+            address of the first one.
+
+    Example:
+        >>> place({"SLURM_PROCID": "1", "SLURM_NTASKS": "2", "SLURM_STEP_NODELIST": "n[3-4]"})
+        Place(process=1, processes=2, coordinator='n3:61440')
+    """
     for launcher, names in _LAUNCHERS.items():
-        given = [environment.get(name, "") for name in names]
-        if not any(given):
-            continue
-        for name, value in zip(names, given, strict=True):
-            if not value.isdecimal():
-                found = f"is {shown(value)}" if value else "is not set"
-                raise UserError(f"--distributed: {name} {found}: it must be a number")
-        process, processes = map(int, given)
-        if not process < processes:
-            raise UserError(
-                f"--distributed: {names[0]} is {process} and {names[1]} {processes}: processes are "
-                "counted from 0, each once"
-            )
-        coordinator = _coordinator(environment, processes)
-        if coordinator is None:
-            raise UserError(
-                f"--distributed: {launcher} started {processes} processes, but not where the first "
-                "one runs: set JAX_COORDINATOR_ADDRESS to its HOST:PORT"
-            )
-        return Place(process, processes, coordinator)
+        if any(environment.get(name) for name in names):
+            process, processes = _read_ranks(environment, names)
+            coordinator = _coordinator(environment, processes)
+            if coordinator is None:
+                raise UserError(
+                    f"--distributed: {launcher} started {processes} processes, but the address of "
+                    "the first one is unknown. Set JAX_COORDINATOR_ADDRESS to its HOST:PORT."
+                )
+            return Place(process, processes, coordinator)
     raise UserError(
-        "--distributed: nothing says how many processes there are: start them by srun or mpiexec, "
+        "--distributed: the number of processes is unknown. Start them with srun or mpiexec, "
         "or set JAX_COORDINATOR_ADDRESS (HOST:PORT of the first), JAX_NUM_PROCESSES and "
-        "JAX_PROCESS_ID (from 0)"
+        "JAX_PROCESS_ID (from 0)."
     )
 
 
+def _read_ranks(environment: Mapping[str, str], names: tuple[str, str]) -> list[int]:
+    """Return the rank of this process and the number of processes."""
+    numbers = []
+    for name in names:
+        value = environment.get(name, "")
+        if not value.isdecimal():
+            problem = f"is '{shown(value)}'" if value else "is not set"
+            raise UserError(f"--distributed: {name} {problem}. It must be a number.")
+        numbers.append(int(value))
+    process, processes = numbers
+    if not process < processes:
+        raise UserError(
+            f"--distributed: {names[0]} is {process}, but {names[1]} is {processes}. "
+            f"Number the processes from 0 to {processes - 1}."
+        )
+    return numbers
+
+
 def _coordinator(environment: Mapping[str, str], processes: int) -> str | None:
-    """The first process's HOST:PORT."""
+    """Return HOST:PORT of the first process, or None if the environment does not define it."""
     if address := environment.get("JAX_COORDINATOR_ADDRESS"):
         if not re.fullmatch(r".+:\d+", address):
             raise UserError(
-                f"--distributed: JAX_COORDINATOR_ADDRESS is {shown(address)}: it must be HOST:PORT"
+                f"--distributed: JAX_COORDINATOR_ADDRESS is '{shown(address)}'. "
+                "It must be HOST:PORT."
             )
         return address
+    host = _first_host(environment, processes)
+    if host is None:
+        return None
     job = environment.get("SLURM_JOB_ID") or environment.get("PBS_JOBID") or "0"
-    first, number = _PORTS
-    port = first + int(re.sub(r"\D", "", job) or 0) % number
-    if nodes := environment.get("SLURM_STEP_NODELIST"):  # node1,node2 or node[001-015],other
-        found = re.match(r"([^\[,]+)(?:\[(\d+))?", nodes)
-        return f"{found[1]}{found[2] or ''}:{port}" if found else None
-    if uri := re.search(r"tcp://([^,:]+)", environment.get("OMPI_MCA_orte_hnp_uri", "")):
-        return f"{uri[1]}:{port}"
-    if nodes := environment.get("PBS_NODEFILE"):
-        return f"{Path(nodes).read_text().split()[0]}:{port}"
-    if environment.get("OMPI_COMM_WORLD_LOCAL_SIZE") == str(processes):  # all on this machine
-        return f"127.0.0.1:{port}"
+    job_number = int(re.sub(r"\D", "", job) or 0)
+    return f"{host}:{_FIRST_PORT + job_number % _NUM_PORTS}"
+
+
+def _first_host(environment: Mapping[str, str], processes: int) -> str | None:
+    # node1,node2 or node[001-015],other
+    if nodes := environment.get("SLURM_STEP_NODELIST"):
+        match = re.match(r"([^\[,]+)(?:\[(\d+))?", nodes)
+        return f"{match[1]}{match[2] or ''}" if match else None
+    if match := re.search(r"tcp://([^,:]+)", environment.get("OMPI_MCA_orte_hnp_uri", "")):
+        return match[1]
+    if file := environment.get("PBS_NODEFILE"):
+        return Path(file).read_text().split()[0]
+    # all processes are on this machine
+    if environment.get("OMPI_COMM_WORLD_LOCAL_SIZE") == str(processes):
+        return "127.0.0.1"
     return None
 
 
 def join() -> bool:
-    """Meet the run's other processes, before JAX starts; whether this is the one that writes.
+    """Connect the processes of the command, before JAX starts.
 
-    From then on `jax.devices()` are those of all processes. Raises UserError where the environment
-    does not say who is who, or where they do not come.
+    From then on `jax.devices()` are those of all processes.
+
+    Returns:
+        Whether this is the process that prints and writes files.
+
+    Raises:
+        UserError: the environment does not define the ranks, or another process does not appear.
     """
     import jax
 
-    ours = place(os.environ)
+    this = place(os.environ)
     jax.config.update("jax_cpu_collectives_implementation", "gloo")
-    local = [os.environ[name] for name in _LOCAL if name in os.environ]
-    alone = ours.processes == 1
+    local_ranks = [int(os.environ[name]) for name in _LOCAL_RANKS if name in os.environ]
+    # a launcher that numbers the processes of a machine gives each of them one device
+    has_one_device = bool(local_ranks) and this.processes > 1
     try:
         jax.distributed.initialize(
-            ours.coordinator,
-            ours.processes,
-            ours.process,
-            # a launcher that counts the processes of a machine gives each of them one device
-            local_device_ids=[int(local[0])] if local and not alone else None,
-            initialization_timeout=_PATIENCE,
+            this.coordinator,
+            this.processes,
+            this.process,
+            local_device_ids=local_ranks[:1] if has_one_device else None,
+            initialization_timeout=_TIMEOUT,
         )
     except RuntimeError as error:
         raise UserError(
-            f"--distributed: process {ours.process} of {ours.processes} did not meet the others "
-            f"at {ours.coordinator} within {_PATIENCE} s ({shown(error, 80)})"
+            f"--distributed: process {this.process} of {this.processes} did not reach the others "
+            f"at {this.coordinator} within {_TIMEOUT} s ({shown(error, 80)})."
         ) from None
-    return ours.process == 0
+    return this.process == 0
 
 
 def leave() -> None:
-    """Wait for all the others, and go on alone."""
+    """Wait for all other processes, then disconnect from them."""
     import jax
 
     jax.distributed.shutdown()

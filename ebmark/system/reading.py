@@ -1,8 +1,8 @@
-"""Files from anyone, read with limits: one line says what is wrong, nothing is ever executed.
+"""Read untrusted files within limits; errors are one line, and no content is executed.
 
-A file is looked at before it is read: a pipe would keep us waiting, a device would never end.
-JSON is checked against the types that its reader wants; the parser itself refuses what is nested
-deeper than 200 levels, numbers of thousands of digits, and broken letters.
+The type of a file is checked before it is read, because a pipe would block and a device never end.
+JSON is checked against the types that its reader expects; the parser refuses more than 200 levels
+of nesting, numbers of thousands of digits, and invalid UTF-8.
 """
 
 import os
@@ -17,66 +17,92 @@ import pydantic_core
 
 from ebmark.errors import UserError, shown
 
-_MANY_PARTS = re.compile(r"""(?<![\w"'-])(?:[\w"'-]++[ \t]*+\.[ \t]*+){32}""")
-MOST = 256 << 20  # bytes of a document
+MAX_BYTES = 256 << 20  # of a document
 SCHEMA = 2  # of the files that this version writes; it reads no other
-_MARKED = re.compile(rb'\s*\{\s*"schema"\s*:\s*%d\s*[,}]' % SCHEMA)
+_MAX_TOML_BYTES = 64 << 10
+_MANY_KEY_PARTS = re.compile(r"""(?<![\w"'-])(?:[\w"'-]++[ \t]*+\.[ \t]*+){32}""")
+_HAS_SCHEMA = re.compile(rb'\s*\{\s*"schema"\s*:\s*%d\s*[,}]' % SCHEMA)
 
 
-def read_bytes(path: Path, most: int = MOST) -> bytes:
-    """The content of a plain file of at most `most` bytes.
+def read_bytes(path: Path, max_bytes: int = MAX_BYTES) -> bytes:
+    """Return the content of a regular file of at most `max_bytes` bytes.
 
-    Raises FileNotFoundError where there is none, and UserError where it cannot be read.
+    Raises:
+        FileNotFoundError: there is no such file.
+        UserError: it is too large, not a regular file, or cannot be read.
     """
     try:
         with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
-                raise UserError(f"{shown(path, 200)}: is a folder, a pipe or a device, not a file")
-            if status.st_size > most:
-                size = f"{status.st_size:,} bytes, and at most {most:,} are read"
-                raise UserError(f"{shown(path, 200)}: is too large ({size})")
-            return file.read(status.st_size)  # what is asked for is allocated
+                raise UserError(f"{shown(path, 200)}: is a folder, a pipe or a device, not a file.")
+            if status.st_size > max_bytes:
+                raise UserError(
+                    f"{shown(path, 200)}: is too large ({status.st_size:,} bytes). "
+                    f"At most {max_bytes:,} bytes are read."
+                )
+            # read() without a size would allocate as the file grows
+            return file.read(status.st_size)
     except (FileNotFoundError, NotADirectoryError):
         raise FileNotFoundError(path) from None
     except OSError as error:
-        raise UserError(f"{shown(path, 200)}: cannot be read ({error.strerror})") from None
+        raise UserError(f"{shown(path, 200)}: cannot be read ({error.strerror}).") from None
 
 
 def read_json(
-    path: Path, wanted: pydantic.TypeAdapter, mend: str, most: int = MOST, *, marked: bool = False
+    path: Path,
+    types: pydantic.TypeAdapter,
+    fix: str,
+    max_bytes: int = MAX_BYTES,
+    *,
+    marked: bool = False,
 ) -> Any:
-    """A JSON file that holds what is `wanted`; if `marked`, one that says its schema.
+    """Return the content of a JSON file, checked against `types`.
 
-    Raises FileNotFoundError, and UserError that says where it is damaged and how to `mend` it, or
-    that another version of ebmark wrote it.
+    Args:
+        path: the file.
+        types: what the file must contain.
+        fix: the sentence that says how to repair a damaged file.
+        max_bytes: the largest size that is read.
+        marked: whether the file states its schema, which must be `SCHEMA`.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        UserError: it is damaged, or was written by another version of ebmark.
     """
-    content = read_bytes(path, most)
+    content = read_bytes(path, max_bytes)
     if marked:
         _check_schema(path, content)
     try:
-        return wanted.validate_json(content, strict=True)
+        return types.validate_json(content, strict=True)
     except pydantic.ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        where = "".join(f"{shown(part)}: " for part in first["loc"])
-        said = f"{shown(where, 100)}{shown(first['msg'], 120)}"
-        raise UserError(f"{shown(path, 200)}: damaged ({said}); {mend}") from None
+        location = "".join(f"{shown(part)}: " for part in first["loc"])
+        reason = f"{shown(location, 100)}{shown(first['msg'], 120)}"
+        raise UserError(f"{shown(path, 200)}: damaged ({reason}). {fix}") from None
 
 
 def _check_schema(path: Path, content: bytes) -> None:
-    if _MARKED.match(content):
+    """Raise UserError if the JSON document states another schema than `SCHEMA`, or none."""
+    if _HAS_SCHEMA.match(content):
         return
     try:
         document = pydantic_core.from_json(content)
     except ValueError:
-        return  # damaged: the reader of its types says where
+        return  # damaged: the check of its types reports where
     schema = document.get("schema", 1) if isinstance(document, dict) else SCHEMA
     if schema != SCHEMA:
         raise old_schema(path, schema)
 
 
 def old_schema(path: Path, schema: Any = 1, again: str = "Run the study again.") -> UserError:
-    """The error at a file of another version."""
+    """Return the error for a file that another version of ebmark wrote.
+
+    Args:
+        path: the file.
+        schema: the schema that the file states; files that state none have schema 1.
+        again: the sentence that says how to replace the file.
+    """
     return UserError(
         f"{shown(path, 200)}: written by another version of ebmark (schema {shown(schema, 20)}); "
         f"this version reads schema {SCHEMA}. {again}"
@@ -84,15 +110,20 @@ def old_schema(path: Path, schema: Any = 1, again: str = "Run the study again.")
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """A TOML file of at most 64 KiB, whose types are still to be checked. Raises UserError."""
+    """Return the content of a TOML file of at most 64 KiB, whose types are not checked.
+
+    Raises:
+        UserError: there is no such file, or it is not valid TOML.
+    """
     try:
-        content = read_bytes(path, 64 << 10).decode()
-        if _MANY_PARTS.search(content):  # the parser's time grows with their square
+        content = read_bytes(path, _MAX_TOML_BYTES).decode()
+        # the parser's time is quadratic in the number of parts of a key
+        if _MANY_KEY_PARTS.search(content):
             raise ValueError("a key of more than 32 parts")
         return tomllib.loads(content)
     except FileNotFoundError:
-        raise UserError(f"{shown(path, 200)}: no such file") from None
+        raise UserError(f"{shown(path, 200)}: no such file.") from None
     except RecursionError:
-        raise UserError(f"{shown(path, 200)}: not TOML of ours: it is nested too deeply") from None
+        raise UserError(f"{shown(path, 200)}: not TOML: it is nested too deeply.") from None
     except ValueError as error:
-        raise UserError(f"{shown(path, 200)}: not TOML: {shown(error, 200)}") from None
+        raise UserError(f"{shown(path, 200)}: not TOML: {shown(error, 200)}.") from None

@@ -1,7 +1,7 @@
-"""Whose half-made files lie in a study's folder, and the removal of those whose maker is gone.
+"""Names of temporary files, and the removal of those whose process has ended.
 
-A file in the making is called after its process: `.tmp-MACHINE-PID-...`. What a killed process left
-is removed by the next run, or by the one whose worker it was.
+The name contains the process that makes the file: `.tmp-MACHINE-PID-...`. Files of a killed process
+are removed by the next run, or by the run that started it.
 """
 
 import contextlib
@@ -16,13 +16,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-_KINDS = (".tmp-", ".making-", ".clock-", ".stop-")
+_PREFIXES = (".tmp-", ".making-", ".clock-", ".stop-")
 _TAG = re.compile(r"-([0-9a-f]{8})-(\d{1,10})(?![0-9a-f])")
-_LONG = 3600.0  # seconds untouched after which another machine's process is taken for gone
+_MAX_AGE = 3600.0  # seconds since the last touch after which a process elsewhere counts as ended
 
 
 def machine() -> str:
-    """This machine, from its start on: a number of the kernel's, or its name."""
+    """Return the kernel's id of this boot of the machine, or the host's name if there is none."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except OSError:
@@ -30,59 +30,65 @@ def machine() -> str:
 
 
 def tag() -> str:
-    """This process, as it stands in the names of its files: machine and number."""
-    return f"{_here()}-{os.getpid()}"
+    """Return MACHINE-PID of this process, as it appears in the names of its temporary files."""
+    return f"{_machine_hash()}-{os.getpid()}"
 
 
 def disk_clock(folder: Path) -> float:
-    """What time it is on the disk of the folder: clocks of machines differ, and jump."""
+    """Return the time on the disk of the folder, in seconds since 1970.
+
+    Clocks of machines differ and jump; ages of files are therefore measured by the disk's clock.
+    """
     probe = folder / f".clock-{tag()}-{secrets.token_hex(8)}"
     try:
         probe.touch()
         now = probe.stat().st_mtime
         probe.unlink()
-    except OSError:  # as where we may only look
+    # the folder may be read-only
+    except OSError:
         return time.time()
     return now
 
 
 def sweep(folder: Path) -> None:
-    """Remove what processes that are gone left half-made in the folder; where we may not, leave it.
+    """Remove the temporary files of ended processes from the folder, where this is permitted.
 
-    A process of another machine is gone when its file was not touched for an hour.
+    A process of another machine counts as ended if its file was not touched for an hour.
     """
-    now = functools.cache(disk_clock)  # three operations on the disk: once, and only if needed
+    # the clock costs three operations on the disk: read it once, and only if it is needed
+    clock = functools.cache(disk_clock)
     with contextlib.suppress(OSError):
         for path in list(folder.iterdir()):
-            if path.name.startswith(_KINDS):
+            if path.name.startswith(_PREFIXES):
                 with contextlib.suppress(OSError):
-                    if _is_gone(path, now):
+                    if _is_abandoned(path, clock):
                         _remove(path)
 
 
-def _is_gone(path: Path, now: Callable[[Path], float]) -> bool:
-    found = _TAG.search(path.name)
-    if found and found[1] == _here():
-        return not _lives(int(found[2]))
-    return abs(now(path.parent) - path.stat().st_mtime) > _LONG
+def _is_abandoned(path: Path, clock: Callable[[Path], float]) -> bool:
+    match = _TAG.search(path.name)
+    if match and match[1] == _machine_hash():
+        return not _is_alive(int(match[2]))
+    return abs(clock(path.parent) - path.stat().st_mtime) > _MAX_AGE
 
 
 @functools.cache
-def _here() -> str:
-    """This machine, or this container of it: where a process has the number that we see."""
+def _machine_hash() -> str:
+    """Return a hash of this machine and container: process ids are unique within it."""
     try:
-        numbers = os.readlink("/proc/self/ns/pid")
+        pid_namespace = os.readlink("/proc/self/ns/pid")
     except OSError:
-        numbers = ""
-    return hashlib.sha256(f"{machine()} {numbers}".encode()).hexdigest()[:8]
+        pid_namespace = ""
+    return hashlib.sha256(f"{machine()} {pid_namespace}".encode()).hexdigest()[:8]
 
 
-def _lives(pid: int) -> bool:
+def _is_alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
-    except OSError:  # somebody else's
+    # a process of another user
+    except OSError:
         return True
     return True
 

@@ -1,4 +1,4 @@
-"""One process, one thread: side by side, cells run faster than two threads inside one would."""
+"""One thread per process: runs side by side are faster than runs of several threads each."""
 
 import os
 from pathlib import Path
@@ -10,24 +10,31 @@ _VARIABLES = {
     "NPROC": "1",  # XLA's thread pool
     "TF_CPP_MIN_LOG_LEVEL": "2",
 }
-_FLAGS = "--xla_cpu_multi_thread_eigen=false --xla_cpu_prefer_vector_width=512"
+_XLA_FLAGS = "--xla_cpu_multi_thread_eigen=false --xla_cpu_prefer_vector_width=512"
 
 
 def single(environment: dict[str, str]) -> dict[str, str]:
-    """The environment with every library told to use one thread, and XLA its widest vectors.
+    """Return the environment in which every library uses one thread and XLA its widest vectors.
 
-    Where a processor has vectors of 512 bits XLA takes 256, unless told: a Langevin step took
-    3 to 10 % longer (benchmarks/tried.py). What the user has set stands.
+    On processors with vectors of 512 bits XLA uses 256 by default, which makes a Langevin step 3%
+    to 10% slower (`python -m benchmarks.samplers.langevin_variants`).
+
+    Args:
+        environment: the environment of the user, whose own XLA_FLAGS take precedence.
     """
-    flags = f"{_FLAGS} {environment.get('XLA_FLAGS', '')}"
-    return environment | _VARIABLES | {"XLA_FLAGS": flags.strip()}
+    flags = f"{_XLA_FLAGS} {environment.get('XLA_FLAGS', '')}".strip()
+    return {**environment, **_VARIABLES, "XLA_FLAGS": flags}
 
 
 def pin(index: int, of: int) -> None:
-    """Bind this process, one `of` so many, to a processor that it may use (where the system can).
+    """Bind this process to a processor that it may use, where the system supports it.
 
-    Only where they take them all: fewer are left to the system, as two runs of one worker each
-    would be bound to the same processor.
+    It is bound only if the processes use all processors. Otherwise two runs of one worker each
+    would be bound to the same one.
+
+    Args:
+        index: the number of this process, from 0.
+        of: how many processes there are.
     """
     if hasattr(os, "sched_setaffinity"):
         allowed = sorted(os.sched_getaffinity(0))
@@ -36,7 +43,7 @@ def pin(index: int, of: int) -> None:
 
 
 def cache_folder() -> Path:
-    """Where compiled programs are kept between runs: $EBMARK_CACHE, or the user's cache folder."""
+    """Return the folder of compiled programs: $EBMARK_CACHE, or one in the user's cache folder."""
     if "EBMARK_CACHE" in os.environ:
         return Path(os.environ["EBMARK_CACHE"])
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
@@ -44,7 +51,11 @@ def cache_folder() -> Path:
 
 
 def keep_compiled_programs(name: str = "xla") -> None:
-    """Turn JAX's persistent compilation cache on; a folder that cannot be made is done without."""
+    """Enable JAX's persistent compilation cache, unless its folder cannot be created.
+
+    Args:
+        name: the folder within `cache_folder()`.
+    """
     import jax
 
     folder = cache_folder() / name

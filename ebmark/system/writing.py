@@ -1,4 +1,4 @@
-"""Files that appear whole, under their own name, or not at all."""
+"""Write files atomically: a file appears complete under its name, or not at all."""
 
 import contextlib
 import errno
@@ -10,78 +10,104 @@ from pathlib import Path
 from ebmark.errors import UserError, shown
 from ebmark.system.temporary_files import tag
 
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_NOT_PERMITTED = "you may not write there. Choose another folder, or change its permissions"
 _REASONS = {
-    errno.ENOSPC: "the disk is full; free some space, or write elsewhere",
-    errno.EDQUOT: "your disk quota is used up; free some space, or write elsewhere",
-    errno.EFBIG: "the file is larger than is allowed here; write elsewhere",
-    errno.ENOENT: "the folder does not exist; make it first",
-    errno.ENOTDIR: "its folder is not a folder; write elsewhere",
-    errno.EISDIR: "there is a folder of that name; choose another name",
-    errno.ENAMETOOLONG: "the name is too long; choose a shorter one",
-    errno.EACCES: "you may not write there; choose another folder, or change its permissions",
-    errno.EPERM: "you may not write there; choose another folder, or change its permissions",
-    errno.EROFS: "the disk is read-only; write elsewhere",
+    errno.ENOSPC: "the disk is full. Free some space, or write elsewhere",
+    errno.EDQUOT: "your disk quota is used up. Free some space, or write elsewhere",
+    errno.EFBIG: "the file is larger than is allowed here. Write elsewhere",
+    errno.ENOENT: "the folder does not exist. Create it first",
+    errno.ENOTDIR: "its folder is not a folder. Write elsewhere",
+    errno.EISDIR: "there is a folder of that name. Choose another name",
+    errno.ENAMETOOLONG: "the name is too long. Choose a shorter one",
+    errno.EACCES: _NOT_PERMITTED,
+    errno.EPERM: _NOT_PERMITTED,
+    errno.EROFS: "the disk is read-only. Write elsewhere",
 }
 
 
 def write_whole(path: str | Path, content: bytes | str) -> None:
-    """Write the file whole or not at all. Raises `UserError` where it cannot be written."""
+    """Write the file atomically.
+
+    Raises:
+        UserError: it cannot be written; a file that was there before is unchanged.
+    """
     with atomic_path(path) as temporary:
         temporary.write_bytes(content.encode() if isinstance(content, str) else content)
 
 
 def check_writable(path: str | Path) -> None:
-    """Raise, before the work is done, the `UserError` that writing the file would raise."""
-    _, temporary = _claim(path)
+    """Raise, before the work begins, the `UserError` that writing the file would raise."""
+    _, temporary = _create_temporary(path)
     temporary.unlink()
 
 
 @contextlib.contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
-    """A temporary file beside `path`, same suffix, that takes its place when the block ends well.
+    """Yield a temporary file that replaces `path` if the block ends without an exception.
 
-    Raises `UserError` where it cannot be written, at the start if that is known by then;
-    whatever goes wrong, `path` is as it was before and the temporary file is gone.
+    The file is in the folder of `path` and has the same suffix. After an exception `path` is as
+    before and the temporary file is removed.
+
+    Raises:
+        UserError: the file cannot be written; as early as this is known.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     with atomic_path(f"{folder}/a.txt") as temporary:
+        ...         _ = temporary.write_text("complete")
+        ...     print(Path(folder, "a.txt").read_text())
+        complete
     """
-    (target, temporary), whole = _claim(path), False
+    target, temporary = _create_temporary(path)
+    is_complete = False
     try:
         yield temporary
-        _sync(temporary)
+        _flush(temporary)
         os.replace(temporary, target)
-        whole = True
-        with contextlib.suppress(OSError):  # the file is whole; some disks cannot sync a folder
-            _sync(target.parent)
+        is_complete = True
+        # the file is complete; some disks cannot flush a folder
+        with contextlib.suppress(OSError):
+            _flush(target.parent)
     except OSError as error:
-        if _is_about(error, temporary):
+        if _is_write_error(error, temporary):
             raise _unwritable(path, error) from error
         raise
     finally:
-        if not whole:
+        if not is_complete:
             with contextlib.suppress(OSError):
                 temporary.unlink()
 
 
 def inside(folder: Path, name: str) -> Path:
-    """The file of that name in the folder. Raises `UserError` where a link leads out of it."""
+    """Return the path of the file `name` in the folder.
+
+    Raises:
+        UserError: the path is a link to a place outside the folder.
+    """
     path = folder / name
     if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder)):
-        raise UserError(f"{shown(path, 100)}: is a link that leads out of its folder; remove it")
+        raise UserError(f"{shown(path, 100)}: is a link that leads out of its folder. Remove it.")
     return path
 
 
 def make_folder(path: Path) -> None:
-    """Make the folder, if it is not there. Raises `UserError` where it cannot be made."""
+    """Create the folder and its parents, unless it exists.
+
+    Raises:
+        UserError: it cannot be created.
+    """
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise _unwritable(path, error) from error
 
 
-def _claim(path: str | Path) -> tuple[Path, Path]:
-    """The file to write, links followed, and a new empty file beside it. Raises `UserError`."""
+def _create_temporary(path: str | Path) -> tuple[Path, Path]:
+    """Return the file to write, with links resolved, and a new empty file in its folder."""
     if "\0" in str(path):
-        raise UserError(f"{shown(path, 100)}: no file can have this name; choose another")
+        raise UserError(f"{shown(path, 100)}: is not a valid file name. Choose another.")
     target = Path(os.path.realpath(path))
     temporary = target.parent / f".tmp-{tag()}-{secrets.token_hex(8)}{target.suffix}"
     try:
@@ -93,13 +119,14 @@ def _claim(path: str | Path) -> tuple[Path, Path]:
     return target, temporary
 
 
-def _is_about(error: OSError, temporary: Path) -> bool:
-    """Whether this file cannot be written; else the block did something else that failed."""
-    from_numpy = type(error) is OSError and error.errno is None  # "9 requested and 3 written"
-    return str(error.filename) == str(temporary) or error.errno in _FULL or from_numpy
+def _is_write_error(error: OSError, temporary: Path) -> bool:
+    """Return whether the file cannot be written; if not, another action of the block failed."""
+    # "9 requested and 3 written"
+    is_from_numpy = type(error) is OSError and error.errno is None
+    return str(error.filename) == str(temporary) or error.errno in _DISK_FULL or is_from_numpy
 
 
-def _sync(path: Path) -> None:
+def _flush(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -108,5 +135,5 @@ def _sync(path: Path) -> None:
 
 
 def _unwritable(path: str | Path, error: OSError) -> UserError:
-    reason = _REASONS.get(error.errno or 0, error.strerror or f"{error}; is the disk full?")
-    return UserError(f"{shown(path, 300)}: cannot be written: {shown(reason, 100)}")
+    reason = _REASONS.get(error.errno or 0, error.strerror or f"{error} (is the disk full?)")
+    return UserError(f"{shown(path, 300)}: cannot be written: {shown(reason, 100)}.")

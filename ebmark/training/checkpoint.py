@@ -1,7 +1,9 @@
-"""Checkpoints of a training: written whole, resumed bit for bit."""
+"""Checkpoints of training, written atomically and resumed bit for bit."""
 
+import dataclasses
 import hashlib
 import sys
+import time
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,50 +20,98 @@ from ebmark.training.tree_file import load_tree, read_header, save_tree
 
 
 class Carry(NamedTuple):
-    """All that changes from update to update."""
+    """All that changes from update to update.
+
+    `average` is the exponential moving average of the parameters, `step` the number of updates.
+    """
 
     params: PyTree
-    average: PyTree  # exponential moving average of the parameters
+    average: PyTree
     opt_state: PyTree
     method_state: State
     step: Int[Array, ""]
 
 
 class Record(NamedTuple):
-    """What a run has left behind so far; with the carry, this is a checkpoint."""
+    """The results of a training so far; together with a `Carry` it is a checkpoint.
+
+    `seconds` are elapsed and CPU seconds of all updates. `averages`, `states` and
+    `snapshot_seconds` have one entry per snapshot; the seconds of one not yet taken are 0.
+    """
 
     losses: Float[np.ndarray, " updates"]
-    seconds: Float[np.ndarray, "2"]  # wall and CPU
-    averages: list[PyTree]  # the parameters at each snapshot
-    states: list[State]  # and what the method remembered there
-    clocks: Float[np.ndarray, "snapshots 2"]
+    seconds: Float[np.ndarray, "2"]
+    averages: list[PyTree]
+    states: list[State]
+    snapshot_seconds: Float[np.ndarray, "snapshots 2"]
+
+    @classmethod
+    def empty(cls, num_updates: int, num_snapshots: int, params: PyTree, state: State) -> "Record":
+        """A record before the first update; `params` and `state` stand in for the snapshots."""
+        return cls(
+            losses=np.full(num_updates, np.nan, np.float32),
+            seconds=np.zeros(2),
+            averages=[params] * num_snapshots,
+            states=[state] * num_snapshots,
+            snapshot_seconds=np.zeros((num_snapshots, 2)),
+        )
+
+    def take_snapshot(self, index: int, carry: Carry) -> None:
+        """Store the averaged parameters and the method's state as snapshot `index`."""
+        self.averages[index] = carry.average
+        self.states[index] = carry.method_state
+        self.snapshot_seconds[index] = self.seconds
 
 
-def _keep(checkpoint_path: Path, fingerprint: str | None, run: tuple[Carry, Record]) -> None:
-    """Write the checkpoint; training goes on where that cannot be done."""
-    try:
-        save_tree(checkpoint_path, {"fingerprint": fingerprint}, run)
-    except UserError as error:
-        print(f"note: no checkpoint: {error}", file=sys.stderr)
+@dataclasses.dataclass
+class Checkpoint:
+    """The checkpoint file of one training; without a path, every call does nothing.
+
+    Attributes:
+        path: the file.
+        fingerprint: identifies the training that the file belongs to (see `fingerprint`).
+        save_every: minimum number of seconds between two saves of `save_if_due`.
+    """
+
+    path: Path | None
+    fingerprint: str
+    save_every: float
+    last_saved: float = dataclasses.field(default_factory=time.monotonic)
+
+    def resume(self, carry: Carry, record: Record) -> tuple[Carry, Record]:
+        """Load the file; if it is absent, damaged or of another training, return the arguments."""
+        if self.path is None or not self.path.exists():
+            return carry, record
+        try:
+            if read_header(self.path).get("fingerprint") == self.fingerprint:
+                return load_tree(self.path, (carry, record))
+            reason = "it belongs to another run"
+        except UserError as error:
+            reason = str(error)
+        print(
+            f"note: {self.path.name} is dropped ({reason}); its training starts from the beginning",
+            file=sys.stderr,
+        )
+        return carry, record
+
+    def save_if_due(self, carry: Carry, record: Record) -> None:
+        """Save if `save_every` seconds have passed since the last save."""
+        if time.monotonic() - self.last_saved > self.save_every:
+            self.save(carry, record)
+            self.last_saved = time.monotonic()
+
+    def save(self, carry: Carry, record: Record) -> None:
+        """Write the file; print a note, and let training continue, if that fails."""
+        if self.path is None:
+            return
+        try:
+            save_tree(self.path, {"fingerprint": self.fingerprint}, (carry, record))
+        except UserError as error:
+            print(f"note: no checkpoint: {error}", file=sys.stderr)
 
 
-def _taken_up(checkpoint_path: Path, fingerprint: str | None, start: tuple[Carry, Record]):
-    """The run in the checkpoint; the start, with a note, if it is damaged or another run's."""
-    try:
-        if read_header(checkpoint_path).get("fingerprint") == fingerprint:
-            return load_tree(checkpoint_path, start)
-        why = "it is of another run"
-    except UserError as error:
-        why = str(error)
-    print(
-        f"note: {checkpoint_path.name} is dropped ({why}): its training begins anew",
-        file=sys.stderr,
-    )
-    return start
-
-
-def _fingerprint(recipe: Recipe, start: PyTree, key: Key, snapshot_steps: list[int]) -> str:
-    """What a checkpoint belongs to: it is taken up by the same run only."""
+def fingerprint(recipe: Recipe, start: PyTree, key: Key, snapshot_steps: list[int]) -> str:
+    """Identify a training by its recipe, initial parameters, data, key and snapshot steps."""
     digest = hashlib.sha256(repr((recipe, snapshot_steps, jax.tree.map(jnp.shape, start))).encode())
     for leaf in jax.tree.leaves(start):
         digest.update(np.asarray(leaf).tobytes())

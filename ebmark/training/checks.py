@@ -1,79 +1,109 @@
-"""What can be proven of any method before it is compared: the checks of `ebmark check METHOD`."""
+"""Checks of a method against known results: what `ebmark check METHOD` runs."""
 
 import dataclasses
 import functools
 import math
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
+from jaxtyping import Array, Float, PyTree
 
 from ebmark.datasets import SyntheticDataset
 from ebmark.datasets.preprocessing import Standardizer
-from ebmark.energies import MLP, Confined, FourierMLP, Network, Quadratic, new_energy
+from ebmark.energies import MLP, Confined, FourierMLP, Key, Network, Quadratic, State, new_energy
 from ebmark.methods import METHODS, AbstractBaseline, AbstractMethod, Recipe
 from ebmark.metrics import density_metrics, target
 from ebmark.partition_function import normalize_on_grid
 from ebmark.training.loop import train
 from ebmark.training.snapshots import Fit
 
-_VARIANCE = 1.7  # of the Gaussian; where the energy is also told a noise level, 1
-_NEAR = 0.06  # of the Gaussian's precision, after 600 updates
-_COUNTED = 0.35  # of network evaluations: what is not the network, XLA counts too
+# of the Gaussian data; 1 for energies with a noise level as input
+_VARIANCE = 1.7
+# relative error of the Gaussian's precision after 600 updates
+_MAX_PRECISION_ERROR = 0.06
+# relative error of the network evaluations; XLA counts operations outside the network as well
+_MAX_COST_ERROR = 0.35
 
 
 class Check(NamedTuple):
-    """What was looked at, what was found, what is wanted, and whether it is so."""
+    """One check: its name, the result, the expected result, and whether it passed."""
 
-    what: str
-    found: str
-    wanted: str
+    name: str
+    result: str
+    expected: str
     passed: bool
 
 
 def checks(name: str) -> Iterator[Check]:
-    """Health, repeatability, the stated cost and the known optimum on a Gaussian."""
+    """Check health, reproducibility, the stated cost and the optimum on a Gaussian.
+
+    Args:
+        name: a method of `METHODS`.
+
+    Yields:
+        The checks, as they are made.
+    """
     recipe = METHODS[name]
     yield from short_run(recipe)
-    if not isinstance(recipe.method, AbstractBaseline):  # which has no network
+    # baselines have no network
+    if not isinstance(recipe.method, AbstractBaseline):
         yield network_evaluations(recipe.method)
         yield from gaussian(recipe)
 
 
 def quality(name: str, dataset: str) -> Check:
-    """KL(data || model) of the default recipe on a built-in law of 10,000 points, one seed."""
-    found = quality_of(METHODS[name], dataset)
-    what = f"KL on {dataset}, nats (one seed, {found['seconds']})"
-    kl = found.get("kl", math.nan)
-    return Check(what, found["divergence_reason"] or f"{kl:.4f}", "finite", math.isfinite(kl))
+    """Check that KL(target || model) of the default recipe is finite (10,000 points, one seed)."""
+    scores = quality_of(METHODS[name], dataset)
+    title = f"KL on {dataset}, nats (one seed, {scores['seconds']})"
+    kl = scores.get("kl", math.nan)
+    return Check(title, scores["divergence_reason"] or f"{kl:.4f}", "finite", math.isfinite(kl))
 
 
-def quality_of(recipe: Recipe, dataset: str) -> dict:
-    """One seed of a recipe on a law in the plane: its density metrics, seconds and trouble."""
-    law = SyntheticDataset(dataset)
-    x, _ = law.split(10_000, 1, jr.key(0))
+def quality_of(recipe: Recipe, dataset: str) -> dict[str, Any]:
+    """Train a recipe with one seed on a 1-D or 2-D dataset and evaluate its density.
+
+    Args:
+        recipe: what to train.
+        dataset: name of a built-in dataset; 10,000 points of it are drawn.
+
+    Returns:
+        `seconds`, `divergence_reason`, and unless it diverged the density metrics.
+    """
+    source = SyntheticDataset(dataset)
+    x, _ = source.split(10_000, 1, jr.key(0))
     units = Standardizer.fit(x)
-    z, inputs = units.transform(x), recipe.method.num_extra_inputs
-    network = new_energy(dataclasses.asdict(Network()), z, jr.key(1), num_extra_inputs=inputs)
+    z = units.transform(x)
+    num_extra_inputs = recipe.method.num_extra_inputs
+    settings = dataclasses.asdict(Network())
+    network = new_energy(settings, z, jr.key(1), num_extra_inputs=num_extra_inputs)
     fit = train(recipe, network, jnp.asarray(z, jnp.float32), key=jr.key(2))
-    found = {"seconds": fit_seconds(fit), "divergence_reason": fit.divergence_reason}
+    scores: dict[str, Any] = {
+        "seconds": fit_seconds(fit),
+        "divergence_reason": fit.divergence_reason,
+    }
     if fit.divergence_reason is None:
-        density = normalize_on_grid(fit.energy, law.grid(), units)
-        found |= density_metrics(target(law, density.grid), density.log_density, density.grid)
-    return found
+        density = normalize_on_grid(fit.energy, source.grid(), units)
+        on_grid = target(source, density.grid)
+        assert on_grid is not None
+        scores.update(density_metrics(on_grid, density.log_density, density.grid))
+    return scores
 
 
 def fit_seconds(fit: Fit) -> str:
-    """The CPU seconds of training in words."""
+    """Format the CPU seconds of training."""
     return f"{fit.snapshots[-1].cpu_seconds:.1f} CPU s" if fit.snapshots else "stopped"
 
 
 def short_run(recipe: Recipe) -> Iterator[Check]:
-    """250 updates on half-moons, twice. The compiled loop itself refuses a state that changes."""
+    """Check 250 updates on half-moons, made twice.
+
+    The compiled loop itself rejects a method whose state changes its structure.
+    """
     method = recipe.method
     x = SyntheticDataset("half_moons").draw(400, jr.key(0))
     data = jnp.asarray(Standardizer.fit(x).transform(x), jnp.float32)
@@ -81,106 +111,117 @@ def short_run(recipe: Recipe) -> Iterator[Check]:
         FourierMLP(2 + method.num_extra_inputs, num_features=8, width=8, key=jr.key(1))
     )
     short = dataclasses.replace(recipe, num_updates=min(recipe.num_updates, 250), batch_size=32)
-    one, two = (train(short, network, data, key=jr.key(2)) for _ in range(2))
-    finite = one.divergence_reason is None and _finite(
-        (one.snapshots[-1].trainable, one.state, one.losses)
+    fit = train(short, network, data, key=jr.key(2))
+    repeated = train(short, network, data, key=jr.key(2))
+    is_healthy = fit.divergence_reason is None and _is_finite(
+        (fit.snapshots[-1].trainable, fit.state, fit.losses)
     )
-    found = one.divergence_reason or ("healthy" if finite else "numbers that are not finite")
-    yield Check("250 updates on half-moons", found, "healthy", finite)
-    if not finite:
+    result = fit.divergence_reason or ("healthy" if is_healthy else "non-finite numbers")
+    yield Check("250 updates on half-moons", result, "healthy", is_healthy)
+    if not is_healthy:
         return
-    same = all(
-        np.array_equal(a, b) for a, b in zip(_leaves(one.energy), _leaves(two.energy), strict=True)
-    )
-    yield Check(
-        "the same key again", "the same" if same else "another", "the same, bit by bit", same
-    )
+    is_same = _are_equal(fit.energy, repeated.energy)
+    result = "identical" if is_same else "different"
+    yield Check("same key, second run", result, "identical, bit for bit", is_same)
+    last = fit.snapshots[-1]
     start = method.build_trainable(network, data, jr.split(jr.key(2), 3)[0])
     if short.num_updates:
-        pairs = zip(_leaves(start), _leaves(one.snapshots[-1].trainable), strict=True)
-        moved = any(not np.array_equal(a, b) for a, b in pairs)
-        yield Check("parameters", "move" if moved else "stand still", "move", moved)
-    last = one.snapshots[-1]
-    own = method.sample(last.trainable, one.state, 20, jr.key(3))
-    if own is not None:
-        good = own.shape == (20, 2) and _finite(own)
-        yield Check("its own sampler", f"shape {own.shape}", "20 finite points", good)
-    said = method.diagnostics(last.trainable, one.state, data, jr.key(4))
-    for metric, value in said.items():
-        yield Check(f"diagnostic {metric}", f"{float(value):.4g}", "finite", _finite(value))
+        has_moved = not _are_equal(start, last.trainable)
+        yield Check("parameters", "move" if has_moved else "do not move", "move", has_moved)
+    native = method.sample(last.trainable, fit.state, 20, jr.key(3))
+    if native is not None:
+        is_valid = native.shape == (20, 2) and _is_finite(native)
+        yield Check("native sampler", f"shape {native.shape}", "20 finite points", is_valid)
+    diagnostics = method.diagnostics(last.trainable, fit.state, data, jr.key(4))
+    for metric, value in diagnostics.items():
+        yield Check(f"diagnostic {metric}", f"{float(value):.4g}", "finite", _is_finite(value))
 
 
 def gaussian(recipe: Recipe) -> Iterator[Check]:
-    r"""$E(x) = \tfrac12 \lambda |x|^2$ on $N(0, s^2 I)$: 600 updates from three times the truth.
+    r"""Check the precision that a method learns from Gaussian data.
 
-    What is wanted is the method's own `gaussian_precision`: $1 / s^2$ but for known biases.
+    $E(x) = \tfrac12 \lambda |x|^2$ is trained on $N(0, s^2 I)$ with 600 updates, from three times
+    the target's precision. The expected value is the method's `gaussian_precision`, which is
+    $1 / s^2$ except for known biases.
     """
     method = recipe.method
     variance = 1.0 if method.num_extra_inputs else _VARIANCE
-    data = math.sqrt(variance) * _white()
+    data = math.sqrt(variance) * _white_points()
     short = dataclasses.replace(
-        recipe, updates=min(recipe.num_updates, 600), batch=1_024, learning_rate=0.02, ema=0.98
+        recipe,
+        num_updates=min(recipe.num_updates, 600),
+        batch_size=1_024,
+        learning_rate=0.02,
+        ema_decay=0.98,
     )
     start = Quadratic(jnp.array(3 / variance), jnp.zeros(2 + method.num_extra_inputs))
     fit = train(short, start, data, key=jr.key(0))
-    what = f"precision learned from N(0, {variance:g} I)"
+    title = f"precision learned from N(0, {variance:g} I)"
     if fit.divergence_reason is not None:
-        yield Check(what, fit.divergence_reason, "healthy", False)
+        yield Check(title, fit.divergence_reason, "healthy", False)
         return
-    wanted = method.gaussian_precision(variance, fit.state)
-    if wanted is None:
+    expected = method.gaussian_precision(variance, fit.state)
+    if expected is None:
         return
-    found = float(jnp.trace(jax.hessian(fit.energy)(jnp.zeros(2)))) / 2
-    near = abs(found - wanted) <= _NEAR * abs(wanted)
-    yield Check(what, f"{found:.4f}", f"{wanted:.4f} to {100 * _NEAR:.0f} %", near)
+    precision = float(jnp.trace(jax.hessian(fit.energy)(jnp.zeros(2)))) / 2
+    is_close = abs(precision - expected) <= _MAX_PRECISION_ERROR * abs(expected)
+    tolerance = f"{expected:.4f} within {100 * _MAX_PRECISION_ERROR:.0f}%"
+    yield Check(title, f"{precision:.4f}", tolerance, is_close)
 
 
 @functools.cache
-def _white():
-    """40,000 points whose mean is 0 and whose covariance is I exactly."""
+def _white_points() -> Float[Array, "n 2"]:
+    """Return 40,000 points with mean 0 and covariance I exactly."""
     x = np.random.default_rng(0).normal(size=(40_000, 2))
     x = (x - x.mean(axis=0)) @ np.linalg.inv(np.linalg.cholesky(np.cov(x.T, bias=True))).T
     return jnp.asarray(x, jnp.float32)
 
 
 def network_evaluations(method: AbstractMethod) -> Check:
-    """The stated network evaluations against what XLA counts, for a wide perceptron.
+    """Check the stated network evaluations against the operations that XLA counts.
 
-    A loop's body is counted once, so a chain has one step here; a test counts its steps.
+    The network is a wide MLP. XLA counts the body of a loop once, so chains get one step here.
     """
-    inputs = 2 + method.num_extra_inputs
-    energy, batch = MLP(inputs, width=256, depth=3, key=jr.key(1)), jnp.ones((128, 2))
-    if hasattr(method, "num_critic"):  # of the study's network's size: so is the energy
-        energy = FourierMLP(inputs, key=jr.key(1))
-        method = dataclasses.replace(method, num_critic=1)
-    one = operations(lambda e, x: jax.vmap(e)(x), energy, jnp.ones((128, inputs)))
-    if hasattr(method, "num_steps"):
-        method = dataclasses.replace(method, num_steps=1)
-    if hasattr(method, "num_grid_points"):  # the network, not the grid's own sums
-        method = dataclasses.replace(method, nodes=16)
+    num_inputs = 2 + method.num_extra_inputs
+    batch = jnp.ones((128, 2))
+    energy = MLP(num_inputs, width=256, depth=3, key=jr.key(1))
+    if hasattr(method, "num_critic"):
+        # the critic has the size of the study's network, so the energy gets it, too
+        energy = FourierMLP(num_inputs, key=jr.key(1))
+    forward = operations(lambda e, x: jax.vmap(e)(x), energy, jnp.ones((128, num_inputs)))
+    # the smallest counts, so that sums outside the network do not matter
+    counts = {"num_critic": 1, "num_steps": 1, "num_grid_points": 16}
+    small = {name: count for name, count in counts.items() if hasattr(method, name)}
+    method = dataclasses.replace(method, **small)
     state = jax.jit(method.init)(jr.normal(jr.key(0), (300, 2)), jr.key(2))
     trainable = method.build_trainable(energy, batch, jr.key(3))
 
-    def update(trainable, state, key):
-        both = eqx.filter_grad(lambda e: method.loss(e, batch, state, key), has_aux=True)
-        return both(trainable)  # the state too: what makes it costs as well
+    def update(trainable: PyTree, state: State, key: Key) -> tuple[PyTree, State]:
+        # the new state is returned as well, because its computation has a cost
+        gradient = eqx.filter_grad(lambda e: method.loss(e, batch, state, key), has_aux=True)
+        return gradient(trainable)
 
-    found = 128 * operations(update, trainable, state, jr.key(4)) / one
-    said = method.network_evaluations(128, 2)
-    good = abs(said - found) <= _COUNTED * abs(found)
-    wanted = f"{found / 128:.1f} as XLA counts, to {100 * _COUNTED:.0f} %"
-    return Check("network evaluations a datum", f"{said / 128:.1f}", wanted, good)
+    counted = 128 * operations(update, trainable, state, jr.key(4)) / forward
+    stated = method.network_evaluations(128, 2)
+    is_close = abs(stated - counted) <= _MAX_COST_ERROR * abs(counted)
+    expected = f"{counted / 128:.1f} as XLA counts, within {100 * _MAX_COST_ERROR:.0f}%"
+    return Check("network evaluations per data point", f"{stated / 128:.1f}", expected, is_close)
 
 
-def operations(function, *arguments) -> float:
-    """The floating-point operations that XLA counts in a compiled function."""
-    compiled = eqx.filter_jit(function).lower(*arguments).compile()
+def operations(function: Callable, *arguments: PyTree) -> float:
+    """Return the floating-point operations that XLA counts in a compiled function."""
+    program: Any = eqx.filter_jit(function)
+    compiled = program.lower(*arguments).compile()
     return compiled.compiled.cost_analysis()["flops"]
 
 
-def _leaves(tree):
+def _leaves(tree: PyTree) -> list[Array]:
     return jax.tree.leaves(eqx.filter(tree, eqx.is_array))
 
 
-def _finite(tree) -> bool:
+def _are_equal(a: PyTree, b: PyTree) -> bool:
+    return all(np.array_equal(x, y) for x, y in zip(_leaves(a), _leaves(b), strict=True))
+
+
+def _is_finite(tree: PyTree) -> bool:
     return all(np.isfinite(leaf).all() for leaf in _leaves(tree))

@@ -1,7 +1,7 @@
-"""Early stopping: of a training's snapshots, the one under which unseen points are likeliest.
+"""Early stopping: select the snapshot with the lowest NLL of held-out points.
 
-A network of some thousand weights learns a few hundred points by heart: their energies sink and
-sink, and wells open where neither data nor noise ever were.
+A network overfits a few hundred points: their energies decrease without bound, and spurious
+low-energy regions appear elsewhere.
 """
 
 import dataclasses
@@ -22,9 +22,13 @@ from ebmark.partition_function import log_z_annealed, normalize_on_grid
 from ebmark.training.loop import train
 from ebmark.training.snapshots import Fit, evenly
 
-SHARE, MOST = 0.1, 10_000  # of the training points: they are not trained on, they choose
-_HALVINGS = 6  # the first look is after a 64th of the updates
-_CHAINS = 500  # that anneal, where no grid goes
+# held-out points: this fraction of the training points, at most this number
+HELD_OUT_FRACTION = 0.1
+MAX_HELD_OUT = 10_000
+# the first snapshot is taken after 1/64 of the updates
+_NUM_HALVINGS = 6
+# chains of annealed importance sampling where d > 2
+_NUM_CHAINS = 500
 
 
 def train_with_early_stopping(
@@ -40,45 +44,72 @@ def train_with_early_stopping(
     choosing: Callable[[], None] = lambda: None,
     **options: Any,
 ) -> tuple[Float[np.ndarray, "m dim"], Float[Array, "m dim"], Fit]:
-    """The points that were trained on, those standardised, and the fit, looked at `num` times.
+    """Train an energy, and with `early` select its snapshots by the NLL of held-out points.
 
-    With `early`, a tenth of the points is held apart and chooses among more looks (see
-    `best_so_far`); `choosing` is called when it does. `options` are those of `train`.
+    Args:
+        recipe: what to train.
+        energy: the initial energy.
+        x: points in data units; with `early`, a tenth of them is held out.
+        units: the standardization of the points.
+        grid: makes the quadrature grid, in data units; called in 1-D and 2-D.
+        num: number of snapshots, evenly spaced; with `early`, more are taken early on.
+        early: whether to stop early.
+        choice_key: PRNG key of the held-out points and of log Z for d > 2.
+        choosing: called when the selection begins.
+        options: further arguments of `train`.
+
+    Returns:
+        The points that were trained on, in data units and standardized, and the fit.
     """
-    looks, chosen_by = evenly(recipe.num_updates, num), None
-    if early and recipe.num_updates:  # what is fitted at once leaves nothing to choose from
-        looks = snapshot_steps(recipe.num_updates, num)
-        x, chosen_by = split_validation(x, choice_key)
+    steps = evenly(recipe.num_updates, num)
+    held_out = None
+    # a method without updates has a single snapshot, so there is nothing to select
+    if early and recipe.num_updates:
+        steps = snapshot_steps(recipe.num_updates, num)
+        x, held_out = split_validation(x, choice_key)
     z = jnp.asarray(units.transform(x), jnp.float32)
-    fit = train(recipe, energy, z, snapshot_steps=looks, **options)
-    if chosen_by is not None:
+    fit = train(recipe, energy, z, snapshot_steps=steps, **options)
+    if held_out is not None:
         choosing()
-        fit = select_best(fit, held_out_nll(chosen_by, units, grid(), choice_key), looks)
+        fit = select_best(fit, held_out_nll(held_out, units, grid(), choice_key), steps)
     return x, z, fit
 
 
-def snapshot_steps(updates: int, num: int) -> list[int]:
-    """When to look: evenly `num` times, and early on after halves of halves of the updates."""
-    early = {updates >> i for i in range(_HALVINGS + 1)}
-    return sorted({*evenly(updates, num), *early} - {0})
+def snapshot_steps(num_updates: int, num: int) -> list[int]:
+    """Return `num` evenly spaced numbers of updates, and 1/64, 1/32, ..., 1/2 of the updates."""
+    early = {num_updates >> i for i in range(_NUM_HALVINGS + 1)}
+    return sorted({*evenly(num_updates, num), *early} - {0})
 
 
-def split_validation(x: Float[np.ndarray, "n dim"], key: Key):
-    """The points to train on, and those that choose."""
+def split_validation(
+    x: Float[np.ndarray, "n dim"], key: Key
+) -> tuple[Float[np.ndarray, "m dim"], Float[np.ndarray, "k dim"]]:
+    """Split points at random into those to train on and the held-out points."""
     shuffled = np.asarray(x)[np.asarray(jr.permutation(key, len(x)))]
-    num = min(max(round(SHARE * len(x)), 1), MOST)
+    num = min(max(round(HELD_OUT_FRACTION * len(x)), 1), MAX_HELD_OUT)
     return shuffled[num:], shuffled[:num]
 
 
 def held_out_nll(
     x: Float[np.ndarray, "n dim"], units: Standardizer, grid: Grid, key: Key
 ) -> Callable[[Energy], float]:
-    r"""The score of an energy: the mean NLL of points `x`, in nats; infinite where Z is not known.
+    r"""Return a function that computes the mean NLL of points under an energy.
 
     $$ \mathrm{NLL} = \tfrac1n \sum_i E(x_i) + \log Z $$
 
-    Z by quadrature in one and two dimensions; above, by annealed importance sampling from
-    N(0, I) with the same random numbers for every energy (Neal 2001).
+    log Z is computed by quadrature in 1-D and 2-D, else by annealed importance sampling from
+    N(0, I) with the same random numbers for every energy.
+
+    Args:
+        x: points in data units.
+        units: the standardization of the energy's argument.
+        grid: the quadrature grid, in data units.
+        key: PRNG key of annealed importance sampling.
+
+    Returns:
+        A map from an energy to the NLL in nats; infinite if log Z is unresolved.
+
+    References: Neal (2001), Annealed importance sampling.
     """
     z = jnp.asarray(units.transform(x), jnp.float32)
     dim = z.shape[1]
@@ -89,31 +120,47 @@ def held_out_nll(
             density = normalize_on_grid(energy, grid, units)
             log_z = density.log_z if density.is_resolved else np.inf
         else:
-            log_z = log_z_annealed(energy, _CHAINS, dim, key)
+            log_z = log_z_annealed(energy, _NUM_CHAINS, dim, key)
         return mean + log_z if np.isfinite(mean + log_z) else np.inf
 
     return score
 
 
-def select_best(fit: Fit, score: Callable[[Energy], float], looks: Sequence[int]) -> Fit:
-    """The fit whose snapshot at each look is the best until then, at the cost until then.
+def select_best(fit: Fit, score: Callable[[Energy], float], steps: Sequence[int]) -> Fit:
+    """Replace each snapshot by the best one so far, at the cost so far.
 
-    A training that diverged after its best snapshot keeps that one: `stopped` says so in place
-    of `trouble`. Where no snapshot has a finite score, the fit is returned as it is.
+    If the training diverged after its best snapshot, that one is kept: `stopped` reports the
+    divergence instead of `divergence_reason`. If no snapshot has a finite score, the fit is
+    returned unchanged.
+
+    Args:
+        fit: a fit whose snapshots were taken at `steps`, up to its divergence if it diverged.
+        score: what to minimize, such as `held_out_nll`.
+        steps: the planned snapshot steps.
+
+    Returns:
+        The fit with one snapshot per step, `stopped` and `best_step`.
     """
     scores = [score(snapshot.energy) for snapshot in fit.snapshots]
     if not np.isfinite(scores).any():
         return fit
-    last, best, kept = len(scores) - 1, 0, []
-    for i, step in enumerate(looks):
-        best = min(best, min(i, last), key=scores.__getitem__)
-        now = fit.snapshots[min(i, last)]  # a snapshot a look, until the training diverged
-        cost = {"seconds": now.seconds, "cpu_seconds": now.cpu_seconds}
-        kept.append(fit.snapshots[best]._replace(step=step, **cost))
-    at = fit.snapshots[best].step
-    stopped = f"held-out points are likeliest after {at:,} of {looks[-1]:,} updates"
+    last = len(scores) - 1
+    best = 0
+    selected = []
+    for i, step in enumerate(steps):
+        # after a divergence, the last snapshot stands for those that were not taken
+        index = min(i, last)
+        best = min(best, index, key=scores.__getitem__)
+        current = fit.snapshots[index]
+        selected.append(
+            fit.snapshots[best]._replace(
+                step=step, seconds=current.seconds, cpu_seconds=current.cpu_seconds
+            )
+        )
+    best_step = fit.snapshots[best].step
+    stopped = f"Held-out NLL is lowest after {best_step:,} of {steps[-1]:,} updates."
     if fit.divergence_reason is not None:
-        stopped += f"; later the training diverged: {fit.trouble}"
+        stopped += f" {fit.divergence_reason}"
     return dataclasses.replace(
-        fit, snapshots=kept, divergence_reason=None, stopped=stopped, best_step=at
+        fit, snapshots=selected, divergence_reason=None, stopped=stopped, best_step=best_step
     )

@@ -1,4 +1,4 @@
-"""A trained energy as a file: what is needed to sample it and to score it, anywhere."""
+"""Model files: a trained energy with all that is needed to sample and to evaluate it."""
 
 import dataclasses
 from pathlib import Path
@@ -14,10 +14,13 @@ import ebmark
 from ebmark.datasets.preprocessing import Standardizer
 from ebmark.energies import Energy, Key, StandardizedEnergy, new_energy
 from ebmark.errors import UserError
+from ebmark.methods import AbstractMethod
 from ebmark.training import recipes
 from ebmark.training.tree_file import load_tree, read_header, save_tree
 
-_LIMITS = {  # of a network that a file may ask for
+_SPEC_KEYS = ("method", "energy", "training", "langevin", "num_train")
+# valid ranges of the network in a model file
+_LIMITS = {
     "num_features": (0, 10_000),
     "bandwidth": (1e-6, 1e6),
     "width": (1, 10_000),
@@ -29,44 +32,64 @@ _LIMITS = {  # of a network that a file may ask for
 
 @dataclasses.dataclass(frozen=True)
 class Model:
-    """An energy of standardised points, the units it was learned in, and how it was made."""
+    """A trained energy and how it was made.
+
+    Attributes:
+        energy: the energy of standardized points.
+        units: the standardization of the data.
+        spec: `energy`, `method`, `training`, `langevin` and `num_train` of the spec of a run.
+        columns: names of the data's columns.
+    """
 
     energy: Energy
     units: Standardizer
-    spec: dict[str, Any]  # `energy`, `method`, `training`, `langevin`, `num_train` of a cell's spec
+    spec: dict[str, Any]
     columns: tuple[str, ...] | None = None
 
     @property
     def dim(self) -> int:
+        """The number of columns."""
         return len(self.units.mean)
 
     @property
     def in_user_units(self) -> StandardizedEnergy:
-        """The energy as a function of points in the user's units."""
+        """The energy as a function of points in data units."""
         mean, scale = (jnp.asarray(a, jnp.float32) for a in self.units)
         return StandardizedEnergy(self.energy, mean, scale)
 
 
 def save_model(path: Path, model: Model) -> None:
-    """Write a model file, whole or not at all."""
+    """Write a model file atomically."""
     header = {
         "kind": "model",
         "ebmark": ebmark.__version__,
         "dim": model.dim,
         "columns": None if model.columns is None else list(model.columns),
-        "spec": {
-            k: model.spec[k] for k in ("method", "energy", "training", "langevin", "num_train")
-        },
+        "spec": {key: model.spec[key] for key in _SPEC_KEYS},
     }
     save_tree(path, header, (eqx.filter(model.energy, eqx.is_array), tuple(model.units)))
 
 
 def load_model(path: Path) -> Model:
-    """Read a model file. Raises UserError for a truncated, damaged or foreign one."""
+    """Read a model file.
+
+    Args:
+        path: a file written by `save_model`.
+
+    Returns:
+        The model.
+
+    Raises:
+        UserError: the file is truncated, damaged or not a model.
+    """
     header = read_header(path)
-    damaged = UserError(f"{path}: its header is not that of a model; make it with `ebmark fit`")
+    damaged = UserError(
+        f"{path}: its header is not that of a model. Create a model with `ebmark fit`."
+    )
     try:
-        spec, dim, columns = header["spec"], header["dim"], header["columns"]
+        spec = header["spec"]
+        dim = header["dim"]
+        columns = header["columns"]
         if header["kind"] != "model" or not _is_plausible(spec, dim, columns):
             raise damaged
         recipe = recipes.with_changes(spec["method"], spec["training"])
@@ -81,33 +104,34 @@ def load_model(path: Path) -> Model:
 
 
 def _is_plausible(spec: Any, dim: Any, columns: Any) -> bool:
-    """Whether a header from a stranger has the types and sizes of one of ours."""
+    """Whether a header from an untrusted file has the types and ranges that `save_model` writes."""
     if type(dim) is not int or not 1 <= dim <= 100_000:
         return False
-    named = columns is None or (
+    has_names = columns is None or (
         isinstance(columns, list)
         and len(columns) == dim
         and all(isinstance(column, str) for column in columns)
     )
-    energy, step_size = spec["energy"], spec["langevin"]["step_size"]
-    counts = all(type(energy[key]) is int for key in ("num_features", "width", "depth"))
+    energy = spec["energy"]
+    step_size = spec["langevin"]["step_size"]
+    has_counts = all(type(energy[key]) is int for key in ("num_features", "width", "depth"))
     return (
-        named
+        has_names
         and isinstance(spec["method"], str)
         and isinstance(spec["training"], dict)
         and type(spec["num_train"]) is int
         and 1 <= spec["num_train"] <= 100_000_000
         and isinstance(energy, dict)
         and set(energy) == _LIMITS.keys()
-        and counts
+        and has_counts
         and all(lowest <= energy[key] <= highest for key, (lowest, highest) in _LIMITS.items())
         and isinstance(step_size, float)
         and 0 < step_size < 1e6
     )
 
 
-def _untrained(method, spec: dict[str, Any], dim: int, key: Key) -> Energy:
-    """The energy that training would start from; only its shapes are wanted."""
+def _untrained(method: AbstractMethod, spec: dict[str, Any], dim: int, key: Key) -> Energy:
+    """Build an energy of the same structure and shapes as the trained one."""
     data = jnp.zeros((spec["num_train"], dim))
     energy = new_energy(spec["energy"], data, key, num_extra_inputs=method.num_extra_inputs)
     trainable = method.build_trainable(energy, data, key)

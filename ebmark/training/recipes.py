@@ -1,4 +1,4 @@
-"""Recipes as plain data: what a study file may change, and what a cell's spec says."""
+"""Recipes as plain data: what a study file may change, and what the spec of a run holds."""
 
 import dataclasses
 from collections import ChainMap
@@ -9,75 +9,116 @@ from ebmark.errors import UserError, unknown
 from ebmark.methods import METHODS, Recipe
 from ebmark.methods.external import EXTERNAL_METHODS
 
-RECIPES = ChainMap(METHODS, EXTERNAL_METHODS)  # name -> recipe, of all that can be trained
+# name -> recipe, of all methods that can be trained
+RECIPES = ChainMap(METHODS, EXTERNAL_METHODS)
 
 
 def as_dict(recipe: Recipe) -> dict[str, Any]:
-    """A recipe as plain values: its own fields, and those of its method."""
-    fields = {f.name: getattr(recipe, f.name) for f in dataclasses.fields(recipe)}
+    """Convert a recipe to plain values.
+
+    Args:
+        recipe: a recipe.
+
+    Returns:
+        Its fields; `method` holds the name of the method's class and the method's fields.
+
+    Example:
+        >>> from ebmark.methods import METHODS
+        >>> from ebmark.training.recipes import as_dict
+        >>> as_dict(METHODS["dsm"])["method"]["class"]
+        'DenoisingScoreMatching'
+    """
+    fields = _fields(recipe)
     method = fields.pop("method")
-    inside = {f.name: getattr(method, f.name) for f in dataclasses.fields(method)}
-    return fields | {"method": {"class": type(method).__name__} | inside}
+    fields["method"] = {"class": type(method).__name__, **_fields(method)}
+    return fields
 
 
 def with_changes(name: str, changes: dict[str, Any]) -> Recipe:
-    """The registered recipe with some fields changed, `method` holding the method's own.
+    """Change fields of a registered recipe.
 
-    Raises UserError for an unknown method or field (the nearest is named) and a wrong value.
+    Args:
+        name: a name in `RECIPES`.
+        changes: new values by field; `method` holds the method's own fields.
+
+    Returns:
+        The changed recipe.
+
+    Raises:
+        UserError: the method or a field is unknown (the nearest is named), or a value is invalid.
+
+    Example:
+        >>> from ebmark.training.recipes import with_changes
+        >>> with_changes("dsm", {"num_updates": 100, "method": {"sigma": 0.2}}).method.sigma
+        0.2
     """
     if name not in RECIPES:
         raise unknown("method", name, RECIPES)
-    recipe, changes = RECIPES[name], dict(changes)
-    inside = changes.pop("method", {})
-    if not isinstance(inside, dict):
-        raise UserError(f'recipe of "{name}": method must be a table of its fields, not {inside!r}')
-    inside = {key: value for key, value in inside.items() if key != "class"}
-    method = _changed(recipe.method, inside, f"field of {name}'s method")
-    return _changed(
-        dataclasses.replace(recipe, method=method), changes, f"field of {name}'s recipe"
-    )
+    recipe = RECIPES[name]
+    recipe_changes = dict(changes)
+    method_changes = recipe_changes.pop("method", {})
+    if not isinstance(method_changes, dict):
+        raise UserError(
+            f"Recipe of '{name}': method must be a table of its fields, not {method_changes!r}."
+        )
+    method_changes = {key: value for key, value in method_changes.items() if key != "class"}
+    method = _replace(recipe.method, method_changes, f"{name}'s method")
+    return _replace(dataclasses.replace(recipe, method=method), recipe_changes, f"{name}'s recipe")
 
 
 def check_installed(name: str) -> None:
-    """Raise UserError if the method needs a package that is not there."""
+    """Raise UserError if a package that the method needs is not installed."""
     for package in RECIPES[name].method.packages:
         try:
             version(package)
         except PackageNotFoundError:
             raise UserError(
-                f"{name} needs {package}, which is not installed: pip install 'ebmark[peers]'"
+                f"'{name}' needs {package}, which is not installed. "
+                "Run: pip install 'ebmark[external]'."
             ) from None
 
 
-def _changed(thing: Any, changes: dict[str, Any], what: str) -> Any:
-    fields = {f.name: getattr(thing, f.name) for f in dataclasses.fields(thing)}
+def _fields(instance: Any) -> dict[str, Any]:
+    return {field.name: getattr(instance, field.name) for field in dataclasses.fields(instance)}
+
+
+def _replace(instance: Any, changes: dict[str, Any], owner: str) -> Any:
+    """Return the dataclass with some fields replaced, after checking the values."""
+    fields = _fields(instance)
     fields.pop("method", None)
     for key, value in changes.items():
         if key not in fields:
-            raise unknown(what, key, fields)
-        _check(what.replace("field", key, 1), value, fields[key])
+            raise unknown(f"field of {owner}", key, fields)
+        _check(f"{key} of {owner}", value, fields[key])
+    if not changes:
+        return instance
     try:
-        return dataclasses.replace(thing, **changes) if changes else thing
-    except ValueError as error:  # a choice that is none
-        raise UserError(f"{what.replace('field of ', '', 1)}: {error}") from None
+        return dataclasses.replace(instance, **changes)
+    except ValueError as error:
+        # a name that its class does not know
+        raise UserError(f"{owner}: {error}") from None
 
 
-def _check(what: str, value: Any, default: Any) -> None:
-    if isinstance(default, str):  # a named choice: its class knows which there are
+def _check(field: str, value: Any, default: Any) -> None:
+    """Raise UserError if a value does not fit the type and range of the default."""
+    if isinstance(default, str):
+        # the class of the field knows the valid names
         if not isinstance(value, str):
-            raise UserError(f"{what} must be a name, not {value!r}")
+            raise UserError(f"{field} must be a name, not {value!r}.")
         return
     if isinstance(default, bool):
         if not isinstance(value, bool):
-            raise UserError(f"{what} must be true or false, not {value!r}")
+            raise UserError(f"{field} must be true or false, not {value!r}.")
         return
     if isinstance(value, bool) or not isinstance(value, int | float | None):
-        raise UserError(f"{what} must be a number, not {value!r}")
+        raise UserError(f"{field} must be a number, not {value!r}.")
     if isinstance(default, int) and not isinstance(value, int):
-        raise UserError(f"{what} must be a whole number, not {value!r}")
-    if value is None and default is not None:
-        raise UserError(f"{what} must be a number")
-    if value is not None and (not value >= 0 or value == float("inf")):
-        raise UserError(f"{what} must be a finite number of 0 or more, not {value!r}")
+        raise UserError(f"{field} must be a whole number, not {value!r}.")
+    if value is None:
+        if default is not None:
+            raise UserError(f"{field} must be a number.")
+        return
+    if not 0 <= value < float("inf"):
+        raise UserError(f"{field} must be a finite number of 0 or more, not {value!r}.")
     if isinstance(default, int) and value == 0 and default > 0:
-        raise UserError(f"{what} must be at least 1, not 0")
+        raise UserError(f"{field} must be at least 1, not 0.")

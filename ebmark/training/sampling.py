@@ -1,10 +1,14 @@
-"""Chains on a trained model, and how they fared."""
+"""Samples of a trained model: by Markov chains, with diagnostics, and its density on a grid."""
+
+from typing import NamedTuple
 
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
+from jaxtyping import Float
 
 from ebmark.datasets import Grid
+from ebmark.energies import Key
 from ebmark.errors import UserError
 from ebmark.partition_function import GridDensity, normalize_on_grid
 from ebmark.samplers import (
@@ -21,57 +25,106 @@ from ebmark.samplers import (
 from ebmark.system.devices import gather_local
 from ebmark.training.model import Model
 
-_ADAPTED, _KEPT = 200, 100  # steps that adapt the step; states kept to tell how chains fare
+# steps that adapt the step size or the preconditioner
+_NUM_ADAPT = 200
+# states per chain from which the diagnostics are computed
+_NUM_KEPT = 100
+# grid points per axis
+_NUM_GRID_POINTS = 256
+# split R-hat from which on chains count as not converged
+_MAX_RHAT = 1.1
+_ADJUSTED = ("mala", "hmc", "tempering")
 
-_NODES = 256
+
+class ChainDiagnostics(NamedTuple):
+    """How well chains have converged.
+
+    Attributes:
+        rhat: the largest split R-hat of the columns.
+        ess: the smallest effective sample size of the columns.
+        num_kept: states per chain that these are computed from.
+        num_draws: their number over all chains.
+        acceptance_rate: of Metropolis-adjusted samplers; None for others.
+        step_size: the step size, after adaptation.
+    """
+
+    rhat: float
+    ess: float
+    num_kept: int
+    num_draws: int
+    acceptance_rate: float | None
+    step_size: float
+
+    @property
+    def has_converged(self) -> bool:
+        """Whether R-hat is below 1.1."""
+        return self.rhat < _MAX_RHAT
 
 
 def normalize_model(model: Model) -> GridDensity:
+    """Normalize a model of 1-D or 2-D data on a grid of 8 standard deviations per axis."""
     mean, scale = model.units
-    return normalize_on_grid(
-        model.energy, Grid(tuple(mean - 4 * scale), tuple(mean + 4 * scale), _NODES), model.units
-    )
+    grid = Grid(tuple(mean - 4 * scale), tuple(mean + 4 * scale), _NUM_GRID_POINTS)
+    return normalize_on_grid(model.energy, grid, model.units)
 
 
-def sample_chains(model: Model, sampler: str, num: int, steps: int, key) -> tuple[np.ndarray, str]:
-    """The last points of chains from N(0, I) in standardised units, and words on how they fared."""
+def sample_chains(
+    model: Model, sampler: str, num: int, steps: int, key: Key
+) -> tuple[Float[np.ndarray, "num dim"], ChainDiagnostics]:
+    """Sample a model by independent chains that start from N(0, I) in standardized coordinates.
+
+    Args:
+        model: the trained model.
+        sampler: a name in `SAMPLERS`.
+        num: number of chains.
+        steps: transitions per chain, after adaptation.
+        key: PRNG key.
+
+    Returns:
+        The last point of each chain, in data units, and diagnostics of the second half.
+
+    Raises:
+        UserError: a chain diverged.
+    """
     start_key, adapt_key, chain_key, trace_key = jr.split(key, 4)
     x = jr.normal(start_key, (num, model.dim))
-    kernel = SAMPLERS[sampler](jnp.asarray(model.spec["langevin"]["step_size"], jnp.float32))
-    adjusted = sampler in ("mala", "hmc", "tempering")
-    if adjusted:
-        target = best_acceptance(kernel)
-        kernel, x = adapt(kernel, model.energy, x, _ADAPTED, adapt_key, target=target)
-    elif sampler == "preconditioned":
-        x = run_chains(Langevin(kernel.step_size), model.energy, x, _ADAPTED, adapt_key).x
-        shape = PreconditionedLangevin.shaped(1.0, x).factor
-        kernel = PreconditionedLangevin(kernel.step_size, shape)
-    every = max(1, steps // 2 // _KEPT)
-    states = run_chains(kernel, model.energy, x, max(steps - _KEPT * every, 0), chain_key)
-    traced = trace_chains(kernel, model.energy, states, _KEPT, trace_key, every=every)
-    last, kept = gather_local(traced)
-    drawn = np.asarray(last.x, np.float64)
-    escaped = int((~np.isfinite(drawn).all(axis=1)).sum())
-    if escaped:
-        raise UserError(
-            f"{escaped} of {num} chains escaped to infinity: use the exact sampler or mala"
+    step_size = jnp.asarray(model.spec["langevin"]["step_size"], jnp.float32)
+    kernel = SAMPLERS[sampler](step_size)
+    is_adjusted = sampler in _ADJUSTED
+    if is_adjusted:
+        acceptance = best_acceptance(kernel)
+        kernel, x = adapt(
+            kernel, model.energy, x, _NUM_ADAPT, adapt_key, target_acceptance=acceptance
         )
-    fared = _how_they_fared(np.asarray(kept.x), kernel, kept.accepted if adjusted else None)
-    return model.units.inverse_transform(drawn), fared
+    elif sampler == "preconditioned":
+        x = run_chains(Langevin(step_size), model.energy, x, _NUM_ADAPT, adapt_key).x
+        kernel = PreconditionedLangevin.from_points(step_size, x)
+    every = max(1, steps // 2 // _NUM_KEPT)
+    num_burn_in = max(steps - _NUM_KEPT * every, 0)
+    states = run_chains(kernel, model.energy, x, num_burn_in, chain_key)
+    traced = trace_chains(kernel, model.energy, states, _NUM_KEPT, trace_key, every=every)
+    last, kept = gather_local(traced)
+    points = np.asarray(last.x, np.float64)
+    num_diverged = int((~np.isfinite(points).all(axis=1)).sum())
+    if num_diverged:
+        raise UserError(
+            f"{num_diverged} of {num} chains diverged. "
+            "Use --sampler exact (1-D or 2-D data) or --sampler mala."
+        )
+    acceptance_rate = float(np.mean(kept.accepted)) if is_adjusted else None
+    diagnostics = _diagnose(np.asarray(kept.x), acceptance_rate, float(kernel.step_size))
+    return model.units.inverse_transform(points), diagnostics
 
 
-def _how_they_fared(trace: np.ndarray, kernel, accepted) -> str:
-    """Acceptance, and of the worst column R-hat and ESS, in a line."""
+def _diagnose(
+    trace: Float[np.ndarray, "kept chains dim"], acceptance_rate: float | None, step_size: float
+) -> ChainDiagnostics:
     columns = [trace[..., column] for column in range(trace.shape[-1])]
-    rhat, worth = max(map(split_rhat, columns)), min(map(ess, columns))
-    words = (
-        f"split R-hat {rhat:.3f} over the chains' last {len(trace)} looks, which are worth "
-        f"{worth:,.0f} independent points of {trace[..., 0].size:,}"
-    )
-    if not rhat < 1.1:
-        words += ": chains have not mixed, and the modes' masses are those of the start"
-    if accepted is None:
-        return words
-    return (
-        f"accepted {np.mean(accepted):.0%} of moves at step {float(kernel.step_size):.3g}; {words}"
+    return ChainDiagnostics(
+        rhat=max(split_rhat(column) for column in columns),
+        ess=min(ess(column) for column in columns),
+        num_kept=len(trace),
+        num_draws=columns[0].size,
+        acceptance_rate=acceptance_rate,
+        step_size=step_size,
     )

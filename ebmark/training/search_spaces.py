@@ -1,34 +1,36 @@
-"""What is tuned of each method, and within what: three numbers wherever a method has them.
+"""Search spaces of `ebmark tune`: up to three hyperparameters per method.
 
-The learning rate; the method's own number, a length or a scale in standardised units; and what it
-buys a better update with, so that a larger value leaves fewer updates within the same budget.
+The learning rate; a length or scale of the method, in standardized units; and a count that improves
+each update at a higher cost, so that larger values allow fewer updates within the same budget.
 """
 
 from typing import NamedTuple
 
 
 class Range(NamedTuple):
-    """From `low` to `high`, evenly on the logarithm."""
+    """The interval from `low` to `high`, sampled uniformly in the logarithm."""
 
     low: float
     high: float
 
 
-Space = dict[str, Range | tuple[int, ...]]  # a field of the recipe -> a range, or ordered values
+# field of the recipe -> range or ordered values
+Space = dict[str, Range | tuple[int, ...]]
 
-_RATE, _BATCH = Range(3e-4, 3e-2), (64, 128, 256, 512, 1_024)
+_RATE = Range(3e-4, 3e-2)
+_BATCH = (64, 128, 256, 512, 1_024)
 _COMMON: Space = {"learning_rate": _RATE, "batch_size": _BATCH}
 _CHAINS: Space = {
     "learning_rate": _RATE,
     "method.step_size": Range(1e-4, 3e-2),
     "method.num_steps": (1, 2, 5, 10, 20, 40),
 }
-_CONTRAST: Space = {
+_CONTRASTIVE: Space = {
     "learning_rate": _RATE,
     "method.scale": Range(0.5, 4.0),
     "method.ratio": (1, 2, 4, 8, 16),
 }
-_SHARE: Space = {
+_RELATIVE_SCALE: Space = {
     "learning_rate": _RATE,
     "method.relative_scale": Range(0.1, 2.0),
     "batch_size": _BATCH,
@@ -39,37 +41,37 @@ SPACES: dict[str, Space] = {
     "pcd": _CHAINS,
     "icd": _CHAINS,
     "short_run": _CHAINS,
-    "jarzynski": _CHAINS | {"method.num_steps": (1, 2, 4, 8)},
+    "jarzynski": {**_CHAINS, "method.num_steps": (1, 2, 4, 8)},
     "drl": {
         "learning_rate": _RATE,
-        "method.step_share": Range(0.1, 2.0),
+        "method.relative_step_size": Range(0.1, 2.0),
         "method.num_steps": (1, 2, 5, 10, 20, 40),
     },
     "dsm": {"learning_rate": _RATE, "method.sigma": Range(0.02, 0.5), "batch_size": _BATCH},
-    "mdsm": _SHARE,
+    "mdsm": _RELATIVE_SCALE,
     "diffclf": {
         "learning_rate": _RATE,
         "method.relative_scale": Range(0.1, 2.0),
         "method.num_others": (1, 3, 7),
     },
-    "ssm": _COMMON | {"method.num_slices": (1, 2, 4)},
-    "ssm_vr": _COMMON | {"method.num_slices": (1, 2, 4)},
-    "fdsm": _SHARE,
-    "ksd": _SHARE,
+    "ssm": {**_COMMON, "method.num_slices": (1, 2, 4)},
+    "ssm_vr": {**_COMMON, "method.num_slices": (1, 2, 4)},
+    "fdsm": _RELATIVE_SCALE,
+    "ksd": _RELATIVE_SCALE,
     "ed": {
         "learning_rate": _RATE,
         "method.time": Range(0.02, 2.0),
         "method.samples": (1, 2, 4, 8, 16),
     },
-    "nce": _CONTRAST,
-    "nce_mixture": _CONTRAST,
-    "nce_kde": _CONTRAST,
-    "nce_box": _CONTRAST | {"method.scale": Range(1.0, 4.0)},
-    "nce_flow": _CONTRAST,
-    "nce_self": _CONTRAST,
-    "ranking": _CONTRAST,
-    "ence": _CONTRAST,
-    "snl": _CONTRAST,
+    "nce": _CONTRASTIVE,
+    "nce_mixture": _CONTRASTIVE,
+    "nce_kde": _CONTRASTIVE,
+    "nce_box": {**_CONTRASTIVE, "method.scale": Range(1.0, 4.0)},
+    "nce_flow": _CONTRASTIVE,
+    "nce_self": _CONTRASTIVE,
+    "ranking": _CONTRASTIVE,
+    "ence": _CONTRASTIVE,
+    "snl": _CONTRASTIVE,
     "cnce": {
         "learning_rate": _RATE,
         "method.width": Range(0.05, 2.0),
@@ -80,5 +82,5 @@ SPACES: dict[str, Space] = {
 
 
 def space_of(method: str) -> Space:
-    """What is tuned of a method; of one that is not in the table, the learning rate and batch."""
+    """Return the search space of a method; by default, the learning rate and the batch size."""
     return SPACES.get(method, _COMMON)

@@ -1,4 +1,4 @@
-"""What a training leaves: snapshots of the energy, losses, and how it ended."""
+"""The result of a training: snapshots of the energy, losses, and whether it diverged."""
 
 import dataclasses
 from typing import NamedTuple
@@ -7,14 +7,24 @@ import numpy as np
 from jaxtyping import Float, PyTree
 
 from ebmark.energies import Energy, State
+from ebmark.methods import Recipe
 
 
 class Snapshot(NamedTuple):
-    """The energy after `step` updates, and what it took: training alone, nothing compiled."""
+    """The energy after a number of updates, and the cost of these updates.
+
+    Attributes:
+        step: number of updates.
+        trainable: the trained parameters, averaged; the argument of the method's native sampler.
+        state: the method's state at that time.
+        energy: the learned energy.
+        seconds: elapsed seconds of the updates, without compilation.
+        cpu_seconds: CPU seconds of the updates, without compilation.
+    """
 
     step: int
-    trainable: PyTree  # what was trained, averaged: what the method's own sampler wants
-    state: State  # what the method remembered then
+    trainable: PyTree
+    state: State
     energy: Energy
     seconds: float
     cpu_seconds: float
@@ -22,26 +32,44 @@ class Snapshot(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Fit:
-    """What a training run leaves: snapshots of the energy, the losses, and how it ended."""
+    """The result of `train`.
+
+    Attributes:
+        snapshots: in order of updates; the last is the final energy. Empty if the training
+            diverged before the first one.
+        losses: the loss of each update.
+        divergence_reason: why the training was stopped; None if it was not.
+        compile_seconds: seconds of compilation.
+        stopped: what early stopping reports, in a sentence.
+        best_step: number of updates of the energy that early stopping selected.
+    """
 
     snapshots: list[Snapshot]
     losses: Float[np.ndarray, " steps"]
-    divergence_reason: str | None  # why the run was stopped; None if it was not
+    divergence_reason: str | None
     compile_seconds: float
-    stopped: str = ""  # what early stopping says of it
-    best_step: int | None = None  # the updates of the energy that early stopping kept
+    stopped: str = ""
+    best_step: int | None = None
 
     @property
     def energy(self) -> Energy:
-        """The last energy."""
+        """The energy of the last snapshot."""
         return self.snapshots[-1].energy
 
     @property
     def state(self) -> State:
-        """What the method remembers beside it."""
+        """The method's state at the last snapshot."""
         return self.snapshots[-1].state
 
 
-def evenly(updates: int, num: int) -> list[int]:
-    """The marks of `num` snapshots, evenly over the updates."""
-    return [round(updates * (i + 1) / num) for i in range(num)]
+def evenly(num_updates: int, num: int) -> list[int]:
+    """Return `num` snapshot steps, evenly spaced over the updates."""
+    return [round(num_updates * (i + 1) / num) for i in range(num)]
+
+
+def make_snapshot(
+    recipe: Recipe, step: int, trainable: PyTree, state: State, seconds: Float[np.ndarray, "2"]
+) -> Snapshot:
+    """Make the snapshot of what was trained after `step` updates."""
+    energy = recipe.method.learned_energy(trainable, state)
+    return Snapshot(step, trainable, state, energy, float(seconds[0]), float(seconds[1]))

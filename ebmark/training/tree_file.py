@@ -1,9 +1,9 @@
-"""Trees of arrays on disk: a JSON header and raw bytes; loading executes nothing.
+"""Trees of arrays on disk: a JSON header and raw bytes; loading executes no code.
 
-    EBMARK2\\n | header's length, 8 bytes | header, JSON | the leaves, little endian | sha256 of all
+    EBMARK2\\n | length of header, 8 bytes | header, JSON | leaves, little endian | sha256 of all
 
-The header lists each leaf's shape and type; they are checked against the tree that the reader
-expects before anything is allocated.
+The header lists the shape and type of each leaf, which are compared with those of the expected tree
+before memory is allocated.
 """
 
 import hashlib
@@ -23,43 +23,62 @@ from ebmark.system.reading import SCHEMA, old_schema, read_bytes
 from ebmark.system.writing import write_whole
 
 _MAGIC = b"EBMARK%d\n" % SCHEMA
-_LONGEST_HEADER = 1 << 20
-_MOST = 4 << 30  # bytes of a file
-_DIGEST = 32  # bytes of a sha256
+# in bytes
+_MAX_HEADER = 1 << 20
+_MAX_FILE = 4 << 30
+_NUM_DIGEST = 32
 
 
 def save_tree(path: Path, header: dict[str, Any], tree: PyTree) -> None:
-    """Write the array leaves of `tree` behind `header`, whole or not at all."""
+    """Write a header and the array leaves of a tree atomically.
+
+    Args:
+        path: the file.
+        header: JSON values; the key `leaves` is added.
+        tree: a tree of arrays.
+    """
     leaves = [np.asarray(leaf) for leaf in jax.tree.leaves(tree)]
     body = b"".join(np.ascontiguousarray(leaf).tobytes() for leaf in leaves)
-    described = header | {"leaves": [[list(leaf.shape), leaf.dtype.str] for leaf in leaves]}
-    text = json.dumps(described).encode()
+    shapes = [[list(leaf.shape), leaf.dtype.str] for leaf in leaves]
+    text = json.dumps({**header, "leaves": shapes}).encode()
     content = _MAGIC + struct.pack("<Q", len(text)) + text + body
     write_whole(path, content + hashlib.sha256(content).digest())
 
 
 def read_header(path: Path) -> dict[str, Any]:
-    """The header alone. Raises UserError if the file is not one of ours."""
-    return _read(path)[0]
+    """Read the header alone. Raises UserError if the file was not written by `save_tree`."""
+    header, _, _ = _read(path)
+    return header
 
 
 def load_tree(path: Path, like: PyTree) -> PyTree:
-    """The tree of the file, shaped as `like` (arrays or their shapes).
+    """Read a tree.
 
-    Raises UserError for a truncated, damaged or foreign file.
+    Args:
+        path: a file written by `save_tree`.
+        like: a tree of the same structure, of arrays or `jax.ShapeDtypeStruct`.
+
+    Returns:
+        The tree: NumPy arrays where `like` has them, else JAX arrays.
+
+    Raises:
+        UserError: the file is truncated, damaged, foreign, or holds other arrays than `like`.
     """
-    header, body, sound = _read(path)
-    old, structure = jax.tree.flatten(like)
-    wanted = [[list(leaf.shape), np.dtype(leaf.dtype).str] for leaf in old]
-    if header.get("leaves") != wanted:
-        raise UserError(f"{path}: holds other arrays than this ebmark expects; make it again")
-    sizes = [math.prod(leaf.shape) * np.dtype(leaf.dtype).itemsize for leaf in old]
+    header, body, is_intact = _read(path)
+    expected, structure = jax.tree.flatten(like)
+    shapes = [[list(leaf.shape), np.dtype(leaf.dtype).str] for leaf in expected]
+    if header.get("leaves") != shapes:
+        raise UserError(f"{path}: holds other arrays than expected. Create the file again.")
+    sizes = [math.prod(leaf.shape) * np.dtype(leaf.dtype).itemsize for leaf in expected]
     if len(body) != sum(sizes):
-        raise UserError(f"{path}: truncated ({len(body)} bytes of {sum(sizes)}); make it again")
-    if not sound:
-        raise UserError(f"{path}: damaged (its checksum is wrong); make it again")
-    leaves, offset = [], 0
-    for leaf, size in zip(old, sizes, strict=True):
+        raise UserError(
+            f"{path}: truncated ({len(body)} of {sum(sizes)} bytes). Create the file again."
+        )
+    if not is_intact:
+        raise UserError(f"{path}: damaged (wrong checksum). Create the file again.")
+    leaves = []
+    offset = 0
+    for leaf, size in zip(expected, sizes, strict=True):
         array = np.frombuffer(body[offset : offset + size], leaf.dtype).reshape(leaf.shape)
         leaves.append(array.copy() if isinstance(leaf, np.ndarray) else jnp.asarray(array))
         offset += size
@@ -67,25 +86,26 @@ def load_tree(path: Path, like: PyTree) -> PyTree:
 
 
 def _read(path: Path) -> tuple[dict[str, Any], bytes, bool]:
-    """The header, the body, and whether the checksum of both is right."""
+    """Return the header, the body, and whether the checksum of both is correct."""
     try:
-        content = read_bytes(path, _MOST)
+        content = read_bytes(path, _MAX_FILE)
     except FileNotFoundError:
-        raise UserError(f"{path}: no such file") from None
-    foreign = UserError(f"{path}: not a file of ebmark's; `ebmark fit` makes model files")
+        raise UserError(f"{path}: no such file.") from None
+    foreign = UserError(f"{path}: not a file written by ebmark. Create a model with `ebmark fit`.")
     start = len(_MAGIC) + 8
     if content.startswith(b"EBMARK1\n"):
         raise old_schema(path, again="Fit the model again.")
     if not content.startswith(_MAGIC) or len(content) < start:
         raise foreign
     (length,) = struct.unpack("<Q", content[len(_MAGIC) : start])
-    if length > _LONGEST_HEADER or start + length > len(content):
-        raise UserError(f"{path}: truncated or damaged; make it again")
+    if length > _MAX_HEADER or start + length > len(content):
+        raise UserError(f"{path}: truncated or damaged. Create the file again.")
     try:
         header = json.loads(content[start : start + length])
     except (ValueError, RecursionError):
         raise foreign from None
     if not isinstance(header, dict):
         raise foreign
-    content, digest = content[:-_DIGEST], content[-_DIGEST:]
+    digest = content[-_NUM_DIGEST:]
+    content = content[:-_NUM_DIGEST]
     return header, content[start + length :], hashlib.sha256(content).digest() == digest

@@ -1,6 +1,6 @@
-"""Tuned recipes: what `ebmark tune` found, as data, with what made it.
+"""Tuned recipes, as written by `ebmark tune`, and those shipped with ebmark.
 
-python -m ebmark.training.tuned FILE...     adds the recipes to those that are shipped
+python -m ebmark.training.tuned FILE...     adds the recipes of files to the shipped ones
 """
 
 import json
@@ -32,44 +32,53 @@ _SHIPPED = Path(__file__).parent / "tuned.json"
 
 
 def tuned_changes(method: str, dataset: str, path: Path | None = None) -> dict[str, Any]:
-    """What the tuned recipe of a method on a dataset changes: the shipped one, or a file's.
+    """Return the changes that turn the default recipe of a method into the tuned one.
 
-    Raises UserError where there is none.
+    Args:
+        method: name of the method.
+        dataset: name of the dataset that it was tuned on.
+        path: a file of `ebmark tune`; by default, the recipes shipped with ebmark.
+
+    Returns:
+        The changes, as `recipes.with_changes` takes them.
+
+    Raises:
+        UserError: there is no such recipe, or the file cannot be read.
     """
-    found = read(path or _SHIPPED).get(method, {})
-    if dataset not in found:
-        known = f"; there are some for {', '.join(sorted(found))}" if found else ""
+    recipes = read(path or _SHIPPED).get(method, {})
+    if dataset not in recipes:
+        others = f" (there are some for {', '.join(sorted(recipes))})" if recipes else ""
         raise UserError(
-            f"{path or 'ebmark'}: no tuned recipe of {method} for {dataset}{known}; make one: "
-            f"ebmark tune --methods {method} --datasets {dataset}"
+            f"{path or 'ebmark'}: no tuned recipe of '{method}' for '{dataset}'{others}. "
+            f"Create one with: ebmark tune --methods {method} --datasets {dataset}"
         )
-    return found[dataset]["changes"]
+    return recipes[dataset]["changes"]
 
 
 def read(path: Path) -> dict[str, dict[str, dict[str, Any]]]:
-    """Method -> dataset -> `changes` of the recipe, and `made` by what. Raises UserError."""
+    """Read method -> dataset -> `changes` and `made` (how they were found). Raises UserError."""
     try:
         return _read(path, path.stat().st_mtime_ns)
     except OSError as error:
         if path == _SHIPPED:
             return {}
-        raise UserError(f"{path}: cannot be read ({error.strerror})") from None
+        raise UserError(f"{path}: cannot be read ({error.strerror}).") from None
 
 
 @cache
-def _read(path: Path, changed: int) -> dict[str, dict[str, dict[str, Any]]]:
-    del changed
+def _read(path: Path, modified_ns: int) -> dict[str, dict[str, dict[str, Any]]]:
+    del modified_ns
     return read_json(path, _FILE, "`ebmark tune` writes such files", marked=True)["tuned"]
 
 
 def write(path: Path, tuned: dict[str, dict[str, dict[str, Any]]]) -> None:
-    """The file, whole, in order of name."""
-    write_whole(
-        path, json.dumps({"schema": SCHEMA, "tuned": tuned}, indent=1, sort_keys=True) + "\n"
-    )
+    """Write a file atomically, sorted by name."""
+    text = json.dumps({"schema": SCHEMA, "tuned": tuned}, indent=1, sort_keys=True)
+    write_whole(path, text + "\n")
 
 
 def main() -> int:
+    """Add the recipes of the files in `sys.argv` to the shipped ones."""
     shipped = {method: dict(datasets) for method, datasets in read(_SHIPPED).items()}
     for path in sys.argv[1:]:
         for method, datasets in read(Path(path)).items():

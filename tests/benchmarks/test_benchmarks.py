@@ -1,5 +1,6 @@
-"""The benchmarks' arithmetic: ratios, and the seconds until a KL."""
+"""Arithmetic of the benchmarks: ratios, alternating rounds, and the time until a KL."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -14,51 +15,55 @@ def importable(monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT))
 
 
-def test_a_ratio_is_of_medians_and_its_range_of_rounds():
+def test_ratio_of_medians_and_range_of_rounds():
     from benchmarks._clock import ratio
 
     assert ratio([2.0, 4.0, 9.0], [1.0, 2.0, 3.0]) == (2.0, 2.0, 3.0)
 
 
-def test_rivals_take_turns_after_one_round_that_is_not_counted():
-    from benchmarks._clock import in_turn
+def test_tasks_alternate_after_one_warm_up_round():
+    from benchmarks._clock import measure_in_turn
 
     order = []
     tasks = {name: lambda name=name: order.append(name) or float(len(order)) for name in "ab"}
-    assert in_turn(tasks, 2) == {"a": [3.0, 5.0], "b": [4.0, 6.0]}
+    assert measure_in_turn(tasks, 2) == {"a": [3.0, 5.0], "b": [4.0, 6.0]}
     assert "".join(order) == "ababab"
 
 
-def curve(method, kl, each):
+def curve(method, kl, seconds_per_update):
+    """Rows of three snapshots per seed, 100 updates apart."""
     rows = [
-        ("moons", method, seed, 100 * (i + 1), each * 100 * (i + 1), value)
+        ("moons", method, seed, 100 * i, seconds_per_update * 100 * i, value)
         for seed, values in enumerate(kl)
-        for i, value in enumerate(values)
+        for i, value in enumerate(values, start=1)
     ]
     return pd.DataFrame(rows, columns=["dataset", "method", "seed", "step", "seconds", "kl"])
 
 
-def test_time_to_quality_is_that_of_the_first_snapshot_as_good_and_never_is_infinite():
-    from benchmarks.training.time_to_quality import seconds_to, summary
+def test_time_to_kl_is_of_first_snapshot_that_reaches_it():
+    """The median over seeds; infinite if no snapshot reaches the KL."""
+    from benchmarks.training.time_to_quality import seconds_to_kl, summarize
 
-    ours = curve("nce", [[0.2, 0.04, 0.01], [0.04, 0.03, 0.01], [0.2, 0.1, 0.01]], 0.001)
-    rival = curve("kit/nce", [[0.5, 0.2, 0.08]], 0.1)
-    assert seconds_to(ours, 0.05) == pytest.approx(0.2)
-    assert np.isinf(seconds_to(rival, 0.05))
-    by_name = {row["method"]: row for row in summary(pd.concat([ours, rival]))}
-    found = by_name["kit/nce"]
-    assert found["kl"] == 0.08 and found["seconds"] == pytest.approx(30)
-    assert found["ours_to_kl"] == pytest.approx(0.2) and found["ratio"] == pytest.approx(150)
+    reference = curve("nce", [[0.2, 0.04, 0.01], [0.04, 0.03, 0.01], [0.2, 0.1, 0.01]], 0.001)
+    external = curve("kit/nce", [[0.5, 0.2, 0.08]], 0.1)
+    assert seconds_to_kl(reference, 0.05) == pytest.approx(0.2)
+    assert np.isinf(seconds_to_kl(external, 0.05))
+    by_method = {row["method"]: row for row in summarize(pd.concat([reference, external]))}
+    row = by_method["kit/nce"]
+    assert row["kl"] == 0.08 and row["seconds"] == pytest.approx(30)
+    assert np.isinf(row["seconds_to_target"]) and not row["is_lower_bound"]
+    assert row["reference_seconds"] == pytest.approx(0.2) and row["ratio"] == pytest.approx(150)
 
 
-def test_what_was_published_is_what_was_measured():
-    """The committed table is made of the committed measurements."""
-    import json
-
-    from benchmarks.report.pages import speeds
+def test_published_tables_follow_from_measurements():
+    """speed.csv and quality.csv are those of measured.json and of the published studies."""
+    from benchmarks.report.pages import tabulate_speed
+    from benchmarks.training.time_to_quality import summarize, time_curves
 
     folder = ROOT / "benchmarks" / "results"
     measured = json.loads((folder / "measured.json").read_text())
-    published = pd.read_csv(folder / "speed.csv").set_index(["part", "who"])["median"]
-    made = speeds(measured).set_index(["part", "who"])["median"]
-    pd.testing.assert_series_equal(made.sort_index(), published.sort_index(), rtol=1e-6)
+    published = pd.read_csv(folder / "speed.csv").set_index(["benchmark", "library"])["median"]
+    computed = tabulate_speed(measured).set_index(["benchmark", "library"])["median"]
+    pd.testing.assert_series_equal(computed.sort_index(), published.sort_index(), rtol=1e-6)
+    quality = pd.DataFrame(summarize(time_curves(measured["default_recipes"]["seconds"])))
+    pd.testing.assert_frame_equal(quality, pd.read_csv(folder / "quality.csv"), rtol=1e-6)

@@ -1,50 +1,63 @@
-"""What is known by name: the shipped list and the page are those of the docstrings."""
+"""The catalogue and the page of methods: they match the registries and the docstrings."""
 
-import inspect
+import dataclasses
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-from ebmark.cli.catalogue import catalogue, methods_page
+from ebmark.cli.catalogue import PAGE, catalogue, methods_page
 from ebmark.cli.list import read_catalogue
-from ebmark.methods import METHODS, about, advice
+from ebmark.methods import METHODS, about, sections
+from ebmark.methods.external import EXTERNAL_METHODS
 
-PAGE = Path(__file__).parents[2] / "docs" / "methods" / "index.md"
-STALE = "stale: make it anew by `python -m ebmark.cli.catalogue`"
+STALE = "stale: run `python -m ebmark.cli.catalogue`"
 
 
-def test_the_shipped_catalogue_is_that_of_the_registries():
+def test_catalogue_matches_registries():
     assert read_catalogue() == catalogue(), STALE
 
 
-def test_the_page_of_methods_is_that_of_the_docstrings():
-    page = PAGE.read_text()
+def test_catalogue_has_external_methods():
+    assert set(catalogue()["external methods (extra: external)"]) == set(EXTERNAL_METHODS)
+
+
+def test_methods_page_matches_docstrings():
+    page = PAGE.read_text(encoding="utf-8")
     assert page == methods_page(), STALE
     assert all(f"`{name}`" in page for name in METHODS)
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_a_method_says_its_loss_its_needs_when_to_use_it_and_its_paper(name):
+def test_method_docstring_has_all_sections(name):
     kind = type(METHODS[name].method)
-    said, found = about(kind), advice(kind)
-    assert said["loss"] and said["line"]
-    assert re.search(r"\((1[89]|20)\d\d\), ", said["reference"])
-    assert set(found) == {"needs", "when", "not"}
-    paragraphs = inspect.getdoc(kind).split("\n\n")
-    assert paragraphs[-2].startswith("Needs")  # before the paper
-    assert all(20 < len(found[part]) < 300 for part in ("when", "not"))
+    description = about(kind)
+    assert description["loss"] and description["line"]
+    assert len(description["line"]) < 100
+    assert re.search(r"\((1[89]|20)\d\d\), ", description["reference"])
+    texts = sections(kind)
+    order = ["Requires", "Use when", "Avoid when", "References"]
+    assert [title for title in texts if title in order] == order
+    assert all(20 < len(texts[title]) < 300 for title in ("Use when", "Avoid when"))
 
 
-def test_listing_imports_nothing_heavy():
-    """`ebmark list` is to answer at once: it reads the shipped catalogue."""
+@pytest.mark.parametrize("name", METHODS)
+def test_method_docstring_documents_every_field(name):
+    kind = type(METHODS[name].method)
+    documented = re.findall(r"^(\w+):", sections(kind).get("Attributes", ""), re.M)
+    assert sorted(documented) == sorted(field.name for field in dataclasses.fields(kind))
+
+
+def test_list_imports_no_heavy_package():
+    """`ebmark list` answers at once, as it reads the shipped catalogue."""
     code = (
         "import sys; sys.argv = ['ebmark', 'list']; from ebmark.cli.main import main; main();"
         "print(sorted({'jax', 'equinox', 'pandas', 'numpy', 'matplotlib'} & set(sys.modules)))"
     )
-    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    *listed, heavy = ran.stdout.splitlines()
+    process = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    *lines, heavy = process.stdout.splitlines()
     assert heavy == "[]"
-    assert {line.split()[0] for line in listed} >= set(METHODS)
+    assert {line.split()[0] for line in lines} >= set(METHODS)

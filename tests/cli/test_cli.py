@@ -1,4 +1,4 @@
-"""The command line: what it does, and what it says of every mistake."""
+"""The command line: its commands, and one line for each mistake of a user."""
 
 import subprocess
 import sys
@@ -12,7 +12,7 @@ from ebmark.cli import main
 
 @pytest.fixture
 def run(monkeypatch, capsys, tmp_path):
-    """Run a command in a fresh folder; its exit status, and what it printed."""
+    """A function that runs a command in an empty folder: (exit status, stdout, stderr)."""
     monkeypatch.chdir(tmp_path)
 
     def command(*arguments):
@@ -37,8 +37,8 @@ words = lambda x: ["low"] * len(x)
 """
 
 
-def files(tmp_path: Path) -> dict:
-    """Inputs of the bad sort, by name."""
+def write_files(tmp_path: Path) -> None:
+    """Write invalid and valid inputs into the folder."""
     rng = np.random.default_rng(0)
     np.savetxt(tmp_path / "good.csv", rng.normal(size=(200, 2)), delimiter=",")
     (tmp_path / "empty.csv").write_text("")
@@ -48,7 +48,7 @@ def files(tmp_path: Path) -> dict:
     (tmp_path / "one.csv").write_text("1,2\n")
     (tmp_path / "constant.csv").write_text("".join(f"{i},7\n" for i in range(50)))
     (tmp_path / "three.csv").write_text("".join(f"{i},{i * i % 7},{i % 5}\n" for i in range(50)))
-    (tmp_path / "foreign.ebm").write_bytes(b"no model of ours")
+    (tmp_path / "foreign.ebm").write_bytes(b"not a model file")
     (tmp_path / "short.ebm").write_bytes(b"EBMARK2\n\xff\0\0\0\0\0\0\0{}")
     (tmp_path / "bad_key.toml").write_text("seedz = 3\n")
     (tmp_path / "bad_value.toml").write_text('seeds = "many"\n')
@@ -60,14 +60,14 @@ def files(tmp_path: Path) -> dict:
     (tmp_path / "other" / "thesis.txt").write_text("years of work")
     (tmp_path / "a_file").write_text("")
     (tmp_path / "energies.py").write_text(ENERGIES)
-    (tmp_path / "notes.json").write_text('{"tuned": 3}')
+    (tmp_path / "notes.json").write_text('{"schema": 2, "tuned": 3}')
 
 
 MISTAKES = {
-    "run toyy": ["toyy", '"toy"'],
+    "run toyy": ["toyy", "toy"],
     "run toy --datasets half_mons": ["half_mons", "half_moons"],
-    "run toy --methods ncee": ["ncee", '"nce"'],
-    "run toy --methods cd cd": ["twice"],
+    "run toy --methods ncee": ["ncee", "nce"],
+    "run toy --methods cd cd": ["duplicate", "cd"],
     "run toy --seeds 0": ["seeds", "0"],
     "run toy --seeds -1": ["seeds", "-1"],
     "run toy --updates 0": ["num_updates", "0"],
@@ -86,13 +86,13 @@ MISTAKES = {
     "run toy --data ragged.csv": ["ragged.csv", "2"],
     "run toy --data one.csv": ["one.csv"],
     "run toy --data constant.csv": ["constant.csv", "constant"],
-    "run toy --data three.csv --methods mle": ["1 or 2 columns"],
+    "run toy --data three.csv --methods mle": ["mle", "1-D and 2-D", "--methods"],
     "run toy --data good.csv --datasets half_moons": ["--data", "--datasets"],
     "run toy --out other": ["other", "thesis.txt", "--out"],
     "run toy --out a_file": ["a_file", "--out"],
     "run toy --out a_file/below": ["a_file", "--out"],
     "run toy --out /proc/nowhere": ["/proc/nowhere", "--out"],
-    "run toy --variants tunde": ["tunde", '"tuned"'],
+    "run toy --variants tunde": ["tunde", "tuned"],
     "run toy --variants missing.json": ["missing.json"],
     "run toy --variants notes.json": ["notes.json", "ebmark tune"],
     "tune --methods mle": ["mle", "oracle"],
@@ -113,7 +113,7 @@ MISTAKES = {
     "fit good.csv --out m.ebm --updates 0": ["--updates"],
     "fit good.csv --out m.ebm --seed -1": ["--seed"],
     "fit good.csv --out nowhere/m.ebm": ["nowhere"],
-    "fit three.csv --out m.ebm --method mle": ["1 or 2 columns"],
+    "fit three.csv --out m.ebm --method mle": ["mle", "1-D and 2-D", "3 columns"],
     "sample missing.ebm --out new.csv": ["missing.ebm"],
     "sample foreign.ebm --out new.csv": ["foreign.ebm", "ebmark fit"],
     "sample short.ebm --out new.csv": ["short.ebm"],
@@ -128,7 +128,7 @@ MISTAKES = {
     "evaluate --energy energies.py:flat --dataset half_mon": ["half_moons"],
     "evaluate --energy energies.py:flat --dataset many_well_4": ["many_well_4", "samples"],
     "evaluate --energy energies.py:flat --dataset half_moons": ["not a density", "1.39 nats"],
-    "evaluate --energy energies.py:fla --dataset half_moons": ["energies.py", "no function fla"],
+    "evaluate --energy energies.py:fla --dataset half_moons": ["energies.py", "no function 'fla'"],
     "evaluate --energy energies.py --dataset half_moons": ["FILE.py:FUNCTION"],
     "evaluate --energy none.py:flat --dataset half_moons": ["none.py", "no such file"],
     "evaluate --energy energies.py:column --dataset half_moons": ["(7, 1)", "(7,)"],
@@ -143,8 +143,8 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize("command", MISTAKES)
-def test_a_mistake_is_one_clear_line_and_status_2(run, tmp_path, command):
-    files(tmp_path)
+def test_mistake_is_one_line_and_status_2(run, tmp_path, command):
+    write_files(tmp_path)
     before = {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
     status, out, err = run(*command.split())
     assert status == 2
@@ -158,12 +158,12 @@ def test_a_mistake_is_one_clear_line_and_status_2(run, tmp_path, command):
 
 
 @pytest.mark.parametrize("command", ["ru toy", "run toy --sedes 3", "run toy --seeds three", "fit"])
-def test_a_mistake_in_a_word_or_a_flag_is_status_2(run, command):
+def test_unknown_option_is_status_2(run, command):
     status, out, err = run(*command.split())
     assert status == 2 and "Traceback" not in out + err
 
 
-def test_list_names_everything_that_is_registered(run):
+def test_list_prints_every_registered_name(run):
     from ebmark.datasets import DATASETS
     from ebmark.methods import METHODS
     from ebmark.metrics import SAMPLE_METRICS
@@ -175,7 +175,7 @@ def test_list_names_everything_that_is_registered(run):
         assert f"  {name} " in out
 
 
-def test_help_is_there_for_every_command():
+def test_every_command_has_help():
     for command in ["", *main.COMMANDS]:
         ended = subprocess.run(
             [sys.executable, "-m", "ebmark", *command.split(), "--help"],
@@ -185,13 +185,13 @@ def test_help_is_there_for_every_command():
         assert ended.returncode == 0 and "usage: ebmark" in ended.stdout
 
 
-def test_the_command_line_imports_no_jax():
+def test_command_line_imports_no_jax():
     code = "import sys, ebmark.cli.main; sys.exit('jax' in sys.modules or 'pandas' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
 @pytest.mark.parametrize("columns", [2, *(pytest.param(n, marks=pytest.mark.full) for n in (1, 3))])
-def test_fit_sample_and_evaluate_one_model(run, tmp_path, columns):
+def test_fit_sample_evaluate_one_model(run, tmp_path, columns):
     rng = np.random.default_rng(1)
     x = 100 + 7 * rng.normal(size=(500, columns))
     header = ",".join("abc"[:columns])
@@ -199,15 +199,15 @@ def test_fit_sample_and_evaluate_one_model(run, tmp_path, columns):
     status, out, err = run("fit", "points.csv", "--out", "m.ebm", "--updates", "300")
     assert status == 0, err
     assert ("nll" in out) == (columns <= 2) and "w1" in out
-    assert "noise is too far" not in err
+    assert "noise ESS" not in err
     status, out, err = run("sample", "m.ebm", "--out", "new.csv", "-n", "400", "--steps", "500")
     assert status == 0, err
-    if columns > 2:  # by chains
-        assert "split R-hat" in err and "independent points of 40,000" in err
+    if columns > 2:  # then samples are those of chains
+        assert "R-hat" in err and "40,000" in err
     assert (tmp_path / "new.csv").read_text().splitlines()[0] == header
     new = np.loadtxt(tmp_path / "new.csv", delimiter=",", skiprows=1, ndmin=2)
     assert new.shape == (400, columns)
-    # in the user's units: mean 100 and sd 7, within five standard errors and what training leaves
+    # data units: mean 100 and sd 7, within five standard errors plus the error of training
     assert np.abs(new.mean(axis=0) - 100).max() < 3 and np.abs(new.std(axis=0) - 7).max() < 2
     status, out, err = run("evaluate", "new.csv", "--target-samples", "points.csv")
     assert status == 0, err
@@ -215,32 +215,33 @@ def test_fit_sample_and_evaluate_one_model(run, tmp_path, columns):
 
 
 @pytest.mark.full
-def test_fit_warns_of_a_noise_that_hardly_meets_the_points(run, tmp_path):
-    """Two small balls in six dimensions: nothing of a Gaussian as wide as both falls into them."""
+def test_fit_warns_of_low_noise_ess(run, tmp_path):
+    """Two narrow modes in six dimensions: few samples of a Gaussian that covers both hit them."""
     rng = np.random.default_rng(1)
     x = rng.choice([-1.0, 1.0], size=(500, 1)) + 0.03 * rng.normal(size=(500, 6))
     np.savetxt(tmp_path / "points.csv", x, delimiter=",")
     status, _, err = run("fit", "points.csv", "--out", "m.ebm", "--updates", "500")
-    assert status == 0 and "noise is too far" in err and "nce_flow" in err
+    assert status == 0 and "noise ESS" in err and "nce_flow" in err
 
 
-def test_evaluate_tells_the_truth_from_a_shifted_truth(run, tmp_path):
+def test_evaluate_separates_target_from_shifted_target(run, tmp_path):
     import jax.random as jr
 
     from ebmark.datasets import SyntheticDataset
 
     x = SyntheticDataset("half_moons").draw(400, jr.key(5))
-    np.save(tmp_path / "truth.npy", x)
+    np.save(tmp_path / "target.npy", x)
     np.save(tmp_path / "shifted.npy", x + np.array([1.0, 0.0]))
     values = {}
-    for name in ("truth", "shifted"):
+    for name in ("target", "shifted"):
         status, out, err = run(
             "evaluate", f"{name}.npy", "--dataset", "half_moons", "--all-metrics"
         )
         assert status == 0, err
         rows = [line.replace("│", " ").replace("|", " ").split() for line in out.splitlines()]
         values[name] = {row[0]: float(row[1]) for row in rows if row[3:4] == ["to"]}
-    true, shifted = values["truth"], values["shifted"]
-    assert true["w1"] < 0.3 < 0.7 < shifted["w1"]
-    assert abs(true["ksd_sq"]) < 2 < shifted["ksd_sq"]  # what the law alone tells, too
-    assert shifted["high_quality_fraction"] < 0.7 < true["high_quality_fraction"]
+    target = values["target"]
+    shifted = values["shifted"]
+    assert target["w1"] < 0.3 < 0.7 < shifted["w1"]
+    assert abs(target["ksd_sq"]) < 2 < shifted["ksd_sq"]
+    assert shifted["high_quality_fraction"] < 0.7 < target["high_quality_fraction"]

@@ -1,4 +1,4 @@
-"""Anybody's energy, from any framework, scored on laws that are known."""
+"""Energy functions of users, evaluated on datasets of known density."""
 
 import math
 
@@ -15,12 +15,12 @@ RING = """
 import numpy as np
 
 ANGLES = 2 * np.pi * np.arange(8) / 8
-CENTRES = 4 * np.stack([np.cos(ANGLES), np.sin(ANGLES)], axis=1)
+CENTERS = 4 * np.stack([np.cos(ANGLES), np.sin(ANGLES)], axis=1)
 WEIGHTS = np.arange(1, 9) / 36
 
 
 def ring(x, weights=np.full(8, 1 / 8)):
-    squares = ((x[:, None] - CENTRES) ** 2).sum(-1)
+    squares = ((x[:, None] - CENTERS) ** 2).sum(-1)
     return 5 - np.logaddexp.reduce(np.log(weights) - squares / (2 * 0.25**2), axis=1)
 
 
@@ -35,45 +35,52 @@ def boxed(x):
 
 @pytest.fixture
 def scores(tmp_path):
+    """A function from the name of an energy below to its metrics and their null ranges."""
     (tmp_path / "mine.py").write_text(RING)
 
-    def of(name):
+    def evaluate(name):
         energies = load_energy(f"{tmp_path / 'mine.py'}:{name}", 2)
         rows, _ = score_energy(energies, SyntheticDataset("eight_gaussians_separated"), 0)
-        return {metric: value for metric, value, _ in rows}, {m: f for m, _, f in rows}
+        values = {metric: value for metric, value, _ in rows}
+        null_ranges = {metric: null_range for metric, _, null_range in rows}
+        return values, null_ranges
 
-    return of
-
-
-def test_the_truth_has_no_error_and_its_log_z_is_the_constant_it_lacks(scores):
-    found, floor = scores("ring")
-    assert abs(found["kl"]) < 1e-5 and found["tv"] < 1e-4
-    # -5 and the Gaussian's own 2 pi s^2
-    assert found["log_z"] == pytest.approx(-5 + math.log(2 * math.pi * 0.25**2), abs=1e-4)
-    assert floor["w1_exact"]["low"] * 0.7 < found["w1_exact"] < floor["w1_exact"]["high"] * 1.3
+    return evaluate
 
 
-def test_wrong_weights_cost_what_their_kl_says_and_all_of_it_is_masses(scores):
-    found, _ = scores("tilted")
+def test_exact_energy_has_zero_kl(scores):
+    """log Z is the constant that the energy lacks: log(2 pi s^2) of the Gaussians, less 5."""
+    values, null_ranges = scores("ring")
+    assert abs(values["kl"]) < 1e-5 and values["tv"] < 1e-4
+    assert values["log_z"] == pytest.approx(-5 + math.log(2 * math.pi * 0.25**2), abs=1e-4)
+    null_range = null_ranges["w1_exact"]
+    assert null_range["low"] * 0.7 < values["w1_exact"] < null_range["high"] * 1.3
+
+
+def test_wrong_weights_give_mode_weight_kl(scores):
+    """The modes are 12 standard deviations apart, so that KL is that of the weights."""
+    values, _ = scores("tilted")
     weights = np.arange(1, 9) / 36
-    kl = -np.mean(np.log(8 * weights))  # the modes are 12 deviations apart: they do not overlap
-    assert found["kl"] == pytest.approx(kl, abs=1e-4)
-    assert found["kl_mode_weights"] == pytest.approx(kl, rel=0.01)
-    assert found["mode_weight_tv"] == pytest.approx(np.abs(weights - 1 / 8).sum() / 2, abs=1e-3)
+    kl = -np.mean(np.log(8 * weights))
+    assert values["kl"] == pytest.approx(kl, abs=1e-4)
+    assert values["kl_mode_weights"] == pytest.approx(kl, rel=0.01)
+    assert values["mode_weight_tv"] == pytest.approx(np.abs(weights - 1 / 8).sum() / 2, abs=1e-3)
 
 
-def test_an_energy_that_is_infinite_where_the_truth_has_mass_has_an_infinite_kl(scores):
-    found, _ = scores("boxed")  # it leaves out what lies 4 deviations away: some 1e-4
-    assert math.isinf(found["kl"]) and found["tv"] < 1e-3 and np.isfinite(found["log_z"])
+def test_energy_infinite_on_target_has_infinite_kl(scores):
+    """The box excludes points 4 standard deviations away, a probability of about 1e-4."""
+    values, _ = scores("boxed")
+    assert math.isinf(values["kl"]) and values["tv"] < 1e-3 and np.isfinite(values["log_z"])
 
 
-@pytest.mark.full  # the floors of another law
-def test_our_own_laws_from_jax_have_no_error(tmp_path):
-    law = DATASETS["rings"]
+# Long: the null ranges of another dataset.
+@pytest.mark.full
+def test_density_of_built_in_dataset_has_zero_kl():
+    dataset = DATASETS["rings"]
 
     def energies(points):
-        return np.asarray(jax.vmap(law.log_prob)(jnp.asarray(points, jnp.float32))) * -1.0
+        return np.asarray(jax.vmap(dataset.log_prob)(jnp.asarray(points, jnp.float32))) * -1.0
 
-    rows, num = score_energy(energies, SyntheticDataset("rings"), 1)
-    found = {metric: value for metric, value, _ in rows}
-    assert abs(found["kl"]) < 1e-4 and abs(found["log_z"]) < 1e-3 and num == 2_000
+    rows, num_samples = score_energy(energies, SyntheticDataset("rings"), 1)
+    values = {metric: value for metric, value, _ in rows}
+    assert abs(values["kl"]) < 1e-4 and abs(values["log_z"]) < 1e-3 and num_samples == 2_000

@@ -8,7 +8,7 @@ import pytest
 
 from ebmark.datasets import (
     DATASETS,
-    SMALLEST,
+    MIN_LOCAL_SCALE,
     SyntheticDataset,
     UserDataset,
     default_step_size,
@@ -109,21 +109,21 @@ DEGENERATE = {
 @pytest.mark.parametrize("name", DEGENERATE)
 def test_points_without_a_width_get_the_floor(name):
     x = DEGENERATE[name](gaussian(NUM, 2))
-    assert scale_of(x) == pytest.approx(SMALLEST, rel=1e-6)
+    assert scale_of(x) == pytest.approx(MIN_LOCAL_SCALE, rel=1e-6)
 
 
 @pytest.mark.parametrize("spread", [1, 3, 20])
 def test_integers_get_a_scale_between_the_floor_and_1(spread):
     x = np.round(spread * gaussian(NUM, 2))
     scale = scale_of(x)
-    assert scale * (1 + 1e-6) >= SMALLEST and scale <= 1
+    assert scale * (1 + 1e-6) >= MIN_LOCAL_SCALE and scale <= 1
     if spread == 20:  # finely spaced: the Gaussian that they are
         assert scale == pytest.approx(scale_of(gaussian(NUM, 2)), rel=0.1)
 
 
 @pytest.mark.parametrize("num", [2, 9])
 def test_a_handful_of_points_has_a_scale_too(num):
-    assert SMALLEST * (1 - 1e-6) <= scale_of(gaussian(num, 2)) <= 1
+    assert MIN_LOCAL_SCALE * (1 - 1e-6) <= scale_of(gaussian(num, 2)) <= 1
 
 
 def test_the_default_step_is_a_tenth_of_the_squared_scale_unless_one_is_asked_for():

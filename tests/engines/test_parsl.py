@@ -1,4 +1,4 @@
-"""The engine parsl, here and through a stand-in for PBS: whatever dies, nothing is lost."""
+"""The engine parsl, on this machine and with a fake PBS: whatever dies, no run is lost."""
 
 import json
 import os
@@ -15,12 +15,12 @@ from ebmark.engines import EngineLost, new_engine
 from ebmark.studies.driver import run_plan
 
 pytest.importorskip("parsl")
-HERE = Path(__file__).parents[1]
+TESTS = Path(__file__).parents[1]
 
 
 @pytest.fixture
-def own(tmp_path, monkeypatch):
-    """A person's own folder of sites; empty."""
+def user_folder(tmp_path, monkeypatch):
+    """The folder of the user's sites, which is empty."""
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     folder = tmp_path / "ebmark" / "sites"
     folder.mkdir(parents=True)
@@ -29,22 +29,23 @@ def own(tmp_path, monkeypatch):
 
 @pytest.fixture
 def pbs(tmp_path, monkeypatch):
-    """A folder of a study, and qsub, qstat, qdel and mpiexec that run jobs here."""
+    """The folder of a study, with qsub, qstat, qdel and mpiexec that run jobs on this machine."""
     (tmp_path / "jobs").mkdir()
     (tmp_path / "study" / "runs").mkdir(parents=True)
     monkeypatch.setenv("FAKE_PBS", str(tmp_path / "jobs"))
-    monkeypatch.setenv("PATH", f"{HERE / 'helpers' / 'fake_pbs'}:{os.environ['PATH']}")
-    monkeypatch.setenv("PYTHONPATH", str(HERE))
-    monkeypatch.chdir(tmp_path)  # mpiexec's list of hosts is written where one is
+    monkeypatch.setenv("PATH", f"{TESTS / 'helpers' / 'fake_pbs'}:{os.environ['PATH']}")
+    monkeypatch.setenv("PYTHONPATH", str(TESTS))
+    # the list of hosts for mpiexec is written to the working directory
+    monkeypatch.chdir(tmp_path)
     return tmp_path / "study"
 
 
-def plan_of(number, seconds):
-    return {f"cell{i}": {"seconds": seconds, "method": "m", "dataset": "d", "seed": i}
-            for i in range(number)}  # fmt: skip
+def plan_of(num_runs, seconds):
+    spec = {"seconds": seconds, "method": "m", "dataset": "d"}
+    return {f"run{i}": {**spec, "seed": i} for i in range(num_runs)}
 
 
-OURS = """\
+SITE = """\
 like = "polaris"
 account = "Catalyst"
 interface = "lo"
@@ -54,17 +55,19 @@ setup = ["export SET_UP=yes"]
 """
 
 
-def test_pbs_gets_the_script_that_polaris_documents_and_runs_its_cells(own, pbs):
-    (own / "mine.toml").write_text(OURS)
+def test_pbs_job_script_is_that_of_polaris(user_folder, pbs):
+    (user_folder / "mine.toml").write_text(SITE)
     plan = plan_of(6, 0.2)
     engine = new_engine("parsl", pbs, site="mine", runner="helpers.engine_runs:sleeps")
-    ended = run_plan(pbs, plan, engine, plain=True)
-    assert ended.done == 6 and not ended.failed
+    outcome = run_plan(pbs, plan, engine, plain=True)
+    assert outcome.done == 6 and not outcome.failed
     results = [json.loads((pbs / "runs" / name / "result.json").read_text()) for name in plan]
-    assert all(r["environment"]["NPROC"] == "1" for r in results)
-    assert all(r["environment"]["SET_UP"] == "yes" for r in results)
-    for variable in ("CUDA_VISIBLE_DEVICES", "ZE_AFFINITY_MASK"):  # a worker a device
-        assert {r["environment"][variable] for r in results} == {"0", "1"}
+    environments = [result["environment"] for result in results]
+    assert all(environment["NPROC"] == "1" for environment in environments)
+    assert all(environment["SET_UP"] == "yes" for environment in environments)
+    # one worker per device
+    for variable in ("CUDA_VISIBLE_DEVICES", "ZE_AFFINITY_MASK"):
+        assert {environment[variable] for environment in environments} == {"0", "1"}
     assert len({(r["pid"], r["environment"]["ZE_AFFINITY_MASK"]) for r in results}) == 2
     (command,) = (pbs.parent / "jobs" / "commands").read_text().splitlines()
     assert command.startswith("qsub -q prod -A Catalyst ")
@@ -81,17 +84,19 @@ def test_pbs_gets_the_script_that_polaris_documents_and_runs_its_cells(own, pbs)
 
 
 @pytest.mark.full
-def test_jobs_that_all_fail_end_the_run_with_the_schedulers_word(own, pbs, monkeypatch):
-    """Without this Parsl would submit for ever, with nothing to see but no progress."""
+def test_engine_gives_up_if_all_jobs_fail(user_folder, pbs, monkeypatch):
+    """Otherwise Parsl would submit jobs forever. The error contains the scheduler's message."""
     broken = pbs.parent / "bin"
     broken.mkdir()
     (broken / "qsub").write_text("#!/bin/sh\necho 'qsub: Invalid account' >&2\nexit 1\n")
     (broken / "qsub").chmod(0o755)
     monkeypatch.setenv("PATH", f"{broken}:{os.environ['PATH']}")
-    (own / "mine.toml").write_text(OURS)
+    (user_folder / "mine.toml").write_text(SITE)
     engine = new_engine("parsl", pbs, site="mine", runner="helpers.engine_runs:sleeps")
-    with pytest.raises(EngineLost, match="3 jobs failed before any ran a cell.*Invalid account"):
-        engine.submit("run_id", {"seconds": 0}).result(60)
+    with pytest.raises(
+        EngineLost, match="3 jobs failed before any run was executed; .*Invalid account"
+    ):
+        engine.submit("mine", {"seconds": 0}).result(60)
     engine.close()
 
 
@@ -101,31 +106,32 @@ workers = 2
 lost_after = 10
 """
 
-RUN = """\
+COMMAND = """\
 import json, sys
 from pathlib import Path
-from ebmark.driver import run_plan
+from ebmark.studies.driver import run_plan
 from ebmark.engines import new_engine
 
 folder = Path(sys.argv[1])
 engine = new_engine("parsl", folder, site=sys.argv[2], runner="helpers.engine_runs:sleeps")
-ended = run_plan(folder, json.loads((folder / "plan.json").read_text()), engine, plain=True)
-sys.exit(len(ended.failed))
+plan = json.loads((folder / "plan.json").read_text())
+outcome = run_plan(folder, plan, engine, plain=True)
+sys.exit(len(outcome.failed))
 """
 
 
 @pytest.fixture
-def run(own, tmp_path, monkeypatch):
-    """Start a run of a plan in a process of its own; gives it and the study's folder."""
-    monkeypatch.setenv("PYTHONPATH", str(HERE))
-    (own / "mine.toml").write_text(LOCAL)
+def start_plan(user_folder, tmp_path, monkeypatch):
+    """A function that executes a plan in its own process; it returns this and the folder."""
+    monkeypatch.setenv("PYTHONPATH", str(TESTS))
+    (user_folder / "mine.toml").write_text(LOCAL)
     folder = tmp_path / "study"
     (folder / "runs").mkdir(parents=True)
     started = []
 
     def start(plan):
         (folder / "plan.json").write_text(json.dumps(plan))
-        command = [sys.executable, "-c", RUN, str(folder), "mine"]
+        command = [sys.executable, "-c", COMMAND, str(folder), "mine"]
         started.append(psutil.Popen(command, stderr=subprocess.DEVNULL))
         return started[-1], folder
 
@@ -136,48 +142,58 @@ def run(own, tmp_path, monkeypatch):
         process.wait()
 
 
-def until(happened, seconds=60):
+def wait_for(condition, seconds=60):
+    """Return the first value of `condition()` that is true."""
     deadline = time.monotonic() + seconds
-    while not (found := happened()):
-        assert time.monotonic() < deadline, "it did not happen in time"
+    while not (value := condition()):
+        assert time.monotonic() < deadline, f"no success within {seconds} s"
         time.sleep(0.05)
-    return found
+    return value
 
 
-def workers_of(folder):
-    """The processes that run cells, from what the cells wrote."""
-    return {int(line) for path in folder.glob("*.runs") for line in path.read_text().split()}
+def executions(folder):
+    """The process ids of all executions of each run."""
+    return {path.stem: path.read_text().split() for path in folder.glob("*.runs")}
+
+
+def workers(folder):
+    """The process ids of all workers that executed a run."""
+    return {int(pid) for pids in executions(folder).values() for pid in pids}
 
 
 @pytest.mark.full
-def test_a_killed_worker_and_a_killed_node_lose_no_cell_and_leave_no_orphans(run):
+def test_killed_worker_and_node_lose_no_run(start_plan):
+    """Only the three interrupted runs are executed twice, and no worker survives its node."""
     plan = plan_of(12, 1.5)
-    driver, folder = run(plan)
-    first = until(lambda: len(found := workers_of(folder)) == 2 and found)
-    victim, other = sorted(first)
-    os.kill(victim, signal.SIGKILL)
-    until(lambda: len(workers_of(folder)) == 3)  # it is replaced
-    (manager,) = {psutil.Process(pid).ppid() for pid in workers_of(folder) if pid != victim}
+    command, folder = start_plan(plan)
+    wait_for(lambda: len(workers(folder)) == 2)
+    killed = min(workers(folder))
+    os.kill(killed, signal.SIGKILL)
+    # it is replaced
+    wait_for(lambda: len(workers(folder)) == 3)
+    (manager,) = {psutil.Process(pid).ppid() for pid in workers(folder) if pid != killed}
     os.kill(manager, signal.SIGKILL)
-    until(lambda: not any(psutil.pid_exists(pid) for pid in workers_of(folder)), 5)
-    assert driver.wait(120) == 0
+    wait_for(lambda: not any(psutil.pid_exists(pid) for pid in workers(folder)), 5)
+    assert command.wait(120) == 0
     assert {path.name for path in (folder / "runs").iterdir()} == set(plan)
-    assert len(workers_of(folder)) >= 5
-    times = sorted(len((folder / f"{name}.runs").read_text().split()) for name in plan)
-    assert times[:-3] == [1] * 9 and max(times) <= 2  # only the three that were cut short
+    assert len(workers(folder)) >= 5
+    counts = sorted(len(pids) for pids in executions(folder).values())
+    assert counts[:-3] == [1] * 9 and max(counts) <= 2
 
 
 @pytest.mark.full
-def test_a_killed_run_leaves_nothing_behind_and_the_next_one_goes_on(run):
+def test_killed_command_leaves_no_process(start_plan):
+    """The next command keeps the completed runs and executes the others."""
     plan = plan_of(6, 1.0)
-    driver, folder = run(plan)
-    until(lambda: list(folder.glob("runs/*/result.json")))
-    started = driver.children(recursive=True) + [psutil.Process(pid) for pid in workers_of(folder)]
+    command, folder = start_plan(plan)
+    wait_for(lambda: list(folder.glob("runs/*/result.json")))
+    started = command.children(recursive=True)
+    started += [psutil.Process(pid) for pid in workers(folder)]
     done = {path: path.stat().st_mtime_ns for path in folder.glob("runs/*/result.json")}
-    driver.kill()
-    driver.wait()
-    until(lambda: not any(process.is_running() for process in started), 60)
-    again, folder = run(plan)
-    assert again.wait(60) == 0
+    command.kill()
+    command.wait()
+    wait_for(lambda: not any(process.is_running() for process in started), 60)
+    next_command, folder = start_plan(plan)
+    assert next_command.wait(60) == 0
     assert {path.name for path in (folder / "runs").iterdir()} == set(plan)
     assert all(path.stat().st_mtime_ns == time for path, time in done.items())

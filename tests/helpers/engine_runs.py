@@ -1,37 +1,37 @@
-"""Cells that train nothing, for the tests of engines: a worker imports them by name."""
+"""Runs that train nothing, for the tests of engines: a worker imports these functions by name."""
 
 import json
 import os
 import signal
 import time
 
-SEEN = ("NPROC", "OMP_NUM_THREADS", "CUDA_VISIBLE_DEVICES", "ZE_AFFINITY_MASK", "SET_UP")
+VARIABLES = ("NPROC", "OMP_NUM_THREADS", "CUDA_VISIBLE_DEVICES", "ZE_AFFINITY_MASK", "SET_UP")
 
 
-def sleeps(folder, name, spec, tell):
-    """Be busy for a while, then leave a result; how often it was run is written beside it."""
+def sleeps(folder, name, spec, report_progress):
+    """Sleep, then write a result; the process id of each execution is appended to NAME.runs."""
     with open(folder / f"{name}.runs", "a") as file:
         file.write(f"{os.getpid()}\n")
-    tell("sleeping", 0.5)
+    report_progress("sleeping", 0.5)
     time.sleep(spec["seconds"])
     (folder / "runs" / name).mkdir()
-    environment = {key: os.environ.get(key) for key in SEEN}
+    environment = {key: os.environ.get(key) for key in VARIABLES}
     result = {"status": "done", "spec": spec, "environment": environment, "pid": os.getpid()}
     (folder / "runs" / name / "result.json").write_text(json.dumps(result))
 
 
-def prints(folder, name, spec, tell):
-    """Say things where the answers go."""
-    print("a cell that talks", flush=True)
-    os.system("echo and what it starts talks too")
-    sleeps(folder, name, spec, tell)
+def prints(folder, name, spec, report_progress):
+    """Print to standard output, to which the worker writes its results."""
+    print("a run that prints", flush=True)
+    os.system("echo a child of the run prints as well")
+    sleeps(folder, name, spec, report_progress)
 
 
-def fails(folder, name, spec, tell):
+def fails(folder, name, spec, report_progress):
     """Raise an error."""
-    raise ValueError(f"no cell like {name}")
+    raise ValueError(f"no run like {name}")
 
 
-def dies(folder, name, spec, tell):
-    """End the worker, as a kill for memory does."""
+def dies(folder, name, spec, report_progress):
+    """Kill the worker, as the system does if memory is exhausted."""
     os.kill(os.getpid(), signal.SIGKILL)

@@ -1,14 +1,13 @@
-"""A small but plausible results folder, of formulas and numpy: what the report's tests read.
+"""A small but plausible results folder, made of formulas and numpy, for the tests of the report.
 
-`python tests/helpers/results_folder.py DIR` builds one and writes its report, to look at.
+`python tests/helpers/results_folder.py DIR` creates one and writes its report.
 """
-
-from __future__ import annotations
 
 import csv
 import hashlib
 import json
 import math
+import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,7 +18,8 @@ REASON = (
     "Stopped at update 1,200: the loss left its range (energy gap 3e5 after 0.02). The chain's "
     "step is too large for this energy; halve the step, or take more of them."
 )
-ABOUT = {
+# method -> title, loss, reference
+METHODS = {
     "cd": (
         "Contrastive divergence",
         r"\mathcal{L} = \mathbb{E}_{data}[E(x)] - \mathbb{E}_{x^-}[E(x^-)]",
@@ -42,105 +42,165 @@ ABOUT = {
         "Fisher (1922)",
     ),
 }
-# method -> (leak, blur of the modes, error of the weights, CPU seconds)
-CHARACTER = {
-    "cd": (0.016, 0.05, 0.06, 13.8),
-    "pcd": (0.012, 0.06, 0.10, 15.1),
-    "dsm": (0.022, 0.12, 0.09, 4.3),
-    "nce": (0.004, 0.04, 0.02, 4.9),
-    "mle": (0.002, 0.02, 0.01, 11.0),
+
+
+class ModelError(NamedTuple):
+    """The typical error of the model that a method learns, and its cost."""
+
+    off_support: float  # fraction of the mass outside the modes
+    widening: float  # relative increase of the modes' standard deviation
+    weights: float  # standard deviation of the log mode weights
+    cpu_seconds: float
+
+
+MODEL_ERRORS = {
+    "cd": ModelError(0.016, 0.05, 0.06, 13.8),
+    "pcd": ModelError(0.012, 0.06, 0.10, 15.1),
+    "dsm": ModelError(0.022, 0.12, 0.09, 4.3),
+    "nce": ModelError(0.004, 0.04, 0.02, 4.9),
+    "mle": ModelError(0.002, 0.02, 0.01, 11.0),
 }
+# dataset -> dimension, entropy if known
 DATASETS = {
     "eight_gaussians": (2, 2.831578),
     "half_moons": (2, 1.00758),
     "line": (1, None),
     "table": (3, None),
 }
+OTHER_DATASET = (3, None)
+NULL_W1 = {"eight_gaussians": 0.156, "half_moons": 0.051}
+COLUMNS = ["dataset", "method", "recipe", "seed", "step", "metric", "value", "run_id"]
+COLUMNS += ["status", "reason", "ebmark"]
 
 
 class Mixture(NamedTuple):
-    """Gaussians of one width at `means`, and a broad one that holds the `leak`."""
+    """Gaussians of one standard deviation `sd`, and a broad one with the mass `off_support`."""
 
     means: np.ndarray
     weights: np.ndarray
     sd: float
-    leak: float = 0.0
+    off_support: float = 0.0
     broad: float = 1.0
 
     def log_prob(self, x: np.ndarray) -> np.ndarray:
         modes = (self.weights * _normal(x[..., None, :] - self.means, self.sd)).sum(-1)
-        return np.log(
-            (1 - self.leak) * modes
-            + self.leak * _normal(x - self.means.mean(0), self.broad)
-            + 1e-300
-        )
+        background = _normal(x - self.means.mean(0), self.broad)
+        return np.log((1 - self.off_support) * modes + self.off_support * background + 1e-300)
 
     def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
         dim = self.means.shape[1]
-        x = self.means[rng.choice(len(self.means), n, p=self.weights)] + self.sd * rng.normal(
-            size=(n, dim)
-        )
-        leaked = rng.random(n) < self.leak
-        x[leaked] = self.means.mean(0) + self.broad * rng.normal(size=(int(leaked.sum()), dim))
+        means = self.means[rng.choice(len(self.means), n, p=self.weights)]
+        x = means + self.sd * rng.normal(size=(n, dim))
+        is_off = rng.random(n) < self.off_support
+        noise = rng.normal(size=(int(is_off.sum()), dim))
+        x[is_off] = self.means.mean(0) + self.broad * noise
         return x
+
+
+class Target(NamedTuple):
+    """A dataset: its density, the number of modes, and the grid on which densities are shown."""
+
+    name: str
+    density: Mixture
+    num_modes: int
+    entropy: float | None
+    axes: list[np.ndarray]
+
+    @property
+    def dim(self) -> int:
+        return self.density.means.shape[1]
+
+    @property
+    def grid(self) -> np.ndarray:
+        """The points of the grid, of shape (x, y, 2); empty unless the dimension is 2."""
+        if self.dim != 2:
+            return np.zeros((0, self.dim))
+        return np.stack(np.meshgrid(*self.axes, indexing="ij"), -1)
+
+    @property
+    def area(self) -> float:
+        return float(np.prod([axis[1] - axis[0] for axis in self.axes]))
+
+    @property
+    def null_w1(self) -> float:
+        return NULL_W1.get(self.name, 0.08)
 
 
 def _normal(d: np.ndarray, sd: float) -> np.ndarray:
     return np.exp(-0.5 * (d**2).sum(-1) / sd**2) / (2 * math.pi * sd**2) ** (d.shape[-1] / 2)
 
 
-def truth(dataset: str) -> tuple[Mixture, int]:
-    """The density of a dataset, and how many modes its components make."""
+def target_density(dataset: str) -> tuple[Mixture, int]:
+    """Return the density of a dataset, and the number of modes that its components form."""
     if dataset == "half_moons":
         t = (np.arange(48) + 0.5) * math.pi / 48
-        upper, lower = (
-            np.stack([np.cos(t), np.sin(t)], 1),
-            np.stack([1 - np.cos(t), 0.5 - np.sin(t)], 1),
-        )
-        return Mixture(np.concatenate([upper, lower]), np.full(96, 1 / 96), 0.1, broad=1.2), 2
+        upper = np.stack([np.cos(t), np.sin(t)], 1)
+        lower = np.stack([1 - np.cos(t), 0.5 - np.sin(t)], 1)
+        means = np.concatenate([upper, lower])
+        return Mixture(means, np.full(96, 1 / 96), 0.1, broad=1.2), 2
     if dataset == "eight_gaussians":
         t = np.arange(8) * math.pi / 4
-        return Mixture(
-            math.sqrt(8) * np.stack([np.cos(t), np.sin(t)], 1), np.full(8, 1 / 8), 0.3536, broad=3.0
-        ), 8
-    dim = DATASETS.get(dataset, (3, None))[0]
-    return Mixture(
-        np.array([[-2.0] * dim, [2.0] + [1.0] * (dim - 1)]), np.array([0.4, 0.6]), 0.5, broad=2.0
-    ), 2
+        means = math.sqrt(8) * np.stack([np.cos(t), np.sin(t)], 1)
+        return Mixture(means, np.full(8, 1 / 8), 0.3536, broad=3.0), 8
+    dim, _ = DATASETS.get(dataset, OTHER_DATASET)
+    means = np.array([[-2.0] * dim, [2.0] + [1.0] * (dim - 1)])
+    return Mixture(means, np.array([0.4, 0.6]), 0.5, broad=2.0), 2
 
 
-def fitted(p: Mixture, modes: int, method: str, rng: np.random.Generator) -> Mixture:
-    """What `method` might have learned of `p`: blurred, wrong weights, some mass between."""
-    leak, blur, wrong, _ = CHARACTER.get(method, CHARACTER["nce"])
-    luck = np.exp(0.25 * rng.normal())
-    weights = p.weights * np.repeat(np.exp(wrong * rng.normal(size=modes)), len(p.weights) // modes)
+def make_target(dataset: str, num_grid_points: int) -> Target:
+    density, num_modes = target_density(dataset)
+    low = density.means.min(0) - 1.0 - 2 * density.sd
+    high = density.means.max(0) + 1.0 + 2 * density.sd
+    axes = [np.linspace(a, b, num_grid_points) for a, b in zip(low, high, strict=True)]
+    _, entropy = DATASETS.get(dataset, OTHER_DATASET)
+    return Target(dataset, density, num_modes, entropy, axes)
+
+
+def fit(target: Target, method: str, rng: np.random.Generator) -> Mixture:
+    """Return a model that `method` might learn: too wide, wrong weights, mass between the modes."""
+    error = MODEL_ERRORS.get(method, MODEL_ERRORS["nce"])
+    p = target.density
+    size = np.exp(0.25 * rng.normal())
+    factors = np.exp(error.weights * rng.normal(size=target.num_modes))
+    weights = p.weights * np.repeat(factors, len(p.weights) // target.num_modes)
     return p._replace(
-        weights=weights / weights.sum(), sd=p.sd * (1 + blur * luck), leak=leak * luck
+        weights=weights / weights.sum(),
+        sd=p.sd * (1 + error.widening * size),
+        off_support=error.off_support * size,
     )
 
 
-def anatomy(p: Mixture, q: Mixture, modes: int, x: np.ndarray, area: float) -> dict[str, float]:
-    """KL and its three parts, by quadrature."""
-    log_p, log_q = p.log_prob(x), q.log_prob(x)
-    mass = np.exp(log_p) * area
+def decompose_kl(target: Target, q: Mixture) -> dict[str, float]:
+    """Return KL and its three parts, by quadrature."""
+    p = target.density
+    num_modes = target.num_modes
+    log_p = p.log_prob(target.grid)
+    log_q = q.log_prob(target.grid)
+    mass = np.exp(log_p) * target.area
     order = np.argsort(-log_p.ravel())
-    inside = np.zeros(log_p.size, bool)
-    inside[order[: int(np.searchsorted(np.cumsum(mass.ravel()[order]), 0.999)) + 1]] = True
-    nearest = np.argmin(((x[..., None, :] - p.means) ** 2).sum(-1), -1) * modes // len(p.means)
-    region = np.where(inside.reshape(log_p.shape), nearest + 1, 0).ravel()
-    P, Q = (np.bincount(region, np.exp(log).ravel() * area, modes + 1) for log in (log_p, log_q))
+    num_inside = int(np.searchsorted(np.cumsum(mass.ravel()[order]), 0.999)) + 1
+    is_inside = np.zeros(log_p.size, bool)
+    is_inside[order[:num_inside]] = True
+    distances = ((target.grid[..., None, :] - p.means) ** 2).sum(-1)
+    nearest_mode = np.argmin(distances, -1) * num_modes // len(p.means)
+    # region 0 is off the support, the others are the modes
+    region = np.where(is_inside.reshape(log_p.shape), nearest_mode + 1, 0).ravel()
+    of_p = np.bincount(region, np.exp(log_p).ravel() * target.area, num_modes + 1)
+    of_q = np.bincount(region, np.exp(log_q).ravel() * target.area, num_modes + 1)
     kl = float((mass * (log_p - log_q)).sum())
-    leak = float(P[0] * np.log(P[0] / Q[0]) + (1 - P[0]) * np.log((1 - P[0]) / (1 - Q[0])))
-    masses = float((P[1:] * np.log(P[1:] / (1 - P[0]) / (Q[1:] / (1 - Q[0])))).sum())
-    tv = float(0.5 * (np.abs(np.exp(log_p) - np.exp(log_q)) * area).sum())
-    mode_tv = float(0.5 * np.abs(P[1:] / P[1:].sum() - Q[1:] / Q[1:].sum()).sum())
+    outside = of_p[0] * np.log(of_p[0] / of_q[0])
+    inside = (1 - of_p[0]) * np.log((1 - of_p[0]) / (1 - of_q[0]))
+    off_support = float(outside + inside)
+    ratios = of_p[1:] / (1 - of_p[0]) / (of_q[1:] / (1 - of_q[0]))
+    mode_weights = float((of_p[1:] * np.log(ratios)).sum())
+    weight_gaps = of_p[1:] / of_p[1:].sum() - of_q[1:] / of_q[1:].sum()
     return {
         "kl": kl,
-        "kl_off_support": leak,
-        "kl_mode_weights": masses,
-        "kl_within_mode": kl - leak - masses,
-        "tv": tv,
-        "mode_weight_tv": mode_tv,
+        "kl_off_support": off_support,
+        "kl_mode_weights": mode_weights,
+        "kl_within_mode": kl - off_support - mode_weights,
+        "tv": float(0.5 * (np.abs(np.exp(log_p) - np.exp(log_q)) * target.area).sum()),
+        "mode_weight_tv": float(0.5 * np.abs(weight_gaps).sum()),
     }
 
 
@@ -156,10 +216,44 @@ def build(
     missing: tuple[tuple[str, str, int], ...] = (),
     title: str = "Toy study",
 ) -> Path:
-    """Write the folder of a study; `missing` cells are planned and not there."""
+    """Write the folder of a study; the runs `missing` are planned, but not completed."""
     folder = Path(folder)
-    null_ranges = {"eight_gaussians": 0.156, "half_moons": 0.051}
-    study: dict[str, Any] = {
+    study = _describe(datasets, methods, seeds, points, title)
+    rows: list[dict[str, Any]] = []
+    for d, dataset in enumerate(datasets):
+        target = make_target(dataset, grid)
+        study["null_ranges"][dataset] = _null_ranges(target, points)
+        for m, method in enumerate(methods):
+            for seed in range(seeds):
+                spec = {"dataset": dataset, "method": method, "recipe": "default", "seed": seed}
+                run_id = hashlib.sha256(json.dumps(spec, sort_keys=True).encode()).hexdigest()[:16]
+                study["runs"][run_id] = spec
+                if (dataset, method, seed) in missing:
+                    continue
+                rng = np.random.default_rng([d, m, seed])
+                is_diverged = (dataset, method, seed) in diverged
+                model = fit(target, method, rng)
+                arrays = _arrays(target, model, points, rng, is_diverged=is_diverged)
+                values = _values(target, model, method, rng)
+                rows += _rows(spec, run_id, values, is_diverged=is_diverged)
+                run_folder = folder / "runs" / run_id
+                run_folder.mkdir(parents=True, exist_ok=True)
+                (run_folder / "spec.json").write_text(json.dumps(spec))
+                np.savez(run_folder / "samples.npz", **arrays)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "study.json").write_text(json.dumps(study))
+    with open(folder / "results.csv", "w", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS)
+        writer.writeheader()
+        writer.writerows(rows)
+    return folder
+
+
+def _describe(datasets, methods, seeds, points, title) -> dict[str, Any]:
+    """Return the content of study.json, without the runs and null ranges."""
+    dims = {dataset: DATASETS.get(dataset, OTHER_DATASET)[0] for dataset in datasets}
+    notes = ["Data of more than 2 columns: no mle, no exact samples, no likelihood."]
+    return {
         "schema": 2,
         "name": "toy",
         "title": title,
@@ -186,174 +280,123 @@ def build(
         },
         "energy": "MLP on 32 random Fourier features (bandwidth 1), two layers of 64, confined",
         "recipes": {
-            m: {
+            method: {
                 "num_updates": 5000,
                 "batch_size": 256,
                 "learning_rate": 3e-3,
-                "method": {"name": m, "sigma": 0.05, "steps": 10},
+                "method": {"name": method, "sigma": 0.05, "steps": 10},
             }
-            for m in methods
+            for method in methods
         },
         "method_info": {
-            m: dict(zip(("title", "loss", "test"), ABOUT.get(m, (m, "", "")), strict=True))
-            for m in methods
+            method: dict(zip(("title", "loss", "reference"), METHODS.get(method, (method, "", ""))))
+            for method in methods
         },
         "dataset_info": {
-            d: {
-                "title": d.replace("_", " ").capitalize(),
-                "dim": DATASETS.get(d, (3, None))[0],
-                "entropy": DATASETS.get(d, (3, None))[1],
+            dataset: {
+                "title": dataset.replace("_", " ").capitalize(),
+                "dim": dim,
+                "entropy": DATASETS.get(dataset, OTHER_DATASET)[1],
                 "langevin_step": 0.00132,
             }
-            for d in datasets
+            for dataset, dim in dims.items()
         },
         "null_ranges": {},
         "runs": {},
-        "notes": [],
+        "notes": notes if max(dims.values()) > 2 else [],
     }
-    if any(DATASETS.get(d, (3,))[0] > 2 for d in datasets):
-        study["notes"].append(
-            "Data of more than 2 columns: no mle, no exact samples, no likelihood."
-        )
-    rows: list[dict[str, Any]] = []
-    for d, dataset in enumerate(datasets):
-        p, modes = truth(dataset)
-        dim, entropy = DATASETS.get(dataset, (3, None))
-        w1 = null_ranges.get(dataset, 0.08)
-        study["null_ranges"][dataset] = {
-            name: {
-                "n": points,
-                "mean": w1 * f,
-                "low": w1 * f * 0.75,
-                "high": w1 * f * 1.45,
-                "draws": 100,
-            }
-            for name, f in {"w1": 1.0, "w2": 1.4, "sliced_w2": 0.7}.items()
+
+
+def _null_ranges(target: Target, points: int) -> dict[str, dict[str, float]]:
+    factors = {"w1": 1.0, "w2": 1.4, "sliced_w2": 0.7}
+    return {
+        name: {
+            "n": points,
+            "mean": target.null_w1 * factor,
+            "low": target.null_w1 * factor * 0.75,
+            "high": target.null_w1 * factor * 1.45,
+            "draws": 100,
         }
-        low, high = p.means.min(0) - 1.0 - 2 * p.sd, p.means.max(0) + 1.0 + 2 * p.sd
-        axes = [np.linspace(a, b, grid) for a, b in zip(low, high, strict=True)]
-        x = np.stack(np.meshgrid(*axes[:2], indexing="ij"), -1) if dim == 2 else np.zeros((0, dim))
-        area = float(np.prod([a[1] - a[0] for a in axes]))
-        for m, method in enumerate(methods):
-            for seed in range(seeds):
-                spec = {"dataset": dataset, "method": method, "recipe": "default", "seed": seed}
-                cell = hashlib.sha256(json.dumps(spec, sort_keys=True).encode()).hexdigest()[:16]
-                study["runs"][cell] = spec
-                if (dataset, method, seed) in missing:
-                    continue
-                rng = np.random.default_rng([d, m, seed])
-                broken = (dataset, method, seed) in diverged
-                q = fitted(p, modes, method, rng)
-                arrays = _arrays(
-                    p, q, points, rng, axes, x, known=entropy is not None, broken=broken
-                )
-                values = _values(
-                    p, q, modes, method, rng, x, area, entropy, w1, known=entropy is not None
-                )
-                status, reason = ("diverged", REASON) if broken else ("done", "")
-                for step, metric, value in values:
-                    value = math.nan if broken else value
-                    fields = {
-                        **spec,
-                        "step": step,
-                        "metric": metric,
-                        "value": value,
-                        "run_id": cell,
-                    }
-                    rows.append({**fields, "status": status, "reason": reason, "ebmark": "0.1.0"})
-                place = folder / "runs" / cell
-                place.mkdir(parents=True, exist_ok=True)
-                (place / "spec.json").write_text(json.dumps(spec))
-                np.savez(place / "samples.npz", **arrays)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "study.json").write_text(json.dumps(study))
-    names = [
-        "dataset",
-        "method",
-        "recipe",
-        "seed",
-        "step",
-        "metric",
-        "value",
-        "run_id",
-        "status",
-        "reason",
-        "ebmark",
+        for name, factor in factors.items()
+    }
+
+
+def _rows(spec, run_id, values, *, is_diverged) -> list[dict[str, Any]]:
+    outcome = {"status": "done", "reason": "", "ebmark": "0.1.0"}
+    if is_diverged:
+        outcome.update(status="diverged", reason=REASON)
+        values = [(step, metric, math.nan) for step, metric, _ in values]
+    return [
+        {**spec, "step": step, "metric": metric, "value": value, "run_id": run_id, **outcome}
+        for step, metric, value in values
     ]
-    with open(folder / "results.csv", "w", newline="") as file:
-        writer = csv.DictWriter(file, names)
-        writer.writeheader()
-        writer.writerows(rows)
-    return folder
 
 
-def _arrays(p, q, points, rng, axes, x, *, known, broken) -> dict[str, np.ndarray]:
+def _arrays(target, model, points, rng, *, is_diverged) -> dict[str, np.ndarray]:
+    """Return the content of samples.npz."""
+    p = target.density
     arrays = {"train": p.sample(points, rng), "test": p.sample(points, rng)}
-    if not broken:
-        arrays["langevin"] = q._replace(leak=min(2 * q.leak, 0.2), sd=1.05 * q.sd).sample(
-            points, rng
-        )
+    has_grid = target.grid.size > 0
+    if not is_diverged:
+        off_support = min(2 * model.off_support, 0.2)
+        of_chains = model._replace(off_support=off_support, sd=1.05 * model.sd)
+        arrays["langevin"] = of_chains.sample(points, rng)
         arrays["trajectory_steps"] = np.array([0, 5, 10, 20, 50, 100, 200, 500, 1000, 1500, 2000])
-        share = np.sqrt(arrays["trajectory_steps"] / 2000)[:, None, None]
+        fraction = np.sqrt(arrays["trajectory_steps"] / 2000)[:, None, None]
         end = arrays["langevin"][:40]
         start = p.means.mean(0) + p.broad * rng.normal(size=end.shape)
-        spread = 0.8 * p.sd * (share * (1 - share) + 0.1)
-        jitter = spread * rng.normal(size=(len(share), *end.shape))
-        arrays["trajectories"] = (1 - share) * start + share * end + jitter
-        if x.size:
-            arrays |= {
-                "exact": q.sample(points, rng),
-                "log_density": q.log_prob(x).astype(np.float32),
-            }
-    if x.size:
-        arrays |= {"grid_x": axes[0], "grid_y": axes[1]}
-        if known:
-            arrays["target_log_density"] = p.log_prob(x).astype(np.float32)
+        spread = 0.8 * p.sd * (fraction * (1 - fraction) + 0.1)
+        noise = spread * rng.normal(size=(len(fraction), *end.shape))
+        arrays["trajectories"] = (1 - fraction) * start + fraction * end + noise
+        if has_grid:
+            arrays["exact"] = model.sample(points, rng)
+            arrays["log_density"] = model.log_prob(target.grid).astype(np.float32)
+    if has_grid:
+        arrays["grid_x"], arrays["grid_y"] = target.axes
+        if target.entropy is not None:
+            arrays["target_log_density"] = p.log_prob(target.grid).astype(np.float32)
     return arrays
 
 
-def _values(
-    p, q, modes, method, rng, x, area, entropy, w1, *, known
-) -> list[tuple[int, str, float]]:
-    seconds = CHARACTER.get(method, CHARACTER["nce"])[3] * np.exp(0.03 * rng.normal())
+def _values(target, model, method, rng) -> list[tuple[int, str, float]]:
+    """Return the rows of result.json: step, metric and value."""
+    is_known = target.entropy is not None
+    typical_seconds = MODEL_ERRORS.get(method, MODEL_ERRORS["nce"]).cpu_seconds
+    seconds = typical_seconds * np.exp(0.03 * rng.normal())
     values: list[tuple[int, str, float]] = []
-    error = 0.02
-    parts = anatomy(p, q, modes, x, area) if known else {}
+    kl = 0.02
+    parts = decompose_kl(target, model) if is_known else {}
     for step in (500, 1000, 2000, 5000):
-        share = step / 5000
-        costs = {
-            "train_seconds": seconds * share,
-            "train_cpu_seconds": 0.98 * seconds * share,
-            "network_evaluations": 2560 * step,
-        }
-        if known:
-            so_far = {name: float(value / share**0.8) for name, value in parts.items()}
-            error = so_far["kl"]
-            more = {"nll": error + entropy, "log_z": 1.8, "log_z_error": 1e-6}
-            values += [(step, name, value) for name, value in (so_far | more).items()]
-        elif q.means.shape[1] <= 2:
-            values.append((step, "nll", 1.4 + 0.1 * q.leak / share))
-        values += [(step, name, float(value)) for name, value in costs.items()]
-    exact = w1 * (0.95 + 0.1 * rng.random()) * (1 + 3 * error)
+        fraction = step / 5000
+        at_step = {name: float(value / fraction**0.8) for name, value in parts.items()}
+        if is_known:
+            kl = at_step["kl"]
+            at_step.update(nll=kl + target.entropy, log_z=1.8, log_z_error=1e-6)
+        elif target.dim <= 2:
+            at_step["nll"] = 1.4 + 0.1 * model.off_support / fraction
+        at_step["train_seconds"] = seconds * fraction
+        at_step["train_cpu_seconds"] = 0.98 * seconds * fraction
+        at_step["network_evaluations"] = 2560 * step
+        values += [(step, name, float(value)) for name, value in at_step.items()]
+    exact = target.null_w1 * (0.95 + 0.1 * rng.random()) * (1 + 3 * kl)
     last = {
         "w1_langevin_500": 2.1 * exact,
         "w1_langevin_1000": 1.6 * exact,
         "w1_langevin": 1.3 * exact,
+        "w2_langevin": 1.8 * exact,
+        "sliced_w2_langevin": 0.9 * exact,
     }
-    last |= {"w2_langevin": 1.8 * exact, "sliced_w2_langevin": 0.9 * exact}
-    if known:
-        last |= {"w1_exact": exact, "w2_exact": 1.4 * exact, "sliced_w2_exact": 0.7 * exact}
+    if is_known:
+        last.update(w1_exact=exact, w2_exact=1.4 * exact, sliced_w2_exact=0.7 * exact)
     else:
         last["mmd_sq_langevin"] = 1e-3 * float(rng.normal())
-    last |= {"compile_seconds": 2.5, "sample_seconds": 1.7, "num_updates": 5000.0}
+    last.update(compile_seconds=2.5, sample_seconds=1.7, num_updates=5000.0)
     return values + [(5000, name, float(value)) for name, value in last.items()]
 
 
 if __name__ == "__main__":
-    import sys
-
     from ebmark.report.page import write_report
 
-    where = Path(sys.argv[1])
-    build(where, seeds=10, grid=160, points=2000, methods=("cd", "pcd", "dsm", "nce", "mle"))
-    print(write_report(where))
+    out = Path(sys.argv[1])
+    build(out, seeds=10, grid=160, points=2000, methods=("cd", "pcd", "dsm", "nce", "mle"))
+    print(write_report(out))

@@ -1,4 +1,4 @@
-"""A SLURM of one node on this machine: munged, slurmctld and slurmd, in a folder, for a test."""
+"""A SLURM cluster of one node on this machine, for tests: munged, slurmctld and slurmd."""
 
 import contextlib
 import os
@@ -33,17 +33,17 @@ PartitionName=main Nodes=ALL Default=YES State=UP
 """
 
 
-def why_not() -> str:
-    """Why no cluster can be started here, or ""."""
+def reason_to_skip() -> str:
+    """Return why no cluster can be started here, or ""."""
     missing = [program for program in PROGRAMS if shutil.which(program, path=PATH) is None]
     if missing:
         return f"no {', '.join(missing)} (Debian: apt install slurm-wlm munge)"
-    return "" if os.geteuid() == 0 else "SLURM's daemons want to be root here"
+    return "" if os.geteuid() == 0 else "the daemons of SLURM require root"
 
 
 @contextlib.contextmanager
 def cluster(folder: Path):
-    """The environment in which sbatch, squeue and scancel reach the cluster; it ends with us."""
+    """Start a cluster for the block, and yield the environment variables of its commands."""
     for name in ("state", "spool"):
         (folder / name).mkdir()
     key = folder / "munge.key"
@@ -57,32 +57,33 @@ def cluster(folder: Path):
     munge = [f"--{name}={folder}/munge.{name.split('-')[0]}"
              for name in ("key-file", "socket", "pid-file", "log-file", "seed-file")]  # fmt: skip
     with contextlib.ExitStack() as stack:
-        for command in (
+        daemons = (
             ["munged", "--foreground", "--force", *munge],
             ["slurmctld", "-D", "-f", str(conf)],
             ["slurmd", "-D", "-f", str(conf), "-N", host],
-        ):
+        )
+        for command in daemons:
             stack.enter_context(_daemon(command, environment, folder))
         stack.callback(_empty_queue, environment)
-        _until(lambda: "idle" in _words(["sinfo", "-h", "-o", "%T"], environment), 30, folder)
+        _wait_until(lambda: "idle" in _output(["sinfo", "-h", "-o", "%T"], environment), 30, folder)
         yield environment
 
 
 def jobs(environment) -> list[str]:
-    """The ids of the jobs that run."""
-    return _words(["squeue", "-h", "-t", "RUNNING", "-o", "%i"], environment).split()
+    """Return the ids of the running jobs."""
+    return _output(["squeue", "-h", "-t", "RUNNING", "-o", "%i"], environment).split()
 
 
 @contextlib.contextmanager
 def _daemon(command, environment, folder):
     log = open(folder / f"{command[0]}.out", "wb")
-    # should we be killed, it is ended by the system
+    # if this process is killed, the system ends the daemon
     process = subprocess.Popen(
         ["setpriv", "--pdeathsig", "TERM", *command], env=environment, stdout=log, stderr=log
     )
     try:
         if command[0] == "munged":
-            _until((folder / "munge.socket").exists, 20, folder)
+            _wait_until((folder / "munge.socket").exists, 20, folder)
         yield
     finally:
         process.terminate()
@@ -97,25 +98,25 @@ def _daemon(command, environment, folder):
 def _empty_queue(environment):
     subprocess.run(["scancel", "-u", "root"], env=environment, timeout=30)
     deadline = time.monotonic() + 30
-    while _words(["squeue", "-h"], environment).strip() and time.monotonic() < deadline:
+    while _output(["squeue", "-h"], environment).strip() and time.monotonic() < deadline:
         time.sleep(0.2)
 
 
-def _words(command, environment) -> str:
+def _output(command, environment) -> str:
     return subprocess.run(command, env=environment, capture_output=True, text=True).stdout
 
 
-def _until(happened, seconds, folder):
+def _wait_until(condition, seconds, folder):
     deadline = time.monotonic() + seconds
-    while not happened():
+    while not condition():
         if time.monotonic() > deadline:
             logs = {path.name: path.read_text()[-500:] for path in folder.glob("*.out")}
             raise TimeoutError(f"no cluster after {seconds} s: {logs}")
         time.sleep(0.1)
 
 
-def _free_ports(number) -> list[int]:
-    sockets = [socket.socket() for _ in range(number)]
+def _free_ports(num_ports) -> list[int]:
+    sockets = [socket.socket() for _ in range(num_ports)]
     for each in sockets:
         each.bind(("127.0.0.1", 0))
     ports = [each.getsockname()[1] for each in sockets]

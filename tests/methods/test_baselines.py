@@ -1,4 +1,4 @@
-"""Anchors: laws that need no energy-based training, against scipy and scikit-learn."""
+"""Baselines: density estimators, compared with scipy and scikit-learn."""
 
 import dataclasses
 import math
@@ -17,11 +17,11 @@ from ebmark.datasets import Grid, SyntheticDataset
 from ebmark.datasets.preprocessing import Standardizer
 from ebmark.energies import Confined, FourierMLP, Quadratic
 from ebmark.methods import METHODS, KernelDensityEstimate
-from ebmark.methods._kde import left_out
+from ebmark.methods._kde import leave_one_out_score
 from ebmark.partition_function import evaluate
 from ebmark.training.loop import train
 
-ANCHORS = ["gaussian", "kde", "flow"]
+BASELINES = ["gaussian", "kde", "flow"]
 
 
 @pytest.fixture(scope="module")
@@ -32,92 +32,101 @@ def data():
 
 @pytest.fixture(scope="module")
 def fits(data):
-    """The flow untrained: a law like any other, and the fit takes seconds."""
+    """The fitted baselines; the flow is untrained, as its fit takes seconds."""
     energy = Quadratic(jnp.array(1.0), jnp.zeros(2))
     return {
         name: eqx.filter_jit(METHODS[name].method.build_trainable)(energy, data, jr.key(1))
-        for name in ANCHORS
+        for name in BASELINES
     }
 
 
-@pytest.mark.parametrize("name", ANCHORS)
-def test_an_anchors_energy_has_a_log_z_of_zero_by_quadrature(name, fits):
+@pytest.mark.parametrize("name", BASELINES)
+def test_baseline_log_z_is_0(name, fits):
     grid = Grid((-8.0, -8.0), (8.0, 8.0), 200)
     total = np.exp(-evaluate(fits[name], grid.points())).sum() * grid.cell
     assert math.log(total) == pytest.approx(0, abs=0.01 if name == "flow" else 1e-3)
 
 
-@pytest.mark.parametrize("name", ANCHORS)
-def test_an_anchors_own_samples_have_the_mean_surprise_of_its_law(name, fits):
-    """E[-log q] over its draws is its entropy by quadrature; within 4.5 standard errors."""
-    method, law = METHODS[name].method, fits[name]
-    drawn = np.asarray(eqx.filter_jit(method.sample)(law, None, 20_000, jr.key(2)))
+@pytest.mark.parametrize("name", BASELINES)
+def test_baseline_samples_match_entropy(name, fits):
+    """E[-log q] over samples is the entropy by quadrature; within 4.5 standard errors."""
+    sample = eqx.filter_jit(METHODS[name].method.sample)
+    samples = np.asarray(sample(fits[name], None, 20_000, jr.key(2)))
     grid = Grid((-8.0, -8.0), (8.0, 8.0), 200)
-    surprise = evaluate(law, grid.points())
-    entropy = np.sum(np.exp(-surprise) * surprise) * grid.cell
-    found = evaluate(law, drawn)
-    assert found.mean() == pytest.approx(entropy, abs=4.5 * found.std() / math.sqrt(len(drawn)))
+    grid_energies = evaluate(fits[name], grid.points())
+    entropy = np.sum(np.exp(-grid_energies) * grid_energies) * grid.cell
+    energies = evaluate(fits[name], samples)
+    error = energies.std() / math.sqrt(len(samples))
+    assert energies.mean() == pytest.approx(entropy, abs=4.5 * error)
 
 
 @pytest.mark.parametrize("name", ["gaussian", "kde"])
-def test_a_fit_without_updates_is_the_same_whatever_network_it_is_given(name, data, fits):
+def test_baseline_ignores_network(name, data, fits):
     network = Confined(FourierMLP(2, num_features=4, width=4, key=jr.key(0)))
     fit = train(METHODS[name], network, data, key=jr.key(1))
     assert fit.divergence_reason is None and len(fit.losses) == 0
     assert jax.tree.structure(fit.energy) == jax.tree.structure(fits[name])
 
 
-def test_the_gaussian_is_scipys(data, fits):
+def test_gaussian_matches_scipy(data, fits):
     x = np.asarray(data, np.float64)
-    referee = scipy.stats.multivariate_normal(x.mean(axis=0), np.cov(x.T))
+    expected = scipy.stats.multivariate_normal(x.mean(axis=0), np.cov(x.T))
     points = x[:100]
     np.testing.assert_allclose(
-        -evaluate(fits["gaussian"], points), referee.logpdf(points), atol=1e-3
+        -evaluate(fits["gaussian"], points), expected.logpdf(points), atol=1e-3
     )
 
 
-def test_the_gaussian_is_the_likeliest_of_all(data):
-    """Its mean surprise is d / 2 log(2 pi e) + log |C| / 2; other widths are less likely."""
+def test_gaussian_maximizes_likelihood(data):
+    """Its NLL is d / 2 log(2 pi e) + log |C| / 2; other widths are less likely."""
     from ebmark.methods.noises import Gaussian
 
-    surprises = [
+    nlls = [
         evaluate(Gaussian.fit(data, scale, jr.key(0)), np.asarray(data)).mean()
         for scale in (0.98, 1.0, 1.02)
     ]
-    assert surprises[1] < min(surprises[0], surprises[2])
+    assert nlls[1] < min(nlls[0], nlls[2])
     entropy = math.log(2 * math.pi * math.e) + np.linalg.slogdet(np.cov(np.asarray(data).T))[1] / 2
-    assert surprises[1] == pytest.approx(entropy, abs=1e-3)
+    assert nlls[1] == pytest.approx(entropy, abs=1e-3)
 
 
-def test_the_kernel_estimate_is_scikit_learns(fits):
-    law = fits["kde"]
-    # one leaf: sums over its tree's many lose the far tails
-    referee = KernelDensity(bandwidth=float(law.bandwidth), leaf_size=10_000)
-    referee.fit(np.asarray(law.centers))
+def test_kde_matches_scikit_learn(fits):
+    kernels = fits["kde"]
+    # A single leaf, as sums over many leaves are inexact in the tails.
+    sklearn_kde = KernelDensity(bandwidth=float(kernels.bandwidth), leaf_size=10_000)
+    sklearn_kde.fit(np.asarray(kernels.centers))
     x = np.random.default_rng(0).normal(size=(200, 2))
-    np.testing.assert_allclose(-evaluate(law, x), referee.score_samples(x), atol=2e-3, rtol=1e-3)
+    expected = sklearn_kde.score_samples(x)
+    np.testing.assert_allclose(-evaluate(kernels, x), expected, atol=2e-3, rtol=1e-3)
 
 
-def test_the_bandwidth_is_the_likeliest_left_one_out_as_scikit_learn_has_it(data):
-    points, grid = np.asarray(data[:80], np.float64), np.geomspace(0.05, 1, 8)
-    scores = [
-        cross_val_score(KernelDensity(bandwidth=b), points, cv=LeaveOneOut()).mean() for b in grid
+def test_leave_one_out_score_matches_scikit_learn(data):
+    points = np.asarray(data[:80], np.float64)
+    bandwidths = np.geomspace(0.05, 1, 8)
+    expected = [
+        cross_val_score(KernelDensity(bandwidth=b), points, cv=LeaveOneOut()).mean()
+        for b in bandwidths
     ]
-    ours = jax.jit(jax.vmap(left_out, in_axes=(None, 0)))(data[:80], jnp.asarray(grid))
-    constant = math.log(79) + math.log(2 * math.pi)  # which no bandwidth changes
-    np.testing.assert_allclose(np.asarray(ours) - constant, scores, atol=1e-3)
+    score_all = jax.jit(jax.vmap(leave_one_out_score, in_axes=(None, 0)))
+    scores = np.asarray(score_all(data[:80], jnp.asarray(bandwidths)))
+    # The constant that does not depend on the bandwidth is left out of the score.
+    constant = math.log(79) + math.log(2 * math.pi)
+    np.testing.assert_allclose(scores - constant, expected, atol=1e-3)
 
 
-def test_the_chosen_bandwidth_is_the_best_of_its_grid_and_no_end_of_it(data):
+def test_kde_bandwidth_maximizes_score(data):
+    """The bandwidth lies inside its grid, and 10% more or less has a lower score."""
     method = KernelDensityEstimate(num_centers=300)
-    law = eqx.filter_jit(method.build_trainable)(None, data, jr.key(1))
-    assert law.centers.shape == (300, 2)
-    near = [float(left_out(law.centers, law.bandwidth * k)) for k in (0.9, 1.0, 1.1)]
-    assert near[1] == max(near) and 0.03 < float(law.bandwidth) < 0.9
+    kernels = eqx.filter_jit(method.build_trainable)(None, data, jr.key(1))
+    assert kernels.centers.shape == (300, 2)
+    scores = [
+        float(leave_one_out_score(kernels.centers, kernels.bandwidth * k)) for k in (0.9, 1.0, 1.1)
+    ]
+    assert scores[1] == max(scores) and 0.03 < float(kernels.bandwidth) < 0.9
 
 
-def test_more_centres_are_a_narrower_kernel(data):
-    """Silverman's n^(-1/6) in two dimensions; here only the order of two far numbers."""
+def test_kde_more_centers_narrower_bandwidth(data):
+    """Silverman's rule: proportional to n^(-1/6) in 2-D; here only the order is tested."""
     wide, narrow = (
         eqx.filter_jit(KernelDensityEstimate(num_centers=num).build_trainable)(
             None, data, jr.key(1)
@@ -128,22 +137,24 @@ def test_more_centres_are_a_narrower_kernel(data):
 
 
 @pytest.mark.full
-def test_a_flow_trained_for_a_while_is_likelier_than_the_gaussian(data, fits):
-    short = dataclasses.replace(METHODS["flow"], num_updates=250, batch_size=128)
-    fit = train(short, Quadratic(jnp.array(1.0), jnp.zeros(2)), data, key=jr.key(1))
-    fresh = np.asarray(data)
-    by_flow, by_gaussian = (evaluate(law, fresh).mean() for law in (fit.energy, fits["gaussian"]))
-    assert fit.divergence_reason is None and by_flow < by_gaussian - 0.4
+def test_trained_flow_likelier_than_gaussian(data, fits):
+    recipe = dataclasses.replace(METHODS["flow"], num_updates=250, batch_size=128)
+    fit = train(recipe, Quadratic(jnp.array(1.0), jnp.zeros(2)), data, key=jr.key(1))
+    flow_nll = evaluate(fit.energy, np.asarray(data)).mean()
+    gaussian_nll = evaluate(fits["gaussian"], np.asarray(data)).mean()
+    assert fit.divergence_reason is None
+    assert flow_nll < gaussian_nll - 0.4
 
 
-def test_a_flows_loss_is_the_nll_by_the_change_of_variables():
+def test_flow_loss_is_nll():
     r"""$\log N(z; 0, I) + \log|\det \partial z / \partial x|$, the Jacobian by autodiff."""
-    method, batch = METHODS["flow"].method, 1.5 * jr.normal(jr.key(3), (200, 2))
+    method = METHODS["flow"].method
+    batch = 1.5 * jr.normal(jr.key(3), (200, 2))
     flow = method.build_trainable(None, batch, jr.key(4))
     loss, _ = eqx.filter_jit(method.loss)(flow, batch, None, jr.key(5))
     inverse = flow.bijection.inverse
     z = np.asarray(jax.vmap(inverse)(batch), np.float64)
-    slopes = np.asarray(jax.vmap(jax.jacfwd(inverse))(batch), np.float64)
-    log_q = scipy.stats.norm.logpdf(z).sum(axis=1) + np.linalg.slogdet(slopes)[1]
+    jacobians = np.asarray(jax.vmap(jax.jacfwd(inverse))(batch), np.float64)
+    log_q = scipy.stats.norm.logpdf(z).sum(axis=1) + np.linalg.slogdet(jacobians)[1]
     assert float(loss) == pytest.approx(-log_q.mean(), abs=1e-4)
-    assert abs(np.linalg.slogdet(slopes)[1]).max() > 0.1  # it bends space, trained or not
+    assert abs(np.linalg.slogdet(jacobians)[1]).max() > 0.1  # power: the flow is not the identity

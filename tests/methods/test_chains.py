@@ -1,4 +1,4 @@
-"""Methods that learn from chains, beyond CD: what their weights and their gradients are."""
+"""Chain-based methods other than CD and PCD, and LSD: weights, gradients and fixed points."""
 
 import functools
 import math
@@ -21,11 +21,12 @@ from ebmark.methods import (
     ShortRunMCMC,
 )
 from ebmark.methods._icd import ICDState
-from ebmark.methods._lsd import _critic
+from ebmark.methods._lsd import new_critic
 from ebmark.samplers import (
     Langevin,
     Particles,
     ess_fraction,
+    jump,
     log_mean,
     log_z,
     resample,
@@ -39,29 +40,31 @@ def quadratic(precision, dim=1):
     return Quadratic(jnp.asarray(precision), jnp.zeros(dim))
 
 
-def follow(lambdas, step_size, **options):
-    """20,000 walkers along Gaussians of these precisions, an update each."""
+def follow(precisions, step_size, **options):
+    """Move 20,000 particles along Gaussians of these precisions, one update each."""
 
     @jax.jit
     def run(particles, key):
-        def body(particles, numbered):
-            precision, key = numbered
+        def body(particles, precision_and_key):
+            precision, key = precision_and_key
             return smc_update(particles, quadratic(precision), step_size, 1, key, **options), None
 
-        return jax.lax.scan(body, particles, (lambdas, jr.split(key, len(lambdas))))[0]
+        return jax.lax.scan(body, particles, (precisions, jr.split(key, len(precisions))))[0]
 
     return run(Particles.of_normal(20_000, 1, jr.key(0)), jr.key(1))
 
 
 @pytest.mark.parametrize("adjusted", [False, True])
-def test_the_weights_of_walkers_give_the_ratio_of_normalisers(adjusted):
-    """methods.md A.17: lambda from 1 to 5.89 in 60 steps of h = .05; Z ratio 1 / sqrt(5.89).
+def test_particle_weights_give_log_z(adjusted):
+    """Z = sqrt(2 pi / lambda), lambda from 1 to 5.89 in 60 steps of h = 0.05.
 
-    And the weighted second moment is 1 / lambda, where that of unadjusted walkers is not.
+    The weighted second moment is 1 / lambda; without weights, that of unadjusted particles is not.
     """
     last = follow(jnp.linspace(1, 5.89, 61)[1:], 0.05, adjusted=adjusted)
-    truth = 0.5 * np.log(2 * np.pi / 5.89)
-    assert float(log_z(last, quadratic(5.89))) == pytest.approx(truth, abs=0.02)  # 4 s.e.
+    expected = 0.5 * np.log(2 * np.pi / 5.89)
+    assert float(log_z(last, quadratic(5.89))) == pytest.approx(
+        expected, abs=0.02
+    )  # 4 standard errors
     weights = jax.nn.softmax(last.log_weights)
     squares = np.asarray(last.x[:, 0] ** 2)
     assert float(weights @ squares) == pytest.approx(1 / 5.89, rel=0.06)
@@ -69,20 +72,21 @@ def test_the_weights_of_walkers_give_the_ratio_of_normalisers(adjusted):
     assert 0.7 < float(ess_fraction(last.log_weights)) < 0.95
 
 
-@pytest.mark.parametrize("options", [{}, {"adjusted": False}, {"reach": 1.0}])
-def test_so_they_do_where_they_are_resampled(options):
-    """Too fast a path for its steps, lambda from 1 to 40: to four standard errors or more."""
+@pytest.mark.parametrize("options", [{}, {"adjusted": False}, {"jump_scale": 1.0}])
+def test_particle_weights_correct_if_resampled(options):
+    """A path too fast for its steps, lambda from 1 to 40; four standard errors or more."""
     last = follow(jnp.linspace(1, 40, 61)[1:], 0.0005, **options)
-    jumps = "reach" in options  # which make walkers follow so well that none is resampled
+    # With jumps, particles follow so well that none is resampled.
+    jumps = "jump_scale" in options
     assert (float(last.log_z) != 0.0) != jumps
     assert (float(jnp.mean(last.x**2)) > 2 / 40) != jumps
-    truth = 0.5 * np.log(2 * np.pi / 40)
-    assert float(log_z(last, quadratic(40.0))) == pytest.approx(truth, abs=0.03)
+    expected = 0.5 * np.log(2 * np.pi / 40)
+    assert float(log_z(last, quadratic(40.0))) == pytest.approx(expected, abs=0.03)
     weighted = float(jax.nn.softmax(last.log_weights) @ last.x[:, 0] ** 2)
     assert weighted == pytest.approx(1 / 40, rel=0.08)
 
 
-def test_systematic_resampling_keeps_the_weighted_law():
+def test_resampling_keeps_weighted_mean():
     particles = Particles.of_normal(4_000, 1, jr.key(0))
     particles = particles._replace(log_weights=3 * particles.x[:, 0])
     before = jax.nn.softmax(particles.log_weights) @ particles.x[:, 0]
@@ -90,11 +94,12 @@ def test_systematic_resampling_keeps_the_weighted_law():
     assert float(after.x.mean()) == pytest.approx(float(before), abs=0.02)
     assert float(after.log_z) == pytest.approx(float(log_mean(particles.log_weights)))
     even = particles._replace(log_weights=jnp.zeros(4_000))
-    np.testing.assert_array_equal(resample(even, jr.key(1)).x, even.x)  # nothing to mend
+    # Equal weights are not resampled.
+    np.testing.assert_array_equal(resample(even, jr.key(1)).x, even.x)
 
 
-def test_jarzynskis_log_z_is_the_energys():
-    """After 200 calls at a fixed energy: log Z of a Gaussian, to four standard errors."""
+def test_jarzynski_log_z_of_gaussian():
+    """log Z after 200 updates at a fixed energy, within four standard errors."""
     method = JarzynskiContrastiveDivergence(step_size=0.05)
     data = jr.normal(jr.key(0), (500, 2))
     state = method.init(data, jr.key(1))
@@ -105,42 +110,45 @@ def test_jarzynskis_log_z_is_the_energys():
     log_z = float(method.learned_energy(energy, state)(jnp.zeros(2)))
     assert log_z == pytest.approx(np.log(2 * np.pi / 3), abs=0.15)
     assert 0 < float(method.diagnostics(energy, state, data, jr.key(2))["particle_ess"]) <= 1
-    other = method.learned_energy(quadratic(2.5, 2), state)  # by one more ratio of the same weights
+    # Another energy is reweighted from the same particles.
+    other = method.learned_energy(quadratic(2.5, 2), state)
     assert float(other(jnp.zeros(2))) == pytest.approx(np.log(2 * np.pi / 2.5), abs=0.15)
 
 
-def test_jarzynskis_gradient_is_that_of_likelihood_where_its_walkers_lag_behind():
-    """E = a |x|^2 / 2, a from 1 to 1.3 in one update of hardly a move: d (s^2 - 1 / a) / 2.
+def test_jarzynski_gradient_is_that_of_likelihood():
+    """d (s^2 - 1 / a) / 2 for E = a |x|^2 / 2, a from 1 to 1.3 in one update of tiny moves.
 
-    Without weights it would be d (s^2 - 1) / 2 = 0.
+    Without weights the gradient would be d (s^2 - 1) / 2 = 0.
     """
     method = JarzynskiContrastiveDivergence(num_particles=100_000, step_size=1e-6, jump_scale=0.0)
     data = jnp.array([[1.0, 1.0], [-1.0, -1.0]])
     state = method.init(data, jr.key(1))
     loss = jax.jit(lambda a: method.loss(quadratic(a, 2), data, state, jr.key(2))[0])
-    found = float(jax.grad(loss)(1.3))
-    assert found == pytest.approx(1 - 1 / 1.3, abs=0.015)  # four standard errors
+    gradient = float(jax.grad(loss)(1.3))
+    assert gradient == pytest.approx(1 - 1 / 1.3, abs=0.015)  # four standard errors
 
 
-def test_jumps_fill_wells_that_no_walker_saw_and_leave_the_weights():
-    """A fifth of the mass at -2, the rest at 2, all walkers at 2; to four standard errors."""
-    centers, shares = jnp.array([-2.0, 2.0]), jnp.array([0.2, 0.8])
+def test_jumps_reach_modes_without_particles():
+    """A fifth of the mass at -2, the rest at 2, all particles at 2; four standard errors."""
+    centers = jnp.array([-2.0, 2.0])
+    weights = jnp.array([0.2, 0.8])
 
     def energy(x):
-        return -jax.nn.logsumexp(-8 * (x[0] - centers) ** 2 + jnp.log(shares))
+        return -jax.nn.logsumexp(-8 * (x[0] - centers) ** 2 + jnp.log(weights))
 
     x = 2 + 0.25 * jr.normal(jr.key(0), (4_000, 1))
     particles = Particles(x, jax.vmap(energy)(x), jnp.zeros(4_000), jnp.array(0.0))
-    jump = jax.jit(lambda particles, key: jump(particles, energy, 3.0, key))
+    jump_once = jax.jit(lambda particles, key: jump(particles, energy, 3.0, key))
     for key in jr.split(jr.key(1), 200):
-        particles = jump(particles, key)
+        particles = jump_once(particles, key)
     assert float(jnp.mean(particles.x < 0)) == pytest.approx(0.2, abs=4 * np.sqrt(0.16 / 4_000))
-    np.testing.assert_array_equal(particles.log_weights, 0.0)  # the energy stood still
+    # The energy did not change.
+    np.testing.assert_array_equal(particles.log_weights, 0.0)
     np.testing.assert_allclose(particles.energies, jax.vmap(energy)(particles.x), rtol=1e-5)
 
 
-def test_log_z_is_told_by_walkers_that_no_gradient_sees():
-    """Those of the gradient make Z small where they are: here by more than ten times the error."""
+def test_log_z_from_eval_particles_unbiased():
+    """Particles of the gradient underestimate log Z, here by more than ten times the error."""
     method = JarzynskiContrastiveDivergence(
         num_particles=16, num_eval_particles=4_000, step_size=0.02
     )
@@ -149,47 +157,53 @@ def test_log_z_is_told_by_walkers_that_no_gradient_sees():
     network = Confined(MLP(1, width=16, depth=2, key=jr.key(1)))
     fit = train(recipe, network, data, key=jr.key(2))
     x = jnp.linspace(-8, 8, 4_001)[:, None]
-    truth = float(jax.nn.logsumexp(-jax.vmap(fit.snapshots[-1].trainable)(x)) + np.log(16 / 4_000))
-    told = {
+    expected = float(
+        jax.nn.logsumexp(-jax.vmap(fit.snapshots[-1].trainable)(x)) + np.log(16 / 4_000)
+    )
+    estimates = {
         name: float(log_z(getattr(fit.state, name), fit.snapshots[-1].trainable))
-        for name in ("particles", "witnesses")
+        for name in ("particles", "eval_particles")
     }
-    assert told["witnesses"] == pytest.approx(truth, abs=0.05)
-    assert told["particles"] < truth - 0.5
+    assert estimates["eval_particles"] == pytest.approx(expected, abs=0.05)
+    assert estimates["particles"] < expected - 0.5
 
 
-def test_icds_gradient_is_contrastive_divergences_and_that_of_its_own_chains():
-    """By central differences in the precision, with common random numbers."""
+def test_icd_gradient_by_finite_differences():
+    """CD and KL term, by central differences in the precision with common random numbers."""
     method = ImprovedContrastiveDivergence(num_steps=4, num_seen=64)
-    batch, seen = jr.normal(jr.key(0), (300, 2)), jr.normal(jr.key(1), (64, 2))
-    state, key, at, h = ICDState(jnp.array(0.1), seen), jr.key(2), 1.3, 0.1
-    found = jax.grad(lambda a: method.loss(quadratic(a, 2), batch, state, key)[0])(at)
+    batch = jr.normal(jr.key(0), (300, 2))
+    seen = jr.normal(jr.key(1), (64, 2))
+    key = jr.key(2)
+    precision = 1.3
+    h = 0.1
+    state = ICDState(jnp.array(h), seen)
+    gradient = jax.grad(lambda a: method.loss(quadratic(a, 2), batch, state, key)[0])(precision)
     chain_key, last_key = jr.split(key)
-    x = run_chains(Langevin(jnp.array(h)), quadratic(at, 2), batch, 3, chain_key).x
-
-    ends = run_chains(Langevin(jnp.array(h)), quadratic(at, 2), x, 1, last_key).x
+    x = run_chains(Langevin(jnp.array(h)), quadratic(precision, 2), batch, 3, chain_key).x
+    ends = run_chains(Langevin(jnp.array(h)), quadratic(precision, 2), x, 1, last_key).x
     x, ends, others = (np.asarray(z, np.float64) for z in (x, ends, seen))
-    noise = ends - x + h * at * x
+    noise = ends - x + h * precision * x
 
-    def own(a):
-        """E_sg(theta) of the ends less their entropy, the last step taken under `a`."""
+    def kl(a):
+        """E_sg(theta) of the end points minus their entropy, the last step taken under `a`."""
         moved = x - h * a * x + noise
         nearest = np.min(np.sum((moved[:, None] - others) ** 2, axis=-1), axis=1)
-        return np.mean(0.5 * at * np.sum(moved**2, axis=1) - np.log(nearest))
+        return np.mean(0.5 * precision * np.sum(moved**2, axis=1) - np.log(nearest))
 
-    plain = 0.5 * (float(jnp.mean(jnp.sum(batch**2, 1))) - np.mean(np.sum(ends**2, 1)))
-    extra = (own(at + 1e-6) - own(at - 1e-6)) / 2e-6
-    assert abs(extra) > 1e-3
-    assert float(found) == pytest.approx(plain + extra, rel=0.01, abs=1e-3)
+    cd_gradient = 0.5 * (float(jnp.mean(jnp.sum(batch**2, 1))) - np.mean(np.sum(ends**2, 1)))
+    kl_gradient = (kl(precision + 1e-6) - kl(precision - 1e-6)) / 2e-6
+    assert abs(kl_gradient) > 1e-3
+    assert float(gradient) == pytest.approx(cd_gradient + kl_gradient, rel=0.01, abs=1e-3)
 
 
-def test_icd_adds_what_the_gradient_of_cds_objective_subtracts():
-    """One step in a Gaussian: d KL(data || p) - d KL(q || p) by the variances, in the precision.
+def test_icd_weight_sign():
+    """-1 gives the gradient of KL(data || p) - KL(q || p) after one step on a Gaussian, 1 adds.
 
-    v(a) = (1 - h a)^2 + 2 h; KL(N(0, v) || N(0, 1/a)) = (a v - 1 - log a v) / 2 a dimension, of
-    which there are three: in fewer a neighbour's gradient has no variance.
+    v(a) = (1 - h a)^2 + 2 h; KL(N(0, v) || N(0, 1/a)) = (a v - 1 - log a v) / 2 per dimension. In
+    fewer than three dimensions the gradient of the nearest neighbor has no variance.
     """
-    h, at = 0.1, 2.0
+    h = 0.1
+    precision = 2.0
     batch = jr.normal(jr.key(0), (20_000, 3))
     batch = (batch - batch.mean(axis=0)) / batch.std(axis=0)
 
@@ -201,19 +215,20 @@ def test_icd_adds_what_the_gradient_of_cds_objective_subtracts():
             sign * (a * v - 1 - jnp.log(a * v)) / 2 for sign, v in ((1, 1.0), (-1, variance(a)))
         )
 
-    state = ICDState(jnp.array(h), jnp.sqrt(variance(at)) * jr.normal(jr.key(1), (2_000, 3)))
-    found = {}
+    state = ICDState(jnp.array(h), jnp.sqrt(variance(precision)) * jr.normal(jr.key(1), (2_000, 3)))
+    gradients = {}
     for weight in (-1.0, 0.0, 1.0):
         method = ImprovedContrastiveDivergence(num_steps=1, weight=weight)
         loss = functools.partial(method.loss, batch=batch, state=state, key=jr.key(2))
-        found[weight] = float(jax.grad(lambda a, loss=loss: loss(quadratic(a, 3))[0])(at)) / 3
-    assert found[0.0] == pytest.approx((1 - variance(at)) / 2, abs=0.01)
-    assert found[-1.0] == pytest.approx(float(jax.grad(objective)(at)), rel=0.1)
-    assert found[1.0] < found[0.0] < found[-1.0]
+        gradient = jax.grad(lambda a, loss=loss: loss(quadratic(a, 3))[0])(precision)
+        gradients[weight] = float(gradient) / 3
+    assert gradients[0.0] == pytest.approx((1 - variance(precision)) / 2, abs=0.01)
+    assert gradients[-1.0] == pytest.approx(float(jax.grad(objective)(precision)), rel=0.1)
+    assert gradients[1.0] < gradients[0.0] < gradients[-1.0]
 
 
-def test_short_runs_own_sampler_is_its_chains_from_noise():
-    """k steps in a Gaussian, from N(0, 1) in [-2, 2]: the variance by Langevin's own recursion."""
+def test_short_run_sampler_variance():
+    """k Langevin steps on a Gaussian, from N(0, 1) in [-2, 2], by the recursion of the variance."""
     method = ShortRunMCMC(num_steps=5, step_size=0.1)
     state = method.init(jnp.linspace(-2.0, 2.0, 300)[:, None], jr.key(1))
     x = method.sample(quadratic(4.0), state, 40_000, jr.key(2))
@@ -224,28 +239,29 @@ def test_short_runs_own_sampler_is_its_chains_from_noise():
 
 
 @pytest.mark.parametrize("num_steps", [3, 40])
-def test_short_runs_energy_is_the_one_whose_generator_has_the_datas_variance(num_steps):
-    """The slope is 0 at the precision that `gaussian_precision` says, and not at 1 / s^2."""
+def test_short_run_fixed_point(num_steps):
+    """The gradient is 0 at `gaussian_precision`, and not at 1 / s^2."""
     method = ShortRunMCMC(num_steps=num_steps, step_size=0.1)
     data = jr.normal(jr.key(0), (40_000, 1))
     data = jnp.sqrt(0.6) * (data - data.mean()) / data.std()
     state = method.init(data, jr.key(1))
     fixed = method.gaussian_precision(0.6, state)
-    slope = jax.jit(jax.grad(lambda a, key: method.loss(quadratic(a), data, state, key)[0]))
-    there, truth = (
-        np.array([slope(a, key) for key in jr.split(jr.key(2), 16)]) for a in (fixed, 1 / 0.6)
-    )
-    assert abs(there.mean()) < 4.5 * there.std(ddof=1) / 4  # fails once in 10,000
-    assert abs(truth.mean()) > 10 * truth.std(ddof=1) / 4
+    gradient = jax.jit(jax.grad(lambda a, key: method.loss(quadratic(a), data, state, key)[0]))
+    keys = jr.split(jr.key(2), 16)
+    at_fixed = np.array([gradient(fixed, key) for key in keys])
+    at_target = np.array([gradient(1 / 0.6, key) for key in keys])
+    assert abs(at_fixed.mean()) < 4.5 * at_fixed.std(ddof=1) / 4  # fails once in 10,000
+    assert abs(at_target.mean()) > 10 * at_target.std(ddof=1) / 4
 
 
 @pytest.mark.full
-def test_the_best_critic_is_the_scores_difference_and_its_value_their_fisher_divergence():
+def test_lsd_best_critic_is_score_difference():
     """On N(0, 1) against precision 2: f* = -(2 - 1) x / (2 lambda), value E x^2 / (4 lambda).
 
-    Fresh points at every update: on a fixed sample the critic's divergence learns its gaps.
+    Points are new in every update: on a fixed sample the divergence of the critic overfits.
     """
-    method, energy = LearnedSteinDiscrepancy(penalty=1.0, num_critic=1), quadratic(2.0)
+    method = LearnedSteinDiscrepancy(penalty=1.0, num_critic=1)
+    energy = quadratic(2.0)
 
     def update(state, key):
         return method.loss(energy, jr.normal(key, (500, 1)), state, key)[::-1]
@@ -253,11 +269,11 @@ def test_the_best_critic_is_the_scores_difference_and_its_value_their_fisher_div
     start = method.init(jnp.zeros((1, 1)), jr.key(1))
     keys = jr.split(jr.key(0), 3_000)
     state, losses = jax.jit(lambda state: jax.lax.scan(update, state, keys))(start)
-    # the loss is E s f, of which f* makes E[-2x . -x / 2] = 1
+    # The loss is E s f, which at f* is E[-2x . -x / 2] = 1.
     assert float(losses[-500:].mean()) == pytest.approx(1.0, abs=0.05)
-    # what the critic climbs, at the quantiles of N(0, 1): E[s f + f' - f^2] = 1 - 1/2 - 1/4 at most
+    # The critic's objective at the quantiles of N(0, 1): E[s f + f' - f^2] <= 1 - 1/2 - 1/4.
     critic = eqx.combine(
-        state.critic, eqx.filter(_critic(1, jr.key(0)), eqx.is_array, inverse=True)
+        state.critic, eqx.filter(new_critic(1, jr.key(0)), eqx.is_array, inverse=True)
     )
     x = jax.scipy.stats.norm.ppf((jnp.arange(4_000) + 0.5) / 4_000)[:, None]
     f, divergence = jax.vmap(lambda x: jax.jvp(critic, (x,), (jnp.ones(1),)))(x)
@@ -265,25 +281,28 @@ def test_the_best_critic_is_the_scores_difference_and_its_value_their_fisher_div
     assert float(jnp.mean((f + x / 2) ** 2)) < 0.01
 
 
-def test_acceptance_is_that_of_langevin_proposals_where_they_are_at_home():
-    """MALA on N(0, I) from N(0, I): the mean of alpha, here by numpy; of unadjusted steps none.
+def test_acceptance_rate_matches_numpy():
+    """MALA on N(0, I) from N(0, I): the mean of alpha; unadjusted chains have no acceptance rate.
 
-    A share of 1,000 chains, within 4.5 standard errors: fails once in 150,000.
+    A fraction of 1,000 chains, within 4.5 standard errors: fails once in 150,000.
     """
-    h, rng = 1.5, np.random.default_rng(0)
+    h = 1.5
+    rng = np.random.default_rng(0)
     x, noise = rng.normal(size=(2, 100_000, 2))
     y = x - h * x + math.sqrt(2 * h) * noise
-    forth, back = ((b - a + h * a) ** 2 for a, b in ((x, y), (y, x)))
-    log_alpha = np.sum((x**2 - y**2) / 2 + (forth - back) / (4 * h), axis=1)
-    wanted = np.mean(np.minimum(1, np.exp(log_alpha)))
-    assert 0.2 < wanted < 0.8
+    forward = (y - x + h * x) ** 2
+    backward = (x - y + h * y) ** 2
+    log_alpha = np.sum((x**2 - y**2) / 2 + (forward - backward) / (4 * h), axis=1)
+    expected = np.mean(np.minimum(1, np.exp(log_alpha)))
+    assert 0.2 < expected < 0.8
 
-    data, energy = jr.normal(jr.key(0), (1_000, 2)), quadratic(1.0, dim=2)
-    found = {}
+    data = jr.normal(jr.key(0), (1_000, 2))
+    energy = quadratic(1.0, dim=2)
+    diagnostics = {}
     for adjusted in (True, False):
         method = ContrastiveDivergence(adjusted=adjusted, step_size=h)
         state = method.init(data, jr.key(1))
-        found[adjusted] = method.diagnostics(energy, state, data, jr.key(2))
-    assert found[False] == {}
-    error = math.sqrt(wanted * (1 - wanted) / 1_000)
-    assert float(found[True]["acceptance_rate"]) == pytest.approx(wanted, abs=4.5 * error)
+        diagnostics[adjusted] = method.diagnostics(energy, state, data, jr.key(2))
+    assert diagnostics[False] == {}
+    error = math.sqrt(expected * (1 - expected) / 1_000)
+    assert float(diagnostics[True]["acceptance_rate"]) == pytest.approx(expected, abs=4.5 * error)

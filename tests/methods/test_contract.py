@@ -1,4 +1,4 @@
-"""The contract of every method in the registry; a new line there is tested with no new code."""
+"""The contract of every registered method: a new line in `METHODS` is tested automatically."""
 
 import dataclasses
 
@@ -11,6 +11,7 @@ from ebmark.energies import MLP
 from ebmark.methods import METHODS
 from ebmark.training.checks import checks, operations, short_run
 
+# One method per family.
 QUICK = (
     "cd",
     "pcd",
@@ -23,35 +24,35 @@ QUICK = (
     "mle",
     "gaussian",
     "kde",
-)  # a family each
-CORE = ("cd", "pcd", "dsm", "nce", "mle")  # of the study; the others' checks are long together
+)
+# Methods of the default studies; the checks of all others together are long.
+CORE = ("cd", "pcd", "dsm", "nce", "mle")
 
 
-def long(name):
-    return pytest.param(name, snapshot_steps=pytest.mark.full)
+def mark_full(name):
+    return pytest.param(name, marks=pytest.mark.full)
 
 
-@pytest.mark.parametrize("name", [name if name in QUICK else long(name) for name in METHODS])
-def test_a_short_run_of_every_method_is_healthy(name):
-    made = list(short_run(METHODS[name]))
-    assert len(made) >= 2
-    assert not [check for check in made if not check.passed]
+@pytest.mark.parametrize("name", [name if name in QUICK else mark_full(name) for name in METHODS])
+def test_short_run_is_healthy(name):
+    results = list(short_run(METHODS[name]))
+    assert len(results) >= 2
+    assert not [check for check in results if not check.passed]
 
 
-@pytest.mark.parametrize("name", [name if name in CORE else long(name) for name in METHODS])
-def test_every_check_of_every_method_passes(name):
+@pytest.mark.parametrize("name", [name if name in CORE else mark_full(name) for name in METHODS])
+def test_all_checks_pass(name):
     """Health, repeatability, the optimum on a Gaussian, the stated cost: `ebmark check`."""
-    made = list(checks(name))
-    assert not [check for check in made if not check.passed]
+    assert not [check for check in checks(name) if not check.passed]
 
 
 @pytest.mark.parametrize("name", ["cd", "pcd"])
-def test_a_chains_steps_cost_what_a_gradient_in_x_does(name):
+def test_chain_step_costs_one_gradient(name):
     method = METHODS[name].method
-    energy, x = MLP(2, width=256, depth=3, key=jr.key(1)), jnp.ones((128, 2))
-    one, many = (
-        dataclasses.replace(method, num_steps=k).network_evaluations(128, 2) for k in (1, 11)
-    )
+    energy = MLP(2, width=256, depth=3, key=jr.key(1))
+    x = jnp.ones((128, 2))
+    cost_of_1 = dataclasses.replace(method, num_steps=1).network_evaluations(128, 2)
+    cost_of_11 = dataclasses.replace(method, num_steps=11).network_evaluations(128, 2)
     forward = operations(lambda e, x: jax.vmap(e)(x), energy, x)
     step = operations(lambda e, x: jax.vmap(jax.grad(e))(x), energy, x) / forward
-    assert (many - one) / 10 == pytest.approx(128 * step, rel=0.35)
+    assert (cost_of_11 - cost_of_1) / 10 == pytest.approx(128 * step, rel=0.35)

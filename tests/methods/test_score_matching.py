@@ -1,4 +1,4 @@
-"""Score matching in its forms: each is Hyvarinen's loss, in the mean or in the limit."""
+"""Variants of score matching: each is Hyvarinen's loss, in expectation or in a limit."""
 
 import jax
 import jax.numpy as jnp
@@ -27,7 +27,7 @@ def loss_of(method, energy, x, seed=0, state=None):
 
 
 def losses_of(method, num):
-    """On many keys, in one program."""
+    """Losses for `num` keys, in one program."""
     draw = jax.jit(jax.vmap(lambda key: method.loss(NETWORK, X, None, key)[0]))
     return np.asarray(draw(jr.split(jr.key(5), num)), np.float64)
 
@@ -36,15 +36,15 @@ def exact():
     return float(loss_of(ImplicitScoreMatching(), NETWORK, X))
 
 
-def test_the_implicit_loss_is_half_the_square_less_the_laplacian():
-    slopes = jax.vmap(jax.grad(NETWORK))(X)
+def test_ism_loss_matches_hessian_trace():
+    gradients = jax.vmap(jax.grad(NETWORK))(X)
     laplacians = jax.vmap(lambda x: jnp.trace(jax.hessian(NETWORK)(x)))(X)
-    expected = jnp.mean(0.5 * jnp.sum(slopes**2, axis=1) - laplacians)
+    expected = jnp.mean(0.5 * jnp.sum(gradients**2, axis=1) - laplacians)
     assert exact() == pytest.approx(float(expected), rel=1e-4)
 
 
-def test_on_a_gaussian_the_implicit_loss_is_least_at_its_precision():
-    """J(a) = a^2 E|x|^2 / 2 - a d: least at d / E|x|^2."""
+def test_ism_minimum_on_gaussian():
+    """J(a) = a^2 E|x|^2 / 2 - a d, with its minimum at d / E|x|^2."""
     a = jnp.linspace(0.5, 1.5, 201)
     losses = [
         float(loss_of(ImplicitScoreMatching(), lambda x, a=a: 0.5 * a * x @ x, X)) for a in a[::20]
@@ -55,8 +55,8 @@ def test_on_a_gaussian_the_implicit_loss_is_least_at_its_precision():
 
 
 @pytest.mark.parametrize("kind", [SlicedScoreMatching, SlicedScoreMatchingVR])
-def test_the_mean_over_directions_is_the_exact_loss(kind):
-    """In two dimensions v = (+-1, +-1): many slices, four standard errors; fails once in 16,000."""
+def test_sliced_loss_mean_is_exact_loss(kind):
+    """v = (+-1, +-1) in 2-D, within four standard errors; fails once in 16,000."""
     method = kind(num_slices=16)
     draws = losses_of(method, 40)
     error = np.std(draws) / np.sqrt(40)
@@ -64,22 +64,23 @@ def test_the_mean_over_directions_is_the_exact_loss(kind):
     assert error < 0.1 * abs(exact())
 
 
-def test_the_exact_square_lowers_the_variance():
+def test_ssm_vr_has_lower_variance():
     sliced, exact_square = (
         losses_of(kind(), 200).std() for kind in (SlicedScoreMatching, SlicedScoreMatchingVR)
     )
     assert exact_square < sliced
 
 
-def test_finite_differences_tend_to_the_exact_loss_over_the_dimension():
-    """With v on a sphere of radius epsilon = .03."""
-    method, many = FiniteDifferenceScoreMatching(), jnp.tile(X, (200, 1))
-    near = float(loss_of(method, NETWORK, many, state=FDSMState(jnp.array(0.03))))
-    assert near == pytest.approx(exact() / 2, rel=0.02)
+def test_fdsm_limit_is_ism_over_dim():
+    """With v on a sphere of radius epsilon = 0.03."""
+    x = jnp.tile(X, (200, 1))
+    state = FDSMState(jnp.array(0.03))
+    loss = float(loss_of(FiniteDifferenceScoreMatching(), NETWORK, x, state=state))
+    assert loss == pytest.approx(exact() / 2, rel=0.02)
 
 
-def test_finite_differences_are_of_the_second_order():
-    """With the same directions an error is four times that of half the length."""
+def test_fdsm_error_is_second_order():
+    """With the same directions, half the length has a quarter of the error."""
     losses = [
         float(loss_of(FiniteDifferenceScoreMatching(), NETWORK, X, state=FDSMState(jnp.array(e))))
         for e in (0.2, 0.1, 0.05)
@@ -88,12 +89,14 @@ def test_finite_differences_are_of_the_second_order():
     assert gaps[0] / gaps[1] == pytest.approx(4, rel=0.15)
 
 
-def test_the_kernel_stein_loss_is_the_discrepancy_of_the_batch():
+def test_ksd_loss_matches_metric():
     """The metric of the same name, with the same kernel width, in float64."""
     x = np.asarray(X, np.float64)
     squares = ((x[:, None] - x) ** 2).sum(-1)[np.triu_indices(200, 1)]
-    x = x * 1.3 / np.sqrt(np.median(squares))  # the metric's own width is the median distance
-    at = jnp.asarray(x, jnp.float32)
-    found = float(loss_of(KernelSteinDiscrepancy(), NETWORK, at, state=KSDState(jnp.array(1.3))))
-    expected = kernel_stein_discrepancy(x, -np.asarray(jax.vmap(jax.grad(NETWORK))(at), np.float64))
-    assert found == pytest.approx(expected, rel=1e-3, abs=1e-5)
+    # The width of the metric's kernel is the median distance.
+    x = x * 1.3 / np.sqrt(np.median(squares))
+    batch = jnp.asarray(x, jnp.float32)
+    loss = float(loss_of(KernelSteinDiscrepancy(), NETWORK, batch, state=KSDState(jnp.array(1.3))))
+    scores = -np.asarray(jax.vmap(jax.grad(NETWORK))(batch), np.float64)
+    expected = kernel_stein_discrepancy(x, scores)
+    assert loss == pytest.approx(expected, rel=1e-3, abs=1e-5)

@@ -1,4 +1,4 @@
-"""The laws that the table of power is made of are wrong in the way that they say."""
+"""The distributions of the page on power have the errors that they are named after."""
 
 import jax.random as jr
 import numpy as np
@@ -6,39 +6,42 @@ import pytest
 
 from ebmark.datasets import SyntheticDataset
 from ebmark.metrics import power
+from ebmark.metrics.power import ERRORS
 
-LAWS = power.wrong_laws()
-TRUTH = SyntheticDataset("eight_gaussians")
+TARGET = SyntheticDataset("eight_gaussians")
 
 
-def shares(x):
-    modes = TRUTH.component_log_probs(x).argmax(axis=1)
+def mode_frequencies(x):
+    modes = TARGET.component_log_probs(x).argmax(axis=1)
     return np.bincount(modes, minlength=8) / len(x)
 
 
-@pytest.mark.parametrize("name", LAWS)
-def test_each_gives_as_many_points_as_the_truth_and_others_for_another_seed(name):
-    x = LAWS[name](3)
-    assert x.shape == TRUTH.draw(len(x), jr.key(0)).shape
-    assert np.isfinite(x).all() and not np.array_equal(x, LAWS[name](4))
+@pytest.mark.parametrize("error", ERRORS)
+def test_errors_sample_points_from_seed(error):
+    x = ERRORS[error](3)
+    assert x.shape == TARGET.draw(len(x), jr.key(0)).shape
+    assert np.isfinite(x).all() and not np.array_equal(x, ERRORS[error](4))
 
 
-def test_they_are_wrong_in_what_they_say_and_right_in_the_rest():
-    """Shares to 4 standard errors of 500 draws: 1 seed in 2,000."""
-    assert shares(LAWS["the truth"](0)) == pytest.approx(np.full(8, 1 / 8), abs=0.06)
-    assert shares(LAWS["a mode lost"](0)).min() == 0
-    assert shares(LAWS["modes twice as wide"](0)) == pytest.approx(np.full(8, 1 / 8), abs=0.06)
-    assert shares(LAWS["weights 1 to 8"](0)).max() > 0.17
-    # 2 (x - c) + c: twice the truth's points less these are the centres, exactly
-    centers = 2 * LAWS["the truth"](0) - LAWS["modes twice as wide"](0)
+def test_errors_change_what_they_name():
+    """Frequencies to 4 standard errors of 500 draws: fails for 1 seed in 2,000.
+
+    Twice the target samples less those with wide modes, 2 (x - c) + c, are the centers exactly.
+    """
+    target = ERRORS["none (level)"](0)
+    wide = ERRORS["modes twice as wide"](0)
+    assert mode_frequencies(target) == pytest.approx(np.full(8, 1 / 8), abs=0.06)
+    assert mode_frequencies(ERRORS["a missing mode"](0)).min() == 0
+    assert mode_frequencies(wide) == pytest.approx(np.full(8, 1 / 8), abs=0.06)
+    assert mode_frequencies(ERRORS["weights 1 to 8"](0)).max() > 0.17
+    centers = 2 * target - wide
     assert len(np.unique(centers.round(6), axis=0)) == 8
 
 
-def test_the_stein_discrepancy_sees_the_width_and_not_the_weights():
-    metrics = power.metrics()
-    truth, wide, unequal = (
-        LAWS[n](0) for n in ("the truth", "modes twice as wide", "weights 1 to 8")
-    )
-    ksd = metrics["ksd_sq"]
-    assert ksd(wide, truth) > 10 * abs(ksd(truth, truth))
-    assert abs(ksd(unequal, truth)) < 0.1 * ksd(wide, truth)
+def test_ksd_detects_width_but_not_weights():
+    ksd = power.metrics()["ksd_sq"]
+    target = ERRORS["none (level)"](0)
+    wide = ERRORS["modes twice as wide"](0)
+    unequal = ERRORS["weights 1 to 8"](0)
+    assert ksd(wide, target) > 10 * abs(ksd(target, target))
+    assert abs(ksd(unequal, target)) < 0.1 * ksd(wide, target)

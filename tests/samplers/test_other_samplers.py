@@ -1,6 +1,6 @@
-"""The samplers beyond Langevin: exactness, limits in which they are one another, and mixing.
+"""Samplers other than Langevin: exactness, limits in which they coincide, and mixing.
 
-Random tests have fixed seeds; with fresh ones each would fail at the rate that is told beside it.
+Random tests have fixed seeds; the rate at which each would fail with other seeds is stated.
 """
 
 import blackjax
@@ -33,12 +33,12 @@ FULL = pytest.mark.full
 
 
 def line(x):
-    """A Gaussian of variance 1 on a line."""
+    """Energy of a standard normal in 1-D."""
     return 0.5 * x @ x
 
 
 def uneven(x):
-    """A Gaussian of sds from 1 to 3: of equal ones, HMC's moves are all in phase."""
+    """A Gaussian with standard deviations 1 to 3; with equal ones, HMC moves in phase."""
     return 0.5 * jnp.sum((x / jnp.linspace(1, 3, x.shape[0])) ** 2)
 
 
@@ -47,34 +47,41 @@ def wavy(x):
 
 
 @pytest.mark.parametrize("h", [0.1, 0.5])
-def test_baoab_has_the_gaussians_variance_at_steps_where_langevin_is_far_off(h):
+def test_baoab_is_exact_on_gaussian(h):
     """Exact for positions on a Gaussian; Langevin has 1 / (1 - h / 2). Four standard errors."""
     x = jr.normal(jr.key(0), (100_000, 1))
-    ours = np.asarray(_run(UnderdampedLangevin(h), line, x, 60, jr.key(1)).x, np.float64)
-    assert ours.var() == pytest.approx(1, rel=4 * np.sqrt(2 / len(x)))  # fails once in 16,000
-    theirs = np.asarray(_run(Langevin(h), line, x, 60, jr.key(1)).x, np.float64)
-    assert theirs.var() > 1 + h / 3
+    underdamped = np.asarray(_run(UnderdampedLangevin(h), line, x, 60, jr.key(1)).x, np.float64)
+    assert underdamped.var() == pytest.approx(
+        1, rel=4 * np.sqrt(2 / len(x))
+    )  # fails once in 16,000
+    langevin = np.asarray(_run(Langevin(h), line, x, 60, jr.key(1)).x, np.float64)
+    assert langevin.var() > 1 + h / 3
 
 
-def test_baoabs_bias_off_gaussians_is_a_small_part_of_langevins():
-    """On E = x^2 / 2 + cos x at h = 1/2: the second moment, below an eighth of Langevin's error."""
+def test_baoab_bias_is_below_langevin_bias():
+    """E = x^2 / 2 + cos x, h = 1/2: error of the second moment below an eighth of Langevin's."""
     x = np.linspace(-9, 9, 100_001)
     weights = np.exp(-(x**2) / 2 - np.cos(x))
-    truth = np.sum(weights * x**2) / weights.sum()
-    start, h = jr.normal(jr.key(0), (200_000, 1)) * 1.3, 0.5
-    ends = [_run(kind(h), wavy, start, 60, jr.key(2)).x for kind in (UnderdampedLangevin, Langevin)]
-    ours, theirs = (np.mean(np.asarray(end, np.float64) ** 2) - truth for end in ends)
-    assert theirs > 0.13 and abs(ours) < theirs / 8
+    exact = np.sum(weights * x**2) / weights.sum()
+    start = jr.normal(jr.key(0), (200_000, 1)) * 1.3
+
+    def bias(sampler):
+        points = _run(sampler, wavy, start, 60, jr.key(2)).x
+        return np.mean(np.asarray(points, np.float64) ** 2) - exact
+
+    assert bias(Langevin(0.5)) > 0.13
+    assert abs(bias(UnderdampedLangevin(0.5))) < bias(Langevin(0.5)) / 8
 
 
-def test_hmc_of_one_leapfrog_is_adjusted_langevin():
-    """Kolmogorov-Smirnov, p > 1e-3: fails once in 1,000; and the same share is accepted."""
+def test_hmc_with_one_leapfrog_is_mala():
+    """Kolmogorov-Smirnov, p > 1e-3: fails once in 1,000; and equal acceptance rates."""
     x = np.full((CHAINS, 1), 1.5)
-    ours = _run(HMC(0.3, num_leapfrogs=1), skewed, jnp.asarray(x, jnp.float32), 3, jr.key(1))
+    hmc = _run(HMC(0.3, num_leapfrogs=1), skewed, jnp.asarray(x, jnp.float32), 3, jr.key(1))
     mala = run(MALA(0.3), skewed, x, 3, jr.key(2))
-    assert scipy.stats.ks_2samp(ours.x[:, 0], mala.x[:, 0]).pvalue > 1e-3
-    shares = [np.mean(state.accepted) for state in (ours, mala)]
-    assert shares[0] == pytest.approx(shares[1], abs=4 * np.sqrt(0.5 / CHAINS))
+    assert scipy.stats.ks_2samp(hmc.x[:, 0], mala.x[:, 0]).pvalue > 1e-3
+    assert np.mean(hmc.accepted) == pytest.approx(
+        np.mean(mala.accepted), abs=4 * np.sqrt(0.5 / CHAINS)
+    )
 
 
 def test_hmc_is_reversible():
@@ -82,61 +89,64 @@ def test_hmc_is_reversible():
     assert max(asymmetry(HMC(0.1), 400_000, jr.key(3))) < 4.5
 
 
-def test_blackjax_has_the_same_hmc_in_law():
+def test_hmc_matches_blackjax():
     """After 4 steps from a point: two-sample Kolmogorov-Smirnov, p > 1e-3."""
-    h, x = 0.05, jnp.full((CHAINS, 1), 1.5)
-    ours = _run(HMC(h), skewed, x, 4, jr.key(1)).x[:, 0]
+    h = 0.05
+    x = jnp.full((CHAINS, 1), 1.5)
+    points = _run(HMC(h), skewed, x, 4, jr.key(1)).x[:, 0]
     kernel = blackjax.hmc(lambda x: -skewed(x), np.sqrt(2 * h), jnp.ones(1), 8)
 
     @jax.jit
-    def theirs(x, key):
+    def of_blackjax(x, key):
         def body(states, key):
             return jax.vmap(lambda k, s: kernel.step(k, s)[0])(jr.split(key, len(x)), states), None
 
         return jax.lax.scan(body, jax.vmap(kernel.init)(x), jr.split(key, 4))[0].position[:, 0]
 
-    assert scipy.stats.ks_2samp(ours, theirs(x, jr.key(2))).pvalue > 1e-3
+    assert scipy.stats.ks_2samp(points, of_blackjax(x, jr.key(2))).pvalue > 1e-3
     other = _run(HMC(h / 2), skewed, x, 4, jr.key(1)).x[:, 0]
-    assert scipy.stats.ks_2samp(other, theirs(x, jr.key(2))).pvalue < 1e-6  # it can tell
+    assert scipy.stats.ks_2samp(other, of_blackjax(x, jr.key(2))).pvalue < 1e-6  # power
 
 
-def test_preconditioned_langevin_is_langevin_in_other_coordinates():
+def test_preconditioning_is_change_of_variables():
     """x = L y with the same noise: to rounding."""
     factor = jnp.asarray(np.linalg.cholesky(COVARIANCE), jnp.float32)
     y = jr.normal(jr.key(0), (50, 2))
     moved = _run(PreconditionedLangevin(0.1, factor), correlated, y @ factor.T, 20, jr.key(1)).x
     plain = _run(Langevin(0.1), lambda y: correlated(factor @ y), y, 20, jr.key(1)).x
     np.testing.assert_allclose(moved, plain @ factor.T, rtol=2e-4, atol=2e-4)
-    shaped = PreconditionedLangevin.shaped(0.1, MEAN + y @ factor.T)
+    estimated = PreconditionedLangevin.from_points(0.1, MEAN + y @ factor.T)
     np.testing.assert_allclose(
-        shaped.factor @ shaped.factor.T, np.cov((y @ factor.T).T), rtol=1e-4, atol=1e-5
+        estimated.factor @ estimated.factor.T, np.cov((y @ factor.T).T), rtol=1e-4, atol=1e-5
     )
 
 
-def test_annealed_langevin_is_langevin_at_temperature_one_and_after_its_end():
-    x, key = jnp.ones((50, 2)), jr.key(1)
+def test_annealed_langevin_reduces_to_langevin():
+    """At temperature 1, and after the last annealing step."""
+    x = jnp.ones((50, 2))
+    key = jr.key(1)
     plain = _run(Langevin(0.1), correlated, x, 30, key).x
-    never = _run(AnnealedLangevin(0.1, temperature=1.0), correlated, x, 30, key).x
-    np.testing.assert_allclose(never, plain, rtol=1e-6)
+    at_one = _run(AnnealedLangevin(0.1, temperature=1.0), correlated, x, 30, key).x
+    np.testing.assert_allclose(at_one, plain, rtol=1e-6)
     cold = AnnealedLangevin(0.1, temperature=9.0, num_annealing=1)
     hot = _run(AnnealedLangevin(0.1, temperature=9.0, num_annealing=10**6), line, x, 60, key).x
-    assert np.var(hot) > 4  # nearly 9 / (1 - h / 2), on the way
-    once = jax.vmap(cold.init, in_axes=(None, 0))(correlated, x)._replace(steps=jnp.ones(50))
-    noise = cold.draw(key, 50, 2)
-    step = jax.vmap(cold.step, in_axes=(None, 0, 0))(correlated, once, noise)
-    same = jax.vmap(Langevin(0.1).step, in_axes=(None, 0, 0))(
+    assert np.var(hot) > 4  # towards 9 / (1 - h / 2)
+    after_end = jax.vmap(cold.init, in_axes=(None, 0))(correlated, x)._replace(steps=jnp.ones(50))
+    noise = jr.normal(key, (50, 2))
+    step = jax.vmap(cold.move, in_axes=(None, 0, 0))(correlated, after_end, noise)
+    same = jax.vmap(Langevin(0.1).move, in_axes=(None, 0, 0))(
         correlated, Langevin(0.1).init(correlated, x), noise
     )
     np.testing.assert_allclose(step.x, same.x, rtol=1e-6)
 
 
-def test_every_replica_of_a_gaussian_has_its_temperatures_variance():
+def test_replica_variance_is_temperature():
     """T_k s^2 for each k, four standard errors of six numbers: fails once in 2,500."""
     sampler = ParallelTempering(0.4, num_replicas=4, temperature=8.0)
     start = jr.normal(jr.key(0), (CHAINS, 1)) * 2
     state = _run(sampler, line, start, 60, jr.key(1))
-    found = np.asarray(state.replicas.x, np.float64)[..., 0].var(axis=0)
-    np.testing.assert_allclose(found, [1, 2, 4, 8], rtol=4 * np.sqrt(2 / CHAINS))
+    variances = np.asarray(state.replicas.x, np.float64)[..., 0].var(axis=0)
+    np.testing.assert_allclose(variances, [1, 2, 4, 8], rtol=4 * np.sqrt(2 / CHAINS))
     np.testing.assert_array_equal(state.x, state.replicas.x[:, 0])
     np.testing.assert_allclose(
         state.replicas.energy, jax.vmap(jax.vmap(line))(state.replicas.x), rtol=1e-4, atol=1e-6
@@ -145,38 +155,40 @@ def test_every_replica_of_a_gaussian_has_its_temperatures_variance():
 
 
 @pytest.mark.full
-def test_tempering_finds_the_weights_of_modes_that_other_chains_never_leave():
-    """From one mode of the separated 8 Gaussians: where Langevin and MALA stay in it."""
-    law = DATASETS["eight_gaussians_unequal_separated"]
-    energy = lambda x: -law.log_prob(x)
+def test_tempering_samples_well_separated_modes():
+    """Mode weights of 8 Gaussians from a start in one mode, which Langevin and MALA never leave."""
+    dataset = DATASETS["eight_gaussians_unequal_separated"]
+    energy = lambda x: -dataset.log_prob(x)
     weights = np.arange(1, 9) / 36
     start = jnp.tile(jnp.array([4.0, 0.0]), (1_000, 1))
 
-    def masses(sampler, steps):
-        ends = _run(sampler, energy, start, steps, jr.key(0)).x
-        return np.bincount(jax.vmap(law.region)(ends), minlength=8) / len(start)
+    def mode_weight_tv(sampler):
+        points = _run(sampler, energy, start, 1_500, jr.key(0)).x
+        counts = np.bincount(jax.vmap(dataset.mode_index)(points), minlength=8)
+        return 0.5 * np.abs(counts / len(start) - weights).sum()
 
-    tv = lambda found: 0.5 * np.abs(found - weights).sum()
-    tempered = masses(ParallelTempering(0.01, temperature=60.0, num_replicas=8), 1_500)
-    assert tv(tempered) < 0.08  # multinomial noise alone: .035
-    assert tv(masses(Langevin(0.006), 1_500)) > 0.9
-    assert tv(masses(MALA(0.02), 1_500)) > 0.9
+    # multinomial noise alone: 0.035
+    assert mode_weight_tv(ParallelTempering(0.01, temperature=60.0, num_replicas=8)) < 0.08
+    assert mode_weight_tv(Langevin(0.006)) > 0.9
+    assert mode_weight_tv(MALA(0.02)) > 0.9
 
 
 @pytest.mark.parametrize(
     ("kind", "first"), [(MALA, 1e-3), (HMC, 3.0), pytest.param(ParallelTempering, 3.0, marks=FULL)]
 )
-def test_the_step_is_adapted_to_the_acceptance_that_is_asked(kind, first):
+def test_adapt_reaches_target_acceptance(kind, first):
     x = jr.normal(jr.key(0), (200, 10))
-    target = best_acceptance(kind(first))
-    sampler, ends = adapt(kind(jnp.array(first)), uneven, x, 300, jr.key(1), target=target)
+    acceptance = best_acceptance(kind(first))
+    sampler, ends = adapt(
+        kind(jnp.array(first)), uneven, x, 300, jr.key(1), target_acceptance=acceptance
+    )
     states = jax.vmap(sampler.init, in_axes=(None, 0))(uneven, ends)
     _, kept = trace_chains(sampler, uneven, states, 50, jr.key(2))
     assert kept.x.shape == (50, 200, 10)
-    assert np.mean(kept.accepted) == pytest.approx(target, abs=0.06)
+    assert np.mean(kept.accepted) == pytest.approx(acceptance, abs=0.06)
 
 
-def test_a_trace_keeps_what_running_on_would_give():
+def test_trace_ends_with_last_states():
     states = run(Langevin(0.1), line, np.ones((30, 2)), 1, jr.key(0))
     last, kept = trace_chains(Langevin(0.1), line, states, 5, jr.key(1), every=3)
     again, _ = trace_chains(Langevin(0.1), line, states, 5, jr.key(1), every=3)

@@ -1,5 +1,7 @@
-"""The statistics: scipy as referee, intervals that cover, one rule for what diverged."""
+"""Statistics: comparison with scipy, coverage and level, the rule for runs that diverged."""
 
+import doctest
+import importlib
 import itertools
 import math
 
@@ -29,30 +31,33 @@ from ebmark.statistics import (
     worst_if_diverged,
 )
 from ebmark.statistics._coverage import coverage, family_error, power
-from ebmark.statistics._profiles import _profile
+from ebmark.statistics._profiles import profile
 
-NAN, INF = math.nan, math.inf
+NAN = math.nan
+INF = math.inf
+MODULES = ["_intervals", "_paired", "_power", "_ranks", "_runs", "_sweeps"]
+COLUMNS = ["dataset", "method", "seed", "step", "metric", "value", "status"]
 
 
 def table(rows):
-    """(method, seed, value) rows of one metric at the last of two steps."""
-    made = [
-        {"dataset": "d", "method": m, "seed": s, "step": step, "metric": "kl", "value": v * scale}
-        | {"status": "done" if math.isfinite(v) else "diverged"}
-        for m, s, v in rows
-        for step, scale in ((100, 9.0), (50, 1.0), (200, 1.0))
-    ]
-    return pd.DataFrame(made)
+    """A table of results from (method, seed, final value) rows; earlier values are larger."""
+    results = []
+    for method, seed, value in rows:
+        status = "done" if math.isfinite(value) else "diverged"
+        for step, scale in ((100, 9.0), (50, 1.0), (200, 1.0)):
+            row = ("d", method, seed, step, "kl", value * scale, status)
+            results.append(row)
+    return pd.DataFrame(results, columns=COLUMNS)
 
 
-def test_mean_interval_is_t_on_the_logarithm():
+def test_mean_interval_matches_scipy_on_logarithm():
     x = np.random.default_rng(0).lognormal(size=12)
     s, y = summary(x), np.log(x)
     low, high = stats.t.interval(0.95, 11, y.mean(), stats.sem(y))
     assert np.allclose([s.mean, s.low, s.high], np.exp([y.mean(), low, high]))
 
 
-def test_mean_interval_is_plain_t_where_some_value_is_not_positive():
+def test_mean_interval_matches_scipy_for_any_sign():
     x = np.random.default_rng(1).normal(size=12)
     s = summary(x)
     assert np.allclose((s.low, s.high), stats.t.interval(0.95, 11, x.mean(), stats.sem(x)))
@@ -60,26 +65,30 @@ def test_mean_interval_is_plain_t_where_some_value_is_not_positive():
 
 
 @pytest.mark.parametrize("n", [6, 7, 10, 11, 20, 41])
-def test_median_interval_against_scipy(n):
+def test_median_interval_matches_scipy(n):
     x = np.random.default_rng(n).normal(size=n)
-    referee = stats.quantile_test(x, p=0.5).confidence_interval(0.95)
+    expected = stats.quantile_test(x, p=0.5).confidence_interval(0.95)
     s = summary(x)
-    assert (s.median_low, s.median_high) == (referee.low, referee.high)
+    assert (s.median_low, s.median_high) == (expected.low, expected.high)
     assert s.median == np.median(x)
 
 
-def test_intervals_cover():
-    """95 % of 1,500 studies of 10 seeds, within 1.7 points (three standard errors)."""
+def test_intervals_have_nominal_coverage():
+    """95% of 1,500 studies of 10 seeds, within 1.7 points (three standard errors).
+
+    The median and the geometric mean of the log-normal distribution are both exp(-4). The interval
+    of the median is that of the 2nd and 9th order statistics: its exact coverage is 0.9785.
+    """
     rng = np.random.default_rng(2)
     sums = [summary(x) for x in rng.lognormal(mean=-4.0, sigma=0.6, size=(1500, 10))]
-    truth = math.exp(-4.0)  # of a log-normal, both the median and the geometric mean
-    assert np.mean([s.low <= truth <= s.high for s in sums]) == pytest.approx(0.95, abs=0.017)
-    exact = 1 - 2 * stats.binom.cdf(1, 10, 0.5)  # the 2nd of 10: .9785, as near .95 as order goes
-    median = np.mean([s.median_low <= truth <= s.median_high for s in sums])
+    center = math.exp(-4.0)
+    assert np.mean([s.low <= center <= s.high for s in sums]) == pytest.approx(0.95, abs=0.017)
+    exact = 1 - 2 * stats.binom.cdf(1, 10, 0.5)
+    median = np.mean([s.median_low <= center <= s.median_high for s in sums])
     assert median == pytest.approx(exact, abs=0.012)
 
 
-def test_too_few_seeds_have_no_interval():
+def test_summary_has_no_interval_for_few_seeds():
     assert math.isnan(summary([1.0, 2.0, 3.0, 4.0, 5.0]).median_low)
     one = summary([3.0])
     assert (one.n, one.median, one.mean, one.worst) == (1, 3.0, pytest.approx(3.0), 3.0)
@@ -87,17 +96,17 @@ def test_too_few_seeds_have_no_interval():
     assert summary([]).n == 0 and math.isnan(summary([]).median)
 
 
-def test_a_diverged_run_is_the_worst():
+def test_summary_counts_diverged_run_as_worst():
     s = summary([1.0, 2.0, NAN, 4.0, INF])
     assert (s.n, s.diverged, s.median, s.worst) == (5, 2, 4.0, INF)
-    assert s.mean == pytest.approx(2.0)  # of those that ended: the cube root of 1 x 2 x 4
+    assert s.mean == pytest.approx(2.0)  # the cube root of 1 x 2 x 4
     assert summary([1.0, NAN, NAN]).median == INF
     assert summary([1.0, 3.0, NAN, NAN]).median == INF  # between 3 and +inf
     assert summary([NAN, NAN]).diverged == 2
     assert list(worst_if_diverged([1.0, NAN, -INF])) == [1.0, INF, INF]
 
 
-def test_paired_against_scipy():
+def test_paired_matches_scipy():
     a, b = np.random.default_rng(3).normal(size=(2, 10))
     test = paired(a, b)
     assert test.n == 10 and test.low < test.difference < test.high
@@ -105,7 +114,7 @@ def test_paired_against_scipy():
     assert paired(b, a).difference == -test.difference and paired(b, a).p == test.p
 
 
-def test_paired_says_when_seeds_are_too_few():
+def test_paired_p_is_nan_for_few_seeds():
     five = paired([1.0, 2, 3, 4, 5], [2.0, 3, 5, 7, 9])
     assert not five.enough and math.isnan(five.p) and five.difference == -2.0
     six = paired([1.0, 2, 3, 4, 5, 6], [2.0, 4, 6, 8, 10, 12.5])
@@ -114,47 +123,46 @@ def test_paired_says_when_seeds_are_too_few():
     assert paired(np.ones(8), np.ones(8)).p == 1.0
 
 
-def test_paired_counts_divergence_as_the_largest_difference():
+def test_paired_counts_divergence_as_largest_difference():
     a, b = np.arange(1.0, 9.0), np.arange(1.0, 9.0) + np.linspace(0.1, 0.8, 8)
-    won, lost = paired(a, b), paired(np.append(a[:-1], NAN), b)
-    assert won.p == pytest.approx(2 / 2**8)
-    ranks = stats.wilcoxon([-1.0, -2, -3, -4, -5, -6, -7, 8])
-    assert lost.p == pytest.approx(ranks.pvalue) and lost.p > won.p
-    assert paired([1.0, NAN], [NAN, NAN]).n == 1  # both diverged: no difference, left out
+    better = paired(a, b)
+    diverged = paired(np.append(a[:-1], NAN), b)
+    assert better.p == pytest.approx(2 / 2**8)
+    expected = stats.wilcoxon([-1.0, -2, -3, -4, -5, -6, -7, 8])
+    assert diverged.p == pytest.approx(expected.pvalue) and diverged.p > better.p
+    assert paired([1.0, NAN], [NAN, NAN]).n == 1  # a seed on which both diverged is left out
 
 
-def test_wilcoxon_holds_its_level():
-    """Of 800 pairs of equal laws at 10 seeds, p < .05 in 4.9 % (exact), within 2.3 points."""
+def test_paired_has_nominal_level():
+    """Of 800 pairs of equal methods with 10 seeds, p < 0.05 in 4.9% (exact), within 2.3 points."""
     rng = np.random.default_rng(4)
     p = [paired(*x).p for x in rng.normal(size=(800, 2, 10))]
     assert np.mean(np.array(p) < 0.05) == pytest.approx(0.049, abs=0.023)
 
 
-def test_final_takes_the_last_step_and_knows_what_diverged():
+def test_final_values_selects_last_step():
     rows = table([("a", 0, 1.0), ("a", 1, NAN), ("b", 1, 2.0)])
-    found = final_values(rows, "d", "kl")
-    assert list(found) == ["a", "b"]
-    assert found["a"][0] == 1.0 and math.isnan(found["a"][1]) and found["b"].to_dict() == {1: 2.0}
-    assert (
-        final_values(rows, "d", "no such metric") == {}
-        and final_values(rows, "no such data", "kl") == {}
-    )
+    runs = final_values(rows, "d", "kl")
+    assert list(runs) == ["a", "b"]
+    assert runs["a"][0] == 1.0 and math.isnan(runs["a"][1]) and runs["b"].to_dict() == {1: 2.0}
+    assert final_values(rows, "d", "no such metric") == {}
+    assert final_values(rows, "no such dataset", "kl") == {}
     assert final_values(table([("a", 0, NAN)]), "d", "kl") == {}
 
 
-def test_a_diverged_run_counts_also_where_it_has_no_row_of_the_metric():
+def test_final_values_includes_diverged_run_without_metric():
     rows = table([("a", 0, 1.0), ("a", 1, NAN)])
     other = rows["metric"].where(rows["status"] == "done", "train_seconds")
     assert math.isnan(final_values(rows.assign(metric=other), "d", "kl")["a"][1])
 
 
-def test_best_is_told_apart_only_by_the_paired_test():
+def test_best_is_significant_only_by_paired_test():
     shared = np.random.default_rng(5).normal(size=10) ** 2 + 1
     rows = [("a", s, v) for s, v in enumerate(shared)]
-    rows += [("b", s, v + 0.01 * (s + 1)) for s, v in enumerate(shared)]  # worse on every seed
-    rows += [("mle", s, 1e-6) for s in range(10)]  # an oracle is never best
-    found = best(table(rows), "d", "kl")
-    assert (found.method, found.runner_up, found.significant) == ("a", "b", True)
+    rows += [("b", s, v + 0.01 * (s + 1)) for s, v in enumerate(shared)]
+    rows += [("mle", s, 1e-6) for s in range(10)]
+    lowest = best(table(rows), "d", "kl")
+    assert (lowest.method, lowest.runner_up, lowest.significant) == ("a", "b", True)
     noise = np.random.default_rng(6).normal(size=10)
     same = [("a", s, v) for s, v in enumerate(shared)]
     same += [("b", s, v + 0.01 * e) for s, (v, e) in enumerate(zip(shared, noise, strict=True))]
@@ -162,33 +170,34 @@ def test_best_is_told_apart_only_by_the_paired_test():
 
 
 @pytest.mark.parametrize("num", [2, 3, 8])
-def test_of_equal_methods_the_lowest_is_seldom_told_apart_from_the_next(num):
-    """In at most 5 % of tables, however many methods: 200 tables of 10 seeds, fails once in 2,000.
+def test_best_is_rarely_significant_for_equal_methods(num):
+    """In at most 5% of 200 tables of 10 seeds, for any number of methods: fails once in 2,000.
 
-    The next is the nearest: of many equal methods the two lowest are told apart less often still.
+    With two methods the test must reject in some of them.
     """
-    rng, told = np.random.default_rng(num), 0
+    rng = np.random.default_rng(num)
+    num_significant = 0
     for values in rng.normal(size=(200, num, 10)):
         rows = [(f"m{i}", s, v) for i, runs in enumerate(values) for s, v in enumerate(runs)]
-        told += best(table(rows), "d", "kl").significant
-    assert told <= stats.binom.isf(1 / 2_000, 200, 0.05)
-    assert num > 2 or told > 0  # the test can reject
+        num_significant += best(table(rows), "d", "kl").significant
+    assert num_significant <= stats.binom.isf(1 / 2_000, 200, 0.05)
+    assert num > 2 or num_significant > 0
 
 
-def test_the_very_same_runs_under_another_name_are_no_next():
+def test_best_ignores_copy_of_its_runs():
     twins = [(m, s, 1.0 + s) for m in ("a", "a, tuned") for s in range(6)]
     assert best(table(twins), "d", "kl").runner_up is None
-    found = best(table(twins + [("b", s, 3.0 + s) for s in range(6)]), "d", "kl")
-    assert (found.method, found.runner_up, found.significant) == ("a", "b", True)
+    lowest = best(table(twins + [("b", s, 3.0 + s) for s in range(6)]), "d", "kl")
+    assert (lowest.method, lowest.runner_up, lowest.significant) == ("a", "b", True)
 
 
-def test_best_ranks_by_the_one_rule():
+def test_best_counts_diverged_runs_as_worst():
     rows = [("a", s, 0.1 if s < 4 else NAN) for s in range(10)] + [("b", s, 5.0) for s in range(10)]
     assert best(table(rows), "d", "kl").method == "b"
     assert best(table([("a", 0, NAN), ("b", 0, 1.0)]), "d", "kl").method == "b"
     assert best(table([("a", 0, NAN)]), "d", "kl") is None
-    alone = best(table([("a", 0, 1.0)]), "d", "kl")
-    assert alone.runner_up is None and not alone.significant
+    single = best(table([("a", 0, 1.0)]), "d", "kl")
+    assert single.runner_up is None and not single.significant
 
 
 def test_best_compares_common_seeds():
@@ -196,14 +205,14 @@ def test_best_compares_common_seeds():
     assert best(table(rows), "d", "kl").paired.n == 1
 
 
-def test_median_run_is_one_of_the_runs():
+def test_median_seed_is_seed_of_a_run():
     rows = table([("a", 7, 3.0), ("a", 8, 1.0), ("a", 9, 2.0), ("a", 4, NAN)])
     assert median_seed(final_values(rows, "d", "kl")["a"]) == 9
     assert median_seed(None) is None
 
 
 @pytest.mark.parametrize("n", [6, 7, 10, 15])
-def test_the_interval_of_a_paired_difference_holds_the_shifts_that_scipy_does_not_reject(n):
+def test_paired_interval_inverts_scipy_test(n):
     a, b = np.random.default_rng(n).normal(size=(2, n))
     test, step = paired(a, b), 1e-9
     for end, inward in ((test.low, step), (test.high, -step)):
@@ -213,14 +222,14 @@ def test_the_interval_of_a_paired_difference_holds_the_shifts_that_scipy_does_no
     assert test.low < test.difference < test.high
 
 
-def test_a_paired_difference_is_the_median_of_all_averages():
+def test_paired_difference_is_median_of_walsh_averages():
     d = np.random.default_rng(7).normal(size=9)
     averages = [(x + y) / 2 for i, x in enumerate(d) for y in d[i:]]
     assert paired(d, np.zeros(9)).difference == pytest.approx(np.median(averages))
 
 
-def test_holm_is_the_closed_test_of_bonferroni():
-    """Each p adjusted is the largest of Bonferroni's over all families that hold it."""
+def test_holm_equals_closed_bonferroni_test():
+    """An adjusted p is the largest of Bonferroni's over all families that contain it."""
     p = np.random.default_rng(8).uniform(0, 0.2, size=5)
     families = [f for k in range(1, 6) for f in itertools.combinations(range(5), k)]
     closed = [max(min(1.0, len(f) * min(p[list(f)])) for f in families if i in f) for i in range(5)]
@@ -228,57 +237,57 @@ def test_holm_is_the_closed_test_of_bonferroni():
     assert holm([0.01, NAN, 0.04]) == pytest.approx([0.02, NAN, 0.04], nan_ok=True)
 
 
-def test_bca_is_scipys_and_needs_two_different_runs():
+def test_bca_matches_scipy():
     x = np.random.default_rng(9).lognormal(size=10)
     mean, low, high = bca([*x, NAN])
-    referee = stats.bootstrap((x,), np.mean, n_resamples=9_999, rng=np.random.default_rng(1))
+    expected = stats.bootstrap((x,), np.mean, n_resamples=9_999, rng=np.random.default_rng(1))
     assert mean == pytest.approx(x.mean())
-    assert (low, high) == pytest.approx(tuple(referee.confidence_interval), rel=0.05)
+    assert (low, high) == pytest.approx(tuple(expected.confidence_interval), rel=0.05)
     assert math.isnan(bca([1.0, 1.0])[1]) and math.isnan(bca([])[0])
 
 
-def test_the_success_rate_has_the_interval_of_clopper_and_pearson():
-    ended, n, low, high = success([1.0, NAN, 2.0, INF, 3.0, 4.0])
-    assert (ended, n) == (4, 6)
+def test_success_has_clopper_pearson_interval():
+    num_completed, num_runs, low, high = success([1.0, NAN, 2.0, INF, 3.0, 4.0])
+    assert (num_completed, num_runs) == (4, 6)
     assert stats.binom.sf(3, 6, low) == pytest.approx(0.025)
     assert stats.binom.cdf(4, 6, high) == pytest.approx(0.025)
 
 
-def test_simulated_coverage_is_what_is_said():
-    """600 studies of 10 seeds: 3.5 standard errors of 95 %, .031, fail by chance in 1 of 2,000."""
-    held = coverage(10, 0.6, studies=600)
-    assert held["mean"] == pytest.approx(0.95, abs=0.031)
-    assert held["difference"] == pytest.approx(0.951, abs=0.031)  # 1 - 2 P(W <= 8), exact
-    assert held["median"] == pytest.approx(0.979, abs=0.021)
-    assert 0.80 < held["bca"] < 0.92  # the field's warning: it covers less
+def test_coverage_simulation_matches_theory():
+    """600 studies of 10 seeds: 3.5 standard errors of 95%, 0.031, fail by chance in 1 of 2,000.
+
+    The exact coverage of the paired difference is 1 - 2 P(W <= 8). BCa covers less than 95%.
+    """
+    fractions = coverage(10, 0.6, num_studies=600)
+    assert fractions["mean"] == pytest.approx(0.95, abs=0.031)
+    assert fractions["difference"] == pytest.approx(0.951, abs=0.031)
+    assert fractions["median"] == pytest.approx(0.979, abs=0.021)
+    assert 0.80 < fractions["bca"] < 0.92
 
 
-def test_holm_controls_the_family_wise_error_and_without_it_nothing_does():
-    """400 studies of 8 equal entries: .05 and 3 standard errors, 1 in 700."""
-    corrected, plain = family_error(10, 8, studies=400)
-    assert corrected < 0.083 < 0.15 < plain
+def test_holm_controls_family_wise_error():
+    """400 studies of 8 equal configurations: 0.05 and 3 standard errors, 1 in 700."""
+    corrected, uncorrected = family_error(10, 8, num_studies=400)
+    assert corrected < 0.083 < 0.15 < uncorrected
 
 
-def test_the_seeds_said_to_be_needed_find_the_difference_four_times_in_five():
-    """400 studies: 3.5 standard errors, .07, beside the approximation's own .05."""
-    n, share = power(0.7, studies=400)
-    assert 15 < n < 30 and share == pytest.approx(0.8, abs=0.1)
+def test_seeds_needed_gives_power_80_percent():
+    """400 studies: 3.5 standard errors, 0.07, plus 0.05 for the approximation."""
+    n, fraction = power(0.7, num_studies=400)
+    assert 15 < n < 30 and fraction == pytest.approx(0.8, abs=0.1)
     assert seeds_needed([0.0, 0.0]) is None and seeds_needed([1.0, INF]) is None
-    assert seeds_needed([1.0, 1.1, 0.9]) == 6  # fewer could tell nothing
+    assert seeds_needed([1.0, 1.1, 0.9]) == 6
     assert seeds_needed([1.0, -1.0, 0.1], comparisons=20) > seeds_needed([1.0, -1.0, 0.1])
 
 
-def test_every_entry_is_judged_against_the_one_named():
+def test_compare_to_reference_tests_every_entry():
     rng = np.random.default_rng(10)
     rows = [("a", s, v) for s, v in enumerate(rng.lognormal(size=10))]
     rows += [("b", s, 3.0 + v) for _, s, v in rows]
     rows += [("c", s, v + 0.3 * rng.normal()) for _, s, v in rows[:10]]
     rows += [("d", s, v if s else NAN) for _, s, v in rows[:10]]
-    found = {
-        one.entry: one for one in compare_to_reference(table(rows), ["d"], list("abcd"), "kl", "a")
-    }
-    assert list(found) == ["b", "c", "d"]
-    b, c, d = found.values()
+    b, c, d = compare_to_reference(table(rows), ["d"], list("abcd"), "kl", "a")
+    assert [b.entry, c.entry, d.entry] == ["b", "c", "d"]
     assert b.is_significant and not b.is_lower and b.seeds_needed is None
     assert b.paired.difference == pytest.approx(3.0) and b.paired.low == pytest.approx(3.0)
     assert not c.is_significant and c.seeds_needed > 10
@@ -286,126 +295,136 @@ def test_every_entry_is_judged_against_the_one_named():
     assert b.adjusted == pytest.approx(3 * b.paired.p)
 
 
-def test_the_reference_is_the_first_method_and_never_the_best_by_results():
+def test_reference_is_first_method():
     assert reference(["mle", "cd, tuned", "nce"]) == "cd, tuned"
     assert reference(["cd", "nce"], "nce") == "nce" and reference(["cd"], "gone") == "cd"
     assert reference(["mle", "kde"]) is None
 
 
 def many(medians):
-    """A table of datasets d0, d1, ... with one seed: a row of medians each, entries a, b, ..."""
+    """A table of datasets d0, d1, ... (rows) and configurations a, b, ... (columns), one seed."""
     return pd.concat(
-        table([(chr(97 + e), 0, v) for e, v in enumerate(one)]).assign(dataset=f"d{i}")
-        for i, one in enumerate(medians)
+        table([(chr(97 + e), 0, v) for e, v in enumerate(row)]).assign(dataset=f"d{i}")
+        for i, row in enumerate(medians)
     )
 
 
-def test_ranks_against_scipy_and_demsars_table():
+def test_ranks_match_scipy_and_demsar():
     medians = np.random.default_rng(11).lognormal(size=(8, 5)) + np.arange(5)
-    found = ranks(many(medians), [f"d{i}" for i in range(8)], list("abcde"), "kl")
-    assert found.p == pytest.approx(stats.friedmanchisquare(*medians.T).pvalue)
-    assert found.critical == pytest.approx(2.728 * math.sqrt(5 * 6 / (6 * 8)), rel=1e-3)
-    each = stats.rankdata(medians, axis=1).mean(axis=0)
-    assert sorted(found.mean) == found.mean == pytest.approx(sorted(each))
-    assert found.cliques and all(
-        found.mean[last] - found.mean[first] < found.critical for first, last in found.cliques
+    ranked = ranks(many(medians), [f"d{i}" for i in range(8)], list("abcde"), "kl")
+    assert ranked.p == pytest.approx(stats.friedmanchisquare(*medians.T).pvalue)
+    assert ranked.critical == pytest.approx(2.728 * math.sqrt(5 * 6 / (6 * 8)), rel=1e-3)
+    expected = stats.rankdata(medians, axis=1).mean(axis=0)
+    assert sorted(ranked.mean) == ranked.mean == pytest.approx(sorted(expected))
+    assert ranked.cliques and all(
+        ranked.mean[last] - ranked.mean[first] < ranked.critical for first, last in ranked.cliques
     )
 
 
-def test_a_diverged_median_is_the_worst_rank_and_few_datasets_are_not_tested():
-    found = ranks(many([[1.0, NAN, 2.0]] * 5), [f"d{i}" for i in range(5)], list("abc"), "kl")
-    assert found.entries == ["a", "c", "b"] and found.mean == [1.0, 2.0, 3.0]
-    assert not found.enough and math.isnan(found.p) and math.isnan(found.critical)
+def test_ranks_have_no_p_for_few_datasets():
+    ranked = ranks(many([[1.0, NAN, 2.0]] * 5), [f"d{i}" for i in range(5)], list("abc"), "kl")
+    assert ranked.entries == ["a", "c", "b"] and ranked.mean == [1.0, 2.0, 3.0]
+    assert not ranked.enough and math.isnan(ranked.p) and math.isnan(ranked.critical)
     assert ranks(many([[1.0]]), ["d0"], ["a"], "kl") is None
 
 
-def test_friedmans_test_holds_its_level():
-    """Of 300 tables of 4 equal entries on 10 datasets, .05 and 3.5 standard errors: 1 in 2,000."""
+def test_friedman_has_nominal_level():
+    """300 tables of 4 equal methods on 10 datasets: 0.05 and 3.5 standard errors, 1 in 2,000."""
     rng = np.random.default_rng(12)
     p = [stats.friedmanchisquare(*rng.normal(size=(4, 10))).pvalue for _ in range(300)]
     assert np.mean(np.array(p) < 0.05) < 0.05 + 3.5 * math.sqrt(0.05 * 0.95 / 300)
 
 
-def test_profiles_are_shares_of_runs_with_bands_that_hold_the_truth():
-    """Of 200 studies of 2 x 10 runs the band at the truth's median: .95 within 4 standard errors
-    and the bootstrap's own .03 at so few seeds."""
-    rows = [("a", s, v) for s, v in enumerate([1.0, 1, 1, 2, NAN])] + [("mle", 0, 1.0)]
-    found = profiles(table(rows), ["d"], ["a", "mle"], "kl", np.array([0.9, 1.0, 2.0, 99.0]))
-    assert found["a"].share.tolist() == pytest.approx([0.0, 0.6, 0.8, 0.8])
-    assert np.all(found["a"].low <= found["a"].share) and np.all(
-        found["a"].share <= found["a"].high
-    )
-    rng, held = np.random.default_rng(13), 0
+def test_profiles_are_fractions_with_bands():
+    rows = [("a", s, v) for s, v in enumerate([1.0, 1, 1, 2, NAN])]
+    rows.append(("mle", 0, 1.0))
+    a = profiles(table(rows), ["d"], ["a", "mle"], "kl", np.array([0.9, 1.0, 2.0, 99.0]))["a"]
+    assert a.share.tolist() == pytest.approx([0.0, 0.6, 0.8, 0.8])
+    assert np.all(a.low <= a.share) and np.all(a.share <= a.high)
+
+
+def test_profile_band_has_nominal_coverage():
+    """At the true median it contains 0.5 in 95% of 200 studies of 2 x 10 runs, within 4 standard
+    errors plus 0.03 for the bootstrap of few seeds."""
+    rng = np.random.default_rng(13)
+    num_covered = 0
     for _ in range(200):
-        one = _profile(list(rng.lognormal(size=(2, 10))), np.array([1.0]))
-        held += one.low[0] <= 0.5 <= one.high[0]
-    assert held / 200 == pytest.approx(0.95, abs=0.09)
+        band = profile(list(rng.lognormal(size=(2, 10))), np.array([1.0]))
+        num_covered += band.low[0] <= 0.5 <= band.high[0]
+    assert num_covered / 200 == pytest.approx(0.95, abs=0.09)
 
 
-def trained(entry, kl, seconds, network_evaluations):
-    """The snapshots of one entry: (seeds, snapshots) of KL, the costs of each snapshot."""
+def snapshots_of(entry, kl, seconds, network_evaluations):
+    """Results of one configuration: KL of (seeds, snapshots), and the costs per snapshot."""
     rows = []
     for seed, values in enumerate(kl):
-        lost = not np.isfinite(values).all()
-        for i, value in enumerate(values):
-            cost = {"kl": value, "train_cpu_seconds": seconds * (i + 1)}
-            cost["network_evaluations"] = network_evaluations * (i + 1)
-            rows += [
-                {"dataset": "d", "method": entry, "seed": seed, "step": 100 * (i + 1)}
-                | {"metric": m, "value": v, "status": "diverged" if lost else "done"}
-                for m, v in cost.items()
-            ]
-    return pd.DataFrame(rows)
+        status = "done" if np.isfinite(values).all() else "diverged"
+        for i, value in enumerate(values, start=1):
+            metrics = {
+                "kl": value,
+                "train_cpu_seconds": seconds * i,
+                "network_evaluations": network_evaluations * i,
+            }
+            rows += [("d", entry, seed, 100 * i, m, v, status) for m, v in metrics.items()]
+    return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def test_equal_budgets_are_those_of_the_cheapest_and_spent_by_whole_snapshots():
+def test_equal_budget_is_that_of_cheapest_method():
+    """The first snapshot of mle costs more CPU time than the budget of 4 s: it is left out."""
     rows = pd.concat(
         [
-            trained("a", [[8.0, 4, 2, 1], [8, 4, 2, 1.5], [8, 4, 2, 2]], 1.0, 10),
-            trained("b", [[9.0, 6, 3, 2], [9, 6, NAN, NAN], [9, 6, 3, 2]], 3.0, 5),
-            trained("mle", [[0.1] * 4], 9.0, 1),
+            snapshots_of("a", [[8.0, 4, 2, 1], [8, 4, 2, 1.5], [8, 4, 2, 2]], 1.0, 10),
+            snapshots_of("b", [[9.0, 6, 3, 2], [9, 6, NAN, NAN], [9, 6, 3, 2]], 3.0, 5),
+            snapshots_of("mle", [[0.1] * 4], 9.0, 1),
         ]
     )
     curves = {e: curve(rows, "d", e, "kl") for e in ("a", "b", "mle")}
-    budget, found = at_equal_budget(curves, "train_cpu_seconds")
-    assert budget == 4.0 and "mle" not in found  # its first snapshot takes 9 s
-    assert found["a"].over_seeds.median == 1.5 and found["a"].whole and found["a"].spent == 1.0
-    assert found["b"].over_seeds.median == 9.0 and not found["b"].whole
-    assert found["b"].over_seeds.diverged == 1 and found["b"].spent == 0.75
-    budget, found = at_equal_budget(curves, "network_evaluations")
-    assert budget == 20 and found["a"].over_seeds.median == 4.0  # b pays for all
-    assert found["b"].over_seeds.median == 2.0 and found["b"].whole
+    budget, reached = at_equal_budget(curves, "train_cpu_seconds")
+    assert budget == 4.0 and "mle" not in reached
+    assert (
+        reached["a"].over_seeds.median == 1.5 and reached["a"].whole and reached["a"].spent == 1.0
+    )
+    assert reached["b"].over_seeds.median == 9.0 and not reached["b"].whole
+    assert reached["b"].over_seeds.diverged == 1 and reached["b"].spent == 0.75
+    budget, reached = at_equal_budget(curves, "network_evaluations")
+    assert budget == 20 and reached["a"].over_seeds.median == 4.0
+    assert reached["b"].over_seeds.median == 2.0 and reached["b"].whole
     assert at_equal_budget(curves, "num_updates", 0.5)[0] == 200
 
 
-def test_the_time_to_a_target_is_censored_where_half_never_reach_it():
-    rows = trained("a", [[8.0, 4, 2, 1], [8, 4, 2, 1.5], [8, 4, NAN, NAN]], 2.0, 1)
-    one = curve(rows, "d", "a", "kl")
-    assert time_to_target(one, 5.0) == (4.0, 2, 3)  # the diverged run never counts as there
-    assert time_to_target(one, 1.2) == (INF, 1, 3)
+def test_time_to_target_is_censored_at_half():
+    """The run that diverged never reaches the threshold."""
+    rows = snapshots_of("a", [[8.0, 4, 2, 1], [8, 4, 2, 1.5], [8, 4, NAN, NAN]], 2.0, 1)
+    of_a = curve(rows, "d", "a", "kl")
+    assert time_to_target(of_a, 5.0) == (4.0, 2, 3)
+    assert time_to_target(of_a, 1.2) == (INF, 1, 3)
     assert curve(rows, "d", "b", "kl") is None
 
 
-def test_the_parts_of_w1_are_what_each_adds_and_hidden_where_chains_have_not_settled():
-    floor = {"mean": 1.0, "low": 0.9, "high": 1.1}
-    made = {
+def test_error_sources_add_up_and_are_masked():
+    """Langevin samples have a lower W1 than exact ones and a significant sampling error."""
+    w1 = {
         "w1_exact": 2.5,
         "w1_langevin": 2.0,
         "w1_sampling_error": 1.9,
         "w1_sampling_error_null": 1.2,
     }
-    oracle = dict.fromkeys(made, 1.25)
-    rows = [
-        {"dataset": "d", "method": e, "seed": s, "step": 1, "metric": m, "status": "done"}
-        | {"value": v + 0.01 * s * (m == "w1_sampling_error")}
-        for e, values in (("a", made), ("mle", oracle))
-        for s in range(-4, 5)
-        for m, v in values.items()
-    ]
-    a, mle = error_sources(pd.DataFrame(rows), "d", ["a", "mle"], floor)
+    rows = []
+    for entry, values in (("a", w1), ("mle", dict.fromkeys(w1, 1.25))):
+        for seed in range(-4, 5):
+            for metric, value in values.items():
+                noise = 0.01 * seed if metric == "w1_sampling_error" else 0.0
+                rows.append(("d", entry, seed, 1, metric, value + noise, "done"))
+    results = pd.DataFrame(rows, columns=COLUMNS)
+    null_range = {"mean": 1.0, "low": 0.9, "high": 1.1}
+    a, mle = error_sources(results, "d", ["a", "mle"], null_range)
     assert (a.null_mean, a.model, a.method, a.sampling) == pytest.approx((1.0, 0.25, 1.25, 0.7))
     assert a.total == pytest.approx(3.2) and not a.is_converged and a.masked == pytest.approx(0.5)
-    assert (mle.model, mle.method, mle.sampling) == pytest.approx(
-        (0.25, 0.0, 0.0)
-    ) and mle.is_converged
-    assert mle.masked == 0
+    assert (mle.model, mle.method, mle.sampling) == pytest.approx((0.25, 0.0, 0.0))
+    assert mle.is_converged and mle.masked == 0
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_examples_run(module):
+    name = f"ebmark.statistics.{module}"
+    assert doctest.testmod(importlib.import_module(name)).failed == 0

@@ -1,4 +1,4 @@
-"""What is cut off goes on where it was, to the same bits; nothing damaged is taken for whole."""
+"""Locks on runs: none is executed twice, and an interrupted run resumes with identical numbers."""
 
 import json
 import os
@@ -11,216 +11,228 @@ from ebmark.errors import UserError
 from ebmark.store import table
 from ebmark.store.folder import is_done, making
 from ebmark.store.locks import acquire_lock, running
-from ebmark.studies.prepare import _take_folder, prepare
+from ebmark.studies.prepare import prepare
 from ebmark.studies.run import execute_run
 from ebmark.studies.study import Study
 
 TIMES = {"train_seconds", "train_cpu_seconds", "compile_seconds", "sample_seconds"}
 
 
-class Cut(Exception):
-    """What a kill is to the code that it meets."""
+class Interrupted(Exception):
+    """What a kill is to the code that it interrupts."""
 
 
 @pytest.fixture(scope="module")
-def study(tmp_path_factory):
-    """A study of one cell of three chunks, not run."""
-    folder = tmp_path_factory.mktemp("cut") / "out"
-    tiny = {"num_train": 200, "num_samples": 40, "num_metric_samples": 20, "langevin_steps": 8}
-    plan = prepare(
-        Study(
-            name="cut", datasets=("half_moons",), methods=("nce",), seeds=1, num_updates=700, **tiny
-        ),
-        folder,
-        None,
-        "",
-        "ebmark run",
+def planned_run(tmp_path_factory):
+    """The id and spec of a run of 700 updates, not executed."""
+    study = Study(
+        name="interrupted",
+        datasets=("half_moons",),
+        methods=("nce",),
+        seeds=1,
+        num_updates=700,
+        num_train=200,
+        num_samples=40,
+        num_metric_samples=20,
+        langevin_steps=8,
     )
-    ((name, spec),) = plan.items()
-    return folder, name, spec
+    folder = tmp_path_factory.mktemp("planned") / "out"
+    ((name, spec),) = prepare(study, folder, None, "", "ebmark run").items()
+    return name, spec
 
 
 def rows_of(folder, name):
+    """The rows of a run's result, without measured times."""
     result = json.loads((folder / "runs" / name / "result.json").read_text())
     return [row for row in result["rows"] if row[1] not in TIMES]
 
 
-def run(place, study, cut_at=None):
-    """Run the cell in a folder of its own; its training's steps, and what they were told."""
-    _, name, spec = study
-    (place / "runs").mkdir(parents=True, exist_ok=True)
-    shares = []
+def execute(folder, planned_run, stop_at=None):
+    """Execute the run in a folder; return the updates at which training reported progress."""
+    name, spec = planned_run
+    (folder / "runs").mkdir(parents=True, exist_ok=True)
+    updates = []
 
-    def watch(what, share):
-        if what == "training":
-            shares.append(round(share * 700))
-            if cut_at is not None and shares[-1] >= cut_at:
-                raise Cut
+    def report_progress(activity, fraction):
+        if activity == "training":
+            updates.append(round(fraction * 700))
+            if stop_at is not None and updates[-1] >= stop_at:
+                raise Interrupted
 
-    execute_run(place, name, spec, watch)
-    return shares
+    execute_run(folder, name, spec, report_progress)
+    return updates
 
 
 @pytest.fixture(scope="module")
-def whole(study, tmp_path_factory):
-    """The cell, undisturbed."""
-    place = tmp_path_factory.mktemp("whole")
-    assert run(place, study) == [88, 175, 262, 350, 438, 525, 612, 700]
-    assert not list((place / "runs").glob("*.ckpt"))
-    return place
+def complete(planned_run, tmp_path_factory):
+    """The folder of the run, executed without interruption."""
+    folder = tmp_path_factory.mktemp("complete")
+    assert execute(folder, planned_run) == [88, 175, 262, 350, 438, 525, 612, 700]
+    assert not list((folder / "runs").glob("*.ckpt"))
+    return folder
 
 
-def test_a_cell_that_was_cut_off_goes_on_to_the_same_bits(study, whole, tmp_path):
-    name = study[1]
-    with pytest.raises(Cut):
-        run(tmp_path, study, cut_at=400)
+def test_interrupted_run_resumes_bit_for_bit(planned_run, complete, tmp_path):
+    name, _ = planned_run
+    with pytest.raises(Interrupted):
+        execute(tmp_path, planned_run, stop_at=400)
     assert (tmp_path / "runs" / f"{name}.ckpt").exists() and not is_done(tmp_path, name)
-    assert run(tmp_path, study) == [525, 612, 700]
-    assert rows_of(tmp_path, name) == rows_of(whole, name)
-    ours, theirs = (table.load_arrays(place, name) for place in (tmp_path, whole))
-    assert all(np.array_equal(ours[key], theirs[key]) for key in theirs)
-    energies = [(place / "runs" / name / "energy.ebm").read_bytes() for place in (tmp_path, whole)]
-    assert energies[0] == energies[1]
+    assert execute(tmp_path, planned_run) == [525, 612, 700]
+    assert rows_of(tmp_path, name) == rows_of(complete, name)
+    resumed_arrays = table.load_arrays(tmp_path, name)
+    for key, array in table.load_arrays(complete, name).items():
+        np.testing.assert_array_equal(resumed_arrays[key], array)
+    model = (tmp_path / "runs" / name / "energy.ebm").read_bytes()
+    assert model == (complete / "runs" / name / "energy.ebm").read_bytes()
     assert [path.name for path in (tmp_path / "runs").iterdir()] == [name]
 
 
 @pytest.mark.parametrize(
     "damage",
     [
-        "a bit",
-        *(
-            pytest.param(how, marks=pytest.mark.full)
-            for how in ("cut short", "foreign", "empty", "of another run")
-        ),
+        "one bit",
+        pytest.param("cut short", marks=pytest.mark.full),
+        pytest.param("another format", marks=pytest.mark.full),
+        pytest.param("empty", marks=pytest.mark.full),
+        pytest.param("another run", marks=pytest.mark.full),
+        "schema 1",
     ],
 )
-def test_a_damaged_checkpoint_is_dropped_with_a_note(study, whole, tmp_path, damage, capsys):
-    name = study[1]
-    saved = tmp_path / "runs" / f"{name}.ckpt"
-    with pytest.raises(Cut):
-        run(tmp_path, study, cut_at=400)
-    content = bytearray(saved.read_bytes())
-    if damage == "a bit":
-        content[len(content) // 2] ^= 1
-    elif damage == "of another run":
-        content = (whole / "runs" / name / "energy.ebm").read_bytes()
-    else:
-        content = {"cut short": content[:-100], "foreign": b"PK\3\4", "empty": b""}[damage]
-    saved.write_bytes(content)
+def test_damaged_checkpoint_is_dropped(planned_run, complete, tmp_path, damage, capsys):
+    """Training then starts again, and one note says so."""
+    name, _ = planned_run
+    checkpoint = tmp_path / "runs" / f"{name}.ckpt"
+    with pytest.raises(Interrupted):
+        execute(tmp_path, planned_run, stop_at=400)
+    content = checkpoint.read_bytes()
+    middle = len(content) // 2
+    flipped = bytes([content[middle] ^ 1])
+    damaged = {
+        "one bit": content[:middle] + flipped + content[middle + 1 :],
+        "cut short": content[:-100],
+        "another format": b"PK\3\4",
+        "empty": b"",
+        "another run": (complete / "runs" / name / "energy.ebm").read_bytes(),
+        "schema 1": content.replace(b"EBMARK2\n", b"EBMARK1\n", 1),
+    }
+    assert damaged[damage] != content
+    checkpoint.write_bytes(damaged[damage])
     capsys.readouterr()
-    assert run(tmp_path, study)[0] == 88
-    said = capsys.readouterr().err
-    assert f"note: {saved.name} is dropped" in said and said.count("\n") == 1
-    assert rows_of(tmp_path, name) == rows_of(whole, name)
-    assert not saved.exists()
+    assert execute(tmp_path, planned_run)[0] == 88
+    note = capsys.readouterr().err
+    assert note.startswith("note: ") and checkpoint.name in note and note.count("\n") == 1
+    assert rows_of(tmp_path, name) == rows_of(complete, name)
+    assert not checkpoint.exists()
+
+
+def test_incomplete_run_is_replaced_and_complete_one_kept(planned_run, complete, tmp_path):
+    name, _ = planned_run
+    run_folder = tmp_path / "runs" / name
+    run_folder.mkdir(parents=True)
+    (run_folder / "samples.npz").write_bytes(b"half")
+    execute(tmp_path, planned_run)
+    assert rows_of(tmp_path, name) == rows_of(complete, name)
+    before = (run_folder / "result.json").stat().st_mtime_ns
+    execute(tmp_path, planned_run)
+    assert (run_folder / "result.json").stat().st_mtime_ns == before
+    assert [path.name for path in (tmp_path / "runs").iterdir()] == [name]
 
 
 @pytest.fixture
-def cells(tmp_path):
+def folder(tmp_path):
+    """The folder of a study without runs."""
     (tmp_path / "runs").mkdir()
     return tmp_path
 
 
-def of_another_machine(folder, age):
-    """A claim that a process elsewhere holds, last touched so many seconds ago."""
-    path = folder / "runs" / "mine.lock"
-    said = {"machine": "other", "host": "node7", "pid": 1, "since": 0, "what": "a", "fraction": 0.5}
-    path.write_text(json.dumps(said))
-    os.utime(path, (time.time() - age,) * 2)
-    return path
+@pytest.mark.parametrize(("age", "is_free"), [(5, False), (-5, False), (90, True), (-90, True)])
+def test_lock_of_other_machine_expires(folder, age, is_free):
+    """It is held if its heartbeat is less than a minute old; a future time counts as old too."""
+    lock_file = folder / "runs" / "mine.lock"
+    holder = {"machine": "other", "host": "host7", "pid": 1, "since": 0}
+    lock_file.write_text(json.dumps({**holder, "what": "a", "fraction": 0.5}))
+    os.utime(lock_file, (time.time() - age,) * 2)
+    assert bool(running(folder, ["mine"])) != is_free
+    with acquire_lock(folder, "mine") as lock:
+        assert (lock is not None) == is_free
+    assert lock_file.exists() != is_free
+    assert not list((folder / "runs").glob(".clock-*"))
 
 
-@pytest.mark.parametrize(("age", "free"), [(5, False), (-5, False), (90, True), (-90, True)])
-def test_the_claim_of_another_machine_holds_while_it_is_touched(cells, age, free):
-    """As on a disk where no lock of theirs is seen. A clock that jumps does not hold it."""
-    of_another_machine(cells, age)
-    assert bool(running(cells, ["mine"])) != free
-    with acquire_lock(cells, "mine") as claim:
-        assert (claim is not None) == free
-    assert (cells / "runs" / "mine.lock").exists() != free
-    assert not list((cells / "runs").glob(".clock-*"))
+def test_lock_works_without_flock(folder, monkeypatch):
+    """Then the heartbeat alone holds it."""
 
-
-def test_a_disk_without_locks_will_do(cells, monkeypatch):
-    def no_locks(descriptor, operation):
+    def flock(descriptor, operation):
         raise OSError(38, "Function not implemented")
 
-    monkeypatch.setattr("fcntl.flock", no_locks)
-    with acquire_lock(cells, "mine") as claim:
-        assert claim is not None
-        with acquire_lock(cells, "mine") as again:
-            assert again is None
-        assert [one["what"] for one in running(cells, ["mine"])] == ["starting"]
-    with acquire_lock(cells, "mine") as claim:
-        assert claim is not None
+    monkeypatch.setattr("fcntl.flock", flock)
+    with acquire_lock(folder, "mine") as lock:
+        assert lock is not None
+        with acquire_lock(folder, "mine") as second:
+            assert second is None
+        assert [held["what"] for held in running(folder, ["mine"])] == ["starting"]
+    with acquire_lock(folder, "mine") as lock:
+        assert lock is not None
 
 
-def test_a_held_claim_says_what_is_done_and_is_touched(cells, monkeypatch):
-    monkeypatch.setattr("ebmark.store.locks._BEAT", 0.01)
-    with acquire_lock(cells, "mine") as claim:
-        claim.tell("training", 0.25)
-        (said,) = running(cells, ["mine", "other"])
-        assert (said["what"], said["fraction"], said["pid"]) == ("training", 0.25, os.getpid())
-        os.utime(cells / "runs" / "mine.lock", (0, 0))
+def test_lock_shows_progress_and_heartbeat(folder, monkeypatch):
+    monkeypatch.setattr("ebmark.store.locks._HEARTBEAT_PERIOD", 0.01)
+    lock_file = folder / "runs" / "mine.lock"
+    with acquire_lock(folder, "mine") as lock:
+        lock.update("training", 0.25)
+        (held,) = running(folder, ["mine", "other"])
+        assert (held["what"], held["fraction"], held["pid"]) == ("training", 0.25, os.getpid())
+        os.utime(lock_file, (0, 0))
         deadline = time.monotonic() + 5
-        while os.stat(cells / "runs" / "mine.lock").st_mtime < 1 and time.monotonic() < deadline:
+        while os.stat(lock_file).st_mtime < 1 and time.monotonic() < deadline:
             time.sleep(0.01)
         assert time.monotonic() < deadline
-    assert not running(cells, ["mine"])
+    assert not running(folder, ["mine"])
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"pid": 1}', "\xff" * 500, "[" * 100_000])
-def test_a_claim_that_says_nonsense_is_nobodys_in_the_end(cells, content):
-    path = cells / "runs" / "mine.lock"
+def test_lock_with_invalid_content_expires(folder, content):
+    path = folder / "runs" / "mine.lock"
     path.write_text(content)
     os.utime(path, (0, 0))
-    assert not running(cells, ["mine"])
-    with acquire_lock(cells, "mine") as claim:
-        assert claim is not None
+    assert not running(folder, ["mine"])
+    with acquire_lock(folder, "mine") as lock:
+        assert lock is not None
 
 
-def test_what_a_dead_holder_left_is_swept_away_and_what_a_live_one_makes_is_not(cells):
-    dead, live = making(cells, "mine"), cells / "runs" / ".making-mine-othermac-7"
-    for left in (dead, live):
-        left.mkdir()
-    (cells / "runs" / "mine.lock").touch()
-    os.utime(cells / "runs" / "mine.lock", (0, 0))
-    with acquire_lock(cells, "mine"):
+def test_lock_removes_files_of_dead_holder(folder):
+    """Files that a live process of another machine writes are kept."""
+    dead = making(folder, "mine")
+    live = folder / "runs" / ".making-mine-othermac-7"
+    dead.mkdir()
+    live.mkdir()
+    (folder / "runs" / "mine.lock").touch()
+    os.utime(folder / "runs" / "mine.lock", (0, 0))
+    with acquire_lock(folder, "mine"):
         assert live.exists() and not dead.exists()
 
 
-@pytest.mark.parametrize("kind", ["a pipe", "a link", "a folder"])
-def test_what_is_no_file_holds_nobody_up_and_leads_nowhere(cells, kind):
-    """A stranger's folder: to look at it costs nothing, to run in it changes nothing elsewhere."""
-    path, mine = cells / "runs" / "mine.lock", cells / "precious"
-    mine.write_text("x" * 999)
-    {
-        "a pipe": lambda: os.mkfifo(path),
-        "a link": lambda: path.symlink_to(mine),
-        "a folder": lambda: path.mkdir(),
-    }[kind]()
-    assert not running(cells, ["mine"])
-    with pytest.raises(UserError, match="mine.claim: cannot be written"):
-        with acquire_lock(cells, "mine"):
+@pytest.mark.parametrize("kind", ["pipe", "link", "folder"])
+def test_lock_that_is_no_file_is_refused(folder, kind):
+    """In an untrusted folder: reading it does not block, acquiring it changes nothing elsewhere."""
+    path = folder / "runs" / "mine.lock"
+    precious = folder / "precious"
+    precious.write_text("x" * 999)
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "link":
+        path.symlink_to(precious)
+    else:
+        path.mkdir()
+    assert not running(folder, ["mine"])
+    with pytest.raises(UserError, match="mine.lock: cannot be written"):
+        with acquire_lock(folder, "mine"):
             pass
-    assert mine.read_text() == "x" * 999
-
-
-def test_a_part_of_a_cell_gives_way_and_a_whole_one_stays(study, whole, tmp_path):
-    name = study[1]
-    place = tmp_path / "runs" / name
-    place.mkdir(parents=True)
-    (place / "samples.npz").write_bytes(b"half")
-    run(tmp_path, study)
-    assert rows_of(tmp_path, name) == rows_of(whole, name)
-    before = (place / "result.json").stat().st_mtime_ns
-    run(tmp_path, study)  # a second worker that was not to be
-    assert (place / "result.json").stat().st_mtime_ns == before
-    assert [path.name for path in (tmp_path / "runs").iterdir()] == [name]
+    assert precious.read_text() == "x" * 999
 
 
 @pytest.mark.parametrize(
-    ("left", "taken"),
+    ("files", "is_accepted"),
     [
         ([".tmp-1234.json"], True),
         (["plan.json"], True),
@@ -229,34 +241,39 @@ def test_a_part_of_a_cell_gives_way_and_a_whole_one_stays(study, whole, tmp_path
         (["thesis.tex"], False),
     ],
 )
-def test_a_run_killed_at_its_start_does_not_lose_its_folder(tmp_path, left, taken):
-    for name in left:
+def test_prepare_accepts_folder_of_killed_run(tmp_path, files, is_accepted):
+    """A folder with any other files and no study is refused."""
+    for name in files:
         (tmp_path / name).touch()
-    if taken:
-        _take_folder(tmp_path, Study(), [])
+    if is_accepted:
+        assert prepare(Study(seeds=1), tmp_path, None, "", "ebmark run")
     else:
-        with pytest.raises(UserError, match=f"holds other files .such as {left[0]}"):
-            _take_folder(tmp_path, Study(), [])
+        with pytest.raises(UserError, match=files[0]):
+            prepare(Study(seeds=1), tmp_path, None, "", "ebmark run")
 
 
 @pytest.mark.parametrize(
     "link", ["plan.json", "study.json", "runs", "runs/1.ckpt", "plugins", "plugins/mine.py"]
 )
-def test_no_run_writes_through_a_strangers_link(tmp_path, tmp_path_factory, link):
-    elsewhere = tmp_path_factory.mktemp("mine") / "precious"
-    elsewhere.mkdir() if "." not in link else elsewhere.write_text("mine")
+def test_prepare_refuses_links_out_of_folder(tmp_path, tmp_path_factory, link):
+    outside = tmp_path_factory.mktemp("mine") / "precious"
+    is_file = "." in link
+    if is_file:
+        outside.write_text("mine")
+    else:
+        outside.mkdir()
     (tmp_path / link).parent.mkdir(exist_ok=True)
-    (tmp_path / link).symlink_to(elsewhere)
-    with pytest.raises(UserError, match="leads out of its folder; remove it"):
+    (tmp_path / link).symlink_to(outside)
+    with pytest.raises(UserError, match="leads out of its folder. Remove it"):
         prepare(Study(seeds=1), tmp_path, None, "", "ebmark run")
-    assert elsewhere.read_text() == "mine" if "." in link else not list(elsewhere.iterdir())
+    assert outside.read_text() == "mine" if is_file else not list(outside.iterdir())
 
 
-def test_a_strangers_plugin_is_not_run(tmp_path):
-    """One that lies in the folder, and that nobody named to the command."""
+def test_untrusted_plugin_is_not_executed(tmp_path):
+    """One in the folder that was not named to the command."""
     from ebmark.studies import plugins
 
     (tmp_path / "plugins").mkdir()
-    (tmp_path / "plugins" / "bad.py").write_text("raise SystemExit('it was run')")
+    (tmp_path / "plugins" / "bad.py").write_text("raise SystemExit('it was executed')")
     plugins.load_kept(tmp_path, frozenset())
     plugins.load_kept(tmp_path, frozenset({"0" * 64}))

@@ -1,4 +1,4 @@
-"""Several devices, forced upon one processor: the same numbers, and a share of the work each."""
+"""Several devices, simulated on one CPU: equal numbers, and an equal part of the work each."""
 
 import json
 import os
@@ -21,43 +21,43 @@ from ebmark.training.loop import train
 TRAINED = [name for name, recipe in METHODS.items() if recipe.num_updates]
 
 
-def run(devices: int, *arguments) -> dict:
-    """What `several_devices.py` prints in a process with so many devices."""
+HELPER = Path(__file__).parents[1] / "helpers" / "several_devices.py"
+
+
+def run(num_devices: int, *arguments) -> dict:
+    """Return what `several_devices.py` prints in a process with so many devices."""
     flags = os.environ.get("XLA_FLAGS", "")
-    ended = subprocess.run(
-        [
-            sys.executable,
-            str(Path(__file__).parents[1] / "helpers" / "several_devices.py"),
-            *arguments,
-        ],
-        env=os.environ
-        | {"XLA_FLAGS": f"{flags} --xla_force_host_platform_device_count={devices}"}
-        | {"JAX_PLATFORMS": "cpu"},
+    flags += f" --xla_force_host_platform_device_count={num_devices}"
+    completed = subprocess.run(
+        [sys.executable, str(HELPER), *arguments],
+        env={**os.environ, "XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"},
         capture_output=True,
         text=True,
         timeout=500,
     )
-    assert ended.returncode == 0, ended.stderr[-2000:]
-    found = json.loads(ended.stdout)
-    assert found.pop("devices") == devices
-    return found
+    assert completed.returncode == 0, completed.stderr[-2000:]
+    results = json.loads(completed.stdout)
+    assert results.pop("devices") == num_devices
+    return results
 
 
 @pytest.mark.parametrize(
-    ("names", "batch_size", "devices"),
+    ("names", "batch_size", "num_devices"),
     [
         ("nce", 64, 4),
         pytest.param("pcd", 64, 4, marks=pytest.mark.full),
         pytest.param("cd,dsm,mle,jarzynski,ed", 64, 4, marks=pytest.mark.full),
-        pytest.param("nce,cd", 100, 3, marks=pytest.mark.full),  # 3 does not divide 100
+        # 3 does not divide 100
+        pytest.param("nce,cd", 100, 3, marks=pytest.mark.full),
     ],
 )
-def test_training_on_several_devices_is_training_on_one(names, batch, devices):
-    """Up to the order of the sums over a batch, 60 times; and a constant, which is nobody's.
+def test_training_does_not_depend_on_devices(names, batch_size, num_devices):
+    """Up to the order of sums over a batch, 60 times, and a constant that the loss does not see.
 
-    Its gradient is 0 where Z is known, and Adam makes steps of what rounding leaves of that.
+    The gradient of the constant is 0 if Z is known; Adam amplifies its rounding errors.
     """
-    one, several = (run(n, "train", names, str(batch)) for n in (1, devices))
+    one = run(1, "train", names, str(batch_size))
+    several = run(num_devices, "train", names, str(batch_size))
     for name in names.split(","):
         np.testing.assert_allclose(several[name]["losses"], one[name]["losses"], atol=2e-5)
         gaps = np.subtract(several[name]["energies"], one[name]["energies"])
@@ -65,22 +65,24 @@ def test_training_on_several_devices_is_training_on_one(names, batch, devices):
 
 
 @pytest.mark.full
-def test_chains_on_several_devices_are_those_on_one():
-    """Each has its own key, and no sum crosses them: here they are equal bit by bit."""
-    one, several = (run(n, "chains") for n in (1, 4))
-    assert several["rows on a device"] == 26 and one["rows on a device"] == 104
+def test_chains_do_not_depend_on_devices():
+    """Each chain has its own key, and no sum involves several chains."""
+    one = run(1, "chains")
+    several = run(4, "chains")
+    assert several["rows per device"] == 26 and one["rows per device"] == 104
     np.testing.assert_allclose(several["x"], one["x"], atol=1e-5)
 
 
 @pytest.mark.full
-def test_each_of_four_devices_does_a_quarter_of_every_methods_work():
-    """By XLA's own count of operations; what is not in the batch is done by each."""
-    one, four = (run(n, "work", ",".join(TRAINED)) for n in (1, 4))
-    shares = {name: four[name] / one[name] for name in TRAINED}
-    assert max(shares.values()) < 0.33, shares
+def test_each_of_four_devices_does_a_quarter():
+    """Of the operations of each method, by XLA's count; work outside the batch is replicated."""
+    one = run(1, "work", ",".join(TRAINED))
+    four = run(4, "work", ",".join(TRAINED))
+    fractions = {name: four[name] / one[name] for name in TRAINED}
+    assert max(fractions.values()) < 0.33, fractions
 
 
-DOORS = {
+ENTRY_POINTS = {
     "quadrature": lambda energy, x: evaluate(energy, x),
     "chains": lambda energy, x: run_chains(Langevin(0.1), energy, x, 2, jr.key(0)),
     "adaptation": lambda energy, x: adapt(MALA(0.1), energy, x, 2, jr.key(0)),
@@ -94,27 +96,30 @@ DOORS = {
 }
 
 
-@pytest.mark.parametrize("chosen", [None, "tensorfloat32"])
-@pytest.mark.parametrize("door", DOORS)
-def test_a_gpu_multiplies_in_full_float32_unless_told_otherwise(door, chosen, monkeypatch):
-    """Its own choice has three digits, and log Z of a kernel estimate was off by .014 nats."""
-    seen = []
+@pytest.mark.parametrize("setting", [None, "tensorfloat32"])
+@pytest.mark.parametrize("entry_point", ENTRY_POINTS)
+def test_gpu_multiplies_in_float32(entry_point, setting, monkeypatch):
+    """Unless JAX is set otherwise. TF32 shifted log Z of a kernel estimate by 0.014 nats."""
+    precisions = []
 
     class Probe(Quadratic):
         def __call__(self, x):
-            seen.append(jax.config.jax_default_matmul_precision)
+            precisions.append(jax.config.jax_default_matmul_precision)
             return super().__call__(x)
 
     x = jr.normal(jr.key(1), (16, 2))
-    with jax.default_matmul_precision(chosen):
+    with jax.default_matmul_precision(setting):
         monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
-        DOORS[door](Probe(jnp.array(1.0), jnp.zeros(2)), x)
-    assert set(seen) == {chosen or "float32"}
+        ENTRY_POINTS[entry_point](Probe(jnp.array(1.0), jnp.zeros(2)), x)
+    assert set(precisions) == {setting or "float32"}
 
 
-def test_a_processor_is_told_nothing():
-    seen = []
-    evaluate(
-        lambda x: seen.append(jax.config.jax_default_matmul_precision) or x @ x, np.ones((3, 2))
-    )
-    assert seen == [None] or jax.default_backend() != "cpu"
+def test_cpu_keeps_default_precision():
+    precisions = []
+
+    def energy(x):
+        precisions.append(jax.config.jax_default_matmul_precision)
+        return x @ x
+
+    evaluate(energy, np.ones((3, 2)))
+    assert precisions == [None] or jax.default_backend() != "cpu"

@@ -1,4 +1,4 @@
-"""One run over two processes is the run of one; and what is said where nobody knows who is who."""
+"""One command over two processes: the same results, and errors that name the missing variable."""
 
 import os
 import socket
@@ -49,12 +49,12 @@ LAUNCHERS = {
 
 
 @pytest.mark.parametrize("launcher", LAUNCHERS)
-def test_every_launcher_says_who_is_who(launcher):
+def test_place_of_each_launcher(launcher):
     environment, expected = LAUNCHERS[launcher]
     assert place(environment) == expected
 
 
-def test_on_pbs_the_first_node_of_the_job_is_where_they_meet(tmp_path):
+def test_place_on_pbs_is_the_first_node(tmp_path):
     (tmp_path / "nodes").write_text("x3001c0s7\nx3001c0s7\nx3002c0s1\n")
     environment = {
         "PMI_RANK": "2",
@@ -65,12 +65,12 @@ def test_on_pbs_the_first_node_of_the_job_is_where_they_meet(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("environment", "words"),
+    ("environment", "parts"),
     [
         ({}, ["srun", "JAX_NUM_PROCESSES"]),
         ({"JAX_PROCESS_ID": "0"}, ["JAX_NUM_PROCESSES", "not set"]),
         ({"JAX_PROCESS_ID": "one", "JAX_NUM_PROCESSES": "2"}, ["JAX_PROCESS_ID", "one"]),
-        ({"JAX_PROCESS_ID": "2", "JAX_NUM_PROCESSES": "2"}, ["from 0"]),
+        ({"JAX_PROCESS_ID": "2", "JAX_NUM_PROCESSES": "2"}, ["from 0 to 1"]),
         ({"PMI_RANK": "0", "PMI_SIZE": "2"}, ["JAX_COORDINATOR_ADDRESS", "HOST:PORT"]),
         (
             {"PMI_RANK": "0", "PMI_SIZE": "2", "JAX_COORDINATOR_ADDRESS": "here"},
@@ -78,50 +78,54 @@ def test_on_pbs_the_first_node_of_the_job_is_where_they_meet(tmp_path):
         ),
     ],
 )
-def test_who_does_not_know_who_is_who_is_told_what_to_set(environment, words):
+def test_place_names_missing_variable(environment, parts):
     with pytest.raises(UserError) as error:
         place(environment)
-    assert all(word in str(error.value) for word in words)
+    assert all(part in str(error.value) for part in parts)
     assert "\n" not in str(error.value) and len(str(error.value)) < 300
 
 
-def command(folder, processes, *arguments):
-    """The outputs of the command in so many processes, each told who it is."""
+def run(folder, num_processes, *arguments):
+    """Return the lines that each process of the command prints."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{free.getsockname()[1]}"
+    command = [sys.executable, "-m", "ebmark", *arguments]
+    if num_processes > 1:
+        command.append("--distributed")
     started = []
-    for process in range(processes):
-        who = {"JAX_PROCESS_ID": process, "JAX_NUM_PROCESSES": processes}
-        who |= {"JAX_COORDINATOR_ADDRESS": address}
-        environment = os.environ | {name: str(value) for name, value in who.items()}
-        line = [sys.executable, "-m", "ebmark", *arguments]
-        line += ["--distributed"] if processes > 1 else []
+    for process in range(num_processes):
+        environment = {
+            **os.environ,
+            "JAX_PROCESS_ID": str(process),
+            "JAX_NUM_PROCESSES": str(num_processes),
+            "JAX_COORDINATOR_ADDRESS": address,
+        }
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-        started.append(subprocess.Popen(line, cwd=folder, env=environment, **pipes))
-    ended = [one.communicate(timeout=400) for one in started]
-    assert all(one.returncode == 0 for one in started), ended
-    said = (out.splitlines() for out, _ in ended)
-    return [[line for line in lines if not line.startswith("[Gloo]")] for lines in said]
+        started.append(subprocess.Popen(command, cwd=folder, env=environment, **pipes))
+    outputs = [process.communicate(timeout=400) for process in started]
+    assert all(process.returncode == 0 for process in started), outputs
+    lines = [stdout.splitlines() for stdout, _ in outputs]
+    return [[line for line in of_one if not line.startswith("[Gloo]")] for of_one in lines]
 
 
 @pytest.mark.full
 @pytest.mark.parametrize("columns", [2, 3])
-def test_two_processes_fit_and_sample_what_one_does(tmp_path, columns):
-    """Gloo between them; the first alone writes and speaks. To rounding, after 40 updates."""
+def test_two_processes_fit_and_sample_as_one(tmp_path, columns):
+    """Equal up to rounding after 40 updates. Only the first process writes and prints."""
     x = np.random.default_rng(0).normal(size=(300, columns)) @ np.diag(range(1, columns + 1))
     np.save(tmp_path / "points.npy", x)
-    fitted = {}
-    for processes in (1, 2):
-        model = f"{processes}.ebm"
-        ended = command(tmp_path, processes, "fit", "points.npy", "--out", model, "--updates", "40")
-        assert model in ended[0][-1] and not any(ended[1:])
-        new = f"{processes}.npy"
-        how = ("--sampler", "langevin", "--steps", "20", "-n", "101")
-        ended = command(tmp_path, processes, "sample", model, "--out", new, *how)
-        assert new in ended[0][-1] and not any(ended[1:])
-        fitted[processes] = np.load(tmp_path / new)
-    np.testing.assert_allclose(fitted[2], fitted[1], atol=2e-3)
-    assert {path.name for path in tmp_path.iterdir()} == {
-        *("points.npy", "1.ebm", "2.ebm", "1.npy", "2.npy")
-    }
+    samples = {}
+    for num_processes in (1, 2):
+        model = f"{num_processes}.ebm"
+        fit = ("fit", "points.npy", "--out", model, "--updates", "40")
+        first, *others = run(tmp_path, num_processes, *fit)
+        assert model in first[-1] and not any(others)
+        file = f"{num_processes}.npy"
+        sample = ("sample", model, "--out", file, "--sampler", "langevin", "--steps", "20")
+        first, *others = run(tmp_path, num_processes, *sample, "-n", "101")
+        assert file in first[-1] and not any(others)
+        samples[num_processes] = np.load(tmp_path / file)
+    np.testing.assert_allclose(samples[2], samples[1], atol=2e-3)
+    files = {path.name for path in tmp_path.iterdir()}
+    assert files == {"points.npy", "1.ebm", "2.ebm", "1.npy", "2.npy"}

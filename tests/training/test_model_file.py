@@ -1,4 +1,4 @@
-"""Files of arrays: what was written comes back; what is damaged or foreign is told in one line."""
+"""Model files and trees: round trips, and one-line errors for damaged and foreign files."""
 
 import dataclasses
 import os
@@ -53,39 +53,42 @@ def model_of(method, dim=2):
     network = new_energy(NETWORK, data, jr.key(4), num_extra_inputs=recipe.method.num_extra_inputs)
     trainable = recipe.method.build_trainable(network, data, jr.key(5))
     energy = recipe.method.learned_energy(trainable, recipe.method.init(data, jr.key(6)))
-    units = Standardizer(np.arange(dim) + 1 / 3, np.full(dim, np.pi))  # digits that float32 has not
+    units = Standardizer(
+        np.arange(dim) + 1 / 3, np.full(dim, np.pi)
+    )  # not representable in float32
     columns = tuple(f"column {i}" for i in range(dim))
     return Model(energy, units, spec_of(method), columns)
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("serial")
+    return tmp_path_factory.mktemp("models")
 
 
 @pytest.fixture(scope="module")
 def file(folder):
-    """A model's file, and its bytes."""
+    """The bytes of a model file."""
     save_model(folder / "model.ebm", model_of("nce"))
     return (folder / "model.ebm").read_bytes()
 
 
-def refusal(path, content):
-    """What `load_model` says of a file with this content: one line that names the file."""
+def load_error(path, content):
+    """The error of `load_model` for a file with this content: one line that names the file."""
     path.write_bytes(content)
     with pytest.raises(UserError) as caught:
         load_model(path)
-    said = str(caught.value)
-    assert "\n" not in said and str(path) in said and len(said) < 400
-    return said
+    message = str(caught.value)
+    assert "\n" not in message and str(path) in message and len(message) < 400
+    return message
 
 
 @pytest.mark.parametrize(
     ("method", "dim"),
     [*((m, 2) for m in METHODS if m not in {"fce", "nce_flow"}), ("nce", 1), ("cd", 7)],
 )
-def test_a_model_comes_back_bit_by_bit(method, dim, folder):
-    model, path = model_of(method, dim), folder / f"{method}-{dim}.ebm"
+def test_model_round_trip_is_bit_identical(method, dim, folder):
+    model = model_of(method, dim)
+    path = folder / f"{method}-{dim}.ebm"
     save_model(path, model)
     back = load_model(path)
     for old, new in zip(model.units, back.units, strict=True):
@@ -103,18 +106,20 @@ def arrays(tree):
     return jax.tree.leaves(eqx.filter(tree, eqx.is_array))
 
 
-def test_a_model_from_before_the_walls_is_read_as_it_was(folder):
-    """Its header names none: the energy has none, and its values are the same."""
+def test_model_without_wall_width_has_no_walls(folder):
+    """A missing wall_width means 0: the energy has no soft walls and equal values."""
     old = {key: value for key, value in NETWORK.items() if key != "wall_width"}
-    path, spec, data = folder / "old", spec_of("cd"), jr.normal(jr.key(3), (64, 2))
+    path = folder / "old"
+    spec = spec_of("cd")
+    data = jr.normal(jr.key(3), (64, 2))
     energy = new_energy(old | {"wall_width": 0.0}, data, jr.key(4))
     save_model(path, Model(energy, Standardizer(np.zeros(2), np.ones(2)), spec | {"energy": old}))
     x = jnp.array([7.0, -9.0])
-    found = load_model(path)
-    assert isinstance(found.energy, Confined) and found.energy(x) == energy(x)
+    loaded = load_model(path)
+    assert isinstance(loaded.energy, Confined) and loaded.energy(x) == energy(x)
 
 
-def test_a_model_of_nce_keeps_its_offset(folder):
+def test_nce_model_keeps_offset(folder):
     model = model_of("nce")
     energy = eqx.tree_at(lambda e: e.constant, model.energy, jnp.array(-3.25))
     save_model(folder / "offset.ebm", dataclasses.replace(model, energy=energy))
@@ -122,7 +127,7 @@ def test_a_model_of_nce_keeps_its_offset(folder):
     assert isinstance(energy, Offset) and float(energy.constant) == -3.25
 
 
-def test_a_checkpoint_comes_back_with_its_types_and_shapes(folder):
+def test_tree_round_trip_keeps_types_and_shapes(folder):
     tree = {
         "half": jnp.arange(3, dtype=jnp.float16),
         "counts": (jnp.array(7), np.arange(5, dtype=np.int64)),
@@ -143,43 +148,43 @@ def test_a_checkpoint_comes_back_with_its_types_and_shapes(folder):
     assert (header["run"], header["list"]) == ("é", [1, 2.5, None])
 
 
-def test_what_comes_back_may_be_written_to(folder):
+def test_loaded_arrays_are_writable(folder):
     save_tree(folder / "tree", {}, [np.zeros(3)])
     (back,) = load_tree(folder / "tree", [np.zeros(3)])
-    back[:] = 1  # a run goes on writing its losses there
+    back[:] = 1  # a resumed run writes its losses there
 
 
-def test_a_key_travels_as_its_data(folder):
+def test_key_round_trip(folder):
     key = jr.key(9)
     save_tree(folder / "key", {}, jr.key_data(key))
     back = jr.wrap_key_data(load_tree(folder / "key", jr.key_data(key)))
     np.testing.assert_array_equal(jr.normal(back, (3,)), jr.normal(key, (3,)))
 
 
-def test_the_same_tree_is_the_same_file(folder):
+def test_equal_trees_give_equal_files(folder):
     for name in "ab":
         save_tree(folder / name, {"z": 1, "a": 2}, [jnp.arange(4.0)])
     assert (folder / "a").read_bytes() == (folder / "b").read_bytes()
 
 
-def test_a_file_cut_off_anywhere_is_refused_in_one_line(file, folder):
+def test_truncated_file_is_rejected(file, folder):
     lengths = {*range(0, 40), *range(40, len(file), 41), len(file) - 1}
     for length in lengths:
-        refusal(folder / "cut", file[:length])
+        load_error(folder / "cut", file[:length])
 
 
-def test_a_file_with_more_at_its_end_is_refused(file, folder):
-    refusal(folder / "long", file + b"\0")
+def test_file_with_trailing_bytes_is_rejected(file, folder):
+    load_error(folder / "long", file + b"\0")
 
 
 @FUZZ
 @given(st.data())
-def test_a_file_with_a_bit_flipped_is_refused(file, folder, data):
+def test_file_with_flipped_bit_is_rejected(file, folder, data):
     place = data.draw(st.integers(0, len(file) - 1))
     bit = data.draw(st.integers(0, 7))
     flipped = bytearray(file)
     flipped[place] ^= 1 << bit
-    refusal(folder / "flipped", bytes(flipped))
+    load_error(folder / "flipped", bytes(flipped))
 
 
 @FUZZ
@@ -197,12 +202,12 @@ def test_a_file_with_a_bit_flipped_is_refused(file, folder, data):
 @example(MAGIC + struct.pack("<Q", 20_000) + b"[" * 20_000)
 @example(MAGIC + struct.pack("<Q", 10_000) + b"9" * 10_000)
 @example(MAGIC + struct.pack("<Q", 100_007) + b'{"a":' + b"9" * 100_001 + b"}")
-def test_a_foreign_file_is_refused_in_one_line(folder, content):
-    refusal(folder / "foreign", content)
+def test_foreign_file_is_rejected(folder, content):
+    load_error(folder / "foreign", content)
 
 
 def save_with_header(path, change):
-    """A model's file, whole and with a right checksum, whose header says something else."""
+    """Write a model file with a correct checksum and a changed header."""
     model = model_of("nce")
     save_model(path, model)
     header = read_header(path)
@@ -265,12 +270,12 @@ def put(header, path, value):
 @example(("spec", "energy", "width"), -3)
 @example(("spec", "energy", "depth"), 10_000)
 @example(("spec", "training", "method", "new"), 1)
-def test_a_header_that_lies_is_refused_in_one_line_or_does_no_harm(folder, path, value):
-    """Whoever wrote it, it costs no memory, no minutes and no traceback to find out."""
-    place = folder / "liar"
-    save_with_header(place, lambda header: put(header, path, value))
+def test_manipulated_header_does_no_harm(folder, path, value):
+    """Rejected in one line, without large allocations, or without effect on the model."""
+    file_path = folder / "manipulated"
+    save_with_header(file_path, lambda header: put(header, path, value))
     try:
-        model = load_model(place)
+        model = load_model(file_path)
     except UserError as error:
         assert "\n" not in str(error) and len(str(error)) < 400
     else:
@@ -278,32 +283,32 @@ def test_a_header_that_lies_is_refused_in_one_line_or_does_no_harm(folder, path,
 
 
 @pytest.mark.parametrize("field", ["kind", "dim", "columns", "spec"])
-def test_a_header_without_a_field_is_refused(field, folder):
+def test_header_without_field_is_rejected(field, folder):
     save_with_header(folder / "without", lambda header: header.pop(field))
     with pytest.raises(UserError, match="not that of a model"):
         load_model(folder / "without")
 
 
-def test_a_huge_array_is_not_allocated_to_be_refused(folder):
+def test_huge_array_is_rejected_before_allocation(folder):
     save_tree(folder / "small", {}, [np.zeros(3)])
     with pytest.raises(UserError, match="other arrays"):
         load_tree(folder / "small", [jax.ShapeDtypeStruct((1 << 40,), jnp.float32)])
 
 
-def test_a_checkpoint_of_another_network_is_refused(folder):
+def test_tree_of_other_shapes_is_rejected(folder):
     save_tree(folder / "tree", {}, [jnp.zeros((3, 2))])
     for other in ([jnp.zeros((2, 3))], [jnp.zeros((3, 2), jnp.int32)], [], [jnp.zeros((3, 2))] * 2):
         with pytest.raises(UserError, match="other arrays"):
             load_tree(folder / "tree", other)
 
 
-def test_a_checkpoint_is_not_a_model(folder):
+def test_checkpoint_is_rejected_as_model(folder):
     save_tree(folder / "tree", {"run": "abc"}, [jnp.zeros((3, 2))])
     with pytest.raises(UserError, match="not that of a model"):
         load_model(folder / "tree")
 
 
-def test_a_missing_file_and_a_folder_are_told_as_what_they_are(folder):
+def test_missing_file_and_folder_are_reported(folder):
     with pytest.raises(UserError, match="no such file"):
         load_model(folder / "nowhere")
     with pytest.raises(UserError, match="cannot be read"):

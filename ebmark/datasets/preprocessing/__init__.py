@@ -1,6 +1,7 @@
-"""Invertible maps from data units to the units a network is trained in.
+"""Invertible maps between data units and the standardized coordinates of the network.
 
-May import `energies` and `system`. A new map is one file with the methods of `Standardizer`.
+May import `energies` and `system`.
+To add a map, write one file with a class that has the methods of `Standardizer`.
 """
 
 from ebmark.datasets.preprocessing._standardize import Standardizer as Standardizer

@@ -3,29 +3,53 @@
 from typing import NamedTuple, Self
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import ArrayLike, Float
 
 
 class Standardizer(NamedTuple):
-    """The map z = (x - mean) / scale from the user's units to standardised ones, in float64."""
+    """The map z = (x - mean) / scale from data units to standardized coordinates, in float64.
+
+    Attributes:
+        mean: The mean of the training points, in data units.
+        scale: Their standard deviations, in data units.
+
+    Example:
+        >>> scaler = Standardizer.fit(np.array([[1.0, 10.0], [3.0, 30.0]]))
+        >>> scaler.transform(np.array([[2.0, 30.0]])).tolist()
+        [[0.0, 1.0]]
+    """
 
     mean: Float[np.ndarray, " dim"]
     scale: Float[np.ndarray, " dim"]
 
     @classmethod
     def fit(cls, x: Float[np.ndarray, "n dim"]) -> Self:
-        """The map under which these points have mean 0 and standard deviation 1."""
-        return cls(x.mean(axis=0), x.std(axis=0))
+        """Compute the map under which the points have mean 0 and standard deviation 1.
+
+        Args:
+            x: The points, in data units.
+
+        Raises:
+            ValueError: If `x` is not of shape (n, dim) or a coordinate is constant or not finite.
+        """
+        if np.ndim(x) != 2:
+            raise ValueError(f"'x' must have shape (n, dim), got {np.shape(x)}.")
+        scale = x.std(axis=0)
+        if not (np.isfinite(scale) & (scale > 0)).all():
+            raise ValueError(
+                f"'x' must be finite and vary in every column, got standard deviations {scale}."
+            )
+        return cls(x.mean(axis=0), scale)
 
     @property
     def log_jacobian(self) -> float:
-        """The sum of log scale: what an energy gains on its way to the user's units."""
+        """The sum of log scale: what an energy gains when it is expressed in data units."""
         return float(np.sum(np.log(self.scale)))
 
-    def transform(self, x: Float[np.ndarray, "n dim"]) -> Float[np.ndarray, "n dim"]:
-        """x -> z."""
+    def transform(self, x: Float[ArrayLike, "n dim"]) -> Float[np.ndarray, "n dim"]:
+        """Map points from data units to standardized coordinates."""
         return (np.asarray(x, np.float64) - self.mean) / self.scale
 
-    def inverse_transform(self, z: Float[np.ndarray, "n dim"]) -> Float[np.ndarray, "n dim"]:
-        """z -> x."""
+    def inverse_transform(self, z: Float[ArrayLike, "n dim"]) -> Float[np.ndarray, "n dim"]:
+        """Map points from standardized coordinates to data units."""
         return np.asarray(z, np.float64) * self.scale + self.mean

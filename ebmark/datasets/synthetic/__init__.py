@@ -1,5 +1,5 @@
-"""Synthetic distributions of known density, one family a file.
+"""Synthetic distributions with a known density, one family per file.
 
-May import `energies`. A new distribution is one file with `sample`, `log_components`, `moments`,
-and one line in `datasets/_registry.py`.
+May import `energies` only.
+To add one, write a file with a subclass of `AbstractDataset` and a line in `datasets/_registry.py`.
 """

@@ -1,6 +1,7 @@
-"""What a dataset with a known law is: a sum of components, each with a density."""
+"""The interface of a synthetic dataset: a sum of components, each with a known density."""
 
 import abc
+from typing import TYPE_CHECKING
 
 import equinox as eqx
 import jax
@@ -9,46 +10,75 @@ from jaxtyping import Array, Float, Int, Scalar
 
 from ebmark.energies import Key, Point
 
+Moments = tuple[list[float], list[float]]
+Corners = tuple[list[float], list[float]]
+
 
 class AbstractDataset(eqx.Module):
-    r"""A law that can be sampled and whose density is known: $p(x) = \sum_k p_k(x)$.
+    r"""A distribution that can be sampled and whose density is known: $p(x) = \sum_k p_k(x)$.
 
-    Its components $p_k$ (weights included) are its modes; the regions of the modes are where
-    each is the likeliest.
+    Its components $p_k$ (weights included) are its modes. A point belongs to the mode whose
+    component is largest there.
+
+    The fingerprint of a dataset in stored results is its repr: the names of classes and fields, and
+    the order of fields, must not change.
+
+    Attributes:
+        dim: Number of coordinates.
+        modes: Number of modes.
+        local_scale: The smallest local standard deviation, in data units.
+        entropy: Differential entropy in nats: the smallest expected NLL of any model.
+        description: One line that says what the dataset is.
     """
 
     dim: eqx.AbstractVar[int]
-    entropy: eqx.AbstractVar[float]  # nats: the NLL that no model can beat
-    local_scale: eqx.AbstractVar[float]  # the smallest local standard deviation
-    modes: eqx.AbstractVar[int]
-    description: eqx.AbstractVar[str]  # what it is, in a line
+    if TYPE_CHECKING:
+        # a type checker would require an abstract variable to be a field of every subclass
+        modes = 1
+        local_scale = 1.0
+        entropy = 0.0
+        description = ""
+    else:
+        modes: eqx.AbstractVar[int]
+        local_scale: eqx.AbstractVar[float]
+        entropy: eqx.AbstractVar[float]
+        description: eqx.AbstractVar[str]
 
     @abc.abstractmethod
     def sample(self, key: Key) -> Point:
-        """One point."""
+        """Draw one point."""
 
     @abc.abstractmethod
     def component_log_probs(self, x: Point) -> Float[Array, " modes"]:
-        """The log-density of each component, weight included; their sum is p(x)."""
+        """Compute log p_k(x) of each component, weight included; the p_k sum to p."""
 
     @abc.abstractmethod
-    def moments(self) -> tuple[list[float], list[float]]:
-        """Mean and standard deviation of each coordinate."""
+    def moments(self) -> Moments:
+        """Return the mean and the standard deviation of each coordinate."""
 
-    def support_box(self) -> tuple[list[float], list[float]]:
-        """The corners of a box that holds all but 1e-5 of it: by default, four deviations."""
-        mean, scale = self.moments()
-        pairs = list(zip(mean, scale, strict=True))
-        return [m - 4 * s for m, s in pairs], [m + 4 * s for m, s in pairs]
+    def support_box(self) -> Corners:
+        """Return the lower and upper corners of a box that holds all but 1e-5 of the mass.
+
+        By default, the mean plus and minus four standard deviations.
+        """
+        pairs = list(zip(*self.moments(), strict=True))
+        return [mean - 4 * std for mean, std in pairs], [mean + 4 * std for mean, std in pairs]
 
     def log_prob(self, x: Point) -> Scalar:
-        """log p(x), normalised."""
+        """Compute log p(x), normalized."""
         return jax.nn.logsumexp(self.component_log_probs(x))
 
     def score(self, x: Point) -> Point:
-        """The gradient of log p(x)."""
+        """Compute the score, the gradient of log p at x."""
         return jax.grad(self.log_prob)(x)
 
     def mode_index(self, x: Point) -> Int[Array, ""]:
-        """The mode that `x` belongs to: the likeliest component."""
+        """Return the index of the mode that x belongs to: its largest component."""
         return jnp.argmax(self.component_log_probs(x))
+
+
+def check_positive(**values: float) -> None:
+    """Raise ValueError if a value is not positive; the keywords are the names of the fields."""
+    for name, value in values.items():
+        if not value > 0:
+            raise ValueError(f"'{name}' must be positive, got {value}.")

@@ -1,6 +1,8 @@
-"""The user's own points: tables of numbers from files, checked, with notes on what they mean.
+"""User data: tables of numbers in CSV, TSV, text, NPY, NPZ and Parquet files, checked.
 
-Nothing in a file is ever executed, and memory stays bounded whatever the file declares.
+May import `errors` and `system`. Nothing in a file is executed, and memory is bounded.
+To add a format, write one file with a function that opens it as a `TableStream`, and a line in
+`_READERS`. Messages give line, column and fix; `read_points` puts the file name in front.
 """
 
 import contextlib
@@ -12,24 +14,24 @@ from typing import BinaryIO, NamedTuple, cast
 
 import numpy as np
 
-from ebmark.datasets.tables._checks import notes_on, refuse_unfit
+from ebmark.datasets.tables._checks import check_points, describe_limitations
 from ebmark.datasets.tables._numpy import open_npy, open_npz
 from ebmark.datasets.tables._parquet import open_parquet
 from ebmark.datasets.tables._stream import TableStream, damaged, tidy_names
 from ebmark.datasets.tables._text import open_text
-from ebmark.datasets.tables._thinning import sample
+from ebmark.datasets.tables._thinning import sample_rows
 from ebmark.datasets.tables._write import check_output as check_output
 from ebmark.datasets.tables._write import write_points as write_points
 from ebmark.errors import UserError, shown
 
 MAX_COLUMNS = 1000
 
-_READERS: dict[bytes, Callable[[BinaryIO, str], TableStream]] = {
+_READERS: dict[bytes, Callable[[BinaryIO], TableStream]] = {
     b"\x93NUMPY": open_npy,
     b"PK": open_npz,
     b"PAR1": open_parquet,
 }
-_FOREIGN = {
+_UNSUPPORTED = {
     b"\x89HDF": "HDF5",
     b"\xd0\xcf\x11\xe0": "old Excel",
     b"PARE": "encrypted Parquet",
@@ -44,64 +46,97 @@ _FOREIGN = {
 
 
 class Points(NamedTuple):
-    """Points of a user's file: at least 20, all finite, no column constant."""
+    """Points of a user's file: at least 20, all finite, no column constant.
 
-    x: np.ndarray  # (n, dim), float64
+    Attributes:
+        x: The points, float64 of shape (n, dim).
+        columns: The names of the columns.
+        notes: Sentences for the user on the limitations of the points.
+    """
+
+    x: np.ndarray
     columns: tuple[str, ...]
-    notes: tuple[str, ...]  # sentences for the user
+    notes: tuple[str, ...]
 
 
 def read_points(path: str | Path, *, max_rows: int = 1_000_000) -> Points:
-    """The points in a CSV, TSV, text, NPY, NPZ or Parquet file, by its content.
+    """Read the points in a CSV, TSV, text, NPY, NPZ or Parquet file; the content decides which.
 
-    More than `max_rows` are thinned to a uniform sample of that many. Raises `UserError`.
+    Args:
+        path: The file.
+        max_rows: If the file has more rows, a uniform sample of so many is read.
+
+    Returns:
+        The points.
+
+    Raises:
+        ValueError: If `max_rows` is not positive.
+        UserError: If the file cannot be read or its points are unusable.
+
+    Example:
+        >>> import tempfile
+        >>> path = tempfile.mkdtemp() + "/points.csv"
+        >>> write_points(path, np.random.default_rng(0).normal(size=(500, 2)))
+        >>> read_points(path).columns
+        ('x1', 'x2')
     """
-    name = shown(path, 80) or '""'
-    with _opened(path, name) as file:
-        source = _open(file, name)
-        _refuse_width(len(source.columns), name)
-        x, total = sample(source, name, max_rows)
-    x, names, notes = _drop_row_numbers(x, source)
-    refuse_unfit(x, names, total, name)
-    return Points(x, names, source.notes + notes + notes_on(x, names, total))
+    if max_rows < 1:
+        raise ValueError(f"'max_rows' must be positive, got {max_rows}.")
+    try:
+        return _read_points(path, max_rows)
+    except UserError as error:
+        name = shown(path, 80) or '""'
+        raise UserError(f"{name}: {error}") from error.__cause__
+
+
+def _read_points(path: str | Path, max_rows: int) -> Points:
+    with _opened(path) as file:
+        source = _open(file)
+        _check_width(len(source.columns))
+        rows, total = sample_rows(source, max_rows)
+    x, columns, notes = _drop_row_numbers(rows, source)
+    check_points(x, columns, total)
+    return Points(x, columns, source.notes + notes + describe_limitations(x, columns, total))
 
 
 @contextlib.contextmanager
-def _opened(path: str | Path, name: str) -> Iterator[BinaryIO]:
-    """The file, opened. Raises `UserError` where it cannot be opened or read."""
+def _opened(path: str | Path) -> Iterator[BinaryIO]:
+    """Open the file. Raises `UserError` if it cannot be opened or read."""
     if "\0" in str(path):
-        raise UserError(f"{name}: no file can have this name; check it")
+        raise UserError("file name contains a null character. Check the name.")
+    if os.path.isdir(path):
+        raise UserError("path is a folder. Give a file inside it.")
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise UserError("path is a pipe or a device. Save its content to a file first.")
     try:
-        if os.path.exists(path) and not os.path.isfile(path):
-            raise UserError(f"{name}: {_not_a_file(path)}")
         with open(path, "rb") as file:
             yield file
     except FileNotFoundError as error:
-        raise UserError(f"{name}: there is no such file; check the name and the folder") from error
+        raise UserError("no such file. Check the name and the folder.") from error
     except OSError as error:
         reason = shown(error.strerror or error, 100)
-        raise UserError(f"{name}: cannot be read: {reason}") from error
+        raise UserError(f"file cannot be read: {reason}.") from error
 
 
-def _open(file: BinaryIO, name: str) -> TableStream:
-    """The file as what its first bytes say that it is: text, where they say nothing."""
+def _open(file: BinaryIO) -> TableStream:
+    """Open the file as what its first bytes say; as text if they are of no known format."""
     head = _peek(file)
     if not head:
-        raise UserError(f"{name}: is empty; a table of numbers is wanted")
-    for magic, kind in _FOREIGN.items():
+        raise UserError("file is empty. Give a table of numbers.")
+    for magic, kind in _UNSUPPORTED.items():
         if head.startswith(magic):
-            raise UserError(f"{name}: is a file of kind {kind}; save the points as CSV or NPY")
+            raise UserError(f"{kind} files are not supported. Save the points as CSV or NPY.")
     for magic, reader in _READERS.items():
         if head.startswith(magic):
-            return reader(file, name)
+            return reader(file)
     if not head.startswith(b"\x1f\x8b"):
-        return open_text(file, name)
+        return open_text(file)
     unzipped = cast(BinaryIO, gzip.GzipFile(fileobj=file))
-    with damaged(name, "gzip"):
+    with damaged("gzip"):
         head = _peek(unzipped)
     if any(head.startswith(magic) for magic in (*_READERS, b"\x1f\x8b")):
-        raise UserError(f"{name}: only text is read from gzip; unpack it first with gunzip")
-    return open_text(unzipped, name)
+        raise UserError("only text can be read from gzip. Decompress the file first, with gunzip.")
+    return open_text(unzipped)
 
 
 def _peek(file: BinaryIO) -> bytes:
@@ -110,30 +145,24 @@ def _peek(file: BinaryIO) -> bytes:
     return head
 
 
-def _not_a_file(path: str | Path) -> str:
-    if os.path.isdir(path):
-        return "is a folder; give a file inside it"
-    return "is a pipe or a device; save it to a file first"
-
-
-def _refuse_width(dim: int, name: str) -> None:
+def _check_width(dim: int) -> None:
     if dim > MAX_COLUMNS:
         raise UserError(
-            f"{name}: {dim:,} columns; at most {MAX_COLUMNS:,} are taken: one point a row is"
-            " wanted, so transpose it if the points are its columns"
+            f"file has {dim:,} columns, at most {MAX_COLUMNS:,} are supported. Transpose the table"
+            " if its columns are the points."
         )
 
 
 def _drop_row_numbers(
     x: np.ndarray, source: TableStream
 ) -> tuple[np.ndarray, tuple[str, ...], tuple[str, ...]]:
-    """Without the first column, where that is the nameless row number that pandas writes."""
+    """Drop the first column if it is the unnamed row number that pandas writes."""
     columns = tidy_names(source.columns)
-    nameless = source.columns[0] in ("", "Unnamed: 0")
-    if not (nameless and len(columns) > 1 and len(x) > 1 and _counts(x[:, 0])):
+    is_unnamed = source.columns[0] in ("", "Unnamed: 0")
+    if not (is_unnamed and len(columns) > 1 and len(x) > 1 and _is_row_number(x[:, 0])):
         return x, columns, ()
     return x[:, 1:].copy(), columns[1:], ("The first column, a row number, was left out.",)
 
 
-def _counts(column: np.ndarray) -> bool:
+def _is_row_number(column: np.ndarray) -> bool:
     return bool(np.all(column == np.rint(column)) and np.all(np.diff(column) > 0))

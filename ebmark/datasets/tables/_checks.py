@@ -1,4 +1,4 @@
-"""What makes points unfit for an energy to learn, and what their user should know."""
+"""Checks of a user's points: errors for unusable points, notes on their limitations."""
 
 from collections.abc import Iterable
 
@@ -6,36 +6,51 @@ import numpy as np
 
 from ebmark.errors import UserError, shown
 
-_FEWEST = 20
-_FEW = 200
-_TINY = 1e-30  # a spread that leaves float32
-_NUM_LOOKED_AT = 20_000
+MIN_POINTS = 20
+# fewer points get a note
+_MIN_POINTS_WITHOUT_NOTE = 200
+# a smaller range of a column underflows float32
+_MIN_RANGE = 1e-30
+# points used to find the rank of the covariance
+_MAX_RANK_POINTS = 20_000
 
 
-def refuse_unfit(x: np.ndarray, columns: tuple[str, ...], total: int, name: str) -> None:
-    """Raise `UserError` at too few points, or a column that does not vary."""
-    if total < _FEWEST:
-        points = f"{total} point{'s' * (total != 1)}"
-        wide = " (one point a row; is the table transposed?)" if x.shape[1] > _FEWEST else ""
-        raise UserError(f"{name}: has {points}; at least {_FEWEST} are wanted{wide}")
+def check_points(x: np.ndarray, columns: tuple[str, ...], total: int) -> None:
+    """Raise `UserError` if there are too few points or a column does not vary.
+
+    Args:
+        x: The points used, (n, dim).
+        columns: The names of the columns.
+        total: The number of points in the file.
+    """
+    if total < MIN_POINTS:
+        points = "1 point" if total == 1 else f"{total} points"
+        fix = "Add points."
+        if x.shape[1] > MIN_POINTS:
+            fix = "Transpose the table if its columns are the points."
+        raise UserError(f"file has {points}, at least {MIN_POINTS} are required. {fix}")
     spread = np.ptp(x, axis=0)
     constant = np.flatnonzero(spread == 0)
     if len(constant) == x.shape[1]:
-        raise UserError(f"{name}: all points are the same; an energy needs points that vary")
+        raise UserError("all points are identical. Give points that vary.")
+    if len(constant) == 1:
+        raise UserError(f"column {_join_names(columns, constant)} is constant. Drop it.")
     if len(constant):
-        names = _listed(columns, constant)
-        one = len(constant) == 1
-        raise UserError(
-            f"{name}: drop column{'' if one else 's'} {names}: {'it is' if one else 'they are'}"
-            " constant, and an energy needs every column to vary"
-        )
-    tiny = np.flatnonzero(spread < _TINY)
+        raise UserError(f"columns {_join_names(columns, constant)} are constant. Drop them.")
+    tiny = np.flatnonzero(spread < _MIN_RANGE)
     if len(tiny):
-        raise UserError(f"{name}: {_listed(columns, tiny)} varies by less than 1e-30; rescale it")
+        names = _join_names(columns, tiny)
+        raise UserError(f"the values of {names} vary by less than 1e-30. Rescale them.")
 
 
-def notes_on(x: np.ndarray, columns: tuple[str, ...], total: int) -> tuple[str, ...]:
-    """Sentences on what the points cannot give, or will not give as their user may think."""
+def describe_limitations(x: np.ndarray, columns: tuple[str, ...], total: int) -> tuple[str, ...]:
+    """Return sentences on what the points do not allow, or how they may mislead.
+
+    Args:
+        x: The points used, (n, dim).
+        columns: The names of the columns.
+        total: The number of points in the file.
+    """
     notes = [
         _on_thinning(x, total),
         _on_few(x),
@@ -44,7 +59,7 @@ def notes_on(x: np.ndarray, columns: tuple[str, ...], total: int) -> tuple[str, 
         _on_integers(x, columns),
         _on_row_numbers(x, columns),
         _on_repeats(x),
-        _on_flatness(x),
+        _on_rank(x),
     ]
     return tuple(note for note in notes if note)
 
@@ -52,21 +67,23 @@ def notes_on(x: np.ndarray, columns: tuple[str, ...], total: int) -> tuple[str, 
 def _on_thinning(x: np.ndarray, total: int) -> str:
     if len(x) == total:
         return ""
-    return f"Of {total:,} points, a uniform sample of {len(x):,} is used (the same every time)."
+    return f"Of {total:,} points, a uniform sample of {len(x):,} is used (the same in every run)."
 
 
 def _on_few(x: np.ndarray) -> str:
-    return f"There are only {len(x)} points: expect wide intervals." if len(x) < _FEW else ""
+    if len(x) >= _MIN_POINTS_WITHOUT_NOTE:
+        return ""
+    return f"There are only {len(x)} points: expect wide intervals."
 
 
 def _on_dimension(x: np.ndarray) -> str:
     dim = x.shape[1]
     if dim == 1:
-        return "There is 1 column: the figures are curves, not maps."
+        return "There is 1 column: figures show curves, not maps."
     if dim > 2:
         return (
             f"There are {dim} columns: no oracle mle, no exact samples and no NLL,"
-            " which rest on quadrature in 1 or 2 dimensions."
+            " which need quadrature in 1 or 2 dimensions."
         )
     return ""
 
@@ -75,33 +92,35 @@ def _on_offset(x: np.ndarray, columns: tuple[str, ...]) -> str:
     far = np.flatnonzero(np.abs(x).max(axis=0) > 1e6 * x.std(axis=0))
     if not len(far):
         return ""
-    return f"{_columns(columns, far)} vary little about a large value: better to subtract it."
+    return f"Values of {_join_names(columns, far)} vary little around a large value: subtract it."
 
 
 def _on_integers(x: np.ndarray, columns: tuple[str, ...]) -> str:
-    whole = [j for j in range(x.shape[1]) if _are_integers(x[:, j])]
-    if not whole:
+    integers = [j for j in range(x.shape[1]) if _are_integers(x[:, j])]
+    if not integers:
         return ""
     return (
-        f"{_columns(columns, whole)} hold whole numbers only: discrete data have no density,"
-        " so likelihoods say little; uniform noise of one unit would give them one."
+        f"Values of {_join_names(columns, integers)} are integers: discrete data have no density,"
+        " so likelihoods mean little. Add uniform noise of one unit for a density."
     )
 
 
 def _are_integers(column: np.ndarray) -> bool:
-    exact = np.abs(column) < 2**53  # beyond it, every float64 is whole
-    return bool(np.all(column == np.rint(column)) and exact.all())
+    # every float64 beyond 2^53 is an integer
+    is_exact = np.abs(column) < 2**53
+    return bool(np.all(column == np.rint(column)) and is_exact.all())
 
 
 def _on_row_numbers(x: np.ndarray, columns: tuple[str, ...]) -> str:
-    counting = [j for j in range(x.shape[1]) if np.all(np.diff(x[:, j]) > 0)]
-    if x.shape[1] == 1 or not counting:
+    increasing = [j for j in range(x.shape[1]) if np.all(np.diff(x[:, j]) > 0)]
+    if x.shape[1] == 1 or not increasing:
         return ""
-    return f"{_columns(columns, counting)} only ever grow: if they number the rows, drop them."
+    names = _join_names(columns, increasing)
+    return f"Values of {names} increase from row to row: if they number the rows, drop them."
 
 
 def _on_repeats(x: np.ndarray) -> str:
-    """Repeats are found by one random number a row, a projection, which others hardly share."""
+    """Find repeats by a random projection of each row, which different rows rarely share."""
     rng = np.random.default_rng(0)
     projection = np.zeros(len(x))
     for j in range(x.shape[1]):
@@ -110,33 +129,29 @@ def _on_repeats(x: np.ndarray) -> str:
     if repeats < 0.01 * len(x):
         return ""
     return (
-        f"Of {len(x):,} points, {repeats:,} repeat another: a density peaks without bound at"
-        " points that repeat, and the held-out points are not all new."
+        f"Of {len(x):,} points, {repeats:,} repeat another: the density is unbounded at repeated"
+        " points, and some held-out points are also training points."
     )
 
 
-def _on_flatness(x: np.ndarray) -> str:
+def _on_rank(x: np.ndarray) -> str:
     dim = x.shape[1]
     if dim == 1:
         return ""
-    if len(x) > _NUM_LOOKED_AT:
-        x = np.random.default_rng(0).choice(x, _NUM_LOOKED_AT, replace=False)
-    centred = (x - x.mean(axis=0)) / np.maximum(x.std(axis=0), _TINY)
-    rank = int(np.linalg.matrix_rank(centred.T @ centred / len(x), tol=1e-10, hermitian=True))
+    if len(x) > _MAX_RANK_POINTS:
+        x = np.random.default_rng(0).choice(x, _MAX_RANK_POINTS, replace=False)
+    z = (x - x.mean(axis=0)) / np.maximum(x.std(axis=0), _MIN_RANGE)
+    rank = int(np.linalg.matrix_rank(z.T @ z / len(x), tol=1e-10, hermitian=True))
     if rank == dim:
         return ""
-    where = {1: "a line", 2: "a plane"}.get(rank, f"a flat of {rank} dimensions")
+    subspace = {1: "a line", 2: "a plane"}.get(rank, f"a subspace of {rank} dimensions")
     return (
-        f"The points lie on {where} in their {dim} columns: there they have no density;"
-        " drop the columns that others determine."
+        f"The points lie on {subspace} in their {dim} columns and have no density."
+        " Drop the columns that others determine."
     )
 
 
-def _columns(columns: tuple[str, ...], chosen: Iterable[int]) -> str:
-    return f"Values of {_listed(columns, chosen)}"
-
-
-def _listed(columns: tuple[str, ...], chosen: Iterable[int], most: int = 3) -> str:
+def _join_names(columns: tuple[str, ...], chosen: Iterable[int], max_names: int = 3) -> str:
     names = [f'"{shown(columns[j], 25)}"' for j in chosen]
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
+    more = f" and {len(names) - max_names} more" if len(names) > max_names else ""
+    return ", ".join(names[:max_names]) + more

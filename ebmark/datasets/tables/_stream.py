@@ -1,4 +1,4 @@
-"""What every reader gives: the names of the columns, and the rows in blocks."""
+"""The interface of the readers: the names of the columns, and the rows in blocks."""
 
 import contextlib
 from collections.abc import Generator, Iterable, Iterator
@@ -10,54 +10,67 @@ from ebmark.errors import UserError, shown
 
 
 class TableStream(NamedTuple):
-    """A table that is being read; `blocks` are float64 arrays (rows, columns)."""
+    """A table that is being read.
 
-    columns: tuple[str, ...]  # as the file has them; see `tidy_names`
+    Attributes:
+        columns: The names as they are in the file; see `tidy_names`.
+        blocks: Float64 arrays of shape (rows, columns).
+        notes: Sentences for the user.
+    """
+
+    columns: tuple[str, ...]
     blocks: Generator[np.ndarray, None, None]
     notes: tuple[str, ...] = ()
 
 
 def numbered_names(dim: int) -> tuple[str, ...]:
-    """Names for columns that have none: x1, x2, ..."""
+    """Return names for columns that have none: x1, x2, ..."""
     return tuple(f"x{i + 1}" for i in range(dim))
 
 
-def in_words(columns: tuple[str, ...], j: int) -> str:
-    """The column, by its name or else by its number from 1, for a message."""
-    if columns == numbered_names(len(columns)) or not columns[j].strip():
-        return f"column {j + 1}"
-    return f'column "{shown(columns[j])}"'
+def describe_column(columns: tuple[str, ...], index: int) -> str:
+    """Describe a column in a message, by its name or else by its number, counted from 1."""
+    if columns == numbered_names(len(columns)) or not columns[index].strip():
+        return f"column {index + 1}"
+    return f'column "{shown(columns[index])}"'
 
 
 def tidy_names(names: Iterable[str]) -> tuple[str, ...]:
-    """The names on one line each, without quotes, none of them empty, no two the same."""
-    tidy: dict[str, None] = {}  # an ordered set
+    """Make the names printable and unique: one line, no quotes, none of them empty.
+
+    Example:
+        >>> tidy_names(["x", "x", "", "a  b"])
+        ('x', 'x_2', 'x3', 'a b')
+    """
+    tidy: list[str] = []
     for i, name in enumerate(names):
-        name = " ".join(str(name).replace('"', " ").split()).lstrip("# ") or f"x{i + 1}"
-        unique, again = name, 2
+        plain = " ".join(str(name).replace('"', " ").split()).lstrip("# ") or f"x{i + 1}"
+        unique = plain
+        suffix = 2
         while unique in tidy:
-            unique, again = f"{name}_{again}", again + 1
-        tidy[unique] = None
+            unique = f"{plain}_{suffix}"
+            suffix += 1
+        tidy.append(unique)
     return tuple(tidy)
 
 
 @contextlib.contextmanager
-def damaged(name: str, kind: str) -> Iterator[None]:
-    """Whatever another library raises at a file that it cannot read is a `UserError` here."""
+def damaged(kind: str) -> Iterator[None]:
+    """Turn whatever a library raises for a file that it cannot read into a `UserError`."""
     try:
         yield
     except UserError:
         raise
     except Exception as error:
         raise UserError(
-            f"{name}: damaged or cut short: it cannot be read as {kind}; copy or save it again"
+            f"file is damaged or truncated and cannot be read as {kind}. Copy or save it again."
         ) from error
 
 
-def refuse_bomb(declared: int, stored: int, name: str) -> None:
-    """Raise `UserError` at a small file that unpacks to an absurd size."""
+def reject_bomb(declared: int, stored: int) -> None:
+    """Raise `UserError` for a small file that unpacks to more than 1 GiB and 500 times its size."""
     if declared > 2**30 and declared > 500 * max(stored, 1):
         raise UserError(
-            f"{name}: unpacks to {declared / 2**30:,.0f} GiB from {stored:,} bytes; refused:"
-            " save the points again, uncompressed"
+            f"file of {stored:,} bytes unpacks to {declared / 2**30:,.0f} GiB and is not read."
+            " Save the points again, uncompressed."
         )

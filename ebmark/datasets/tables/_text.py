@@ -1,14 +1,14 @@
-"""Points in text: whatever separates the cells, with or without a line of names.
+"""Reading of points from text, with any separator, with or without a line of names.
 
-Clean blocks of lines go through pyarrow; a block that it refuses is read again, line by line,
-to find the line at fault.
+Blocks of lines are parsed by pyarrow; a block that it rejects is parsed again, line by line, to
+report the first wrong line.
 """
 
 import codecs
 import io
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Generator, Iterable, Iterator
 from typing import BinaryIO
 
 import numpy as np
@@ -17,41 +17,42 @@ from ebmark.datasets.tables._layout import (
     DECIMAL_COMMA,
     MISSING,
     Layout,
-    as_number,
-    content,
     find_layout,
+    iterate_content,
+    parse_number,
     split,
 )
 from ebmark.datasets.tables._stream import TableStream, damaged
-from ebmark.datasets.tables._thinning import LARGEST, fit_for_float32
+from ebmark.datasets.tables._thinning import MAX_ABS_VALUE, fit_for_float32
 from ebmark.errors import UserError, shown
 
-_BLOCK = 2**23  # bytes
-_LONGEST_LINE = 2**20
+# bytes that are read at a time
+_BLOCK = 2**23
+_MAX_LINE = 2**20
 _COMMENT = re.compile(r"[ \t]*#[^\n]*")
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f]")
 
 
-def open_text(file: BinaryIO, name: str) -> TableStream:
-    """The rows of a text file, which may be gzip-compressed. Raises `UserError`."""
-    with damaged(name, "gzip"):
+def open_text(file: BinaryIO) -> TableStream:
+    """Open a text file, which may be compressed with gzip. Raises `UserError`."""
+    with damaged("gzip"):
         head = file.read(2**16)
         file.seek(0)
     encoding = _encoding(head)
     if _CONTROL.search(head.decode(encoding, "replace")):
-        raise UserError(f"{name}: is neither text nor NPY, NPZ or Parquet; save the points as CSV")
-    blocks = _line_blocks(file, encoding, name)
+        raise UserError("file is neither text nor NPY, NPZ or Parquet. Save the points as CSV.")
+    blocks = _line_blocks(file, encoding)
     for line, text in blocks:
-        if layout := find_layout(text, line, name):
-            start, rest = layout.rest_of(text, line)
-            numbered = itertools.chain([(start, rest)], blocks)
-            rows = (_parse(text, line, layout, name) for line, text in numbered)
+        layout = find_layout(text, line)
+        if layout is not None:
+            first = layout.skip_header(text, line)
+            rows = _parse_blocks(itertools.chain([first], blocks), layout)
             return TableStream(layout.columns, rows, layout.notes)
-    raise UserError(f"{name}: holds no points, only blank lines or comments")
+    raise UserError("file has no points, only blank lines or comments. Give a table of numbers.")
 
 
 def _encoding(head: bytes) -> str:
-    """UTF-8 or UTF-16, with or without their marks; else Latin-1, of which ASCII is a part."""
+    """Guess the encoding: UTF-8 or UTF-16, with or without byte order marks, else Latin-1."""
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
     if len(head) >= 4 and b"\0" in head[:4]:
@@ -65,38 +66,47 @@ def _encoding(head: bytes) -> str:
     return "utf-8-sig"
 
 
-def _line_blocks(file: BinaryIO, encoding: str, name: str) -> Iterator[tuple[int, str]]:
-    """Some megabytes of whole lines at a time, and the number of the first of them.
+def _line_blocks(file: BinaryIO, encoding: str) -> Iterator[tuple[int, str]]:
+    """Yield some megabytes of complete lines at a time, with the number of the first of them.
 
-    What cannot be decoded becomes a character that is in no number, and so is found.
+    Bytes that cannot be decoded become a character that is in no number, and are rejected later.
     """
     decode = io.IncrementalNewlineDecoder(
         codecs.getincrementaldecoder(encoding)("replace"), translate=True
     ).decode
-    line, begun, data = 1, "", b"..."
-    while data:
-        with damaged(name, "gzip"):
+    line = 1
+    incomplete = ""
+    is_end = False
+    while not is_end:
+        with damaged("gzip"):
             data = file.read(_BLOCK)
-        text = begun + decode(data, final=not data)
-        end = text.rfind("\n") + 1 if data else len(text)
-        text, begun = text[:end], text[end:]
-        if len(begun) > _LONGEST_LINE:
-            number = line + text.count("\n")
-            raise UserError(f"{name}, line {number}: is too long; one point a line is wanted")
-        if text:
-            yield line, text
-            line += text.count("\n")
+        is_end = not data
+        text = incomplete + decode(data, final=is_end)
+        end = len(text) if is_end else text.rfind("\n") + 1
+        complete = text[:end]
+        incomplete = text[end:]
+        if len(incomplete) > _MAX_LINE:
+            number = line + complete.count("\n")
+            raise UserError(
+                f"line {number}: longer than {_MAX_LINE:,} characters. Write one point per line."
+            )
+        if complete:
+            yield line, complete
+            line += complete.count("\n")
 
 
-def _parse(text: str, line: int, layout: Layout, name: str) -> np.ndarray:
-    x = _parse_clean(text, layout)
-    if x is not None and fit_for_float32(x).all():
-        return x
-    return _parse_with_care(text, line, layout, name)
+def _parse_blocks(
+    blocks: Iterable[tuple[int, str]], layout: Layout
+) -> Generator[np.ndarray, None, None]:
+    for line, text in blocks:
+        x = _parse_with_pyarrow(text, layout)
+        if x is None or not fit_for_float32(x).all():
+            x = _parse_by_line(text, line, layout)
+        yield x
 
 
-def _parse_clean(text: str, layout: Layout) -> np.ndarray | None:
-    """The rows, or None where pyarrow finds anything wrong."""
+def _parse_with_pyarrow(text: str, layout: Layout) -> np.ndarray | None:
+    """Parse the rows, or return None if pyarrow rejects any."""
     import pyarrow as pa
     import pyarrow.csv as csv
 
@@ -119,41 +129,44 @@ def _parse_clean(text: str, layout: Layout) -> np.ndarray | None:
     return np.column_stack([column.to_numpy() for column in table.columns])
 
 
-def _parse_with_care(text: str, line: int, layout: Layout, name: str) -> np.ndarray:
-    """The rows, read a line at a time. Raises `UserError` at the first that is wrong."""
+def _parse_by_line(text: str, line: int, layout: Layout) -> np.ndarray:
+    """Parse the rows one line at a time. Raises `UserError` at the first that is wrong."""
     rows = []
-    for number, row in content(text, line):
+    for number, row in iterate_content(text, line):
         cells = split(row, layout.separator)
-        values = [as_number(cell) for cell in cells]
+        values = [parse_number(cell) for cell in cells]
         for column, value in enumerate(values):
-            if value is None or not abs(value) <= LARGEST:
-                where = f"{name}, line {number}, {layout.where(column)}"
+            if value is None or not abs(value) <= MAX_ABS_VALUE:
                 is_last = 0 < column == len(cells) - 1
-                raise UserError(f"{where}: {_what_is_wrong(cells[column], value, is_last)}")
+                problem = _describe_wrong_cell(cells[column], value, is_last)
+                raise UserError(f"line {number}, {layout.describe_cell(column)}: {problem}")
         if len(cells) != layout.dim:
-            raise UserError(f"{name}, line {number}: {_what_is_ragged(len(cells), number, layout)}")
+            raise UserError(f"line {number}: {_describe_ragged_line(len(cells), number, layout)}")
         rows.append(values)
     return np.array(rows, dtype=np.float64).reshape(-1, layout.dim)
 
 
-def _what_is_ragged(num_cells: int, line: int, layout: Layout) -> str:
-    what = f"has {num_cells} cell{'s' * (num_cells != 1)} but {layout.dim} are wanted"
-    below_names = layout.is_header and line == layout.line + 1
-    if below_names and num_cells == layout.dim + 1:  # as R writes a table
-        return f"{what}, as named in line {layout.line}; are there row names? leave them out"
-    return f"{what}, as in line {layout.line}; mend the line"
+def _describe_ragged_line(num_cells: int, line: int, layout: Layout) -> str:
+    cells = "1 cell" if num_cells == 1 else f"{num_cells} cells"
+    problem = f"{cells}, expected {layout.dim} as in line {layout.line}."
+    is_below_names = layout.is_header and line == layout.line + 1
+    # R writes row names without a name of their column
+    if is_below_names and num_cells == layout.dim + 1:
+        return f"{problem} If the first cell is a row name, save the table without row names."
+    return f"{problem} Correct the line."
 
 
-def _what_is_wrong(cell: str, value: float | None, is_last: bool) -> str:
+def _describe_wrong_cell(cell: str, value: float | None, is_last: bool) -> str:
     if not cell and is_last:
-        return "the cell is blank; fill it in, or take away the separator that ends the line"
+        return "cell is blank. Fill it in or remove the separator at the end of the line."
+    if not cell:
+        return "cell is blank. Fill it in or delete the line."
     if cell.strip().casefold() in MISSING:
-        what = f'"{cell}" is no number' if cell else "the cell is blank"
-        return f"{what}; fill it in or delete the line"
+        return f'"{cell}" is a missing value. Fill it in or delete the line.'
     if value is not None and np.isfinite(value):
-        return f"{cell} is too large (beyond 1e30); rescale the column"
+        return f"{cell} exceeds 1e30 in absolute value. Rescale the column."
     if value is not None:
-        return f'"{shown(cell)}" is not finite; delete the line'
+        return f'"{shown(cell)}" is not finite. Delete the line.'
     if DECIMAL_COMMA.fullmatch(cell):
-        return f'"{shown(cell)}" has a decimal comma; save it again with decimal points'
-    return f'"{shown(cell)}" is not a number; mend the line or drop the column'
+        return f'"{shown(cell)}" has a decimal comma. Save the file with decimal points.'
+    return f'"{shown(cell)}" is not a number. Correct the line or drop the column.'

@@ -4,40 +4,53 @@ import contextlib
 
 import numpy as np
 
-from ebmark.datasets.tables._stream import TableStream, in_words
+from ebmark.datasets.tables._stream import TableStream, describe_column
 from ebmark.errors import UserError
 
-LARGEST = 1e30  # beyond it, squares leave float32
-_MAX_CELLS = 2**27  # 1 GiB of float64
+# the squares of larger numbers overflow float32
+MAX_ABS_VALUE = 1e30
+# 1 GiB of float64
+_MAX_CELLS = 2**27
 
 
 def fit_for_float32(x: np.ndarray) -> np.ndarray:
-    """Which numbers are finite and far from float32's overflow."""
-    fit: np.ndarray = np.abs(x) <= LARGEST  # False for NaN
-    return fit
+    """Return which numbers are finite and at most `MAX_ABS_VALUE` in absolute value."""
+    # the comparison is False for NaN
+    return np.asarray(np.abs(x) <= MAX_ABS_VALUE)
 
 
-def sample(source: TableStream, name: str, max_rows: int) -> tuple[np.ndarray, int]:
-    """At most `max_rows` rows, in their order, and how many there are in all.
+def sample_rows(source: TableStream, max_rows: int) -> tuple[np.ndarray, int]:
+    """Read a table and keep a uniform sample of its rows.
 
-    Each row draws a uniform number from a fixed seed; those with the smallest are kept.
-    Raises `UserError` at a number that is not finite or too large.
+    Each row draws a uniform number from a fixed seed; those with the smallest numbers are kept.
+
+    Args:
+        source: The table.
+        max_rows: Number of rows to keep, at most.
+
+    Returns:
+        The rows kept, in their order, and the number of rows of the table.
+
+    Raises:
+        UserError: If a number is not finite or too large.
     """
     max_rows = min(max_rows, _MAX_CELLS // len(source.columns))
     rng = np.random.default_rng(0)
     kept: list[np.ndarray] = []
     draws: list[np.ndarray] = []
-    held, total = 0, 0
+    num_kept = 0
+    total = 0
     with contextlib.closing(source.blocks) as blocks:
         for x in blocks:
-            _refuse_unfit_number(x, total, source.columns, name)
+            _reject_unfit_number(x, total, source.columns)
             kept.append(x)
             draws.append(rng.random(len(x)))
-            held, total = held + len(x), total + len(x)
-            if held > max_rows + max(max_rows // 2, len(x)):
+            num_kept += len(x)
+            total += len(x)
+            if num_kept > max_rows + max(max_rows // 2, len(x)):
                 kept, draws = _thin(kept, draws, max_rows)
-                held = max_rows
-    if held > max_rows:
+                num_kept = max_rows
+    if num_kept > max_rows:
         kept, draws = _thin(kept, draws, max_rows)
     return np.concatenate([np.empty((0, len(source.columns))), *kept]), total
 
@@ -45,23 +58,22 @@ def sample(source: TableStream, name: str, max_rows: int) -> tuple[np.ndarray, i
 def _thin(
     kept: list[np.ndarray], draws: list[np.ndarray], num_rows: int
 ) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """The rows with the smallest draws."""
+    """Keep the rows with the smallest draws."""
     draw = np.concatenate(draws)
     chosen = np.sort(np.argpartition(draw, num_rows - 1)[:num_rows])
     return [np.concatenate(kept)[chosen]], [draw[chosen]]
 
 
-def _refuse_unfit_number(x: np.ndarray, before: int, columns: tuple[str, ...], name: str) -> None:
-    fit = fit_for_float32(x)
-    if fit.all():
+def _reject_unfit_number(x: np.ndarray, num_before: int, columns: tuple[str, ...]) -> None:
+    is_fit = fit_for_float32(x)
+    if is_fit.all():
         return
-    row, column = np.argwhere(~fit)[0]
-    where = f"{name}, row {before + row + 1}, {in_words(columns, int(column))}"
-    if np.isfinite(x[row, column]):
-        raise UserError(
-            f"{where}: {x[row, column]:g} is too large (beyond 1e30); rescale the column"
-        )
+    row, column = np.argwhere(~is_fit)[0]
+    value = x[row, column]
+    place = f"row {num_before + row + 1}, {describe_column(columns, int(column))}"
+    if np.isfinite(value):
+        raise UserError(f"{place}: {value:g} exceeds 1e30 in absolute value. Rescale the column.")
     raise UserError(
-        f"{where}: {x[row, column]:g} is no finite number; fill it in or drop the row"
-        " (rows are counted from 1)"
+        f"{place}: {value:g} is not a finite number. Fill it in or drop the row"
+        " (rows are counted from 1)."
     )

@@ -1,4 +1,4 @@
-"""Points to a file, whole, in the format that its suffix names."""
+"""Writing of points to a file, atomically, in the format of its suffix."""
 
 import csv
 import io
@@ -14,23 +14,38 @@ from ebmark.system.writing import atomic_path, check_writable
 
 
 def write_points(path: str | Path, x: np.ndarray, columns: Sequence[str] = ()) -> None:
-    """Write points (n, dim) as CSV, TSV, NPY, NPZ or Parquet, by the suffix.
+    """Write points as CSV, TSV, NPY, NPZ or Parquet, by the suffix of the file.
 
-    NPY and NPZ (one array, "x") keep no names. Raises `UserError`.
+    Args:
+        path: The file; it is replaced atomically.
+        x: The points, floats of shape (n, dim).
+        columns: The names of the columns; x1, x2, ... by default. NPY and NPZ (one array, "x") do
+            not store them.
+
+    Raises:
+        ValueError: If `x` or `columns` have another shape or type.
+        UserError: If the suffix is unknown or the file cannot be written.
     """
     write = _writer(path)
     x = np.asarray(x)
     if x.ndim != 2 or x.dtype not in (np.float32, np.float64):
-        raise ValueError(f"points are floats (n, dim), not {x.dtype} {x.shape}")
-    columns = tidy_names(columns or numbered_names(x.shape[1]))
-    if len(columns) != x.shape[1]:
-        raise ValueError(f"{len(columns)} names for {x.shape[1]} columns")
+        raise ValueError(f"'x' must be floats of shape (n, dim), got {x.dtype} {x.shape}.")
+    names = tidy_names(columns or numbered_names(x.shape[1]))
+    if len(names) != x.shape[1]:
+        raise ValueError(f"'columns' must have {x.shape[1]} names, got {len(names)}.")
     with atomic_path(path) as temporary, open(temporary, "wb") as file:
-        write(file, x, columns)
+        write(file, x, names)
 
 
 def check_output(path: str | Path) -> None:
-    """Raise the `UserError` of `write_points` now, before the points are made."""
+    """Raise the `UserError` of `write_points`, before the points are computed.
+
+    Args:
+        path: The file.
+
+    Raises:
+        UserError: If the suffix is unknown or the file cannot be written.
+    """
     _writer(path)
     check_writable(path)
 
@@ -54,7 +69,8 @@ def _write_text(file: BinaryIO, x: np.ndarray, columns: tuple[str, ...], separat
     import pyarrow as pa
     from pyarrow.csv import WriteOptions, write_csv
 
-    header = io.StringIO()  # pyarrow would quote every name; only one that is a number asks for it
+    # pyarrow would quote every name; only names that are numbers need it
+    header = io.StringIO()
     quoting = csv.QUOTE_ALL if any(map(_is_number, columns)) else csv.QUOTE_MINIMAL
     csv.writer(header, delimiter=separator, quoting=quoting, lineterminator="\n").writerow(columns)
     file.write(header.getvalue().encode())

@@ -1,7 +1,7 @@
-"""Other libraries' training methods, each at its own documented recipe.
+"""Training methods of external libraries, each with its own documented default recipe.
 
-They run by their own code in the same cells, on the same data and seeds, and are scored by the
-same metrics. They need `pip install ebmark[peers]` (torch for the CPU will do).
+They run by the libraries' own code (`pip install 'ebmark[external]'`); the rest of a run is shared.
+To add one: a class in the file of its library, and a line in `EXTERNAL_METHODS`.
 """
 
 from ebmark.methods._base import Recipe
@@ -21,9 +21,13 @@ from ebmark.methods.external._torchebm import (
 )
 
 
-def _recipe(method: AbstractExternalMethod, updates: int, ema: float = 0.0) -> Recipe:
+def _recipe(method: AbstractExternalMethod, num_updates: int, ema_decay: float = 0.0) -> Recipe:
     return Recipe(
-        method=method, num_updates=updates, learning_rate=1e-3, max_grad_norm=0.0, ema_decay=ema
+        method=method,
+        num_updates=num_updates,
+        learning_rate=1e-3,
+        max_grad_norm=0.0,
+        ema_decay=ema_decay,
     )
 
 
@@ -32,9 +36,9 @@ EXTERNAL_METHODS: dict[str, Recipe] = {
     "torchebm/pcd": _recipe(TorchebmPersistentContrastiveDivergence(), 1_000),
     "torchebm/dsm": _recipe(TorchebmDenoisingScoreMatching(), 2_000),
     "ebmkit/cd": _recipe(EbmkitContrastiveDivergence(), 6_000),
-    "ebmkit/pcd": _recipe(EbmkitPersistentContrastiveDivergence(), 6_000, ema=0.999),
+    "ebmkit/pcd": _recipe(EbmkitPersistentContrastiveDivergence(), 6_000, ema_decay=0.999),
     "ebmkit/dsm": _recipe(EbmkitDenoisingScoreMatching(), 6_000),
     "ebmkit/ssm": _recipe(EbmkitSlicedScoreMatching(), 6_000),
     "ebmkit/nce": _recipe(EbmkitNoiseContrastiveEstimation(), 6_000),
-    "ebmkit/ed": _recipe(EbmkitEnergyDiscrepancy(), 6_000, ema=0.999),
+    "ebmkit/ed": _recipe(EbmkitEnergyDiscrepancy(), 6_000, ema_decay=0.999),
 }

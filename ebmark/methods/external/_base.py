@@ -1,4 +1,7 @@
-"""What another library's training looks like from here: its loop, its network, our judgement."""
+"""The interface of an external library's training method: its loop and its network."""
+
+# The libraries are optional, so that a type checker may not find them.
+# pyright: reportMissingImports=false
 
 import abc
 from collections.abc import Callable
@@ -10,20 +13,28 @@ import jax.random as jr
 import numpy as np
 
 from ebmark.energies import MLP
-from ebmark.methods._base import AbstractMethod
+from ebmark.methods._base import AbstractMethod, Recipe
+from ebmark.methods._limits import COUNT
 
-Advance = Callable[[int], list[float]]  # so many updates of the library's own loop; their losses
+# Runs that many updates of the library's own loop and returns their losses.
+Advance = Callable[[int], list[float]]
 
 
 class AbstractExternalMethod(AbstractMethod):
-    """Another library's loss, sampler and loop, on the plain perceptron of its examples.
+    """A library's loss, sampler and loop, on the MLP of the library's own examples.
 
-    The study's network is not used, and nothing confines the rival's. Its weights start as its
-    library starts them, the learning rate is constant, and a recipe's `clip` or `ema` of 0 is none.
-    What was learned is copied, and judged as any other energy.
+    The study's network is not used, and the energy is not confined. Weights are initialized by the
+    library, the learning rate is constant, and a recipe's `max_grad_norm` or `ema_decay` of 0 turns
+    it off. The trained network is copied and evaluated as any other energy.
+
+    Attributes:
+        packages: Packages of the extra `external` that the method requires.
+        width: Units of each of the two hidden layers.
     """
 
-    packages: ClassVar[tuple[str, ...]]  # that `pip install ebmark[peers]` brings
+    packages: ClassVar[tuple[str, ...]]
+    limits = {"width": COUNT}
+
     width: eqx.AbstractVar[int]
 
     def build_trainable(self, energy, data, key):
@@ -33,32 +44,42 @@ class AbstractExternalMethod(AbstractMethod):
     def fit(self, recipe, energy, data, stops, key):
         import torch
 
-        blank = self.build_trainable(energy, data, key)
-        with torch.random.fork_rng(devices=[]):  # the libraries draw from the global generator
+        template = self.build_trainable(energy, data, key)
+        # The libraries draw from torch's global generator, which is restored afterwards.
+        with torch.random.fork_rng(devices=[]):
             torch.manual_seed(int(jr.bits(key, dtype=jnp.uint32)))
             network, advance = self.prepare(recipe, torch.tensor(np.asarray(data)))
-            for step, stop in zip((0, 0, *stops), (0, *stops), strict=False):
-                losses = advance(stop - step)
-                yield copied(network, blank), np.array(losses, np.float32)
+            for start, stop in zip((0, 0, *stops), (0, *stops), strict=False):
+                losses = advance(stop - start)
+                yield copy_network(network, template), np.array(losses, np.float32)
 
     @abc.abstractmethod
-    def prepare(self, recipe, points) -> tuple[Any, Advance]:
-        """The library's network (its average, where it keeps one) and its own loop."""
+    def prepare(self, recipe: Recipe, points: Any) -> tuple[Any, Advance]:
+        """Return the library's network, or its average if it keeps one, and its training loop.
+
+        Args:
+            recipe: The recipe to train by.
+            points: Training points, a float32 tensor of shape (n, dim).
+        """
 
     def loss(self, energy, batch, state, key):
-        raise NotImplementedError("a rival trains by its own library's loop: `fit`")
+        raise NotImplementedError("an external method trains by its library's loop: use 'fit'.")
 
 
-def copied(network: Any, blank: MLP) -> MLP:
-    """A torch perceptron's numbers in ours: the same function, to rounding."""
-    linear = [layer for layer in network.net if hasattr(layer, "weight")]
-    numbers = [
-        jnp.asarray(tensor.detach().numpy().copy())
-        for layer in linear
-        for tensor in (layer.weight, layer.bias)
-    ]
-    return eqx.tree_at(
-        lambda mlp: [a for layer in mlp.layers.layers for a in (layer.weight, layer.bias)],
-        blank,
-        numbers,
-    )
+def copy_network(network: Any, template: MLP) -> MLP:
+    """Copy the parameters of a torch MLP into ours: the same function, to rounding.
+
+    Args:
+        network: A torch module whose linear layers are in `net`.
+        template: An MLP of the same layers.
+    """
+    parameters = []
+    for layer in network.net:
+        if hasattr(layer, "weight"):
+            for tensor in (layer.weight, layer.bias):
+                parameters.append(jnp.asarray(tensor.detach().numpy().copy()))
+
+    def get_parameters(mlp):
+        return [array for layer in mlp.layers.layers for array in (layer.weight, layer.bias)]
+
+    return eqx.tree_at(get_parameters, template, parameters)

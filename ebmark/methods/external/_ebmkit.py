@@ -1,21 +1,27 @@
-"""ebmkit (imported as `ebm`), as its examples use it: its trainer around its losses."""
+"""ebmkit (imported as `ebm`), as in its examples: its trainer with its losses."""
+
+# The libraries are optional, so that a type checker may not find them.
+# pyright: reportMissingImports=false
 
 import abc
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import equinox as eqx
 
+from ebmark.methods._limits import COUNT, NON_NEGATIVE, POSITIVE
 from ebmark.methods.external._base import AbstractExternalMethod
+
+BUFFER_SIZE = 8_192
 
 
 class AbstractEbmkit(AbstractExternalMethod):
-    """ebmkit's own trainer on its own perceptron."""
+    """ebmkit's own trainer on its own MLP."""
 
     packages = ("torch", "ebmkit")
 
     @abc.abstractmethod
-    def objective(self, dim: int):
-        """One of ebmkit's losses."""
+    def objective(self, dim: int) -> Any:
+        """Return one of ebmkit's losses for data of `dim` dimensions."""
 
     def prepare(self, recipe, points):
         import ebm
@@ -31,16 +37,19 @@ class AbstractEbmkit(AbstractExternalMethod):
             grad_clip_norm=recipe.max_grad_norm or None,
         )
 
-        def advance(updates: int) -> list[float]:
-            before = len(trainer.history)
-            trainer.fit(points, steps=updates, batch_size=recipe.batch_size, verbose=False)
-            return [record["loss"] for record in trainer.history[before:]]
+        def advance(num_updates: int) -> list[float]:
+            num_before = len(trainer.history)
+            trainer.fit(points, steps=num_updates, batch_size=recipe.batch_size, verbose=False)
+            return [record["loss"] for record in trainer.history[num_before:]]
 
-        return network if trainer.ema is None else trainer.ema.module, advance
+        trained = network if trainer.ema is None else trainer.ema.module
+        return trained, advance
 
 
 class AbstractEbmkitChains(AbstractEbmkit):
-    """Its contrastive divergence, which `persistent` gives a replay buffer of 8,192."""
+    """ebmkit's contrastive divergence, with a replay buffer if `persistent`."""
+
+    limits = {"width": COUNT, "num_steps": COUNT, "step_size": POSITIVE, "penalty": NON_NEGATIVE}
 
     persistent: ClassVar[bool]
     num_steps: eqx.AbstractVar[int]
@@ -52,21 +61,21 @@ class AbstractEbmkitChains(AbstractEbmkit):
 
         return ebm.ContrastiveDivergence(
             ebm.LangevinDynamics(step_size=self.step_size, steps=self.num_steps),
-            buffer=ebm.ReplayBuffer(8_192, (dim,)) if self.persistent else None,
+            buffer=ebm.ReplayBuffer(BUFFER_SIZE, (dim,)) if self.persistent else None,
             energy_reg=self.penalty,
         )
 
-    def network_evaluations(self, batch, dim):
-        return batch * (2 * self.num_steps + 6)
+    def network_evaluations(self, batch_size, dim):
+        return batch_size * (2 * self.num_steps + 6)
 
 
 class EbmkitContrastiveDivergence(AbstractEbmkitChains):
-    r"""ebmkit's CD: chains from N(0, I), which is short-run likelihood, and a penalty.
+    r"""ebmkit's CD: chains from N(0, I) (short-run likelihood), with an energy penalty.
 
     $$ \mathcal{L} = \mathbb{E}_{data} E(x) - \mathbb{E} E(x_k)
        + .1\, (\mathbb{E}_{data} E(x)^2 + \mathbb{E} E(x_k)^2) $$
 
-    ebmkit 0.16.0, examples/benchmark_losses.py (half-moons).
+    References: ebmkit 0.16.0, examples/benchmark_losses.py (half-moons).
     """
 
     persistent = False
@@ -77,12 +86,14 @@ class EbmkitContrastiveDivergence(AbstractEbmkitChains):
 
 
 class EbmkitPersistentContrastiveDivergence(AbstractEbmkitChains):
-    r"""ebmkit's PCD: chains from its replay buffer, a penalty, the average of the parameters.
+    r"""ebmkit's PCD: chains from its replay buffer, with an energy penalty.
 
     $$ \mathcal{L} = \mathbb{E}_{data} E(x) - \mathbb{E}_{buffer} E(x_k)
        + .1\, (\mathbb{E}_{data} E(x)^2 + \mathbb{E}_{buffer} E(x_k)^2) $$
 
-    ebmkit 0.16.0, examples/train_two_moons.py.
+    The average of the parameters is evaluated.
+
+    References: ebmkit 0.16.0, examples/train_two_moons.py.
     """
 
     persistent = True
@@ -93,14 +104,17 @@ class EbmkitPersistentContrastiveDivergence(AbstractEbmkitChains):
 
 
 class EbmkitDenoisingScoreMatching(AbstractEbmkit):
-    r"""ebmkit's DSM: one noise level, its class's own default.
+    r"""ebmkit's DSM at one noise level.
 
     $$ \mathcal{L} = \tfrac12 \mathbb{E}_{x, z} \| \nabla E(x + \sigma z) - z / \sigma \|^2 $$
 
-    No example of its uses it: the trainer's numbers are those of its benchmark.
+    The noise level is the default of ebmkit's class. None of its examples uses the class: the
+    trainer's settings are those of its benchmark.
 
-    ebmkit 0.16.0, losses/score_matching.py and examples/benchmark_losses.py.
+    References: ebmkit 0.16.0, losses/score_matching.py and examples/benchmark_losses.py.
     """
+
+    limits = {"width": COUNT, "sigma": POSITIVE}
 
     width: int = eqx.field(static=True, default=128)
     sigma: float = eqx.field(static=True, default=0.1)
@@ -110,16 +124,16 @@ class EbmkitDenoisingScoreMatching(AbstractEbmkit):
 
         return ebm.DenoisingScoreMatching(sigma=self.sigma)
 
-    def network_evaluations(self, batch, dim):
-        return 6 * batch
+    def network_evaluations(self, batch_size, dim):
+        return 6 * batch_size
 
 
 class EbmkitSlicedScoreMatching(AbstractEbmkit):
-    r"""ebmkit's sliced score matching, one direction, variance reduced.
+    r"""ebmkit's sliced score matching, variance-reduced, one direction.
 
     $$ \mathcal{L} = \mathbb{E}_{x, v} \left[\tfrac12 \|\nabla E\|^2 - v^T \nabla^2 E\, v\right] $$
 
-    ebmkit 0.16.0, examples/benchmark_losses.py.
+    References: ebmkit 0.16.0, examples/benchmark_losses.py.
     """
 
     width: int = eqx.field(static=True, default=128)
@@ -129,18 +143,22 @@ class EbmkitSlicedScoreMatching(AbstractEbmkit):
 
         return ebm.SlicedScoreMatching()
 
-    def network_evaluations(self, batch, dim):
-        return 12 * batch
+    def network_evaluations(self, batch_size, dim):
+        return 12 * batch_size
 
 
 class EbmkitNoiseContrastiveEstimation(AbstractEbmkit):
-    r"""ebmkit's NCE: noise from N(0, I), four times as much of it as data, log Z learned.
+    r"""ebmkit's NCE.
 
     $$ \mathcal{L} = -\mathbb{E}_{data} \log \sigma(r(x) - \log \nu)
        - \nu\, \mathbb{E}_{noise} \log \sigma(\log \nu - r(x)), \quad r = -E - \log Z - \log q $$
 
-    ebmkit 0.16.0, examples/benchmark_losses.py.
+    Noise is drawn from N(0, I), `ratio` points per data point; log Z is learned.
+
+    References: ebmkit 0.16.0, examples/benchmark_losses.py.
     """
+
+    limits = {"width": COUNT, "ratio": COUNT}
 
     width: int = eqx.field(static=True, default=128)
     ratio: int = eqx.field(static=True, default=4)
@@ -150,8 +168,8 @@ class EbmkitNoiseContrastiveEstimation(AbstractEbmkit):
 
         return ebm.NoiseContrastiveEstimation(noise_ratio=self.ratio)
 
-    def network_evaluations(self, batch, dim):
-        return 3 * batch * (1 + self.ratio)
+    def network_evaluations(self, batch_size, dim):
+        return 3 * batch_size * (1 + self.ratio)
 
 
 class EbmkitEnergyDiscrepancy(AbstractEbmkit):
@@ -160,8 +178,10 @@ class EbmkitEnergyDiscrepancy(AbstractEbmkit):
     $$ \mathcal{L} = \mathbb{E} \log\left(w + \sum_{j=1}^M
        e^{E(x) - E(x + \sigma \xi + \sigma \xi_j)}\right) $$
 
-    ebmkit 0.16.0, examples/train_energy_discrepancy.py.
+    References: ebmkit 0.16.0, examples/train_energy_discrepancy.py.
     """
+
+    limits = {"width": COUNT, "sigma": POSITIVE, "samples": COUNT, "stabilizer": NON_NEGATIVE}
 
     width: int = eqx.field(static=True, default=128)
     sigma: float = eqx.field(static=True, default=0.3)
@@ -173,5 +193,5 @@ class EbmkitEnergyDiscrepancy(AbstractEbmkit):
 
         return ebm.EnergyDiscrepancy(self.sigma, self.samples, self.stabilizer)
 
-    def network_evaluations(self, batch, dim):
-        return 3 * batch * (1 + self.samples)
+    def network_evaluations(self, batch_size, dim):
+        return 3 * batch_size * (1 + self.samples)

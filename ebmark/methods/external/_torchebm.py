@@ -1,34 +1,41 @@
-"""torchebm, as its examples use it: a plain loop around its losses."""
+"""torchebm, as in its examples: a plain training loop with its losses."""
+
+# The libraries are optional, so that a type checker may not find them.
+# pyright: reportMissingImports=false
 
 import abc
-from typing import ClassVar
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 import equinox as eqx
 
+from ebmark.methods._limits import COUNT, NON_NEGATIVE, POSITIVE
 from ebmark.methods.external._base import AbstractExternalMethod
+
+BUFFER_SIZE = 8_192
 
 
 class AbstractTorchebm(AbstractExternalMethod):
-    """The loop that every example of torchebm writes out: a batch with replacement, Adam."""
+    """The training loop of all examples of torchebm: batches with replacement, Adam."""
 
     packages = ("torch", "torchebm")
 
     @abc.abstractmethod
-    def objective(self, network):
-        """torchebm's loss of a batch, from its own class."""
+    def objective(self, network: Any) -> Callable[[Any], Any]:
+        """Return one of torchebm's losses, a function of a batch."""
 
     def prepare(self, recipe, points):
         import torch
         from torchebm.utils import EMA
 
-        network = perceptron(points.shape[1], self.width)
+        network = new_network(points.shape[1], self.width)
         objective = self.objective(network)
         optimizer = torch.optim.Adam(network.parameters(), lr=recipe.learning_rate)
         average = EMA(network, recipe.ema_decay) if recipe.ema_decay else None
 
-        def advance(updates: int) -> list[float]:
+        def advance(num_updates: int) -> list[float]:
             losses = []
-            for _ in range(updates):
+            for _ in range(num_updates):
                 loss = objective(points[torch.randint(len(points), (recipe.batch_size,))])
                 optimizer.zero_grad()
                 loss.backward()
@@ -40,11 +47,14 @@ class AbstractTorchebm(AbstractExternalMethod):
                 losses.append(loss.item())
             return losses
 
-        return network if average is None else average.module, advance
+        trained = network if average is None else average.module
+        return trained, advance
 
 
 class AbstractTorchebmChains(AbstractTorchebm):
-    """Its contrastive divergence, which `persistent` gives a replay buffer of 8,192."""
+    """torchebm's contrastive divergence, with a replay buffer if `persistent`."""
+
+    limits = {"width": COUNT, "num_steps": COUNT, "step_size": POSITIVE, "penalty": NON_NEGATIVE}
 
     persistent: ClassVar[bool]
     num_steps: eqx.AbstractVar[int]
@@ -61,21 +71,21 @@ class AbstractTorchebmChains(AbstractTorchebm):
             k_steps=self.num_steps,
             energy_reg_weight=self.penalty,
             persistent=self.persistent,
-            buffer_size=8_192,
+            buffer_size=BUFFER_SIZE,
         )
         return lambda batch: loss(batch)[0]
 
-    def network_evaluations(self, batch, dim):
-        return batch * (2 * self.num_steps + 6)
+    def network_evaluations(self, batch_size, dim):
+        return batch_size * (2 * self.num_steps + 6)
 
 
 class TorchebmContrastiveDivergence(AbstractTorchebmChains):
-    r"""torchebm's CD: chains from the batch, a penalty on the energies' size.
+    r"""torchebm's CD: chains from the batch, with an energy penalty.
 
     $$ \mathcal{L} = \mathbb{E}_{data} E(x) - \mathbb{E} E(x_k)
        + .001\, (\mathbb{E}_{data} E(x)^2 + \mathbb{E} E(x_k)^2) $$
 
-    torchebm 0.8.9, examples/20-training/01-mcmc-losses/01-cd-k (half-moons).
+    References: torchebm 0.8.9, examples/20-training/01-mcmc-losses/01-cd-k (half-moons).
     """
 
     persistent = False
@@ -86,12 +96,12 @@ class TorchebmContrastiveDivergence(AbstractTorchebmChains):
 
 
 class TorchebmPersistentContrastiveDivergence(AbstractTorchebmChains):
-    r"""torchebm's PCD: chains from its replay buffer, a penalty on the energies' size.
+    r"""torchebm's PCD: chains from its replay buffer, with an energy penalty.
 
     $$ \mathcal{L} = \mathbb{E}_{data} E(x) - \mathbb{E}_{buffer} E(x_k)
        + .001\, (\mathbb{E}_{data} E(x)^2 + \mathbb{E}_{buffer} E(x_k)^2) $$
 
-    torchebm 0.8.9, examples/20-training/01-mcmc-losses/02-persistent-cd (half-moons).
+    References: torchebm 0.8.9, examples/20-training/01-mcmc-losses/02-persistent-cd (half-moons).
     """
 
     persistent = True
@@ -102,12 +112,15 @@ class TorchebmPersistentContrastiveDivergence(AbstractTorchebmChains):
 
 
 class TorchebmDenoisingScoreMatching(AbstractTorchebm):
-    r"""torchebm's DSM: one noise level.
+    r"""torchebm's DSM at one noise level.
 
     $$ \mathcal{L} = \tfrac12 \mathbb{E}_{x, z} \| \nabla E(x + \sigma z) - z / \sigma \|^2 $$
 
-    torchebm 0.8.9, examples/20-training/02-score-matching/01-denoising-score-matching (half-moons).
+    References: torchebm 0.8.9,
+        examples/20-training/02-score-matching/01-denoising-score-matching (half-moons).
     """
+
+    limits = {"width": COUNT, "sigma": POSITIVE}
 
     width: int = eqx.field(static=True, default=128)
     sigma: float = eqx.field(static=True, default=0.1)
@@ -117,12 +130,12 @@ class TorchebmDenoisingScoreMatching(AbstractTorchebm):
 
         return DenoisingScoreMatching(model=network, noise_scale=self.sigma)
 
-    def network_evaluations(self, batch, dim):
-        return 6 * batch
+    def network_evaluations(self, batch_size, dim):
+        return 6 * batch_size
 
 
-def perceptron(dim: int, width: int):
-    """The energy that every example of torchebm declares: its own, of that example's layers."""
+def new_network(dim: int, width: int) -> Any:
+    """Return the energy that all examples of torchebm declare: an MLP with two hidden layers."""
     from torch import nn
     from torchebm.core import BaseModel
 

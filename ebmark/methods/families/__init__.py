@@ -1,4 +1,5 @@
 """What several training methods share: chains, noise levels, contrastive losses, baselines.
 
-May import what `methods` may. A base class goes here when a third method needs it.
+May import what `methods` may.
+To add one: put a base class or a function here when a third method needs it.
 """

@@ -1,4 +1,4 @@
-"""What methods that train no network share: the fit is a law, which is drawn from exactly."""
+"""Baselines: density estimators that train no energy network."""
 
 import jax
 import jax.numpy as jnp
@@ -7,23 +7,24 @@ from ebmark.methods._base import AbstractMethod
 
 
 class AbstractBaseline(AbstractMethod):
-    r"""A law in closed form or a flow, in place of the energy that it is given.
+    r"""A density estimator q with exact samples, fitted instead of the energy.
 
     $$ E(x) = -\log q(x), \quad \log Z = 0, \quad \mathcal{L} = -\mathbb{E}_{data} \log q(x) $$
 
-    Its evaluations are those of the law itself; the loss is used where `wrap` is not the whole fit.
+    Network evaluations count passes through q. The loss is used if `build_trainable` is not yet
+    the fit.
     """
 
     def loss(self, energy, batch, state, key):
         return jnp.mean(jax.vmap(energy)(batch)), state
 
-    def network_evaluations(self, batch, dim):
+    def network_evaluations(self, batch_size, dim):
         del dim
-        return 3 * batch
+        return 3 * batch_size
 
     def gaussian_precision(self, variance, state):
         del variance, state
-        return None  # it has no such parameter
+        return None
 
     def sample(self, trainable, state, num, key):
         return trainable.sample(num, key)

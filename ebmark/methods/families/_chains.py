@@ -1,4 +1,4 @@
-"""What methods that learn from chains share: their cost, and the sign that the chains run away."""
+"""Methods that learn from Markov chains: cost, fixed point, and when the chains diverge."""
 
 import math
 
@@ -7,27 +7,35 @@ import numpy as np
 
 from ebmark.methods._base import AbstractMethod
 
-_GAP = 5.0  # nats, mean over a chunk; healthy runs of the built-in laws stay below 1 (measured)
+# Nats, mean over the latest updates. Healthy runs on the built-in datasets stay below 1 (measured).
+MAX_ENERGY_GAP = 5.0
 
 
 class AbstractChainMethod(AbstractMethod):
-    """A method whose negatives are `num_steps` Langevin steps away; its state has `step_size`."""
+    """A method whose negatives are end points of `num_steps` Langevin steps.
+
+    Its state has a field `step_size`.
+    """
 
     num_steps: eqx.AbstractVar[int]
 
-    def network_evaluations(self, batch, dim):
-        return batch * (2 * self.num_steps + 6)  # a gradient in x is two passes, not three
+    def network_evaluations(self, batch_size, dim):
+        # A gradient in x costs two forward passes; the losses of data and negatives cost three.
+        return batch_size * (2 * self.num_steps + 6)
 
     def gaussian_precision(self, variance, state):
-        """Where the kernel's stationary variance, s^2 / (1 - h / 2 s^2), is the data's."""
+        r"""Return the λ at which the stationary variance of the chains is that of the data.
+
+        $$ s_{chains}^2 = \frac{1}{\lambda (1 - h \lambda / 2)} $$
+        """
         h = float(state.step_size)
         return (1 - math.sqrt(1 - 2 * h / variance)) / h
 
     def check_divergence(self, losses, state):
         gap = float(np.mean(np.abs(losses)))
-        if gap <= _GAP:
+        if gap <= MAX_ENERGY_GAP:
             return None
         return (
-            f"the energies of data and chains differ by {gap:.3g} nats (a healthy run: below 1): "
-            f"the chains have left the data; make step_size smaller (it was {state.step_size:.3g})"
+            f"the mean energies of data and chains differ by {gap:.3g} nats (expected: below 1). "
+            f"Decrease step_size (currently {state.step_size:.3g})."
         )

@@ -1,23 +1,26 @@
-"""What methods that contrast data with noise share: the noise, its cost, and how far it lies."""
+"""Noise-contrastive methods: the noise distribution, its cost, and its noise ESS."""
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Scalar
 
-from ebmark.energies import Energy, Key, Offset
+from ebmark.energies import Energy, Key, Offset, Point
 from ebmark.methods._base import AbstractMethod
+from ebmark.methods._limits import COUNT, POSITIVE
 from ebmark.methods.noises import NOISES
-from ebmark.methods.noises._base import OVERLAP_POINTS, AbstractNoise, overlap
+from ebmark.methods.noises._base import NUM_ESS_POINTS, AbstractNoise, noise_ess
 from ebmark.system.devices import shard
 
 
 class AbstractContrastiveMethod(AbstractMethod):
-    """A method that draws `ratio` noise points a datum from a `noise` that it also can weigh.
+    """A method that contrasts each data point with `ratio` points of a noise distribution.
 
-    Its state is the noise, `scale` times as wide as the one fitted to the data. The offset that is
-    trained beside the energy is its log Z.
+    Its state is the noise distribution, fitted to the data and widened by `scale`. An offset is
+    trained with the energy and learns log Z.
     """
+
+    limits = {"ratio": COUNT, "scale": POSITIVE}
 
     ratio: eqx.AbstractVar[int]
     scale: eqx.AbstractVar[float]
@@ -25,7 +28,7 @@ class AbstractContrastiveMethod(AbstractMethod):
 
     def __check_init__(self):
         if self.noise not in NOISES:
-            raise ValueError(f'noise must be one of {", ".join(NOISES)}, not "{self.noise}"')
+            raise ValueError(f"'noise' must be one of {', '.join(NOISES)}, got '{self.noise}'.")
 
     def init(self, data, key):
         return NOISES[self.noise].fit(data, self.scale, key)
@@ -33,21 +36,34 @@ class AbstractContrastiveMethod(AbstractMethod):
     def build_trainable(self, energy, data, key):
         return Offset(energy, jnp.zeros(()))
 
-    def network_evaluations(self, batch, dim):
+    def network_evaluations(self, batch_size, dim):
         del dim
-        return 3 * batch * (1 + self.ratio) + NOISES[self.noise].network_evaluations
+        return 3 * batch_size * (1 + self.ratio) + NOISES[self.noise].network_evaluations
 
     def diagnostics(self, trainable, state, data, key):
-        return {"noise_ess": overlap(trainable, state, OVERLAP_POINTS, key)}
+        return {"noise_ess": noise_ess(trainable, state, NUM_ESS_POINTS, key)}
 
 
 def log_ratios(
     energy: Energy, noise: AbstractNoise, batch: Float[Array, "batch dim"], ratio: int, key: Key
 ) -> tuple[Float[Array, " batch"], Float[Array, " noise"]]:
-    r"""$u(x) = -E(x) - \log q(x)$ of the data, and of `ratio` noise points for each."""
+    r"""Return log-density ratios of model and noise at data points and at new noise points.
 
-    def log_ratio(x) -> Scalar:
+    $$ u(x) = -E(x) - \log q(x) $$
+
+    Args:
+        energy: The energy E.
+        noise: The noise distribution q.
+        batch: Data points.
+        ratio: Noise points per data point.
+        key: Random key.
+
+    Returns:
+        u at the data points, and at `ratio` times as many noise points.
+    """
+
+    def log_ratio(x: Point) -> Scalar:
         return -energy(x) - noise.log_prob(x)
 
-    drawn = shard(noise.sample(ratio * batch.shape[0], key))
-    return jax.vmap(log_ratio)(batch), jax.vmap(log_ratio)(drawn)
+    noise_points = shard(noise.sample(ratio * batch.shape[0], key))
+    return jax.vmap(log_ratio)(batch), jax.vmap(log_ratio)(noise_points)

@@ -1,4 +1,4 @@
-"""Flow matching with pairs by optimal transport, within a compiled loop."""
+"""Flow matching with pairs by optimal transport, in a compiled loop."""
 
 from collections.abc import Callable
 
@@ -7,64 +7,87 @@ import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, Float, Scalar
 
-from ebmark.energies import Key
+from ebmark.energies import Key, Point
 
-_BLUR, _ROUNDS = 0.05, 20  # of the squared distance's mean; of Sinkhorn
-_BLOCK = 64  # rows that are paired among themselves: the work grows with the square
+# Entropic regularization, as a fraction of the mean squared distance of a block.
+_REGULARIZATION = 0.05
+_NUM_SINKHORN_ITERATIONS = 20
+# Rows are paired within blocks, as the cost grows with the square of their number.
+_BLOCK_SIZE = 64
 
 
-def paired(x: Float[Array, "n dim"], y: Float[Array, "n dim"], key: Key) -> Float[Array, "n dim"]:
-    r"""A partner of each row of x among those of y, drawn from the entropic transport plan.
-
-    Blocks of 64 rows are paired each on their own, and so are those that are left.
+def pair(x: Float[Array, "n dim"], y: Float[Array, "n dim"], key: Key) -> Float[Array, "n dim"]:
+    r"""Draw a partner among the rows of y for each row of x from the entropic transport plan.
 
     $$ \pi = \arg\min \langle \pi, \|x - y\|^2 \rangle - \epsilon H(\pi) $$
 
-    Cuturi (2013), Sinkhorn distances; for flows: Tong et al. (2024), algorithm 3.
+    Rows are paired within consecutive blocks of 64.
+
+    Args:
+        x: Points to find partners for.
+        y: Candidates, as many as points.
+        key: Random key.
+
+    Returns:
+        One row of y per row of x, possibly repeated.
+
+    References: Cuturi (2013), Sinkhorn distances; Tong et al. (2024), algorithm 3.
     """
     x, y = jax.lax.stop_gradient((x, y))
     block_key, rest_key = jr.split(key)
-    whole = x.shape[0] // _BLOCK * _BLOCK
-    blocks = [a[:whole].reshape(-1, _BLOCK, a.shape[1]) for a in (x, y)]
-    pairs = jax.vmap(_paired)(*blocks, jr.split(block_key, len(blocks[0]))).reshape(-1, x.shape[1])
-    if whole < x.shape[0]:
-        pairs = jnp.concatenate([pairs, _paired(x[whole:], y[whole:], rest_key)])
+    num_blocks, rest = divmod(x.shape[0], _BLOCK_SIZE)
+    end = num_blocks * _BLOCK_SIZE
+    x_blocks = x[:end].reshape(num_blocks, _BLOCK_SIZE, x.shape[1])
+    y_blocks = y[:end].reshape(num_blocks, _BLOCK_SIZE, x.shape[1])
+    pairs = jax.vmap(_pair_block)(x_blocks, y_blocks, jr.split(block_key, num_blocks))
+    pairs = pairs.reshape(-1, x.shape[1])
+    if rest:
+        pairs = jnp.concatenate([pairs, _pair_block(x[end:], y[end:], rest_key)])
     return pairs
 
 
-def _paired(x, y, key):
+def _pair_block(
+    x: Float[Array, "m dim"], y: Float[Array, "m dim"], key: Key
+) -> Float[Array, "m dim"]:
     costs = jnp.sum((x[:, None] - y) ** 2, axis=-1)
-    heights = -costs / (_BLUR * jnp.mean(costs))
+    log_kernel = -costs / (_REGULARIZATION * jnp.mean(costs))
 
-    def round_trip(_, g):
-        f = -jax.nn.logsumexp(heights + g, axis=1, keepdims=True)
-        return -jax.nn.logsumexp(heights + f, axis=0, keepdims=True)
+    def iterate(_, g):
+        f = -jax.nn.logsumexp(log_kernel + g, axis=1, keepdims=True)
+        return -jax.nn.logsumexp(log_kernel + f, axis=0, keepdims=True)
 
-    g = jax.lax.fori_loop(0, _ROUNDS, round_trip, jnp.zeros((1, y.shape[0])))
-    return y[jr.categorical(key, heights + g, axis=1)]
+    g = jax.lax.fori_loop(0, _NUM_SINKHORN_ITERATIONS, iterate, jnp.zeros((1, y.shape[0])))
+    return y[jr.categorical(key, log_kernel + g, axis=1)]
 
 
 def flow_matching(
-    velocity: Callable,
+    velocity: Callable[[Point], Point],
     noise: Float[Array, "n dim"],
     data: Float[Array, "n dim"],
     key: Key,
     *,
-    settled: float = 0.8,
-    blur: float = 0.1,
+    decay_start: float = 0.8,
+    path_std: float = 0.1,
 ) -> Scalar:
-    r"""How far a velocity is from those that carry noise to paired data on straight lines.
+    r"""Compute the flow-matching loss of a velocity on straight paths from noise to paired data.
 
-    $$ \mathbb{E}\, w(t) \| v(x_t) - (x_1 - x_0) \|^2, \quad x_t = (1 - t) x_0 + t x_1 + .1 z $$
+    $$ \mathbb{E}\, w(t) \| v(x_t) - (x_1 - x_0) \|^2, \quad
+       x_t = (1 - t) x_0 + t x_1 + \mathrm{path\_std}\, z $$
 
-    $w$ falls from 1 at `settled` to 0 at 1, where the flow is to have arrived.
+    Args:
+        velocity: The velocity v of one point.
+        noise: Start points x_0.
+        data: End points x_1, paired with the start points by optimal transport.
+        key: Random key.
+        decay_start: Time at which the weight w starts to fall linearly from 1, to 0 at t = 1.
+        path_std: Standard deviation of the Gaussian noise z on the path.
 
-    Lipman et al. (2023), Flow matching, eq. 9; Tong et al. (2024), for pairs and blur.
+    References: Lipman et al. (2023), Flow matching, eq. 9; Tong et al. (2024), for the pairs.
     """
-    pair_key, time_key, blur_key = jr.split(key, 3)
-    data = paired(noise, data, pair_key)
+    pair_key, time_key, path_key = jr.split(key, 3)
+    data = pair(noise, data, pair_key)
     t = jr.uniform(time_key, (noise.shape[0], 1))
-    x = (1 - t) * noise + t * data + blur * jr.normal(blur_key, noise.shape)
-    miss = jax.vmap(velocity)(x) - (data - noise)
-    weight = jnp.clip((1 - t[:, 0]) / (1 - settled), 0, 1)
-    return jnp.mean(weight * jnp.sum(miss**2, axis=-1))
+    x = (1 - t) * noise + t * data + path_std * jr.normal(path_key, noise.shape)
+    error = jax.vmap(velocity)(x) - (data - noise)
+    weight = jnp.clip((1 - t[:, 0]) / (1 - decay_start), 0, 1)
+    return jnp.mean(weight * jnp.sum(error**2, axis=-1))

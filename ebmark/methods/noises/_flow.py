@@ -1,4 +1,4 @@
-"""A normalizing flow, of the library flowjax."""
+"""A normalizing flow, from the library flowjax."""
 
 import equinox as eqx
 import jax
@@ -11,20 +11,27 @@ from jaxtyping import Array, PyTree, Scalar
 from ebmark.energies import Key
 from ebmark.methods.noises._base import AbstractNoise
 
-_LAYERS, _KNOTS, _REACH, _WIDTH = 6, 8, 4.0, 32
-_UPDATES, _BATCH, _LEARNING_RATE = 500, 256, 5e-3  # of the fit as a noise
+NUM_LAYERS = 6
+NUM_KNOTS = 8
+# The splines act on [-SPLINE_RANGE, SPLINE_RANGE] and are the identity outside.
+SPLINE_RANGE = 4.0
+WIDTH = 32
+# Of the fit as a noise distribution.
+NUM_UPDATES = 500
+BATCH_SIZE = 256
+LEARNING_RATE = 5e-3
 
 
 class CouplingFlow(AbstractNoise):
-    r"""A normal pushed through invertible layers: rational quadratic splines in a coupling.
+    r"""A normal distribution transformed by invertible layers: rational quadratic splines.
 
     $$ \log q(x) = \log N(z; 0, \mathrm{scale}^2 I)
        + \log \left|\det \frac{\partial z}{\partial x}\right|, \quad z = f^{-1}(x) $$
 
-    `fit` maximises the likelihood with `scale` 1 and then widens the normal. It holds arrays
-    only; the layers' structure is rebuilt where it is needed (in a trace, for nothing).
+    `fit` maximizes the likelihood with `scale` 1 and then widens the normal. The module holds
+    arrays only; the structure of the layers is rebuilt when needed, which costs only tracing time.
 
-    Durkan, Bekasov, Murray & Papamakarios (2019), Neural spline flows; Ward's flowjax.
+    References: Durkan, Bekasov, Murray & Papamakarios (2019), Neural spline flows; Ward, flowjax.
     """
 
     arrays: PyTree[Array]
@@ -33,49 +40,54 @@ class CouplingFlow(AbstractNoise):
 
     @classmethod
     def untrained(cls, dim: int, key: Key) -> "CouplingFlow":
-        return cls(eqx.filter(_layers(dim, key), eqx.is_array), dim)
+        """Return a flow with random parameters."""
+        return cls(eqx.filter(_new_layers(dim, key), eqx.is_array), dim)
 
     @classmethod
     def fit(cls, data, scale, key):
         start_key, loop_key = jr.split(key)
-        arrays, rest = eqx.partition(cls.untrained(data.shape[1], start_key), eqx.is_inexact_array)
-        schedule = optax.cosine_decay_schedule(_LEARNING_RATE, _UPDATES)
+        dim = data.shape[1]
+        params, static = eqx.partition(cls.untrained(dim, start_key), eqx.is_inexact_array)
+        schedule = optax.cosine_decay_schedule(LEARNING_RATE, NUM_UPDATES)
         optimizer = optax.chain(optax.clip_by_global_norm(1.0), optax.adam(schedule))
 
-        def loss(arrays, batch):
-            return jnp.mean(jax.vmap(eqx.combine(arrays, rest))(batch))
+        def loss(params: PyTree, batch: Array) -> Scalar:
+            return jnp.mean(jax.vmap(eqx.combine(params, static))(batch))
 
-        def update(carry, key):
-            arrays, memory = carry
-            batch = data[jr.randint(key, (_BATCH,), 0, data.shape[0])]
-            steps, memory = optimizer.update(jax.grad(loss)(arrays, batch), memory)
-            return (optax.apply_updates(arrays, steps), memory), None
+        def update(params_and_state: tuple, key: Key) -> tuple[tuple[PyTree, PyTree], None]:
+            params, optimizer_state = params_and_state
+            batch = data[jr.randint(key, (BATCH_SIZE,), 0, data.shape[0])]
+            gradient = jax.grad(loss)(params, batch)
+            steps, optimizer_state = optimizer.update(gradient, optimizer_state)
+            return (optax.apply_updates(params, steps), optimizer_state), None
 
-        start = (arrays, optimizer.init(arrays))
-        (arrays, _), _ = jax.lax.scan(update, start, jr.split(loop_key, _UPDATES))
-        return cls(eqx.combine(arrays, rest).arrays, data.shape[1], jnp.asarray(scale))
+        start = (params, optimizer.init(params))
+        (params, _), _ = jax.lax.scan(update, start, jr.split(loop_key, NUM_UPDATES))
+        return cls(eqx.combine(params, static).arrays, dim, jnp.asarray(scale))
 
     def sample(self, num, key):
-        normal = self._width * jr.normal(key, (num, self.dim))
+        normal = self._fixed_scale * jr.normal(key, (num, self.dim))
         return jax.vmap(self.bijection.transform)(normal)
 
     def log_prob(self, x):
         z, log_det = self.bijection.inverse_and_log_det(x)
-        return jnp.sum(norm.logpdf(z, scale=self._width)) + log_det
+        return jnp.sum(norm.logpdf(z, scale=self._fixed_scale)) + log_det
 
     @property
-    def _width(self):
-        return jax.lax.stop_gradient(self.scale)  # it is chosen, not learned
+    def _fixed_scale(self) -> float | Array:
+        """The scale, which is a hyperparameter and not learned."""
+        return jax.lax.stop_gradient(self.scale)
 
     @property
-    def bijection(self):
+    def bijection(self) -> PyTree:
+        """The transformation f from z to x, a bijection of flowjax."""
         from paramax import unwrap
 
-        structure = eqx.filter(_layers(self.dim, jr.key(0)), eqx.is_array, inverse=True)
+        structure = eqx.filter(_new_layers(self.dim, jr.key(0)), eqx.is_array, inverse=True)
         return unwrap(eqx.combine(self.arrays, structure))
 
 
-def _layers(dim: int, key: Key) -> PyTree:
+def _new_layers(dim: int, key: Key) -> PyTree:
     from flowjax.bijections import RationalQuadraticSpline
     from flowjax.distributions import StandardNormal
     from flowjax.flows import coupling_flow
@@ -83,7 +95,7 @@ def _layers(dim: int, key: Key) -> PyTree:
     return coupling_flow(
         key,
         base_dist=StandardNormal((dim,)),
-        transformer=RationalQuadraticSpline(knots=_KNOTS, interval=_REACH),
-        flow_layers=_LAYERS,
-        nn_width=_WIDTH,
+        transformer=RationalQuadraticSpline(knots=NUM_KNOTS, interval=SPLINE_RANGE),
+        flow_layers=NUM_LAYERS,
+        nn_width=WIDTH,
     ).bijection

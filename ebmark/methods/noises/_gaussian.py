@@ -1,4 +1,4 @@
-"""The Gaussian of the data's mean and covariance."""
+"""The Gaussian with the mean and covariance of the data."""
 
 import jax.numpy as jnp
 import jax.random as jr
@@ -8,11 +8,12 @@ from jaxtyping import Array, Float
 from ebmark.energies import Point
 from ebmark.methods.noises._base import AbstractNoise
 
-RIDGE = 1e-6  # points on a line have a singular covariance
+# Added to variances, as points on a line have a singular covariance.
+RIDGE = 1e-6
 
 
 class Gaussian(AbstractNoise):
-    r"""$q = N(m, \mathrm{scale}^2 C)$ with the data's mean $m$ and covariance $C$."""
+    r"""$q = N(m, \mathrm{scale}^2 C)$ with the mean $m$ and covariance $C$ of the data."""
 
     mean: Point
     covariance: Float[Array, "dim dim"]
@@ -27,4 +28,4 @@ class Gaussian(AbstractNoise):
         return jr.multivariate_normal(key, self.mean, self.covariance, (num,))
 
     def log_prob(self, x):
-        return multivariate_normal.logpdf(x, self.mean, self.covariance)
+        return jnp.asarray(multivariate_normal.logpdf(x, self.mean, self.covariance))

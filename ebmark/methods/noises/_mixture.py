@@ -1,4 +1,4 @@
-"""A mixture of Gaussians, fitted by expectation maximisation."""
+"""A mixture of Gaussians, fitted by expectation maximization."""
 
 import jax
 import jax.numpy as jnp
@@ -6,12 +6,15 @@ import jax.random as jr
 from jax.scipy.stats import multivariate_normal
 from jaxtyping import Array, Float
 
+from ebmark.energies import Point
 from ebmark.methods.noises._base import AbstractNoise
 
-_COMPONENTS = 16
-_POINTS = 4096  # of the data, at most: enough for 16 ellipses
-_ITERATIONS = 100
-_FLOOR = 1e-4  # of a component's variances: one point must not become a spike
+MAX_COMPONENTS = 16
+# Data points of the fit: enough for 16 covariances.
+MAX_FIT_POINTS = 4096
+NUM_ITERATIONS = 100
+# Added to the variances of each component, so that none collapses onto one point.
+RIDGE = 1e-4
 
 
 class GaussianMixture(AbstractNoise):
@@ -20,8 +23,10 @@ class GaussianMixture(AbstractNoise):
     $$ r_{ik} \propto \pi_k N(x_i; m_k, C_k), \quad \pi_k = \tfrac1n \sum_i r_{ik}, \quad
        m_k, C_k = \text{mean and covariance under } r_{\cdot k} $$
 
-    It starts from random data points. Dempster, Laird & Rubin (1977), Maximum likelihood from
-    incomplete data via the EM algorithm.
+    The initial means are random data points.
+
+    References: Dempster, Laird & Rubin (1977), Maximum likelihood from incomplete data via the EM
+        algorithm.
     """
 
     log_weights: Float[Array, " components"]
@@ -30,42 +35,42 @@ class GaussianMixture(AbstractNoise):
 
     @classmethod
     def fit(cls, data, scale, key):
-        x = data[jr.permutation(key, data.shape[0])[:_POINTS]]
+        x = data[jr.permutation(key, data.shape[0])[:MAX_FIT_POINTS]]
         num, dim = x.shape
-        components = min(_COMPONENTS, num)
-        ridge = _FLOOR * jnp.eye(dim)
-        whole = jnp.atleast_2d(jnp.cov(x, rowvar=False)) / components ** (2 / dim) + ridge
+        num_components = min(MAX_COMPONENTS, num)
+        ridge = RIDGE * jnp.eye(dim)
+        data_covariance = jnp.atleast_2d(jnp.cov(x, rowvar=False))
         start = cls(
-            jnp.full(components, -jnp.log(components)),
-            x[:components],
-            jnp.broadcast_to(whole, (components, dim, dim)),
+            jnp.full(num_components, -jnp.log(num_components)),
+            x[:num_components],
+            jnp.broadcast_to(
+                data_covariance / num_components ** (2 / dim) + ridge, (num_components, dim, dim)
+            ),
         )
 
         def iterate(mixture, _):
-            posterior = jax.vmap(lambda x: jax.nn.softmax(mixture.log_joint(x)))(
-                x
-            )  # (n, components)
-            total = posterior.sum(axis=0) + 1e-6
-            means = (posterior.T @ x) / total[:, None]
-            centred = x[:, None] - means
-            spread = jnp.einsum("nk,nki,nkj->kij", posterior, centred, centred)
-            covariances = spread / total[:, None, None] + ridge
-            return cls(jnp.log(total / total.sum()), means, covariances), None
+            responsibilities = jax.vmap(lambda x: jax.nn.softmax(mixture.log_joint(x)))(x)
+            totals = responsibilities.sum(axis=0) + 1e-6
+            means = (responsibilities.T @ x) / totals[:, None]
+            centered = x[:, None] - means
+            squares = jnp.einsum("nk,nki,nkj->kij", responsibilities, centered, centered)
+            covariances = squares / totals[:, None, None] + ridge
+            return cls(jnp.log(totals / totals.sum()), means, covariances), None
 
-        fitted, _ = jax.lax.scan(iterate, start, length=_ITERATIONS)
+        fitted, _ = jax.lax.scan(iterate, start, length=NUM_ITERATIONS)
         return cls(fitted.log_weights, fitted.means, scale**2 * fitted.covariances)
 
     def sample(self, num, key):
-        which_key, point_key = jr.split(key)
-        which = jr.categorical(which_key, self.log_weights, shape=(num,))
-        roots = jnp.linalg.cholesky(self.covariances)[which]
+        component_key, point_key = jr.split(key)
+        components = jr.categorical(component_key, self.log_weights, shape=(num,))
+        roots = jnp.linalg.cholesky(self.covariances)[components]
         normal = jr.normal(point_key, (num, self.means.shape[1]))
-        return self.means[which] + jnp.einsum("nij,nj->ni", roots, normal)
+        return self.means[components] + jnp.einsum("nij,nj->ni", roots, normal)
 
-    def log_joint(self, x):
-        """Log of each component's share of the density."""
-        gaussians = jax.vmap(multivariate_normal.logpdf, in_axes=(None, 0, 0))
-        return self.log_weights + gaussians(x, self.means, self.covariances)
+    def log_joint(self, x: Point) -> Float[Array, " components"]:
+        """Return log π_k N(x; m_k, C_k) of each component."""
+        log_probs = jax.vmap(multivariate_normal.logpdf, in_axes=(None, 0, 0))
+        return self.log_weights + log_probs(x, self.means, self.covariances)
 
     def log_prob(self, x):
         return jax.nn.logsumexp(self.log_joint(x))

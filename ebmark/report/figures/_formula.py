@@ -1,7 +1,5 @@
 """A formula as a picture, where matplotlib can set it."""
 
-from __future__ import annotations
-
 import io
 import re
 from typing import Any
@@ -9,9 +7,9 @@ from typing import Any
 import matplotlib
 from matplotlib.mathtext import math_to_image
 
-_SAME = {r"\tfrac12": r"\frac{1}{2}", r"\tfrac": r"\frac", r"\mathrm{d}": "d"}
-_LONGEST = 1_000  # letters of TeX
-_PLAIN: dict[Any, Any] = {
+_REPLACEMENTS = {r"\tfrac12": r"\frac{1}{2}", r"\tfrac": r"\frac", r"\mathrm{d}": "d"}
+_MAX_LENGTH = 1_000  # characters of TeX
+_STYLE: dict[Any, Any] = {
     "mathtext.fontset": "stix",
     "savefig.facecolor": "none",
     "figure.facecolor": "none",
@@ -21,20 +19,23 @@ _PLAIN: dict[Any, Any] = {
 
 
 def formula(text: str) -> bytes | None:
-    """TeX as an SVG file; None where it is plain text, or more TeX than matplotlib knows."""
+    """Set TeX as an SVG file.
+
+    Returns:
+        None where the text is not TeX, or is beyond what matplotlib can set.
+    """
     tex = " ".join(text.replace("$$", " ").strip().strip("$").split())
-    if "\\" not in tex or "$" in tex or len(tex) > _LONGEST:
+    if "\\" not in tex or "$" in tex or len(tex) > _MAX_LENGTH:
         return None
-    for ours, theirs in _SAME.items():
-        tex = tex.replace(ours, theirs)
+    for command, replacement in _REPLACEMENTS.items():
+        tex = tex.replace(command, replacement)
     tex = re.sub(r"_\{([A-Za-z]{2,})\}", r"_{\\mathrm{\1}}", tex)
     file = io.BytesIO()
     try:
-        with matplotlib.rc_context(_PLAIN):
+        with matplotlib.rc_context(_STYLE):
             math_to_image(f"${tex}$", file, dpi=72, format="svg")
     except (ValueError, RecursionError):
         return None
-    found = re.sub(
-        r"<metadata>.*?</metadata>", "", file.getvalue().decode(), flags=re.DOTALL
-    )  # it holds the date
-    return found.encode()
+    # the metadata hold the date, which would change the report's bytes
+    metadata = re.compile(r"<metadata>.*?</metadata>", re.DOTALL)
+    return metadata.sub("", file.getvalue().decode()).encode()

@@ -1,6 +1,4 @@
-"""The look of every figure: one style, one colour for each method, files as bytes."""
-
-from __future__ import annotations
+"""Style of all figures: fonts, one color and marker per method, files as bytes."""
 
 import contextlib
 import functools
@@ -36,7 +34,8 @@ STYLE: dict[Any, Any] = {
     "grid.color": PALE,
     "grid.linewidth": 0.5,
     "text.color": INK,
-    "text.parse_math": False,  # names come from data: a $ in them is a $
+    # names come from data: a $ in them is a $
+    "text.parse_math": False,
     "xtick.color": GREY,
     "ytick.color": GREY,
     "xtick.labelcolor": INK,
@@ -59,7 +58,7 @@ STYLE: dict[Any, Any] = {
     "svg.hashsalt": "ebmark",
 }
 
-# Okabe & Ito (2008), safe for the colour-blind; a method looks the same in every figure
+# Okabe & Ito (2008), safe for color-blind readers; a method looks the same in every figure
 _FIXED = {
     "cd": ("#0072B2", "o"),
     "pcd": ("#56B4E9", "s"),
@@ -83,7 +82,6 @@ _SPARE = [
     ("#A3A500", "<"),
     ("#5B2A86", ">"),
 ]
-PARTS = {"kl_off_support": "#9c3d2e", "kl_mode_weights": "#e9b872", "kl_within_mode": "#7d98b3"}
 DOTS = "#d9480f"
 DENSITY = LinearSegmentedColormap.from_list(
     "ebmark",
@@ -91,14 +89,16 @@ DENSITY = LinearSegmentedColormap.from_list(
 )
 
 
-def colours(methods: Iterable[str]) -> dict[str, tuple[str, str]]:
-    """Each method's colour and mark: its own if it has one, else a spare by order of name."""
-    spare = sorted({method for method in methods if method not in _FIXED})
-    return _FIXED | {method: _SPARE[i % len(_SPARE)] for i, method in enumerate(spare)}
+def colors(methods: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """Return each method's color and marker: its fixed one, or a spare one in order of name."""
+    looks = dict(_FIXED)
+    for i, method in enumerate(sorted(set(methods) - set(_FIXED))):
+        looks[method] = _SPARE[i % len(_SPARE)]
+    return looks
 
 
 def styled(draw: Callable[P, F]) -> Callable[P, F]:
-    """Draw in our style, whatever the user's own is."""
+    """Decorate a drawing function to use this style, whatever the user's matplotlibrc says."""
 
     @functools.wraps(draw)
     def drawn(*args: P.args, **kwargs: P.kwargs) -> F:
@@ -111,24 +111,25 @@ def styled(draw: Callable[P, F]) -> Callable[P, F]:
 
 
 def blank(width: float, height: float) -> Figure:
-    """An empty figure (inches), drawn by Agg."""
+    """Create an empty figure of a size in inches, drawn by Agg."""
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     return figure
 
 
 def png(figure: Figure, dpi: int = 170) -> bytes:
-    """The figure as a PNG file, the same bytes each time."""
+    """Encode a figure as a PNG file; the same figure gives the same bytes."""
     file = io.BytesIO()
     figure.set_dpi(dpi)
     with _laid_out(figure) as crop:
         within = Bbox.from_extents(0, 0, *figure.get_size_inches())
         if not all(within.contains(*corner) for corner in crop.corners()):
-            bare = {"Software": None}
-            figure.savefig(file, bbox_inches=crop, format="png", dpi=dpi, metadata=bare)
+            no_metadata = {"Software": None}
+            figure.savefig(file, bbox_inches=crop, format="png", dpi=dpi, metadata=no_metadata)
             return file.getvalue()
+        # drawn once here, where `savefig` draws a cropped figure three times
         canvas = FigureCanvasAgg(figure)
-        canvas.draw()  # once, where `savefig` draws what is cropped three times
+        canvas.draw()
         picture = Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3])
     left, right, top, bottom = (round(dpi * edge) for edge in (crop.x0, crop.x1, crop.y1, crop.y0))
     box = (left, picture.height - top, right, picture.height - bottom)
@@ -137,7 +138,7 @@ def png(figure: Figure, dpi: int = 170) -> bytes:
 
 
 def webp(content: bytes, quality: int = 80) -> bytes:
-    """A PNG file as WebP: dense pictures at a tenth of the size, for the page."""
+    """Convert a PNG file to WebP, a tenth of the size for dense pictures."""
     file = io.BytesIO()
     with Image.open(io.BytesIO(content)) as picture:
         picture.convert("RGB").save(file, "webp", quality=quality, method=4)
@@ -145,28 +146,29 @@ def webp(content: bytes, quality: int = 80) -> bytes:
 
 
 def svg(figure: Figure) -> bytes:
-    """The figure as an SVG file, the same bytes each time; dense layers are pictures inside it."""
+    """Encode a figure as an SVG file with its dense layers as embedded pictures."""
     file = io.BytesIO()
     with _laid_out(figure) as crop:
-        bare = {"Date": None, "Creator": None}
-        figure.savefig(file, bbox_inches=crop, format="svg", dpi=150, metadata=bare)
+        no_metadata = {"Date": None, "Creator": None}
+        figure.savefig(file, bbox_inches=crop, format="svg", dpi=150, metadata=no_metadata)
     return file.getvalue()
 
 
 @contextlib.contextmanager
 def _laid_out(figure: Figure) -> Iterator[Bbox]:
-    """Our style, and the inches to crop to; panels are placed once, for both kinds of file."""
+    """Set the style, lay the figure out once for both kinds of file, and yield the crop box."""
     with matplotlib.rc_context(), warnings.catch_warnings():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(STYLE)
-        warnings.filterwarnings("ignore", message=".*[Gg]lyph")  # a name may be in any script
+        # names may be in scripts that the fonts lack
+        warnings.filterwarnings("ignore", message=".*[Gg]lyph")
         if figure.get_layout_engine() is not None:
-            dense = [one for axes in figure.axes for one in (*axes.images, *axes.collections)]
-            dense = [one for one in dense if not one.get_in_layout() and one.get_visible()]
-            for one in dense:
-                one.set_visible(False)
+            layers = [layer for axes in figure.axes for layer in (*axes.images, *axes.collections)]
+            dense = [layer for layer in layers if not layer.get_in_layout() and layer.get_visible()]
+            for layer in dense:
+                layer.set_visible(False)
             figure.draw_without_rendering()
             figure.set_layout_engine("none")
-            for one in dense:
-                one.set_visible(True)
+            for layer in dense:
+                layer.set_visible(True)
         yield figure.get_tightbbox().padded(0.03)

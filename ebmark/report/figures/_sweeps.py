@@ -1,9 +1,8 @@
-"""A measure along the axes of a study: lines with bands along one, a map over two."""
-
-from __future__ import annotations
+"""A metric along the axes of a sweep: lines with bands along one axis, a map over two."""
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -12,198 +11,227 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import NullFormatter
 
-from ebmark.report.figures._charts import COUNT, PLAIN, WIDTH, legend, log_ticks
-from ebmark.report.figures._style import DENSITY, INK, PALE, blank, colours, styled
+from ebmark.report.figures._axes import COUNT, PLAIN, add_legend, grid_of, set_log_ticks
+from ebmark.report.figures._style import DENSITY, INK, PALE, colors, styled
 from ebmark.statistics import ROLES, SweepPoint
 
-_FEW = 9  # values that an axis can name
+_MAX_TICKS = 9  # more values are not all written on an axis
+_DIVERGED = "\u00d7"
+_UNRESOLVED = "?"
 
 
 @styled
 def sweep(sweep_points: Sequence[SweepPoint], axis: str, name: str) -> Figure | None:
-    """Medians along one axis with their 95 % intervals; how many runs diverged, or are not known.
+    """Draw medians along one axis with 95% intervals; diverged and unresolved runs are counted.
 
-    Of fewer than 6 seeds the band is their range. A method without the axis is a level line.
+    With fewer than 6 seeds the band is their range. A method without the axis is a dotted line.
+
+    Args:
+        sweep_points: Points of the sweep.
+        axis: The swept axis.
+        name: Label of the metric.
+
+    Returns:
+        None if no point has the axis.
     """
-    if not any(axis in spot.at for spot in sweep_points):
+    if not any(axis in point.at for point in sweep_points):
         return None
-    panels = list(dict.fromkeys(spot.panel for spot in sweep_points))
-    lines = list(dict.fromkeys(spot.line for spot in sweep_points))
-    figure, grid = _panels(panels, 3.2)
-    looks = colours(lines)
-    for one, panel in zip(grid, panels, strict=False):
-        here = [spot for spot in sweep_points if spot.panel == panel]
-        values = sorted({s.at[axis] for s in here if axis in s.at}, key=_order)
-        place = _places(one, values)
-        _scale_y(one, here)
-        lost: dict[float, int] = {}  # x -> how many marks of diverged runs stand there
+    panels = list(dict.fromkeys(point.panel for point in sweep_points))
+    lines = list(dict.fromkeys(point.line for point in sweep_points))
+    figure, grid = grid_of(panels, 3.2)
+    looks = colors(lines)
+    for axes, panel in zip(grid, panels, strict=False):
+        points = [point for point in sweep_points if point.panel == panel]
+        values = sorted({p.at[axis] for p in points if axis in p.at}, key=_sort_key)
+        positions = _set_positions(axes, values)
+        _set_y_scale(axes, points)
+        num_marks: dict[float, int] = {}
         for line in lines:
-            _line(one, [s for s in here if s.line == line], axis, place, looks[line], line, lost)
-        one.set_title(
-            panel, loc="left", fontweight="bold", pad=6 + 10 * max(lost.values(), default=0)
-        )
-        one.set(xlabel=axis.replace("_", " "), ylabel=name)
-        large = max((v for v in values if not isinstance(v, str)), default=0) >= 1e4
-        log_ticks(one, COUNT if large else PLAIN)
-        if all(isinstance(value, str) for value in values):
-            one.set_xticks(range(len(values)), values)
-        elif len(values) <= _FEW:
-            one.set_xticks(values)  # what was tried, and nothing between
-        one.grid(which="major")
-    legend(figure, grid)
+            on_line = [point for point in points if point.line == line]
+            _draw_level(axes, on_line, axis, line, looks[line])
+            along = sorted(
+                (p for p in on_line if axis in p.at), key=lambda p: positions[p.at[axis]]
+            )
+            if along:
+                x = np.array([positions[point.at[axis]] for point in along], float)
+                _draw_line(axes, x, along, line, looks[line])
+                _mark_lost_runs(axes, x, along, looks[line][0], num_marks)
+        pad = 6 + 10 * max(num_marks.values(), default=0)
+        axes.set_title(panel, loc="left", fontweight="bold", pad=pad)
+        axes.set(xlabel=axis.replace("_", " "), ylabel=name)
+        _set_x_ticks(axes, values)
+        axes.grid(which="major")
+    add_legend(figure, grid)
     return figure
 
 
-def _line(
-    one: Axes,
-    sweep_points: list[SweepPoint],
-    axis: str,
-    place: dict,
-    look,
-    line: str,
-    lost: dict[float, int],
+def _draw_level(
+    axes: Axes, points: Sequence[SweepPoint], axis: str, line: str, look: tuple[str, str]
 ) -> None:
-    colour, mark = look
-    style = "--" if line.split(", ")[0] in ROLES else "-"
-    level = [spot for spot in sweep_points if axis not in spot.at]
-    if level:
-        one.axhline(level[0].found.median, color=colour, linestyle=":", linewidth=1.1, label=line)
-    along = sorted((s for s in sweep_points if axis in s.at), key=lambda s: place[s.at[axis]])
-    if not along:
-        return
-    x = np.array([place[spot.at[axis]] for spot in along], float)
-    found = [spot.found for spot in along]
-    middle = np.array([s.median for s in found])
-    low, high = (np.array([spot.ends[end] for spot in along]) for end in (0, 1))
-    top = one.get_ylim()[1]
-    alive = np.isfinite(middle)
-    one.fill_between(
-        x, low, np.minimum(high, top), where=alive, color=colour, alpha=0.16, linewidth=0
+    """Draw a method that does not have the axis as a dotted horizontal line."""
+    for point in points:
+        if axis not in point.at:
+            style = {"color": look[0], "linestyle": ":", "linewidth": 1.1}
+            axes.axhline(point.found.median, label=line, **style)
+            return
+
+
+def _draw_line(
+    axes: Axes, x: np.ndarray, along: Sequence[SweepPoint], line: str, look: tuple[str, str]
+) -> None:
+    """Draw medians and their band; the line ends where the median run diverged."""
+    color, marker = look
+    medians = np.array([point.found.median for point in along])
+    low = np.array([point.ends[0] for point in along])
+    high = np.minimum([point.ends[1] for point in along], axes.get_ylim()[1])
+    is_finite = np.isfinite(medians)
+    axes.fill_between(x, low, high, where=is_finite, color=color, alpha=0.16, linewidth=0)
+    axes.plot(
+        x,
+        np.where(is_finite, medians, np.nan),
+        "--" if line.split(", ")[0] in ROLES else "-",
+        color=color,
+        marker=marker,
+        markersize=4,
+        linewidth=1.3,
+        label=line,
     )
-    shown = np.where(alive, middle, np.nan)
-    one.plot(x, shown, style, color=colour, marker=mark, markersize=4, linewidth=1.3, label=line)
-    for at, spot in zip(x, along, strict=True):
-        for sign, count in zip("\u00d7?", (_diverged(spot), spot.unknown), strict=True):
+
+
+def _mark_lost_runs(
+    axes: Axes,
+    x: np.ndarray,
+    along: Sequence[SweepPoint],
+    color: str,
+    num_marks: dict[float, int],
+) -> None:
+    """Count diverged and unresolved runs above the panel; `num_marks` by x is updated."""
+    top = axes.get_ylim()[1]
+    for position, point in zip(x, along, strict=True):
+        counts = {_DIVERGED: point.found.diverged - point.unknown, _UNRESOLVED: point.unknown}
+        for sign, count in counts.items():
             if not count:
                 continue
-            lost[at] = lost.get(at, 0) + 1
-            above = (0, 10 * lost[at] - 7)
-            text = f"{sign} {count}/{spot.found.n}"
-            one.annotate(
-                text,
-                (at, top),
-                above,
+            num_marks[position] = num_marks.get(position, 0) + 1
+            axes.annotate(
+                f"{sign} {count}/{point.found.n}",
+                (position, top),
+                (0, 10 * num_marks[position] - 7),
                 textcoords="offset points",
                 ha="center",
                 va="bottom",
                 fontsize=7.5,
-                color=colour,
+                color=color,
                 annotation_clip=False,
             )
 
 
-def _diverged(spot: SweepPoint) -> int:
-    return spot.found.diverged - spot.unknown
+def _set_x_ticks(axes: Axes, values: Sequence[Any]) -> None:
+    if any(isinstance(value, str) for value in values):
+        axes.set_xticks(range(len(values)), [_format_value(value) for value in values])
+        return
+    set_log_ticks(axes, COUNT if max(values) >= 1e4 else PLAIN)
+    if len(values) <= _MAX_TICKS:
+        axes.set_xticks(values)
 
 
-def _scale_y(one: Axes, sweep_points: list[SweepPoint]) -> None:
-    medians = [s.found.median for s in sweep_points if math.isfinite(s.found.median)]
+def _set_y_scale(axes: Axes, points: Sequence[SweepPoint]) -> None:
+    medians = [point.found.median for point in points if math.isfinite(point.found.median)]
     if not medians:
         return
-    near = (min(medians) / 3, 3 * max(medians))  # one seed gone astray must not flatten the rest
-    bands = [v for s in sweep_points for v in s.ends if math.isfinite(v)]
-    ends = [*medians, *(min(max(v, near[0]), near[1]) if min(medians) > 0 else v for v in bands)]
-    if min(ends) > 0 and max(ends) > 5 * min(ends):
-        one.set_yscale("log")
-        one.set_ylim(min(ends) / 1.3, min(max(ends) * 1.3, 1e6 * min(ends)))
+    ends = [end for point in points for end in point.ends if math.isfinite(end)]
+    if min(medians) > 0:
+        # a single outlying seed must not flatten the lines
+        ends = list(np.clip(ends, min(medians) / 3, 3 * max(medians)))
+    low = min(medians + ends)
+    high = max(medians + ends)
+    if low > 0 and high > 5 * low:
+        axes.set_yscale("log")
+        axes.set_ylim(low / 1.3, min(high * 1.3, 1e6 * low))
     else:
-        pad = 0.08 * (max(ends) - min(ends) or abs(max(ends)) or 1)
-        one.set_ylim(min(ends) - pad, max(ends) + pad)
+        pad = 0.08 * (high - low or abs(high) or 1)
+        axes.set_ylim(low - pad, high + pad)
+
+
+def _set_positions(axes: Axes, values: Sequence[Any]) -> dict[Any, Any]:
+    """Map each value to its x: itself, on a log scale where they span much; texts to ranks."""
+    if any(isinstance(value, str) for value in values):
+        return {value: i for i, value in enumerate(values)}
+    if min(values) > 0 and max(values) >= 8 * min(values):
+        axes.set_xscale("log")
+        axes.set_xlim(min(values) / 1.25, 1.25 * max(values))
+    axes.xaxis.set_major_formatter(PLAIN)
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    return {value: value for value in values}
 
 
 @styled
 def sweep_map(
     sweep_points: Sequence[SweepPoint], axes: tuple[str, str], name: str
 ) -> Figure | None:
-    """Medians over two axes, a map for each method and dataset; what diverged is hatched."""
-    sweep_points = [spot for spot in sweep_points if set(axes) <= set(spot.at)]
-    if not sweep_points:
+    """Draw medians over two axes, one map per method and dataset; diverged points are hatched.
+
+    Args:
+        sweep_points: Points of the sweep.
+        axes: The axes: horizontal, vertical.
+        name: Label of the metric.
+
+    Returns:
+        None if no point has both axes.
+    """
+    points = [point for point in sweep_points if set(axes) <= set(point.at)]
+    if not points:
         return None
-    across, up = axes
-    keys = list(dict.fromkeys((spot.line, spot.panel) for spot in sweep_points))
-    xs, ys = (sorted({s.at[axis] for s in sweep_points}, key=_order) for axis in axes)
-    figure, grid = _panels([f"{line}: {panel}" for line, panel in keys], 1.2 + 0.42 * len(ys))
-    finite = [s.found.median for s in sweep_points if math.isfinite(s.found.median)]
-    norm = _norm(finite)
-    for one, (line, panel) in zip(grid, keys, strict=False):
+    columns, rows = (sorted({p.at[axis] for p in points}, key=_sort_key) for axis in axes)
+    maps: dict[tuple[str, str], list[SweepPoint]] = {}
+    for point in points:
+        maps.setdefault((point.line, point.panel), []).append(point)
+    titles = [f"{line}: {panel}" for line, panel in maps]
+    figure, grid = grid_of(titles, 1.2 + 0.42 * len(rows))
+    norm = _norm([p.found.median for p in points if math.isfinite(p.found.median)])
+    for one, in_map in zip(grid, maps.values(), strict=False):
         one.set_facecolor("white")
-        for spot in sweep_points:
-            if (spot.line, spot.panel) == (line, panel):
-                at = xs.index(spot.at[across]), ys.index(spot.at[up])
-                _tile(one, spot, at, norm)
-        one.set(xlim=(-0.5, len(xs) - 0.5), ylim=(-0.5, len(ys) - 0.5))
-        one.set(xlabel=across.replace("_", " "), ylabel=up.replace("_", " "))
-        one.set_xticks(range(len(xs)), [_label(x) for x in xs])
-        one.set_yticks(range(len(ys)), [_label(y) for y in ys])
+        for point in in_map:
+            x = columns.index(point.at[axes[0]])
+            y = rows.index(point.at[axes[1]])
+            _draw_tile(one, point, x, y, norm)
+        one.set(xlim=(-0.5, len(columns) - 0.5), ylim=(-0.5, len(rows) - 0.5))
+        one.set(xlabel=axes[0].replace("_", " "), ylabel=axes[1].replace("_", " "))
+        one.set_xticks(range(len(columns)), [_format_value(value) for value in columns])
+        one.set_yticks(range(len(rows)), [_format_value(value) for value in rows])
         one.tick_params(length=0)
-        for spine in one.spines.values():
-            spine.set_visible(False)
+        one.spines[:].set_visible(False)
     return figure
 
 
-def _tile(one: Axes, spot: SweepPoint, at: tuple[int, int], norm: Normalize) -> None:
-    found, (x, y) = spot.found, at
-    alive = math.isfinite(found.median)
-    colour = DENSITY(0.08 + 0.92 * (1 - float(norm(found.median)))) if alive else "#efe7e3"
-    tile = Rectangle((x - 0.5, y - 0.5), 1, 1, facecolor=colour, edgecolor="white", linewidth=1)
-    one.add_patch(tile)
-    if not alive:
-        hatched = Rectangle((x - 0.5, y - 0.5), 1, 1, fill=False, hatch="////", linewidth=0)
-        hatched.set_edgecolor(PALE)
-        one.add_patch(hatched)
-    gone = "not known" if spot.unknown else "diverged"
-    text = f"{found.median:#.2g}" if alive else gone
-    if found.diverged:
-        text += (
-            f"\n{found.diverged} of {found.n} lost" if alive else f"\n{found.diverged}/{found.n}"
-        )
-    dark = alive and sum(colour[:3]) < 1.6
-    one.text(x, y, text, ha="center", va="center", fontsize=7.5, color="white" if dark else INK)
+def _draw_tile(axes: Axes, point: SweepPoint, x: int, y: int, norm: Normalize) -> None:
+    stats = point.found
+    place = ((x - 0.5, y - 0.5), 1, 1)
+    if math.isfinite(stats.median):
+        color = DENSITY(0.08 + 0.92 * (1 - float(norm(stats.median))))
+        text_color = "white" if sum(color[:3]) < 1.6 else INK
+        text = f"{stats.median:#.2g}"
+        if stats.diverged:
+            text += f"\n{_DIVERGED} {stats.diverged}/{stats.n}"
+        axes.add_patch(Rectangle(*place, facecolor=color, edgecolor="white", linewidth=1))
+    else:
+        text_color = INK
+        text = "unresolved" if point.unknown else "diverged"
+        text += f"\n{stats.diverged}/{stats.n}"
+        axes.add_patch(Rectangle(*place, facecolor="#efe7e3", edgecolor="white", linewidth=1))
+        axes.add_patch(Rectangle(*place, fill=False, hatch="////", linewidth=0, edgecolor=PALE))
+    axes.text(x, y, text, ha="center", va="center", fontsize=7.5, color=text_color)
 
 
-def _norm(finite: list[float]) -> Normalize:
-    if finite and min(finite) > 0 and max(finite) > min(finite):
-        return LogNorm(min(finite), min(max(finite), 1e3 * min(finite)), clip=True)
-    return Normalize(min(finite, default=0), max(finite, default=1) or 1, clip=True)
+def _norm(medians: Sequence[float]) -> Normalize:
+    if medians and min(medians) > 0 and max(medians) > min(medians):
+        return LogNorm(min(medians), min(max(medians), 1e3 * min(medians)), clip=True)
+    return Normalize(min(medians, default=0), max(medians, default=1) or 1, clip=True)
 
 
-def _panels(names: Sequence[str], height: float) -> tuple[Figure, list[Axes]]:
-    columns = min(len(names), 2)
-    rows = -(-len(names) // columns)
-    figure = blank(WIDTH * columns if columns > 1 else 6.0, height * rows)
-    grid = list(figure.subplots(rows, columns, squeeze=False).ravel())
-    for one, title in zip(grid, names, strict=False):
-        one.set_title(title, loc="left", fontweight="bold")
-    for one in grid[len(names) :]:
-        one.set_axis_off()
-    return figure, grid
-
-
-def _places(one: Axes, values: list) -> dict:
-    """Where each value stands: itself, on a logarithm where they span much; a name in its order."""
-    if any(isinstance(value, str) for value in values):
-        return {value: i for i, value in enumerate(values)}
-    if min(values) > 0 and max(values) >= 8 * min(values):
-        one.set_xscale("log")
-        one.set_xlim(min(values) / 1.25, 1.25 * max(values))
-    one.xaxis.set_major_formatter(PLAIN)
-    one.xaxis.set_minor_formatter(NullFormatter())
-    return {value: value for value in values}
-
-
-def _order(value: float | str) -> tuple:
+def _sort_key(value: Any) -> tuple[bool, Any]:
     return (isinstance(value, str), value)
 
 
-def _label(value: float | str) -> str:
+def _format_value(value: Any) -> str:
     return value if isinstance(value, str) else f"{value:g}"

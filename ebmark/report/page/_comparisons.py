@@ -1,24 +1,24 @@
-"""Which differences are real: the verdicts as a table and in words, the ranks in words."""
+"""Statistical significance: paired comparisons with the reference method, and mean ranks."""
 
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pandas as pd
 from markupsafe import Markup
 
+from ebmark.report.page._cells import Block, Cell, Sheet, sortable
 from ebmark.report.page._numbers import (
     DASH,
-    INFINITY,
-    MINUS,
-    brief,
-    decimals,
-    digits,
-    interval,
-    number,
-    probability,
+    count_decimals,
+    count_seeds,
+    format_interval,
+    format_number,
+    format_p,
+    format_signed,
+    significant_digits,
+    state_p,
 )
-from ebmark.report.page._tables import Cell, sortable
 from ebmark.statistics import (
     SIGNIFICANT,
     Comparison,
@@ -28,157 +28,181 @@ from ebmark.statistics import (
     final_values,
     metric_of,
     ranks,
+    reference,
 )
-from ebmark.statistics import reference as the_reference
 
-_MANY = 1_000  # seeds beyond which a number says nothing more
-
-
-class Sheet(NamedTuple):
-    """A table: its headings, and rows of an entry and its cells."""
-
-    heads: list[str]
-    rows: list[tuple[str, list[Cell]]]
+_MAX_SEEDS = 1_000  # the largest number of needed seeds that is worth stating
+_POWER = "for 80% power if the observed difference is the true one"
 
 
-def comparisons(
+class Comparisons(NamedTuple):
+    """All paired comparisons of a report, which share one Holm adjustment."""
+
+    reference: str
+    metric: str
+    pairs: list[Comparison]
+
+
+class Significance(NamedTuple):
+    """The section on statistical significance."""
+
+    reference: str
+    metric: str
+    num_comparisons: int
+    warning: str
+    blocks: list[Block]
+    ranks: Markup | None
+
+
+def compare_entries(
     table: pd.DataFrame, datasets: Sequence[str], entries: Sequence[str], wanted: str | None
-) -> dict[str, Any] | None:
-    """What the section needs; None where there is nothing to compare."""
-    metric, against = metric_of(table, datasets), the_reference(entries, wanted)
+) -> Comparisons | None:
+    """Compare every configuration with the reference; None if there is nothing to compare."""
+    metric = metric_of(table, datasets)
+    against = reference(entries, wanted)
     if metric is None or against is None:
         return None
-    found = compare_to_reference(table, datasets, entries, metric, against)
-    if not found:
+    pairs = compare_to_reference(table, datasets, entries, metric, against)
+    return Comparisons(against, metric, pairs) if pairs else None
+
+
+def build_significance(
+    table: pd.DataFrame,
+    datasets: Sequence[str],
+    entries: Sequence[str],
+    compared: Comparisons | None,
+) -> Significance | None:
+    """Describe the comparisons: sentences and a table per dataset, and the mean ranks."""
+    if compared is None:
         return None
-    here = [d for d in datasets if any(one.dataset == d for one in found)]
-    return {
-        "reference": against,
-        "metric": metric.upper(),
-        "count": len(found),
-        "warning": _too_many(found),
-        "words": [(d, _groups([one for one in found if one.dataset == d], against)) for d in here],
-        "tables": [
-            (d, _sheet(table, [one for one in found if one.dataset == d], metric)) for d in here
-        ],
-        "ranks": rank_words(ranks(table, datasets, entries, metric)),
-    }
+    blocks = []
+    for dataset in datasets:
+        pairs = [pair for pair in compared.pairs if pair.dataset == dataset]
+        if pairs:
+            sentences = _group(pairs, compared.reference)
+            blocks.append(Block(dataset, sentences, _sheet(table, pairs, compared.metric)))
+    ranking = ranks(table, datasets, entries, compared.metric)
+    return Significance(
+        compared.reference,
+        compared.metric.upper(),
+        len(compared.pairs),
+        _warn_of_few_seeds(compared.pairs),
+        blocks,
+        describe_ranks(ranking),
+    )
 
 
-def _too_many(found: Sequence[Comparison]) -> str:
-    """Whether the seeds are too few for any of so many comparisons to pass Holm's correction."""
-    seeds, m = max(one.paired.n for one in found), len(found)
-    if m * 2.0 ** (1 - seeds) < SIGNIFICANT:
+def _warn_of_few_seeds(pairs: Sequence[Comparison]) -> str:
+    """Warn if the seeds are too few for any comparison to pass the Holm adjustment."""
+    num_seeds = max(pair.paired.n for pair in pairs)
+    num_pairs = len(pairs)
+    if num_pairs * 2.0 ** (1 - num_seeds) < SIGNIFICANT:
         return ""
-    needed = max(6, 1 + math.floor(math.log2(m / SIGNIFICANT)) + 1)
-    many = f"{m} comparisons" if m > 1 else "one comparison"
+    needed = max(6, 1 + math.floor(math.log2(num_pairs / SIGNIFICANT)) + 1)
+    counted = f"{num_pairs} comparisons" if num_pairs > 1 else "one comparison"
     return (
-        f"With {seeds} {'seed' if seeds == 1 else 'seeds'} and {many} no outcome at all could be "
-        f"told apart after the correction: {needed} seeds are the least, or fewer entries."
+        f"With {count_seeds(num_seeds)} and {counted}, no difference can be significant after Holm "
+        f"adjustment. Use at least {needed} seeds, or fewer configurations."
     )
 
 
-def _groups(found: Sequence[Comparison], against: str) -> list[Markup]:
-    """Who is lower, who higher, who is not told apart, in a sentence each."""
-    kinds = {
-        "lower than {}: ": [one for one in found if one.is_significant and one.is_lower],
-        "higher than {}: ": [one for one in found if one.is_significant and not one.is_lower],
-        "not told apart from {}: ": [one for one in found if not one.is_significant],
+def _group(pairs: Sequence[Comparison], against: str) -> list[Markup]:
+    """One sentence each: significantly lower, significantly higher, no significant difference."""
+    significant = [pair for pair in pairs if pair.is_significant]
+    groups = {
+        "Significantly lower than {}: ": [pair for pair in significant if pair.is_lower],
+        "Significantly higher than {}: ": [pair for pair in significant if not pair.is_lower],
+        "No significant difference from {}: ": [pair for pair in pairs if not pair.is_significant],
     }
-    said = []
-    for words, ones in kinds.items():
-        if ones:
-            ones = sorted(ones, key=lambda one: one.paired.difference)
-            names = Markup(", ").join(
-                Markup("<b>{}</b>{}").format(
-                    one.entry, f" ({_signed(one.paired.difference)})" if one.is_significant else ""
-                )
-                for one in ones
-            )
-            said.append(Markup(words[0].upper() + words[1:]).format(against) + names + ".")
-    return said
+    sentences = []
+    for beginning, group in groups.items():
+        if group:
+            ordered = sorted(group, key=lambda pair: pair.paired.difference)
+            names = Markup(", ").join(_name_pair(pair) for pair in ordered)
+            sentences.append(Markup(beginning).format(against) + names + Markup("."))
+    return sentences
 
 
-def _signed(value: float, places: int | None = None) -> str:
-    """A difference with its sign."""
-    if math.isnan(value):
-        return DASH
-    sign = "+" if value > 0 else MINUS if value < 0 else ""
-    size = abs(value)
-    if math.isinf(size):
-        return sign + INFINITY
-    return sign + (brief(size) if places is None else number(size, places))
+def _name_pair(pair: Comparison) -> Markup:
+    name = Markup("<b>{}</b>").format(pair.entry)
+    if pair.is_significant:
+        name += Markup(" ({})").format(format_signed(pair.paired.difference))
+    return name
 
 
-def verdict(one: Comparison) -> str:
-    """A verdict in words."""
-    n = one.paired.n
-    seeds = "1 seed" if n == 1 else f"{n} seeds"
+def describe_comparison(pair: Comparison) -> str:
+    """Describe the outcome of a comparison, and the seeds needed if it is not significant."""
+    n = pair.paired.n
     if n == 0:
-        return "no seed in common yet"
-    if one.is_significant:
-        return "different: lower" if one.is_lower else "different: higher"
-    said = f"not told apart with {seeds}"
-    if not one.paired.enough:
-        return f"{said}; 6 are the least"
-    if one.has_diverged:
-        return f"{said}; runs diverged, so that no number would be sure to do"
-    if one.seeds_needed is None:
-        return f"{said}; no difference was seen"
-    if one.seeds_needed > _MANY:
-        return f"{said}; more than {_MANY:,} would be needed"
-    if one.seeds_needed <= n:
-        return f"{said}; so many should do: luck, or many comparisons"
-    return f"{said}; about {one.seeds_needed:,} would be needed"
+        return "no common seeds yet"
+    if pair.is_significant:
+        return "significantly lower" if pair.is_lower else "significantly higher"
+    outcome = f"not significant ({count_seeds(n)})"
+    if not pair.paired.enough:
+        return f"{outcome}; at least 6 seeds needed"
+    if pair.has_diverged:
+        return f"{outcome}; runs diverged, so the number of seeds needed is unknown"
+    if pair.seeds_needed is None:
+        return f"{outcome}; no difference observed"
+    if pair.seeds_needed > _MAX_SEEDS:
+        return f"{outcome}; more than {_MAX_SEEDS:,} seeds needed {_POWER}"
+    if pair.seeds_needed <= n:
+        return f"{outcome}; {pair.seeds_needed:,} seeds suffice {_POWER}"
+    return f"{outcome}; about {pair.seeds_needed:,} seeds needed {_POWER}"
 
 
-def _sheet(table: pd.DataFrame, found: Sequence[Comparison], metric: str) -> Sheet:
-    places = decimals(
-        [v for one in found for v in (one.median, one.reference_median)], max(digits(metric), 3)
-    )
-    heads = ["entry", "median", "difference", "95 %", "p, Holm", "verdict", "ended"]
-    heads += ["mean of these [BCa]"]
-    rows, runs = [], final_values(table, found[0].dataset, metric)
-    for one in found:
-        test = one.paired
-        ends = f"[{_signed(test.low, places)}, {_signed(test.high, places)}]"
-        mean, low, high = bca(runs[one.entry])
-        tested = not math.isnan(test.p)
-        cells = [
-            Cell(number(one.median, places), sortable(one.median)),
-            Cell(_signed(test.difference, places), sortable(test.difference)),
-            Cell(ends if tested else "", kind="mean"),
-            Cell(
-                probability(one.adjusted).replace("p\u00a0=\u00a0", "").replace("p\u00a0", "")
-                if tested
-                else DASH,
-                one.adjusted if tested else 2.0,
-            ),
-            Cell(verdict(one), kind="said best" if one.is_significant else "said"),
-            Cell(
-                f"{one.num_completed} of {one.num_runs}",
-                one.num_completed / max(one.num_runs, 1),
-                "lost" if one.num_completed < one.num_runs else "",
-                f"share that ended: {one.completed_low:.2f} to {one.completed_high:.2f}, 95 %",
-            ),
-            Cell(f"{number(mean, places)} {interval(low, high, places)}".strip(), kind="mean"),
-        ]
-        rows.append((one.entry, cells))
-    return Sheet(heads, rows)
+def _sheet(table: pd.DataFrame, pairs: Sequence[Comparison], metric: str) -> Sheet:
+    medians = [median for pair in pairs for median in (pair.median, pair.reference_median)]
+    decimals = count_decimals(medians, max(significant_digits(metric), 3))
+    heads = ["configuration", "median", "difference", "95% CI", "p", "p, Holm", "outcome"]
+    heads += ["completed", "mean of completed [BCa]"]
+    runs = final_values(table, pairs[0].dataset, metric)
+    return Sheet(heads, [(pair.entry, _cells(pair, runs[pair.entry], decimals)) for pair in pairs])
 
 
-def rank_words(found: Ranks | None) -> Markup | None:
-    """The mean ranks, and from 6 datasets on whether they differ by more than luck."""
-    if found is None or len(found.datasets) < 2:
+def _cells(pair: Comparison, values: pd.Series, decimals: int) -> list[Cell]:
+    test = pair.paired
+    interval = f"[{format_signed(test.low, decimals)}, {format_signed(test.high, decimals)}]"
+    is_tested = not math.isnan(test.p)
+    mean, low, high = bca(values)
+    mean_text = f"{format_number(mean, decimals)} {format_interval(low, high, decimals)}".strip()
+    return [
+        Cell(format_number(pair.median, decimals), sortable(pair.median)),
+        Cell(format_signed(test.difference, decimals), sortable(test.difference)),
+        Cell(interval if is_tested else "", kind="mean"),
+        _p_cell(test.p),
+        _p_cell(pair.adjusted),
+        Cell(describe_comparison(pair), kind="outcome best" if pair.is_significant else "outcome"),
+        Cell(
+            f"{pair.num_completed} of {pair.num_runs}",
+            pair.num_completed / max(pair.num_runs, 1),
+            "diverged" if pair.num_completed < pair.num_runs else "",
+            "fraction of completed runs: 95% CI "
+            f"[{pair.completed_low:.2f}, {pair.completed_high:.2f}]",
+        ),
+        Cell(mean_text, kind="mean"),
+    ]
+
+
+def _p_cell(p: float) -> Cell:
+    """A p value; what was not tested sorts after every p."""
+    return Cell(DASH, 2.0) if math.isnan(p) else Cell(format_p(p), p)
+
+
+def describe_ranks(ranking: Ranks | None) -> Markup | None:
+    """Describe the mean ranks over datasets, and from 6 datasets on Friedman's test."""
+    if ranking is None or len(ranking.datasets) < 2:
         return None
-    pairs = zip(found.entries, found.mean, strict=True)
+    pairs = zip(ranking.entries, ranking.mean, strict=True)
     listed = Markup(", ").join(Markup("<b>{}</b> {}").format(e, f"{m:.1f}") for e, m in pairs)
-    said = Markup("Mean ranks over {} datasets, 1 being best: ").format(len(found.datasets))
-    said += listed + Markup(". ")
-    if not found.enough:
-        return said + Markup("Below 6 datasets ranks are not tested.")
-    luck = "differ" if found.p < SIGNIFICANT else "do not differ by more than luck could make"
-    words = (
-        "By Friedman\u2019s test they {} ({}); two that are less than {} apart are not told apart."
+    sentence = Markup("Mean ranks over {} datasets (1 is best): {}. ").format(
+        len(ranking.datasets), listed
     )
-    return said + Markup(words).format(luck, probability(found.p), f"{found.critical:.2f}")
+    if not ranking.enough:
+        return sentence + Markup("Ranks are tested from 6 datasets on.")
+    outcome = "differ significantly" if ranking.p < SIGNIFICANT else "do not differ significantly"
+    test = Markup(
+        "They {} (Friedman test, {}). Two configurations whose mean ranks differ by less than the "
+        "critical difference {} are not significantly different (Nemenyi test, 5%)."
+    )
+    return sentence + test.format(outcome, state_p(ranking.p), f"{ranking.critical:.2f}")

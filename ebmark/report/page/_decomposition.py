@@ -1,4 +1,4 @@
-"""Where the error comes from: the parts of W1 as a table and in words, of KL in words."""
+"""Sources of error: W1 split into null, model, method and sampling error; method error in nats."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -8,129 +8,145 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
-from ebmark.report.page._comparisons import Sheet
-from ebmark.report.page._numbers import brief, decimals, number
-from ebmark.report.page._tables import Cell, sortable
+from ebmark.report.page._cells import Block, Cell, Sheet, sortable
+from ebmark.report.page._numbers import count_decimals, format_brief, format_number
 from ebmark.statistics import ErrorSources, error_sources, final_values, role, summary
 
+_MAX_NAMED = 8  # configurations named in one sentence
+_MAX_KL = 6  # configurations in the sentence on KL
 
-def error_sources_by_dataset(
+
+def split_by_dataset(
     table: pd.DataFrame,
     datasets: Sequence[str],
     entries: Sequence[str],
     null_ranges: Mapping[str, Mapping[str, Any]],
 ) -> dict[str, list[ErrorSources]]:
-    """The parts of W1 by dataset, where it has a floor."""
-    found = {
+    """Split W1 into its sources on each dataset that has a null range of W1."""
+    split = {
         name: error_sources(table, name, entries, null_ranges[name]["w1"])
         for name in datasets
         if null_ranges.get(name, {}).get("w1")
     }
-    return {name: one for name, one in found.items() if one}
+    return {name: sources for name, sources in split.items() if sources}
 
 
-def sources(
+def build_sources(
     table: pd.DataFrame,
-    found: Mapping[str, Sequence[ErrorSources]],
+    split: Mapping[str, Sequence[ErrorSources]],
     null_ranges: Mapping[str, Mapping[str, Any]],
-) -> list[dict[str, Any]]:
-    """For each dataset its words and its table."""
-    return [
-        {
-            "name": name,
-            "words": [*_of_kl(table, name), *_of_w1(one, null_ranges[name]["w1"])],
-            "table": _sheet(one),
-        }
-        for name, one in found.items()
-    ]
+) -> list[Block]:
+    """Describe the sources of error: sentences and a table per dataset."""
+    blocks = []
+    for name, sources in split.items():
+        sentences = [*_describe_kl(table, name), *describe_w1(sources, null_ranges[name]["w1"])]
+        blocks.append(Block(name, sentences, _sheet(sources)))
+    return blocks
 
 
-def _sheet(found: Sequence[ErrorSources]) -> Sheet:
-    columns = {"floor": [one.null_mean for one in found]}
-    columns["data, network"] = [one.model for one in found]
-    columns["training"] = [one.method for one in found]
-    columns["sampler"] = [one.sampling for one in found]
-    columns["together"] = [one.total for one in found]
-    columns["reported"] = [one.langevin for one in found]
-    columns["hidden"] = [one.masked or math.nan for one in found]
-    shown = {name: column for name, column in columns.items() if not np.isnan(column).all()}
-    if "sampler" not in shown:
-        shown.pop("together", None)
-    places = decimals([found[0].null_mean], 3)
+def _sheet(sources: Sequence[ErrorSources]) -> Sheet:
+    columns = {
+        "null mean": [source.null_mean for source in sources],
+        "model error": [source.model for source in sources],
+        "method error": [source.method for source in sources],
+        "sampling error": [source.sampling for source in sources],
+        "total": [source.total for source in sources],
+        "reported": [source.langevin for source in sources],
+        "masked": [source.masked or math.nan for source in sources],
+    }
+    columns = {name: column for name, column in columns.items() if not np.isnan(column).all()}
+    if "sampling error" not in columns:
+        columns.pop("total", None)
+    decimals = count_decimals([sources[0].null_mean], 3)
     rows = [
-        (one.entry, [_cell(column[i], places, name) for name, column in shown.items()])
-        for i, one in enumerate(found)
+        (source.entry, [_cell(column[i], decimals, name) for name, column in columns.items()])
+        for i, source in enumerate(sources)
     ]
-    return Sheet(["entry", *shown], rows)
+    return Sheet(["configuration", *columns], rows)
 
 
-def _cell(value: float, places: int, column: str) -> Cell:
-    if column == "hidden":
-        return Cell(
-            "" if math.isnan(value) else number(value, places), np.nan_to_num(value), "lost"
-        )
-    return Cell(number(value, places), sortable(value))
+def _cell(value: float, decimals: int, column: str) -> Cell:
+    if column != "masked":
+        return Cell(format_number(value, decimals), sortable(value))
+    if math.isnan(value):
+        return Cell("", 0.0)
+    return Cell(format_number(value, decimals), value, "diverged")
 
 
-def _of_kl(table: pd.DataFrame, dataset: str) -> list[Markup]:
-    """What the data and the network cost, and what each method adds, in nats."""
-    medians = {e: summary(one).median for e, one in final_values(table, dataset, "kl").items()}
-    oracles = [e for e in medians if role(e) == "oracle" and math.isfinite(medians[e])]
+def _describe_kl(table: pd.DataFrame, dataset: str) -> list[Markup]:
+    """State the model error and each method's error in nats of KL, where there is an oracle."""
+    runs = final_values(table, dataset, "kl")
+    medians = {entry: summary(values).median for entry, values in runs.items()}
+    medians = {entry: median for entry, median in medians.items() if math.isfinite(median)}
+    oracles = [median for entry, median in medians.items() if role(entry) == "oracle"]
     if not oracles:
         return []
-    oracle = min(oracles, key=lambda e: medians[e])
-    adds = {
-        e: m - medians[oracle] for e, m in medians.items() if role(e) is None and math.isfinite(m)
-    }
-    if not adds:
+    errors = {e: median - min(oracles) for e, median in medians.items() if role(e) is None}
+    if not errors:
         return []
-    order = sorted(adds, key=lambda e: adds[e])
+    order = sorted(errors, key=lambda entry: errors[entry])
     listed = Markup(", ").join(
-        Markup("<b>{}</b> {}").format(e, brief(adds[e]) if adds[e] > 0 else "nothing")
-        for e in order[:6]
+        Markup("<b>{}</b> {}").format(e, format_brief(errors[e]) if errors[e] > 0 else "none")
+        for e in order[:_MAX_KL]
     )
-    more = f", and {len(order) - 6} others more" if len(order) > 6 else ""
-    words = (
-        "In nats: finite data and the network cost {} (the oracle\u2019s KL); training adds {}{}."
+    more = f", and {len(order) - _MAX_KL} more" if len(order) > _MAX_KL else ""
+    sentence = Markup(
+        "KL in nats: model error (median KL of the oracle) {}; method error (excess over the "
+        "oracle): {}{}."
     )
-    return [Markup(words).format(brief(medians[oracle]), listed, more)]
+    return [sentence.format(format_brief(min(oracles)), listed, more)]
 
 
-def _of_w1(found: Sequence[ErrorSources], floor: Mapping[str, Any]) -> list[Markup]:
-    """Which energies W1 can tell from the truth, whose chains have not settled, what is hidden."""
-    said = []
-    unseen = [one.entry for one in found if one.exact <= floor["high"]]
-    seen = [one for one in found if one.exact > floor["high"]]
-    if unseen and seen:
-        words = "Exact samples stand out of the floor\u2019s range for {} alone."
-        said.append(Markup(words).format(_names([one.entry for one in seen])))
-    elif unseen:
-        words = "At {:,} points W1 tells no entry\u2019s exact samples from the truth."
-        said.append(Markup(words).format(int(floor["n"])))
-    measured = [one for one in found if not math.isnan(one.sampling)]
-    astray = [one for one in measured if not one.is_converged]
+def describe_w1(sources: Sequence[ErrorSources], null_range: Mapping[str, Any]) -> list[Markup]:
+    """State which exact samples W1 distinguishes, which chains converged, what they mask."""
+    sentences = _distinguished(sources, null_range)
+    sentences.append(_sampling(sources))
+    masking = [source for source in sources if source.masked > 0]
+    if masking:
+        sentence = Markup(
+            "<b>Masked by unconverged chains:</b> W1 is lower for Langevin samples than for exact "
+            "samples of {}, by {}; Langevin samples alone underestimate the error of the energy."
+        )
+        names = _join([source.entry for source in masking])
+        amounts = _join([format_brief(source.masked) for source in masking])
+        sentences.append(sentence.format(names, amounts))
+    return sentences
+
+
+def _distinguished(sources: Sequence[ErrorSources], null_range: Mapping[str, Any]) -> list[Markup]:
+    above = [source.entry for source in sources if source.exact > null_range["high"]]
+    within = [source for source in sources if source.exact <= null_range["high"]]
+    if not within:
+        return []
+    if above:
+        sentence = Markup("W1 of exact samples is above the null range only for {}.")
+        return [sentence.format(_join(above))]
+    sentence = Markup(
+        "With {:,} samples, W1 does not distinguish the exact samples of any configuration from "
+        "the target."
+    )
+    return [sentence.format(int(null_range["n"]))]
+
+
+def _sampling(sources: Sequence[ErrorSources]) -> Markup:
+    measured = [source for source in sources if not math.isnan(source.sampling)]
+    unconverged = [source for source in measured if not source.is_converged]
     if not measured:
-        said.append(Markup("The sampler\u2019s own error was not measured in these runs."))
-    elif not astray:
-        said.append(
-            Markup("No entry\u2019s chains are told apart from exact samples of its energy.")
+        return Markup("The sampling error was not measured in these runs.")
+    if not unconverged:
+        return Markup(
+            "For no configuration is the sampling error significantly larger than its null."
         )
-    else:
-        words = "The chains are told apart from exact samples of the same energy for {}."
-        adds = [f"{one.entry} (W1 {brief(one.sampling)} above its floor)" for one in astray]
-        said.append(Markup(words).format(_names(adds)))
-    hiding = [one for one in found if one.masked > 0]
-    if hiding:
-        words = (
-            "<b>Hidden by short chains:</b> {} would look better than the energy is: the chains, "
-            "not settled, lie nearer to the truth than exact samples do, by {}."
-        )
-        names = _names([one.entry for one in hiding])
-        amounts = _names([brief(one.masked) for one in hiding])
-        said.append(Markup(words).format(names, amounts))
-    return said
+    sentence = Markup("The sampling error is significantly larger than its null for {}.")
+    names = [f"{one.entry} (by {format_brief(one.sampling)})" for one in unconverged]
+    return sentence.format(_join(names))
 
 
-def _names(names: Sequence[str], most: int = 8) -> str:
-    listed = list(names[:most]) + ([f"{len(names) - most} more"] if len(names) > most else [])
-    return listed[0] if len(listed) == 1 else ", ".join(listed[:-1]) + " and " + listed[-1]
+def _join(names: Sequence[str]) -> str:
+    """Join names by commas and "and"; many are cut."""
+    listed = list(names[:_MAX_NAMED])
+    if len(names) > _MAX_NAMED:
+        listed.append(f"{len(names) - _MAX_NAMED} more")
+    if len(listed) == 1:
+        return listed[0]
+    return ", ".join(listed[:-1]) + " and " + listed[-1]

@@ -1,4 +1,4 @@
-"""The report's figures: made from the saved arrays, written as files, and put into the page."""
+"""The report's figures: drawn from saved arrays, written as files, and embedded in the page."""
 
 import base64
 import re
@@ -11,18 +11,19 @@ from matplotlib.figure import Figure
 
 from ebmark.errors import UserError
 from ebmark.report import figures
-from ebmark.report.page._numbers import brief, digits
-from ebmark.report.page._sentences import diverged
+from ebmark.report.page._diagnostics import count_diverged
+from ebmark.report.page._numbers import format_brief, significant_digits
 from ebmark.statistics import final_values, median_seed, role
 from ebmark.store.table import load_arrays
 from ebmark.system.writing import inside, make_folder, write_whole
 
-_FEW = 60  # panels that are drawn finely
-_LIGHT = 300_000  # bytes of an SVG that the page takes as it is
+_MAX_FINE_PANELS = 60  # more panels are drawn at a lower resolution
+_MAX_SVG = 300_000  # bytes of an SVG that is embedded as it is
+_METRICS = {"kl": "KL", "nll": "NLL", "w1_langevin": "W1"}  # the first selects the median run
 
 
 class Picture(NamedTuple):
-    """A figure in the page: its data URI, its files, its words."""
+    """A figure of the page: its data URI, its files, alternative text and caption."""
 
     uri: str
     files: list[str]
@@ -30,157 +31,205 @@ class Picture(NamedTuple):
     caption: str
 
 
-class Book:
-    """The figures made so far: each written as PNG and SVG, and handed to the page."""
+class FigureFolder:
+    """The folder of a report's figures: writes each as PNG and SVG, and embeds it in the page."""
 
-    def __init__(self, folder: Path, panels: int) -> None:
-        """For so many panels in all, of methods on datasets: the more, the coarser."""
+    def __init__(self, folder: Path, num_panels: int) -> None:
+        """Create the folder.
+
+        Args:
+            folder: The study's folder.
+            num_panels: Panels of samples in all; many are drawn at a lower resolution.
+        """
         self._folder = inside(folder, "figures")
-        few = panels <= _FEW
-        self._dpi, self._quality = (150, 85) if few else (100, 40)
-        self._twice = few
-        self._slugs: dict[str, str] = {}
+        self._is_fine = num_panels <= _MAX_FINE_PANELS
+        self._dpi = 150 if self._is_fine else 100
+        self._quality = 85 if self._is_fine else 40
+        self._names: dict[str, str] = {}
         make_folder(self._folder)
 
     def slug(self, name: str) -> str:
-        """A name as part of a file's name, another for each name."""
+        """Return a name as part of a file name, unique to this name."""
         slug = re.sub(r"[^A-Za-z0-9_-]+", "_", name)[:80]
-        while self._slugs.setdefault(slug.lower(), name) != name:
+        while self._names.setdefault(slug.lower(), name) != name:
             slug += "_"
         return slug
 
     def add(
         self, figure: Figure | None, name: str, alt: str, caption: str = "", *, lines: bool = False
     ) -> Picture | None:
-        """Write PNG and SVG; the page gets the SVG of mere lines, WebP of what is dense.
+        """Write a figure, and return it for the page.
 
-        Where they are very many panels, what is dense is written as PNG alone.
+        Args:
+            figure: The figure; None is passed on.
+            name: Name of the files, without suffix.
+            alt: Alternative text.
+            caption: Caption.
+            lines: Whether the figure has only lines: it is embedded as SVG, others as WebP. With
+                very many panels, only figures of lines are written as SVG at all.
         """
         if figure is None:
             return None
         files = {f"{name}.png": figures.png(figure, self._dpi)}
-        if self._twice or lines:
+        if self._is_fine or lines:
             files[f"{name}.svg"] = figures.svg(figure)
         for file, content in files.items():
             write_whole(inside(self._folder, file), content)
-        drawn = files.get(f"{name}.svg", b"")
-        if lines and len(drawn) <= _LIGHT:
-            uri = data_uri(drawn, "svg+xml")
+        vector = files.get(f"{name}.svg", b"")
+        if lines and len(vector) <= _MAX_SVG:
+            uri = data_uri(vector, "svg+xml")
         else:
             uri = data_uri(figures.webp(files[f"{name}.png"], self._quality), "webp")
         return Picture(uri, list(files), alt, caption)
 
 
+class DatasetPictures(NamedTuple):
+    """The pictures of one dataset; None where there are no arrays for them."""
+
+    samples: Picture | None = None
+    landscapes: Picture | None = None
+    trajectories: Picture | None = None
+
+
 def data_uri(content: bytes, kind: str) -> str:
-    """A picture that is its own address."""
+    """Encode a picture as a data URI."""
     return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
 
 
-def planes(
-    book: Book,
+def draw_dataset(
+    figure_folder: FigureFolder,
     folder: Path,
     study: Mapping[str, Any],
     table: pd.DataFrame,
     dataset: str,
-    methods: Sequence[str],
-    first: Sequence[str],
-) -> dict[str, Picture | None]:
-    """The pictures of one dataset: each method by the run in the middle of its seeds.
+    entries: Sequence[str],
+    leading: Sequence[str],
+) -> DatasetPictures:
+    """Draw samples, energy landscapes and trajectories of one dataset.
 
-    Samples of all methods; energies and trajectories of the first alone.
+    Each configuration is represented by its median run. Samples are drawn of all configurations,
+    landscapes and trajectories of the `leading` ones.
     """
-    panels, median = _panels(folder, study, table, dataset, methods)
-    truth = next((p.arrays for p in panels if "test" in p.arrays), None)
-    if truth is None:
-        return dict.fromkeys(("samples", "landscapes", "trajectories"))
-    dim = truth["test"].shape[1]
-    rows = 2 if dim > 1 and any("exact" in p.arrays for p in panels) else 1
-    note = "two draws" if rows == 2 else " "
-    name = "truth" if "target_log_density" in truth else "data"
-    data = figures.Panel(name, note, truth)
-    large = [panel for method, panel in zip(methods, panels, strict=True) if method in first]
-    langevin, slug = _setting(study, dataset), book.slug(dataset)
-    return {
-        "samples": book.add(
+    runs = _MedianRuns(folder, study, table, dataset)
+    panels = [runs.panel(entry) for entry in entries]
+    target = next((panel.arrays for panel in panels if "test" in panel.arrays), None)
+    if target is None:
+        return DatasetPictures()
+    dim = target["test"].shape[1]
+    has_exact = dim > 1 and any("exact" in panel.arrays for panel in panels)
+    name = "target" if "target_log_density" in target else "data"
+    note = "two samples" if has_exact else " "
+    data = figures.Panel(name, note, target)
+    large = [p for entry, p in zip(entries, panels, strict=True) if entry in leading]
+    sampler = _describe_sampler(study, dataset)
+    slug = figure_folder.slug(dataset)
+    return DatasetPictures(
+        figure_folder.add(
             figures.samples(data, panels),
             f"samples_{slug}",
             f"Samples of each method on {dataset}",
-            f"{dataset}. {_where(rows, dim)} Langevin: {langevin}. {median}",
+            f"{dataset}. {_describe_panels(dim, has_exact)} Langevin: {sampler}. {runs.caption}",
         ),
-        "landscapes": book.add(
+        figure_folder.add(
             figures.landscapes(data._replace(note=" "), large),
             f"landscapes_{slug}",
-            f"Energy landscapes on {dataset}",
-            f"{dataset}. The energy \u2212log p of each normalised model, contours at the same "
-            f"levels throughout; white is beyond them. {median}",
+            f"Energy landscape of each method on {dataset}",
+            f"{dataset}. Energy \u2212log p of each normalized model. All panels share contour "
+            f"levels; values beyond them are white. {runs.caption}",
         ),
-        "trajectories": book.add(
+        figure_folder.add(
             figures.trajectories(data, large),
             f"trajectories_{slug}",
-            f"Langevin trajectories on {dataset}",
-            f"{dataset}. The first chains, from start (rings) to end (dots): {langevin}. {median}",
+            f"Trajectories of Langevin chains of each method on {dataset}",
+            f"{dataset}. Chains from start (rings) to end (dots): {sampler}. {runs.caption}",
         ),
-    }
-
-
-def _panels(
-    folder: Path,
-    study: Mapping[str, Any],
-    table: pd.DataFrame,
-    dataset: str,
-    methods: Sequence[str],
-) -> tuple[list[figures.Panel], str]:
-    """A panel a method, of its median run, and the words that say which run that is."""
-    label = {"kl": "KL", "nll": "NLL", "w1_langevin": "W1"}
-    by = next((metric for metric in label if final_values(table, dataset, metric)), "w1_langevin")
-    cells = {
-        (cell["method"], cell["seed"]): name
-        for name, cell in study["runs"].items()
-        if cell["dataset"] == dataset
-    }
-    values, shown, panels, dims = final_values(table, dataset, by), [], [], set()
-    for method in methods:
-        seed = median_seed(values.get(method))
-        lost, of = diverged(table, dataset, method)
-        notes = (
-            [f"{label[by]} {brief(values[method][seed], digits(by))}"] if seed is not None else []
-        )
-        notes += [f"{lost} of {of} diverged"] if lost else []
-        arrays = load_arrays(folder, cells[method, seed]) if (method, seed) in cells else {}
-        whole = {"train", "test"} <= set(arrays)
-        dims |= {arrays["test"].shape[1]} if whole else set()
-        if len(dims) > 1 or (arrays and not whole):
-            place = folder / "runs" / cells[method, seed] / "samples.npz"
-            raise UserError(f"{place}: lacks the points, or they are of another dimension")
-        title = f"{method} ({role(method)})" if role(method) else method
-        panels.append(figures.Panel(title, ", ".join(notes) or " ", arrays))
-        shown += [f"{method} {seed}"] if seed is not None else []
-    return panels, f"Each method by its run of median {label[by]} (seed: {', '.join(shown)})."
-
-
-def _setting(study: Mapping[str, Any], dataset: str) -> str:
-    """The Langevin sampler in words."""
-    settings = study["settings"]
-    h = study["dataset_info"].get(dataset, {}).get("langevin_step")
-    chains = f"{settings['chains']:,} chains" if "chains" in settings else "chains"
-    steps = f"{settings['langevin_steps']:,} " if "langevin_steps" in settings else ""
-    return (
-        f"{chains} from N(0,\u00a0I) in standardised units, {steps}unadjusted steps "
-        "x\u00a0\u2190\u00a0x\u00a0\u2212\u00a0h\u2207E(x)\u00a0+\u00a0\u221a(2h)\u00a0\u03be"
-        + (f" with h\u00a0=\u00a0{h:.3g}" if h else "")
     )
 
 
-def _where(rows: int, dim: int) -> str:
-    if dim == 1:
-        return "Histograms: data grey, Langevin samples orange, exact samples black."
-    if dim > 2:
-        return "Langevin samples, first two columns, the data in grey; same axes throughout."
-    if rows == 1:
-        return "Langevin samples over the learned density; same axes and colours throughout."
+class _MedianRuns:
+    """The run with the median metric of each configuration on one dataset, as panels."""
+
+    def __init__(
+        self, folder: Path, study: Mapping[str, Any], table: pd.DataFrame, dataset: str
+    ) -> None:
+        self._folder = folder
+        self._table = table
+        self._dataset = dataset
+        self._run_ids = {
+            (run["method"], run["seed"]): run_id
+            for run_id, run in study["runs"].items()
+            if run["dataset"] == dataset
+        }
+        measured = [metric for metric in _METRICS if final_values(table, dataset, metric)]
+        self._metric = measured[0] if measured else "w1_langevin"
+        self._values = final_values(table, dataset, self._metric)
+        self._seeds: list[str] = []
+        self._dim: int | None = None
+
+    @property
+    def caption(self) -> str:
+        """State which runs the panels made so far show."""
+        seeds = ", ".join(self._seeds)
+        return f"Each method: its run with the median {_METRICS[self._metric]} (seeds: {seeds})."
+
+    def panel(self, entry: str) -> figures.Panel:
+        """Load the median run of a configuration; without arrays if none is saved."""
+        seed = median_seed(self._values.get(entry))
+        notes = []
+        arrays = {}
+        if seed is not None:
+            digits = significant_digits(self._metric)
+            value = format_brief(float(self._values[entry].loc[seed]), digits)
+            notes.append(f"{_METRICS[self._metric]} {value}")
+            self._seeds.append(f"{entry} {seed}")
+            arrays = self._load(entry, seed)
+        num_diverged, num_runs = count_diverged(self._table, self._dataset, entry)
+        if num_diverged:
+            notes.append(f"{num_diverged} of {num_runs} diverged")
+        title = f"{entry} ({role(entry)})" if role(entry) else entry
+        return figures.Panel(title, ", ".join(notes) or " ", arrays)
+
+    def _load(self, entry: str, seed: int) -> dict[str, Any]:
+        run_id = self._run_ids.get((entry, seed))
+        arrays = load_arrays(self._folder, run_id) if run_id else {}
+        if not arrays:
+            return {}
+        place = self._folder / "runs" / str(run_id) / "samples.npz"
+        if not {"train", "test"} <= set(arrays):
+            raise UserError(f"{place}: arrays 'train' and 'test' are missing. Run the study again.")
+        dim = arrays["test"].shape[1]
+        if self._dim is not None and dim != self._dim:
+            raise UserError(
+                f"{place}: the points have {dim} dimensions, those of other runs {self._dim}. Run "
+                "the study again."
+            )
+        self._dim = dim
+        return arrays
+
+
+def _describe_sampler(study: Mapping[str, Any], dataset: str) -> str:
+    """Describe the Langevin sampler of a study."""
+    settings = study["settings"]
+    step_size = study["dataset_info"].get(dataset, {}).get("langevin_step")
+    chains = f"{settings['chains']:,} chains" if "chains" in settings else "chains"
+    steps = f"{settings['langevin_steps']:,} " if "langevin_steps" in settings else ""
+    size = f" with h\u00a0=\u00a0{step_size:.3g}" if step_size else ""
     return (
-        "Upper row: Langevin samples over the learned density. Lower row: exact samples of the "
-        "same energies, so that what differs between the rows is the sampler\u2019s doing. Left: "
-        "two fresh samples of the data, what perfection looks like at this size. Same axes and "
-        "colours throughout."
+        f"{chains} from N(0,\u00a0I) in standardized coordinates, {steps}unadjusted steps "
+        "x\u00a0\u2190\u00a0x\u00a0\u2212\u00a0h\u2207E(x)\u00a0+\u00a0\u221a(2h)\u00a0\u03be"
+        + size
+    )
+
+
+def _describe_panels(dim: int, has_exact: bool) -> str:
+    if dim == 1:
+        return "Histograms: data in gray, Langevin samples in orange, exact samples in black."
+    if dim > 2:
+        return "Langevin samples, first two columns, data in gray. All panels share axes."
+    if not has_exact:
+        return "Langevin samples over the learned density. All panels share axes and color scale."
+    return (
+        "Top: Langevin samples over the learned density. Bottom: exact samples from the same "
+        "energies; a difference between the rows is sampling error. First column: two independent "
+        "samples of the target, of the same size. All panels share axes and color scale."
     )

@@ -1,4 +1,4 @@
-"""Every entry on every dataset, as one shaded table: what a page of many datasets begins with."""
+"""Overview: the median KL of every configuration on every dataset, as one shaded table."""
 
 import bisect
 import math
@@ -7,56 +7,74 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from ebmark.report.page._numbers import DASH, brief
-from ebmark.report.page._tables import LAST, Cell, sortable
+from ebmark.report.page._cells import LAST, Cell, sortable
+from ebmark.report.page._numbers import DASH, format_brief
 from ebmark.statistics import final_values, ranks, role, summary
 
-LEAST = 4  # datasets, below which the tables themselves are at a glance
-SHADES = (0.03, 0.1, 0.3, 1.0, 3.0)  # nats at which the next deeper shade begins
+MIN_DATASETS = 4  # with fewer, the tables of the datasets are overview enough
+SHADES = (0.03, 0.1, 0.3, 1.0, 3.0)  # nats at which the next darker shade begins
 
 
-class Glance(NamedTuple):
-    """Headings, and rows of an entry and its cells: methods by mean rank, then what has no rank."""
+class Overview(NamedTuple):
+    """Heads and rows: methods by mean rank, then oracle and baselines, which have no rank."""
 
     heads: list[str]
-    rows: list[tuple[str, list[Cell]]]
-    apart: list[tuple[str, list[Cell]]]
+    methods: list[tuple[str, list[Cell]]]
+    unranked: list[tuple[str, list[Cell]]]
 
 
-def glance(table: pd.DataFrame, datasets: Sequence[str], entries: Sequence[str]) -> Glance | None:
-    """Median KL over seeds, of all runs; None where there are few datasets or no KL."""
-    runs = {dataset: final_values(table, dataset, "kl") for dataset in datasets}
-    runs = {dataset: one for dataset, one in runs.items() if one}
-    if len(runs) < LEAST:
+def build_overview(
+    table: pd.DataFrame, datasets: Sequence[str], entries: Sequence[str]
+) -> Overview | None:
+    """Build the table of median KLs over seeds, diverged runs included.
+
+    Returns:
+        None where there are fewer than `MIN_DATASETS` datasets with a KL.
+    """
+    medians = _medians(table, datasets, entries)
+    if len(medians) < MIN_DATASETS:
         return None
-    medians = {
-        d: {e: summary(one[e]).median for e in entries if e in one} for d, one in runs.items()
+    lowest = {
+        dataset: min((kl for entry, kl in column.items() if role(entry) is None), default=math.nan)
+        for dataset, column in medians.items()
     }
-    least = {
-        d: min((v for e, v in one.items() if role(e) is None), default=math.nan)
-        for d, one in medians.items()
-    }
-    ranked = ranks(table, list(runs), entries, "kl")
-    by_rank = dict(zip(ranked.entries, ranked.mean, strict=True)) if ranked else {}
-    shown = [e for e in entries if any(e in one for one in medians.values())]
-    order = [*by_rank, *(e for e in shown if e not in by_rank)]
-    rows = {
-        entry: [
-            Cell(f"{by_rank[entry]:.1f}" if entry in by_rank else DASH, by_rank.get(entry, LAST)),
-            *(_cell(entry, d, medians[d].get(entry), least[d]) for d in runs),
-        ]
-        for entry in order
-    }
-    parted = [
-        [(e, r) for e, r in rows.items() if (role(e) is None) == own] for own in (True, False)
-    ]
-    return Glance(["mean rank", *runs], *parted)
+    ranking = ranks(table, list(medians), entries, "kl")
+    mean_ranks = dict(zip(ranking.entries, ranking.mean, strict=True)) if ranking else {}
+    measured = [entry for entry in entries if any(entry in column for column in medians.values())]
+    order = [*mean_ranks, *(entry for entry in measured if entry not in mean_ranks)]
+    rows: list[tuple[str, list[Cell]]] = []
+    for entry in order:
+        cells = [_rank_cell(mean_ranks.get(entry))]
+        cells += [_kl_cell(entry, d, medians[d].get(entry), lowest[d]) for d in medians]
+        rows.append((entry, cells))
+    methods = [row for row in rows if role(row[0]) is None]
+    unranked = [row for row in rows if role(row[0]) is not None]
+    return Overview(["mean rank", *medians], methods, unranked)
 
 
-def _cell(entry: str, dataset: str, value: float | None, least: float) -> Cell:
-    if value is None or math.isnan(value):
+def _medians(
+    table: pd.DataFrame, datasets: Sequence[str], entries: Sequence[str]
+) -> dict[str, dict[str, float]]:
+    """Median KL by dataset and configuration; only datasets that have a KL."""
+    medians = {}
+    for dataset in datasets:
+        runs = final_values(table, dataset, "kl")
+        if runs:
+            medians[dataset] = {e: summary(runs[e]).median for e in entries if e in runs}
+    return medians
+
+
+def _rank_cell(mean_rank: float | None) -> Cell:
+    if mean_rank is None:
         return Cell(DASH, LAST)
-    shade = bisect.bisect(SHADES, value)
-    kind = f"shade{shade}" + (" best" if value == least and role(entry) is None else "")
-    text = "diverged" if math.isinf(value) else brief(value) if value < 10 else f"{value:.0f}"
-    return Cell(text.removeprefix("0"), sortable(value), kind, f"{entry} on {dataset}")
+    return Cell(f"{mean_rank:.1f}", mean_rank)
+
+
+def _kl_cell(entry: str, dataset: str, kl: float | None, lowest: float) -> Cell:
+    if kl is None or math.isnan(kl):
+        return Cell(DASH, LAST)
+    kind = f"shade{bisect.bisect(SHADES, kl)}"
+    if kl == lowest and role(entry) is None:
+        kind += " best"
+    text = f"{kl:.0f}" if 10 <= kl < math.inf else format_brief(kl)
+    return Cell(text, sortable(kl), kind, f"{entry} on {dataset}")

@@ -1,229 +1,211 @@
-"""The sentences that the numbers make. Each is HTML, with what comes from data escaped."""
+"""Summary of one dataset: sentences derived from its numbers, as HTML with escaped data."""
 
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
-from ebmark.report.page._numbers import brief, decimals, digits, number, probability
-from ebmark.statistics import SIGNIFICANT, Best, Paired, best, final_values, paired, role, summary
-from ebmark.store.metric_info import MIN_ACCEPTANCE_RATE, MIN_NOISE_ESS
+from ebmark.report.page._comparisons import Comparisons
+from ebmark.report.page._diagnostics import describe_problems
+from ebmark.report.page._numbers import (
+    count_decimals,
+    count_seeds,
+    format_brief,
+    format_number,
+    format_p,
+    significant_digits,
+    state_p,
+)
+from ebmark.statistics import (
+    SIGNIFICANT,
+    Best,
+    Comparison,
+    Paired,
+    best,
+    final_values,
+    paired,
+    role,
+    summary,
+)
 
-_LEAK = 1.0  # nats of KL, at which 63 % of the mass are off the data's support
-_NAMED = 6  # methods named in one sentence
-_LABELS = {
-    "kl": "KL(data\u2009\u2016\u2009model)",
-    "nll": "negative log-likelihood",
-    "w1_langevin": "W1 of Langevin samples",
+# the metric of the summary: the first that was measured, with its name and unit
+_METRICS = {
+    "kl": ("KL", " nats"),
+    "nll": ("negative log-likelihood", " nats"),
+    "w1_langevin": ("W1 of Langevin samples", ""),
 }
 
 
-def diverged(table: pd.DataFrame, dataset: str, method: str) -> tuple[int, int]:
-    """How many runs diverged, of how many."""
-    rows = table[(table["dataset"] == dataset) & (table["method"] == method)]
-    return rows.loc[rows["status"] == "diverged", "seed"].nunique(), rows["seed"].nunique()
-
-
-def answer(
-    table: pd.DataFrame, dataset: str, methods: Sequence[str], floor: Mapping[str, Any] | None
+def summarize_dataset(
+    table: pd.DataFrame,
+    dataset: str,
+    entries: Sequence[str],
+    null_range: Mapping[str, Any] | None = None,
+    compared: Comparisons | None = None,
 ) -> list[Markup]:
-    """What the numbers say of one dataset, the main thing first."""
-    for metric in _LABELS:
-        first = best(table, dataset, metric)
-        if first is not None:
-            break
-    else:
-        return [Markup("No method has a finished run here yet."), *_lost(table, dataset, methods)]
-    return [
-        _first(table, dataset, metric, first),
-        *_oracles(table, dataset, metric, first),
-        *(_by_samples(table, dataset, first) if metric != "w1_langevin" else []),
-        *(_shares(table, dataset, first, floor) if floor else []),
-        *_lost(table, dataset, methods),
-        *_leaks(table, dataset, methods),
-        *_too_low(table, dataset, methods, "noise_ess", MIN_NOISE_ESS, _TOO_FAR),
-        *_too_low(table, dataset, methods, "acceptance_rate", MIN_ACCEPTANCE_RATE, _STUCK),
-    ]
+    """Summarize the results on one dataset, the lowest metric first.
+
+    Args:
+        table: The results, with configurations for methods.
+        dataset: The dataset.
+        entries: Its configurations.
+        null_range: Null range of W1; None if there is none.
+        compared: The comparisons of the report, for the Holm-adjusted p.
+    """
+    metric = next((name for name in _METRICS if best(table, dataset, name)), None)
+    leader = best(table, dataset, metric) if metric else None
+    if metric is None or leader is None:
+        return [Markup("No completed runs yet."), *describe_problems(table, dataset, entries)]
+    sentences = [_lowest(table, dataset, metric, leader, _find(compared, dataset, metric, leader))]
+    if metric != "w1_langevin":
+        sentences += _oracles(table, dataset, metric, leader.method)
+        sentences += _by_samples(table, dataset, leader.method)
+    if null_range:
+        sentences += _w1(table, dataset, leader.method, null_range)
+    return sentences + describe_problems(table, dataset, entries)
 
 
-def _first(table: pd.DataFrame, dataset: str, metric: str, first: Best) -> Markup:
+def _find(
+    compared: Comparisons | None, dataset: str, metric: str, leader: Best
+) -> Comparison | None:
+    """The Holm-adjusted comparison of the lowest with the runner-up, if the report has it."""
+    if compared is None or compared.metric != metric:
+        return None
+    pair = {leader.method, leader.runner_up}
+    for comparison in compared.pairs:
+        if comparison.dataset == dataset and {comparison.entry, compared.reference} == pair:
+            return comparison
+    return None
+
+
+def _lowest(
+    table: pd.DataFrame, dataset: str, metric: str, leader: Best, adjusted: Comparison | None
+) -> Markup:
     runs = final_values(table, dataset, metric)
-    ours = summary(runs[first.method])
-    said = Markup("<b>{}</b> has the lowest {}: median {}{} over {} {}").format(
-        first.method,
-        _LABELS[metric],
-        brief(ours.median, digits(metric)),
-        "" if metric == "w1_langevin" else " nats",
-        ours.n,
-        "seed" if ours.n == 1 else "seeds",
+    name, unit = _METRICS[metric]
+    digits = significant_digits(metric)
+    lowest = summary(runs[leader.method])
+    value = format_brief(lowest.median, digits) + unit
+    sentence = Markup("<b>{}</b> has the lowest median {}, {} ({}).").format(
+        leader.method, name, value, count_seeds(lowest.n)
     )
-    if first.runner_up is None or first.paired is None:
-        return said + Markup("; no other method has a finished run.")
-    theirs = summary(runs[first.runner_up]).median
-    next_ = brief(theirs, digits(metric)) if math.isfinite(theirs) else "a median run that diverged"
-    said += Markup(", against {} of <b>{}</b>, the next: ").format(next_, first.runner_up)
-    return said + _verdict(first.paired) + Markup(".")
+    if leader.runner_up is None or leader.paired is None:
+        return sentence + Markup(" No other method has a completed run.")
+    second = summary(runs[leader.runner_up]).median
+    value = format_brief(second, digits) + unit if math.isfinite(second) else "diverged (median)"
+    test = describe_test(leader.paired, unit, adjusted)
+    return sentence + Markup(" Runner-up: <b>{}</b>, {}; {}.").format(leader.runner_up, value, test)
 
 
-def _verdict(test: Paired) -> Markup:
-    """Whether two methods differ."""
+def describe_test(test: Paired, unit: str = "", adjusted: Comparison | None = None) -> str:
+    """Describe a paired test: difference, unadjusted p, Holm-adjusted p, significance."""
     if test.n == 0:
-        return Markup("they share no seed yet, so nothing is tested")
+        return "not tested (no common seeds yet)"
     if not test.enough:
-        seeds = "1 seed" if test.n == 1 else f"{test.n} seeds"
-        return Markup("with {} no outcome could tell them apart (6 are needed)").format(seeds)
-    said = "the two differ" if test.p < SIGNIFICANT else "the two are not told apart"
-    gap = brief(abs(test.difference)) if math.isfinite(test.difference) else ""
-    return Markup("{} (Wilcoxon over {} seeds, {}{})").format(
-        said, test.n, probability(test.p), f", paired difference {gap}" if gap else ""
-    )
+        return f"not tested ({count_seeds(test.n)}; at least 6 are needed)"
+    gap = ""
+    if math.isfinite(test.difference):
+        gap = f"paired difference {format_brief(abs(test.difference))}{unit}, "
+    text = f"{gap}Wilcoxon {state_p(test.p)} (unadjusted)"
+    if adjusted is not None:
+        outcome = "significant" if adjusted.is_significant else "not significant"
+        return f"{text}, {format_p(adjusted.adjusted)} after Holm adjustment: {outcome}"
+    if test.p < SIGNIFICANT:
+        return f"{text}: significant without adjustment"
+    return f"{text}: not significant"
 
 
-def _oracles(table: pd.DataFrame, dataset: str, metric: str, first: Best) -> list[Markup]:
-    """How far the best is from what the network can reach at all."""
-    runs, said = final_values(table, dataset, metric), []
-    ours = summary(runs[first.method]).median
-    oracles = sorted(method for method in runs if role(method) == "oracle")
-    for oracle in oracles if metric != "w1_langevin" else []:
-        theirs = summary(runs[oracle]).median
-        if not math.isfinite(theirs):
+def _oracles(table: pd.DataFrame, dataset: str, metric: str, method: str) -> list[Markup]:
+    """Compare the lowest metric with exact maximum likelihood of the same network."""
+    runs = final_values(table, dataset, metric)
+    name = _METRICS[metric][0]
+    value = summary(runs[method]).median
+    sentences = []
+    for oracle in sorted(entry for entry in runs if role(entry) == "oracle"):
+        exact = summary(runs[oracle]).median
+        if not math.isfinite(exact):
             continue
-        if ours <= theirs:
-            far = "not above that: few points, or its own training, hold the oracle back"
-        elif metric == "kl" and theirs > 0:
-            far = f"{ours / theirs:.2g} times that" if ours > 1.1 * theirs else "level with it"
+        label = "oracle" if oracle == "mle" else f"oracle {oracle}"
+        if value <= exact:
+            relation = "is not larger"
+        elif metric == "kl" and exact > 0:
+            ratio = value / exact
+            relation = f"is {format_brief(ratio)} times as large" if ratio > 1.1 else "is similar"
         else:
-            far = f"{brief(ours - theirs)} above that"
-        words = "The oracle <b>{}</b>, exact likelihood for the same network, reaches {}; {} is {}."
-        said.append(Markup(words).format(oracle, brief(theirs, digits(metric)), first.method, far))
-    return said
+            relation = f"is {format_brief(value - exact)} nats larger"
+        sentence = Markup(
+            "Exact maximum likelihood with the same network ({}) reaches {} nats; the {} of {} {}."
+        )
+        reached = format_brief(exact, significant_digits(metric))
+        sentences.append(sentence.format(label, reached, name, method, relation))
+    return sentences
 
 
-def _by_samples(table: pd.DataFrame, dataset: str, first: Best) -> list[Markup]:
-    """Whether W1 of the prescribed samples names the same method."""
-    other = best(table, dataset, "w1_langevin")
-    if other is None or other.runner_up is None:
+def _by_samples(table: pd.DataFrame, dataset: str, method: str) -> list[Markup]:
+    """State which method has the lowest W1 of Langevin samples."""
+    leader = best(table, dataset, "w1_langevin")
+    if leader is None or leader.runner_up is None or leader.paired is None:
         return []
-    if other.method == first.method:
-        but = "" if other.significant else ", though there it is not told apart from the next"
-        return [
-            Markup("{} also has the lowest W1 of Langevin samples{}.").format(first.method, but)
-        ]
+    if leader.method == method:
+        sentence = Markup(
+            "{} also has the lowest W1 of Langevin samples; its difference from the runner-up is "
+            "{}."
+        )
+        return [sentence.format(method, _significance(leader.paired))]
     runs = final_values(table, dataset, "w1_langevin")
-    a, b = runs[other.method].align(runs.get(first.method, pd.Series(dtype=float)), join="inner")
-    test = paired(a, b)
-    said = Markup("W1 of Langevin samples puts <b>{}</b> first, at {} against {}").format(
-        other.method, *(brief(summary(one).median) for one in (a, b))
-    )
-    if test.enough:
-        said += Markup(", {} by it ").format("and" if test.p < SIGNIFICANT else "but")
-        said += _verdict(test)
-    return [said + Markup(".")]
+    missing = pd.Series(dtype=float)
+    lowest, other = runs[leader.method].align(runs.get(method, missing), join="inner")
+    values = [format_brief(summary(seeds).median) for seeds in (lowest, other)]
+    sentence = Markup("<b>{}</b> has the lowest W1 of Langevin samples, {} (<b>{}</b>: {}); {}.")
+    test = describe_test(paired(lowest, other))
+    return [sentence.format(leader.method, values[0], method, values[1], test)]
 
 
-def _shares(
-    table: pd.DataFrame, dataset: str, first: Best, floor: Mapping[str, Any]
+def _significance(test: Paired) -> str:
+    if not test.enough:
+        return f"not tested ({count_seeds(test.n)}; at least 6 are needed)"
+    outcome = "significant" if test.p < SIGNIFICANT else "not significant"
+    return f"{outcome} (Wilcoxon {state_p(test.p)}, unadjusted)"
+
+
+def _w1(
+    table: pd.DataFrame, dataset: str, method: str, null_range: Mapping[str, Any]
 ) -> list[Markup]:
-    """How much of the best method's Langevin W1 is the floor, the model and the sampler."""
+    """Compare W1 of the method's exact and Langevin samples with the null range."""
     langevin, exact = (
-        summary(final_values(table, dataset, f"w1_{sampler}").get(first.method, ())).median
+        summary(final_values(table, dataset, f"w1_{sampler}").get(method, ())).median
         for sampler in ("langevin", "exact")
     )
     if not math.isfinite(langevin):
         return []
-    places = decimals([floor["mean"]], 3)
-    low, mean, high = (number(floor[name], places) for name in ("low", "mean", "high"))
-    where = {True: "not above", False: "above"}
-    truth = Markup("of two samples of the truth ({}, 95\u202f% {}\u2013{})").format(mean, low, high)
+    decimals = count_decimals([null_range["mean"]], 3)
+    low, mean, high = (format_number(null_range[k], decimals) for k in ("low", "mean", "high"))
+    null = f"the null range (mean {mean}, 95% range {low}\u2013{high})"
     if not math.isfinite(exact):
-        words = "The Langevin samples of {} have W1 {}, {} the range {}."
-        inside = where[langevin <= floor["high"]]
-        return [Markup(words).format(first.method, number(langevin, places), inside, truth)]
-    said = Markup("Exact samples of {}\u2019s energy have W1 {}, {} the range {}").format(
-        first.method, number(exact, places), where[exact <= floor["high"]], truth
+        sentence = Markup("Langevin samples from {} have W1 {}, {} {}.")
+        position = _position(langevin, null_range)
+        return [sentence.format(method, format_number(langevin, decimals), position, null)]
+    sentence = Markup("Exact samples from {} have W1 {}, {} {}").format(
+        method, format_number(exact, decimals), _position(exact, null_range), null
     )
-    if exact <= floor["high"]:
-        words = ": at {:,} points W1 cannot tell them from the truth"
-        said += Markup(words).format(int(floor["n"]))
-    said += Markup(". Its Langevin samples have {}").format(number(langevin, places))
-    if langevin - exact < -0.1 * floor["mean"]:
-        words = ", less: chains from noise have not settled into the energy\u2019s own law."
-        return [said + Markup(words)]
-    if langevin - exact <= 0.1 * floor["mean"]:
-        return [said + Markup(": the sampler adds next to nothing.")]
-    words = "{}; the {} between the two is the sampler\u2019s, not the method\u2019s."
-    inside = ", still within that range" if langevin <= floor["high"] else ""
-    return [said + Markup(words).format(inside, number(langevin - exact, places))]
+    if exact <= null_range["high"]:
+        claim = Markup(": with {:,} samples, W1 does not distinguish them from the target")
+        sentence += claim.format(int(null_range["n"]))
+    value = format_number(langevin, decimals)
+    gap = langevin - exact
+    if gap < -0.1 * null_range["mean"]:
+        reason = "because the chains have not converged to the model distribution"
+        return [sentence + Markup(". Langevin samples score lower ({}) {}.").format(value, reason)]
+    if gap <= 0.1 * null_range["mean"]:
+        return [sentence + Markup(". Langevin samples have about the same W1 ({}).").format(value)]
+    claim = Markup(". Langevin samples have W1 {}{}; the difference of {} is due to sampling.")
+    within = ", still within the null range" if langevin <= null_range["high"] else ""
+    return [sentence + claim.format(value, within, format_number(gap, decimals))]
 
 
-def _lost(table: pd.DataFrame, dataset: str, methods: Sequence[str]) -> list[Markup]:
-    counts = {method: diverged(table, dataset, method) for method in methods}
-    words = Markup("<b>{}</b>: {} of {} runs diverged, counted as the worst.")
-    return [words.format(method, lost, of) for method, (lost, of) in counts.items() if lost]
-
-
-def _leaks(table: pd.DataFrame, dataset: str, methods: Sequence[str]) -> list[Markup]:
-    """The methods of which some run has nearly all of its mass off the data's support."""
-    runs = final_values(table, dataset, "kl_off_support")
-    found = []
-    for method in methods:
-        leaks = runs.get(method, pd.Series(dtype=float))
-        if (many := int((leaks > _LEAK).sum())) and role(method) != "anchor":
-            found.append((many, float(leaks.max()), method, len(leaks)))
-    if not found:
-        return []
-    found.sort(key=lambda one: (-one[0], -one[1]))
-    named = [
-        Markup("<b>{}</b> ({} of {} {}, up to {} nats)").format(
-            method, many, of, "run" if of == 1 else "runs", brief(worst)
-        )
-        for many, worst, method, of in found[:_NAMED]
-    ]
-    more = f" and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
-    words = (
-        "Most of the learned mass is off the data\u2019s support for {}{}; chains that do not find "
-        "it there do not show it."
-    )
-    return [Markup(words).format(Markup(", ").join(named), more)]
-
-
-_TOO_FAR = "Noise too far from the model to learn much from, by its effective share: {}."
-_STUCK = "Training chains that hardly move, by the share of their moves that is accepted: {}."
-
-
-def _too_low(
-    table: pd.DataFrame,
-    dataset: str,
-    methods: Sequence[str],
-    diagnostic: str,
-    least: float,
-    words: str,
-) -> list[Markup]:
-    """The methods of which a diagnostic says that they learned from too little."""
-    runs = final_values(table, dataset, diagnostic)
-    medians = {method: summary(runs.get(method, ())).median for method in methods}
-    low = [
-        Markup("<b>{}</b> ({})").format(method, brief(median))
-        for method, median in medians.items()
-        if median < least
-    ]
-    return [Markup(words).format(Markup(", ").join(low))] if low else []
-
-
-def made_of(table: pd.DataFrame, dataset: str, methods: Sequence[str]) -> str:
-    """The largest part of each method's KL, by medians."""
-    runs = {
-        part: final_values(table, dataset, part)
-        for part in ("kl_off_support", "kl_mode_weights", "kl_within_mode")
-    }
-    said = []
-    for method in methods:
-        parts = {part: summary(runs[part].get(method, ())).median for part in runs}
-        whole = sum(parts.values())
-        if np.isfinite(whole) and whole > 0:
-            name = max(parts, key=lambda part: parts[part])
-            said.append(f"{method} {name} ({100 * parts[name] / whole:.0f}\u202f%)")
-    return ", ".join(said)
+def _position(value: float, null_range: Mapping[str, Any]) -> str:
+    if value > null_range["high"]:
+        return "above"
+    return "below" if value < null_range["low"] else "within"

@@ -1,4 +1,4 @@
-"""What Langevin's step alone does to the learned energies: a table and words for each dataset."""
+"""Step-size bias of Langevin sampling on the learned energies: sentences and a table."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -6,74 +6,87 @@ from typing import Any
 
 from markupsafe import Markup
 
-from ebmark.report.page._comparisons import Sheet
-from ebmark.report.page._numbers import brief, decimals, number
-from ebmark.report.page._tables import Cell
+from ebmark.report.page._cells import Block, Cell, Sheet
+from ebmark.report.page._numbers import count_decimals, format_brief, format_number
 
-_SURE = 3  # standard errors within which the limit and the truth agree
+_MAX_ERRORS = 3  # standard errors within which the extrapolated and the exact mean energy agree
 
 
 def step_biases(
-    found: Mapping[str, Mapping[str, Mapping[str, Any]]], datasets: Sequence[str]
-) -> list[dict[str, Any]]:
-    """For each dataset that was measured its words and its table."""
+    measured: Mapping[str, Mapping[str, Mapping[str, Any]]], datasets: Sequence[str]
+) -> list[Block]:
+    """Describe the step-size bias on each dataset where it was measured.
+
+    Args:
+        measured: The study's `step_bias`: dataset -> configuration -> measurement.
+        datasets: Datasets of the page.
+    """
     return [
-        {"name": name, "words": _words(found[name]), "table": _sheet(found[name])}
+        Block(name, _sentences(measured[name]), _sheet(measured[name]))
         for name in datasets
-        if found.get(name)
+        if measured.get(name)
     ]
 
 
 def _sheet(entries: Mapping[str, Mapping[str, Any]]) -> Sheet:
-    heads = ["entry", "step h", "at h", "at h/2", "at h/4", "step 0 less exact", "seed"]
-    places = decimals([min(map(abs, one["biases"])) for one in entries.values()], 2)
+    heads = ["configuration", "step size h", "bias at h", "bias at h/2", "bias at h/4"]
+    heads += ["extrapolated \u2212 exact", "seed"]
+    smallest = [min(map(abs, bias["biases"])) for bias in entries.values()]
+    decimals = count_decimals(smallest, 2)
     rows = []
-    for entry, one in entries.items():
-        cells = [Cell(f"{one['steps'][0]:.3g}", one["steps"][0])]
-        for bias, error in zip(one["biases"], one["bias_errors"], strict=True):
-            cells.append(_with_error(bias, error, places))
-        left = one["limit"] - one["exact"]
-        cells.append(_with_error(left, _error(one), places, "" if _agrees(one) else "lost"))
-        rows.append((entry, [*cells, Cell(str(one["seed"]), one["seed"])]))
+    for entry, bias in entries.items():
+        cells = [Cell(f"{bias['steps'][0]:.3g}", bias["steps"][0])]
+        for value, error in zip(bias["biases"], bias["bias_errors"], strict=True):
+            cells.append(_cell(value, error, decimals))
+        remainder = bias["limit"] - bias["exact"]
+        kind = "" if _agrees(bias) else "diverged"
+        cells.append(_cell(remainder, _error(bias), decimals, kind))
+        cells.append(Cell(str(bias["seed"]), bias["seed"]))
+        rows.append((entry, cells))
     return Sheet(heads, rows)
 
 
-def _with_error(value: float, error: float, places: int, kind: str = "") -> Cell:
-    return Cell(f"{number(value, places)} \u00b1 {number(error, places)}", value, kind)
+def _cell(value: float, error: float, decimals: int, kind: str = "") -> Cell:
+    text = f"{format_number(value, decimals)} \u00b1 {format_number(error, decimals)}"
+    return Cell(text, value, kind)
 
 
-def _error(one: Mapping[str, Any]) -> float:
-    return math.hypot(one["limit_error"], one["exact_error"])
+def _error(bias: Mapping[str, Any]) -> float:
+    """Standard error of the difference between the extrapolated and the exact mean energy."""
+    return math.hypot(bias["limit_error"], bias["exact_error"])
 
 
-def _agrees(one: Mapping[str, Any]) -> bool:
-    return abs(one["limit"] - one["exact"]) < _SURE * _error(one)
+def _agrees(bias: Mapping[str, Any]) -> bool:
+    return abs(bias["limit"] - bias["exact"]) < _MAX_ERRORS * _error(bias)
 
 
-def _words(entries: Mapping[str, Mapping[str, Any]]) -> list[Markup]:
-    first = {entry: one["biases"][0] for entry, one in entries.items()}
-    order = sorted(first, key=lambda entry: first[entry])
-    low, high = order[0], order[-1]
-    words = (
-        "Started at exact samples, chains of the study\u2019s step end with a mean energy that is "
-        "off by {}"
-    )
-    said = [Markup(words).format(_nats(first[low]))]
-    if low != high:
-        said[0] += Markup(" (<b>{}</b>) to {} (<b>{}</b>)").format(low, _nats(first[high]), high)
-    said[0] += Markup(" nats: the step\u2019s own doing, whatever the method.")
-    astray = [entry for entry, one in entries.items() if not _agrees(one)]
-    if astray:
-        listed = ", ".join(astray)
-        words = (
-            "At step 0 it is not the exact one for {}: the step is too long to extrapolate from."
+def _sentences(entries: Mapping[str, Mapping[str, Any]]) -> list[Markup]:
+    biases = {entry: bias["biases"][0] for entry, bias in entries.items()}
+    order = sorted(biases, key=lambda entry: biases[entry])
+    lowest = order[0]
+    highest = order[-1]
+    bias = Markup("{} nats (<b>{}</b>)").format(_nats(biases[lowest]), lowest)
+    if highest != lowest:
+        bias += Markup(" to {} nats (<b>{}</b>)").format(_nats(biases[highest]), highest)
+    claim = "The study\u2019s step size biases the mean energy of Langevin samples by {}."
+    return [Markup(claim).format(bias), _agreement(entries)]
+
+
+def _agreement(entries: Mapping[str, Mapping[str, Any]]) -> Markup:
+    """State where the extrapolation to step size 0 gives the exact mean energy."""
+    disagreeing = [entry for entry, bias in entries.items() if not _agrees(bias)]
+    if disagreeing:
+        sentence = (
+            "Extrapolated to step size 0, the mean energy differs from the exact one for {}: the "
+            "step size is too large for the extrapolation."
         )
-        said.append(Markup(words).format(listed))
-    else:
-        words = "Extrapolated to step 0 it is the exact one, within {} standard errors, for all."
-        said.append(Markup(words).format(_SURE))
-    return said
+        return Markup(sentence).format(", ".join(disagreeing))
+    sentence = (
+        "Extrapolated to step size 0, the mean energy agrees with the exact one within {} standard "
+        "errors for all configurations."
+    )
+    return Markup(sentence).format(_MAX_ERRORS)
 
 
 def _nats(value: float) -> str:
-    return ("+" if value > 0 else "") + brief(value)
+    return ("+" if value > 0 else "") + format_brief(value)

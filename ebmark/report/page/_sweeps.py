@@ -1,4 +1,4 @@
-"""The section on a sweep: what changed along the axes, in words, pictures and a table."""
+"""The section on a sweep: a metric along the swept axes, as sentences, a figure and a table."""
 
 import math
 import os
@@ -10,50 +10,56 @@ import pandas as pd
 from markupsafe import Markup
 
 from ebmark.report import figures
-from ebmark.report.page._figures import Book, Picture
-from ebmark.report.page._numbers import brief, decimals, interval, number
-from ebmark.report.page._tables import Cell, sortable
+from ebmark.report.page._cells import Cell, sortable
+from ebmark.report.page._figures import FigureFolder, Picture
+from ebmark.report.page._numbers import (
+    count_decimals,
+    format_brief,
+    format_interval,
+    format_number,
+)
+from ebmark.report.page._rows import list_unique
 from ebmark.statistics import SweepPoint, sweep_points, usable
 from ebmark.store.metric_info import meaning
 
 _CAPITAL = re.compile(r"(?<!^)(?=[A-Z])")
-_DEFAULT = ("kl", "nll")  # the first that was measured, if a study names no measure
+_DEFAULT_METRICS = ("kl", "nll")  # the first that was measured, if a study names none
+_DATASET_AXES = {"dim", "separation"}
+_MAX_NAMED = 6  # points named in one sentence
 
 
 class Sweep(NamedTuple):
-    """One measure along the axes."""
+    """One metric along the axes."""
 
     title: str
-    says: str
-    words: list[Markup]
+    description: str
+    sentences: list[Markup]
     picture: Picture | None
     heads: list[str]
     rows: list[list[Cell]]
 
 
-def sweeps(book: Book, study: dict[str, Any], table: pd.DataFrame) -> list[Sweep]:
-    """A section's part for each measure of a study that sweeps something; none if it does not."""
+def build_sweeps(folder: FigureFolder, study: dict[str, Any], table: pd.DataFrame) -> list[Sweep]:
+    """Describe each metric of a study that sweeps something; empty if it does not."""
     axes = [axis for axis in study.get("axes", ()) if axis in table]
     if not axes:
         return []
-    about, across = study["dataset_info"], set(axes) & {"dim", "separation"}
-    families = _families(about) if across else {}
-    plot_metrics = (
-        study.get("plot_metrics") or [m for m in _DEFAULT if (table["metric"] == m).any()][:1]
-    )
-    made = []
-    for measure in plot_metrics:
-        found = sweep_points(table, axes, measure, families)
-        if found:
-            made.append(_sweep(book, measure, axes, found))
-    return made
+    families = _families(study["dataset_info"]) if set(axes) & _DATASET_AXES else {}
+    metrics = list_unique(table, "metric")
+    measured = [metric for metric in _DEFAULT_METRICS if metric in metrics]
+    sweeps = []
+    for metric in study.get("plot_metrics") or measured[:1]:
+        points = sweep_points(table, axes, metric, families)
+        if points:
+            sweeps.append(_sweep(folder, metric, axes, points))
+    return sweeps
 
 
-def _families(about: Mapping[str, Any]) -> dict[str, str]:
-    """Dataset -> the name of its family: what its members' names begin with, or its class."""
+def _families(dataset_info: Mapping[str, Any]) -> dict[str, str]:
+    """Dataset -> the name of its family: the common beginning of its members, or its class."""
     members: dict[str, list[str]] = {}
-    for name, one in about.items():
-        members.setdefault(one.get("family", name), []).append(name)
+    for name, info in dataset_info.items():
+        members.setdefault(info.get("family", name), []).append(name)
     return {
         name: os.path.commonprefix(names).rstrip("_") or _CAPITAL.sub("_", family).lower()
         for family, names in members.items()
@@ -61,93 +67,114 @@ def _families(about: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def _sweep(book: Book, measure: str, axes: list[str], found: list[SweepPoint]) -> Sweep:
-    name, unit, says = meaning(measure)
+def _sweep(folder: FigureFolder, metric: str, axes: list[str], points: list[SweepPoint]) -> Sweep:
+    name, unit, description = meaning(metric)
     label = f"{name}, {unit}" if unit else name
-    picture = None
+    figure = None
     if len(axes) == 1:
-        picture = figures.sweep(found, axes[0], label)
+        figure = figures.sweep(points, axes[0], label)
     elif len(axes) == 2:
-        picture = figures.sweep_map(found, (axes[0], axes[1]), label)
-    alt = f"{name} along {' and '.join(axes)}"
-    ends = [math.isfinite(spot.found.median_low) for spot in found]
-    band = ["range of the seeds", "95 % of the median, or range", "95 % of the median"]
-    heads = ["dataset", "method", *axes, "seeds", "diverged", "not known", "median"]
-    heads.append(band[any(ends) + all(ends)])
+        figure = figures.sweep_map(points, (axes[0], axes[1]), label)
+    alt = f"{name} against {' and '.join(axes)}"
+    heads = ["dataset", "method", *axes, "seeds", "diverged", "unresolved", "median"]
+    heads.append(_name_band(points))
     return Sweep(
         label,
-        says,
-        _words(found, axes, name),
-        book.add(picture, f"sweep_{measure}", alt, lines=True),
+        description,
+        _sentences(points, axes, name),
+        folder.add(figure, f"sweep_{metric}", alt, lines=True),
         [head.replace("_", " ") for head in heads],
-        _rows(found, axes),
+        _rows(points, axes),
     )
 
 
-def _words(found: Sequence[SweepPoint], axes: list[str], name: str) -> list[Markup]:
-    """For each line: where it is best, how far it stays within twice that, where it diverges."""
-    said = []
-    for panel, line in dict.fromkeys((s.panel, s.line) for s in found):
-        here = [s for s in found if (s.panel, s.line) == (panel, line) and s.at]
-        if len(here) < 2:
-            continue
-        lost = [s for s in here if not math.isfinite(s.found.median)]
-        alive = [s for s in here if math.isfinite(s.found.median)]
-        head = Markup("<b>{}</b> on {}: ").format(line, panel)
-        if not alive:
-            gone = (
-                "not known at any point."
-                if any(s.unknown for s in here)
-                else "diverged throughout."
-            )
-            said.append(head + gone)
-            continue
-        best = min(alive, key=lambda s: s.found.median)
-        text = head + Markup("lowest {} {} at {}").format(name, brief(best.found.median), _at(best))
-        stretch = usable(here, axes[0]) if len(axes) == 1 and _is_number(best, axes[0]) else None
-        if stretch is not None and stretch[0].found.median > 0:
-            text += Markup("; at most twice that from {} to {}").format(
-                *(_value(v) for v in stretch[1:])
-            )
-        else:
-            worst = max(alive, key=lambda s: s.found.median)
-            text += Markup("; highest {} at {}").format(brief(worst.found.median), _at(worst))
-        if lost:
-            where = "; ".join(_at(s) for s in lost[:6]) + (" and more" if len(lost) > 6 else "")
-            kind = "is not known or diverged" if any(s.unknown for s in lost) else "diverged"
-            text += Markup("; the median run {} at {}").format(kind, where)
-        said.append(text + Markup("."))
-    return said
+def _name_band(points: Sequence[SweepPoint]) -> str:
+    """Name what the ends are: intervals of the median, or ranges where there are few seeds."""
+    has_interval = [math.isfinite(point.found.median_low) for point in points]
+    if all(has_interval):
+        return "95% CI of the median"
+    return "95% CI of the median, or range" if any(has_interval) else "range of the seeds"
 
 
-def _is_number(spot: SweepPoint, axis: str) -> bool:
-    return isinstance(spot.at.get(axis), int | float)
+def _sentences(points: Sequence[SweepPoint], axes: list[str], name: str) -> list[Markup]:
+    """One sentence per line of a panel: where it is lowest, and where it diverges."""
+    sentences = []
+    for panel, line in dict.fromkeys((point.panel, point.line) for point in points):
+        along = [p for p in points if (p.panel, p.line) == (panel, line) and p.at]
+        if len(along) > 1:
+            beginning = Markup("<b>{}</b> on {}: ").format(line, panel)
+            sentences.append(beginning + _describe_line(along, axes, name) + Markup("."))
+    return sentences
 
 
-def _at(spot: SweepPoint) -> str:
-    return ", ".join(f"{axis.replace('_', ' ')} {_value(v)}" for axis, v in spot.at.items())
+def _describe_line(along: Sequence[SweepPoint], axes: list[str], name: str) -> Markup:
+    diverged = [point for point in along if not math.isfinite(point.found.median)]
+    finite = [point for point in along if math.isfinite(point.found.median)]
+    if not finite:
+        if any(point.unknown for point in along):
+            return Markup("unresolved or diverged at every point")
+        return Markup("diverged at every point")
+    best = min(finite, key=lambda point: point.found.median)
+    text = Markup("lowest {} {} at {}").format(
+        name, format_brief(best.found.median), _describe_point(best)
+    )
+    text += _describe_range(along, finite, axes)
+    if diverged:
+        where = "; ".join(_describe_point(point) for point in diverged[:_MAX_NAMED])
+        if len(diverged) > _MAX_NAMED:
+            where += " and more"
+        is_unresolved = any(point.unknown for point in diverged)
+        outcome = "is unresolved or diverged" if is_unresolved else "diverged"
+        text += Markup("; the median run {} at {}").format(outcome, where)
+    return text
 
 
-def _value(value: Any) -> str:
+def _describe_range(
+    along: Sequence[SweepPoint], finite: Sequence[SweepPoint], axes: list[str]
+) -> Markup:
+    """State the range with at most twice the lowest value, or else the highest value."""
+    is_numeric = len(axes) == 1 and isinstance(finite[0].at.get(axes[0]), int | float)
+    stretch = usable(along, axes[0]) if is_numeric else None
+    if stretch is not None and stretch[0].found.median > 0:
+        low, high = (_format_value(value) for value in stretch[1:])
+        return Markup("; at most twice that from {} to {}").format(low, high)
+    worst = max(finite, key=lambda point: point.found.median)
+    return Markup("; highest {} at {}").format(
+        format_brief(worst.found.median), _describe_point(worst)
+    )
+
+
+def _describe_point(point: SweepPoint) -> str:
+    return ", ".join(f"{axis.replace('_', ' ')} {_format_value(v)}" for axis, v in point.at.items())
+
+
+def _format_value(value: Any) -> str:
     if isinstance(value, str):
         return value
     return f"{value:,g}" if abs(value) < 1e6 else f"{value / 1e6:,g}\u00a0M"
 
 
-def _rows(found: Sequence[SweepPoint], axes: list[str]) -> list[list[Cell]]:
-    places = decimals([spot.found.median for spot in found], 2, 6)
-    rows = []
-    for panel, line, at, s, ends, unknown in found:
-        values = [at.get(axis) for axis in axes]
-        where = [
-            Cell("", None) if v is None else Cell(_value(v), None if isinstance(v, str) else v)
-            for v in values
-        ]
-        low_high = interval(*ends, places)
-        counts = (s.n, s.diverged - unknown, unknown)
-        seeds = [Cell(str(count or ""), count) for count in counts]
-        known = math.isfinite(s.median) or not unknown
-        text = number(s.median, places, pad=True) if known else "not known"
-        median = Cell(text, sortable(s.median), "median")
-        rows.append([Cell(panel), Cell(line), *where, *seeds, median, Cell(low_high, kind="mean")])
-    return rows
+def _rows(points: Sequence[SweepPoint], axes: list[str]) -> list[list[Cell]]:
+    decimals = count_decimals([point.found.median for point in points], 2, 6)
+    return [_row(point, axes, decimals) for point in points]
+
+
+def _row(point: SweepPoint, axes: list[str], decimals: int) -> list[Cell]:
+    stats = point.found
+    counts = (stats.n, stats.diverged - point.unknown, point.unknown)
+    is_known = math.isfinite(stats.median) or not point.unknown
+    text = format_number(stats.median, decimals, pad=True) if is_known else "unresolved"
+    return [
+        Cell(point.panel),
+        Cell(point.line),
+        *(_axis_cell(point.at.get(axis)) for axis in axes),
+        *(Cell(str(count or ""), count) for count in counts),
+        Cell(text, sortable(stats.median), "median"),
+        Cell(format_interval(*point.ends, decimals), kind="mean"),
+    ]
+
+
+def _axis_cell(value: Any) -> Cell:
+    if value is None:
+        return Cell("")
+    return Cell(_format_value(value), None if isinstance(value, str) else value)

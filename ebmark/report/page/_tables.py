@@ -1,4 +1,4 @@
-"""The report's tables as plain rows of text: the template only sets them."""
+"""Results tables of a dataset: the main one, and every metric in detail."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -6,8 +6,16 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from ebmark.report.page._numbers import DASH, decimals, digits, interval, number
-from ebmark.report.page._sentences import diverged
+from ebmark.report.page._cells import Cell, sortable
+from ebmark.report.page._diagnostics import KL_PARTS, count_diverged
+from ebmark.report.page._numbers import (
+    DASH,
+    count_decimals,
+    format_interval,
+    format_number,
+    significant_digits,
+)
+from ebmark.report.page._rows import count_unique, list_unique, select_rows
 from ebmark.statistics import Summary, best, final_values, role, summary
 from ebmark.store.metric_info import COSTS, UNRANKED, meaning, stem
 
@@ -29,8 +37,7 @@ _MAIN = {
     "train_cpu_seconds": ("median",),
     "network_evaluations": ("median",),
 }
-_PARTS = ("kl_off_support", "kl_mode_weights", "kl_within_mode")
-# where no density is on a grid; else in details alone
+# in the main table only where no density is on a grid, else among the details
 _WITHOUT_GRID = {
     "nll",
     "w2_langevin",
@@ -39,48 +46,29 @@ _WITHOUT_GRID = {
     "mode_frequency_tv_langevin",
 }
 _ORDER = [*_MAIN, "w2_exact", "sliced_w2_exact", "mode_weight_tv", "log_z", "log_z_error"]
-_LABELS = {"median": "median", "mean": "mean [95 %]", "worst": "worst"}
-_DETAILS = ["metric", "method", "seeds", "diverged", "median", "95 % of the median", "mean"]
-_DETAILS += ["95 % of the mean", "worst", "floor"]
-LAST = 1e300  # where what diverged, or is not known, is sorted
+_LABELS = {"median": "median", "mean": "mean [95% CI]", "worst": "worst"}
+_DETAILS = ["metric", "method", "seeds", "diverged", "median", "95% CI of the median", "mean"]
+_DETAILS += ["95% CI of the mean", "worst", "null range"]
 
 
 class Head(NamedTuple):
-    """A column: its group, its label, the metric in one line, and how many the group spans."""
+    """Head of a column.
+
+    Attributes:
+        group: The metric.
+        label: The statistic.
+        description: The metric in one line.
+        span: Number of columns of the group; 0 if it began before this column.
+    """
 
     group: str
     label: str
-    says: str
-    span: int  # 0 where the group has begun before
-
-
-class Cell(NamedTuple):
-    """A number as text, as a value to sort by, its classes, and what to say of it."""
-
-    text: str
-    value: float | None = None
-    kind: str = ""
-    title: str = ""
-
-    @property
-    def order(self) -> str | None:
-        """What to sort by where the text itself is no number: a page has many cells."""
-        if self.value is None:
-            return None
-        try:
-            float(self.text)
-        except ValueError:
-            return f"{self.value:.6g}"
-        return None
-
-
-def sortable(value: float) -> float:
-    """What to sort a number by: beyond all others where it is not finite."""
-    return value if math.isfinite(value) else -LAST if value < 0 else LAST
+    description: str
+    span: int
 
 
 class Row(NamedTuple):
-    """A method's cells; what the method is, what became of its runs."""
+    """A configuration: its name, the method's title, a note on its runs, and its cells."""
 
     method: str
     title: str
@@ -88,195 +76,213 @@ class Row(NamedTuple):
     cells: list[Cell]
 
 
-class Table(NamedTuple):
-    """Methods, and apart from them the oracles, the anchors and the floor."""
+class Results(NamedTuple):
+    """The main table: methods, then oracle and baselines, then the null range."""
 
     heads: list[Head]
     methods: list[Row]
-    apart: list[Row]
-    floor: Row | None
+    unranked: list[Row]
+    null_range: Row | None
 
 
-def main(
+def build_results(
     table: pd.DataFrame,
     dataset: str,
-    methods: Sequence[str],
-    about: Mapping[str, Any],
+    entries: Sequence[str],
+    method_info: Mapping[str, Any],
     null_ranges: Mapping[str, Any],
-    seeds: Mapping[str, int],
-) -> Table:
-    """A row a method, the metrics that matter; the best is marked where it is told apart."""
+    num_seeds: Mapping[str, int],
+) -> Results:
+    """Build the main table of a dataset.
+
+    Args:
+        table: The results, with configurations for methods.
+        dataset: The dataset.
+        entries: Its configurations, one row each.
+        method_info: Method -> its title.
+        null_ranges: Metric -> its null range on this dataset.
+        num_seeds: Configuration -> number of planned seeds.
+
+    Returns:
+        The table; the lowest median is marked if it is significantly lower than the runner-up.
+    """
     runs = {metric: final_values(table, dataset, metric) for metric in _MAIN}
-    shown = [m for m in _MAIN if runs[m] and not (runs["kl_off_support"] and m in _WITHOUT_GRID)]
+    has_grid = bool(runs["kl_off_support"])
+    metrics = [m for m in _MAIN if runs[m] and not (has_grid and m in _WITHOUT_GRID)]
     heads: list[Head] = []
-    cells: dict[str, list[Cell]] = {method: [] for method in methods}
-    below: list[Cell] = []
-    for metric in shown:
-        sums = {method: _summary(metric, runs[metric].get(method)) for method in methods}
-        places = _places(metric, sums)
+    cells: dict[str, list[Cell]] = {entry: [] for entry in entries}
+    null_cells: list[Cell] = []
+    for metric in metrics:
+        summaries = {entry: _summarize(metric, runs[metric].get(entry)) for entry in entries}
+        decimals = _count_decimals(metric, summaries)
         leader = None if metric in UNRANKED else best(table, dataset, metric)
         marked = leader.method if leader and leader.significant else None
-        floor = null_ranges.get(stem(metric))
+        null_range = null_ranges.get(stem(metric))
         heads += _heads(metric)
-        for which in _MAIN[metric]:
-            for method in methods:
-                found = _cell(sums[method], which, places, floor, method == marked)
-                cells[method].append(found)
-            below.append(Cell(_floor(floor, which, places)))
-    rows = [_row(table, dataset, m, about, seeds.get(m, 0), cells[m]) for m in methods]
-    return Table(
+        for statistic in _MAIN[metric]:
+            for entry in entries:
+                is_marked = entry == marked
+                cells[entry].append(
+                    _cell(summaries[entry], statistic, decimals, null_range, is_marked)
+                )
+            null_cells.append(Cell(_format_null(null_range, statistic, decimals)))
+    rows = [
+        _row(table, dataset, entry, method_info, num_seeds.get(entry, 0), cells[entry])
+        for entry in entries
+    ]
+    return Results(
         heads,
         [row for row in rows if role(row.method) is None],
-        [row for row in rows if role(row.method)],
-        Row("floor", "truth against truth", "", below) if null_ranges else None,
+        [row for row in rows if role(row.method) is not None],
+        Row("null range", "two target samples", "", null_cells) if null_ranges else None,
     )
 
 
 def _heads(metric: str) -> list[Head]:
-    name, unit, says = meaning(metric)
-    if metric in _PARTS:
-        span = len(_PARTS) if metric == _PARTS[0] else 0
-        return [Head("made of (medians)", name, says, span)]
+    name, unit, description = meaning(metric)
+    name = name.replace("_", " ")
+    if metric in KL_PARTS:
+        span = len(KL_PARTS) if metric == next(iter(KL_PARTS)) else 0
+        label = KL_PARTS[metric].removesuffix(" KL")
+        return [Head("KL decomposition (medians)", label, description, span)]
     group = f"{name}, {unit}" if unit and unit != "data units" else name
-    which = _MAIN[metric]
-    spans = [len(which)] + [0] * (len(which) - 1)
-    return [Head(group, _LABELS[one], says, span) for one, span in zip(which, spans, strict=True)]
+    statistics = _MAIN[metric]
+    spans = [len(statistics)] + [0] * (len(statistics) - 1)
+    return [
+        Head(group, _LABELS[statistic], description, span)
+        for statistic, span in zip(statistics, spans, strict=True)
+    ]
 
 
-def _summary(metric: str, runs: pd.Series | None) -> Summary:
-    """A metric over seeds. What a diverged run cost is not known, and not the worst."""
-    runs = pd.Series(dtype=float) if runs is None else runs
-    return summary(runs.dropna() if metric in COSTS else runs)
+def _summarize(metric: str, values: pd.Series | None) -> Summary:
+    """Summarize a metric over seeds; the cost of a diverged run is unknown, not the worst."""
+    if values is None:
+        return summary(())
+    return summary(values.dropna() if metric in COSTS else values)
 
 
-def _places(metric: str, sums: Mapping[str, Summary]) -> int:
+def _count_decimals(metric: str, summaries: Mapping[str, Summary]) -> int:
     if metric in COSTS:
         return 1 if metric.endswith("seconds") else 0
-    return decimals([s.median for s in sums.values()], digits(metric))
+    medians = [stats.median for stats in summaries.values()]
+    return count_decimals(medians, significant_digits(metric))
 
 
 def _cell(
-    s: Summary, which: str, places: int, floor: Mapping[str, Any] | None, marked: bool
+    stats: Summary,
+    statistic: str,
+    decimals: int,
+    null_range: Mapping[str, Any] | None = None,
+    is_marked: bool = False,
 ) -> Cell:
-    if s.n == 0:
+    if stats.n == 0:
         return Cell(DASH)
-    if which == "mean":
-        text = f"{number(s.mean, places)} {interval(s.low, s.high, places)}".strip()
-        return Cell(text, sortable(s.mean), "mean")
-    value = s.median if which == "median" else s.worst
-    kinds, titles = [which], []
-    if marked and which == "median":
+    if statistic == "mean":
+        interval = format_interval(stats.low, stats.high, decimals)
+        text = f"{format_number(stats.mean, decimals)} {interval}".strip()
+        return Cell(text, sortable(stats.mean), "mean")
+    value = stats.median if statistic == "median" else stats.worst
+    kinds = [statistic]
+    titles = []
+    if is_marked and statistic == "median":
         kinds.append("best")
-        titles.append("lowest, and told apart from the next")
-    if floor and which == "median" and value <= floor["high"]:
-        kinds.append("floored")
-        titles.append("not above the floor\u2019s 95 % range")
+        titles.append("lowest, significantly lower than the runner-up (unadjusted)")
+    if null_range and statistic == "median" and value <= null_range["high"]:
+        kinds.append("within-null")
+        titles.append("not above the null range")
     if math.isinf(value):
-        kinds.append("lost")
-    return Cell(
-        number(value, places, pad=True), sortable(value), " ".join(kinds), "; ".join(titles)
-    )
+        kinds.append("diverged")
+    text = format_number(value, decimals, pad=True)
+    return Cell(text, sortable(value), " ".join(kinds), "; ".join(titles))
 
 
-def _floor(floor: Mapping[str, Any] | None, which: str, places: int) -> str:
-    if not floor or which == "worst":
+def _format_null(null_range: Mapping[str, Any] | None, statistic: str, decimals: int) -> str:
+    """Format the mean of a null range below medians, its 95% range below means."""
+    if not null_range or statistic == "worst":
         return ""
-    if which == "mean":
-        return interval(floor["low"], floor["high"], places)
-    return number(floor["mean"], places, pad=True)
+    if statistic == "mean":
+        return format_interval(null_range["low"], null_range["high"], decimals)
+    return format_number(null_range["mean"], decimals, pad=True)
 
 
 def _row(
     table: pd.DataFrame,
     dataset: str,
-    method: str,
-    about: Mapping[str, Any],
-    seeds: int,
+    entry: str,
+    method_info: Mapping[str, Any],
+    num_seeds: int,
     cells: list[Cell],
 ) -> Row:
-    lost, of = diverged(table, dataset, method)
-    notes = [f"{lost} of {of} diverged"] if lost else []
-    if of < seeds:
-        notes.append(f"{of} of {seeds} seeds yet" if of else "not run yet")
-    return Row(method, about.get(method, {}).get("title", method), "; ".join(notes), cells)
+    num_diverged, num_runs = count_diverged(table, dataset, entry)
+    notes = []
+    if num_diverged:
+        notes.append(f"{num_diverged} of {num_runs} diverged")
+    if num_runs < num_seeds:
+        notes.append(f"{num_runs} of {num_seeds} seeds yet" if num_runs else "not run yet")
+    return Row(entry, method_info.get(entry, {}).get("title", entry), "; ".join(notes), cells)
 
 
-def details(
-    table: pd.DataFrame, dataset: str, methods: Sequence[str], null_ranges: Mapping[str, Any]
+def build_details(
+    table: pd.DataFrame, dataset: str, entries: Sequence[str], null_ranges: Mapping[str, Any]
 ) -> tuple[list[Cell], list[list[Cell]]]:
-    """Heads, and everything over seeds: a row for each metric and method.
+    """Build heads and rows of every metric: one row per metric and configuration.
 
-    Of one seed there is a number each: a row a method, a column a metric.
+    With a single seed: one row per configuration, one column per metric.
     """
-    here = table[table["dataset"] == dataset]
-    measured, runs = sorted(here["metric"].unique()), {}
+    selected = select_rows(table, dataset=dataset)
+    measured = sorted(list_unique(selected, "metric"))
+    summaries: dict[str, dict[str, Summary]] = {}
     for metric in dict.fromkeys([*_ORDER, *measured]):
-        found = final_values(table, dataset, metric)
-        if found:
-            runs[metric] = {m: _summary(metric, found[m]) for m in methods if m in found}
-    if here["seed"].nunique() == 1:
-        return _of_one_seed(runs, null_ranges)
+        runs = final_values(table, dataset, metric)
+        if runs:
+            summaries[metric] = {e: _summarize(metric, runs[e]) for e in entries if e in runs}
+    if count_unique(selected, "seed") == 1:
+        return _of_one_seed(summaries, null_ranges)
     rows = []
-    for metric, sums in runs.items():
-        places = decimals([s.median for s in sums.values()], 3, 6)
-        floor = null_ranges.get(stem(metric))
-        truth = [_floor(floor, which, places) for which in ("median", "mean")]
-        for method, s in sums.items():
-            rows.append(
-                [
-                    Cell(metric, title=meaning(metric).says),
-                    Cell(method),
-                    Cell(str(s.n), s.n),
-                    Cell(str(s.diverged) if s.diverged else "", s.diverged),
-                    _cell(s, "median", places, None, False),
-                    Cell(interval(s.median_low, s.median_high, places), kind="mean"),
-                    Cell(number(s.mean, places, pad=True), s.mean),
-                    Cell(interval(s.low, s.high, places), kind="mean"),
-                    _cell(s, "worst", places, None, False),
-                    Cell(" ".join(truth).strip(), kind="mean"),
-                ]
-            )
+    for metric, by_entry in summaries.items():
+        null_range = null_ranges.get(stem(metric))
+        decimals = count_decimals([stats.median for stats in by_entry.values()], 3, 6)
+        rows += [
+            _details(metric, entry, stats, null_range, decimals)
+            for entry, stats in by_entry.items()
+        ]
     return [Cell(name) for name in _DETAILS], rows
 
 
+def _details(
+    metric: str,
+    entry: str,
+    stats: Summary,
+    null_range: Mapping[str, Any] | None,
+    decimals: int,
+) -> list[Cell]:
+    null = [_format_null(null_range, statistic, decimals) for statistic in ("median", "mean")]
+    return [
+        Cell(metric, title=meaning(metric).says),
+        Cell(entry),
+        Cell(str(stats.n), stats.n),
+        Cell(str(stats.diverged) if stats.diverged else "", stats.diverged),
+        _cell(stats, "median", decimals),
+        Cell(format_interval(stats.median_low, stats.median_high, decimals), kind="mean"),
+        Cell(format_number(stats.mean, decimals, pad=True), stats.mean),
+        Cell(format_interval(stats.low, stats.high, decimals), kind="mean"),
+        _cell(stats, "worst", decimals),
+        Cell(" ".join(null).strip(), kind="mean"),
+    ]
+
+
 def _of_one_seed(
-    runs: Mapping[str, Mapping[str, Summary]], null_ranges: Mapping[str, Any]
+    summaries: Mapping[str, Mapping[str, Summary]], null_ranges: Mapping[str, Any]
 ) -> tuple[list[Cell], list[list[Cell]]]:
-    heads, columns = [Cell("method")], []
-    for metric, sums in runs.items():
-        places = decimals([s.median for s in sums.values()], 3, 6)
-        floor = _floor(null_ranges.get(stem(metric)), "mean", places)
-        says = meaning(metric).says + (f" Floor: {floor}." if floor else "")
-        heads.append(Cell(metric.replace("_", " "), title=says))
-        columns.append({m: _cell(s, "median", places, None, False) for m, s in sums.items()})
-    names = dict.fromkeys(method for sums in runs.values() for method in sums)
-    rows = [[Cell(m), *(column.get(m, Cell(DASH)) for column in columns)] for m in names]
+    heads = [Cell("method")]
+    columns = []
+    for metric, by_entry in summaries.items():
+        decimals = count_decimals([stats.median for stats in by_entry.values()], 3, 6)
+        null = _format_null(null_ranges.get(stem(metric)), "mean", decimals)
+        description = meaning(metric).says + (f" Null range: {null}." if null else "")
+        heads.append(Cell(metric.replace("_", " "), title=description))
+        columns.append({e: _cell(stats, "median", decimals) for e, stats in by_entry.items()})
+    entries = dict.fromkeys(entry for by_entry in summaries.values() for entry in by_entry)
+    missing = Cell(DASH)
+    rows = [[Cell(e), *(column.get(e, missing) for column in columns)] for e in entries]
     return heads, [[cell._replace(kind="") for cell in row] for row in rows]
-
-
-def flat(nested: Mapping[str, Any], above: str = "") -> dict[str, str]:
-    """A nested recipe as one level: method.steps = 10."""
-    found: dict[str, str] = {}
-    for name, value in nested.items():
-        if isinstance(value, Mapping):
-            found |= flat(value, f"{above}{name}.")
-        elif type(value) is int:
-            found[above + name] = f"{value:,}"
-        else:
-            text = f"{value:g}" if isinstance(value, float) else str(value)
-            found[above + name] = "auto" if value is None else text
-    return found
-
-
-def recipes(
-    nested: Mapping[str, Mapping[str, Any]],
-) -> tuple[list[str], list[tuple[str, list[str], str]]]:
-    """What all recipes have as columns, what is each one's own as text."""
-    flats = {name: flat(recipe) for name, recipe in nested.items()}
-    first = next(iter(flats.values()), {})
-    common = [key for key in first if all(key in one for one in flats.values())]
-    rows = []
-    for name, one in flats.items():
-        own = [f"{key.rpartition('.')[2]} {one[key]}" for key in one if key not in common]
-        rows.append((name, [one[key] for key in common], ", ".join(own)))
-    return common, rows

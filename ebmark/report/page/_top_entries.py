@@ -1,4 +1,4 @@
-"""Whom the large pictures show where there are more methods than the eye can hold."""
+"""Selection of the configurations that the large figures show."""
 
 from collections.abc import Sequence
 
@@ -6,18 +6,22 @@ import pandas as pd
 
 from ebmark.statistics import metric_of, ranks, role
 
-MOST = 12
+MAX_ENTRIES = 12  # methods in one large figure
 
 
-def leading(
-    table: pd.DataFrame, datasets: Sequence[str], methods: Sequence[str], reference: str | None
+def select_leading(
+    table: pd.DataFrame, datasets: Sequence[str], entries: Sequence[str], reference: str | None
 ) -> list[str]:
-    """All methods if few; else the reference, those of lowest mean rank, oracles and anchors."""
-    rivals = [method for method in methods if role(method) is None]
-    if len(rivals) <= MOST:
-        return list(methods)
+    """Select the configurations of the large figures.
+
+    All of them, or if they are many: the reference, the lowest mean ranks, oracle and baselines.
+    """
+    methods = [entry for entry in entries if role(entry) is None]
+    if len(methods) <= MAX_ENTRIES:
+        return list(entries)
     metric = metric_of(table, datasets)
-    ranked = ranks(table, datasets, methods, metric) if metric else None
-    order = dict.fromkeys([reference or rivals[0], *(ranked.entries if ranked else []), *rivals])
-    first = list(order)[:MOST]
-    return [method for method in methods if method in first or role(method)]
+    ranking = ranks(table, datasets, entries, metric) if metric else None
+    ranked = ranking.entries if ranking else []
+    order = dict.fromkeys([reference or methods[0], *ranked, *methods])
+    leading = list(order)[:MAX_ENTRIES]
+    return [entry for entry in entries if entry in leading or role(entry)]

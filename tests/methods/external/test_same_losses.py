@@ -1,7 +1,7 @@
-"""Losses that torchebm 0.8.9 or ebmkit 0.16 have too: with the same network, batch and noise.
+"""Losses that torchebm 0.8.9 or ebmkit 0.16 also have: same network, batch and noise.
 
-Needs the extra `peers`. Equal to 1e-5: the loss of its size, each gradient of its largest entry.
-Where a library's loss is another number than ours, the test says which, and why.
+Needs the extra `external`. Losses agree to 1e-5 relative, gradients to 1e-5 of their largest entry.
+Where a library defines the loss differently, the test states the factor or constant, and why.
 """
 
 import dataclasses
@@ -17,14 +17,15 @@ import pytest
 
 from ebmark.energies import MLP, Offset
 from ebmark.methods import METHODS
-from ebmark.methods.external._base import copied
+from ebmark.methods.external._base import copy_network
 from ebmark.methods.families._flow_matching import flow_matching
 from ebmark.methods.noises import NOISES
 
 missing = [name for name in ("torch", "torchebm", "ebm") if not importlib.util.find_spec(name)]
 pytestmark = [
-    pytest.mark.skipif(bool(missing), reason=f"no {missing}: pip install 'ebmark[peers]'"),
-    pytest.mark.filterwarnings("ignore"),  # those of other libraries
+    pytest.mark.skipif(bool(missing), reason=f"no {missing}: pip install 'ebmark[external]'"),
+    # Warnings of the external libraries.
+    pytest.mark.filterwarnings("ignore"),
 ]
 
 BATCH, DIM, WIDTH = 48, 2, 16
@@ -36,28 +37,28 @@ SIGNS = np.sign(rng.normal(size=(5, BATCH, DIM))).astype(np.float32)
 
 @pytest.fixture
 def nets():
-    """Their perceptron, and the same one as ours."""
-    return perceptrons(DIM)
+    """A network of torchebm, and the same one as an MLP of ebmark."""
+    return new_networks(DIM)
 
 
-def perceptrons(inputs):
+def new_networks(inputs):
     import torch
 
-    from ebmark.methods.external._torchebm import perceptron
+    from ebmark.methods.external._torchebm import new_network
 
     torch.manual_seed(5)
-    network = perceptron(inputs, WIDTH)
-    return network, copied(network, MLP(inputs, width=WIDTH, key=jr.key(0)))
+    network = new_network(inputs, WIDTH)
+    return network, copy_network(network, MLP(inputs, width=WIDTH, key=jr.key(0)))
 
 
 @pytest.fixture
-def drawn(monkeypatch):
-    """Hand out numbers in the place of each library's generator, in the order of the calls.
+def random_numbers(monkeypatch):
+    """Replace a library's random generator by given arrays, in the order of its calls.
 
-    A single array is handed out at every call: to all chains, and at all steps of theirs.
+    A single array is returned at every call: for all chains, and at all their steps.
     """
 
-    def feed(place, name, *arrays, torch_side=False):
+    def feed(module, name, *arrays, torch_side=False):
         queue = iter(arrays) if len(arrays) > 1 else None
 
         def draw(*given, **options):
@@ -69,13 +70,13 @@ def drawn(monkeypatch):
             like = given[0].shape if isinstance(given[0], torch.Tensor) else None
             return torch.tensor(array) if like is None else torch.tensor(array).expand(like).clone()
 
-        monkeypatch.setattr(place, name, draw)
+        monkeypatch.setattr(module, name, draw)
 
     return feed
 
 
-def ours(method, energy, state, batch=X):
-    """Loss and gradient, with nothing compiled: no program keeps numbers that were handed out."""
+def loss_of_ebmark(method, energy, state, batch=X):
+    """Loss and gradient, without compilation: no program keeps the given random numbers."""
     with jax.disable_jit():
         value, slope = eqx.filter_value_and_grad(
             lambda energy: method.loss(energy, jnp.asarray(batch), state, jr.key(0))[0]
@@ -83,21 +84,23 @@ def ours(method, energy, state, batch=X):
     return float(value), [np.asarray(a) for a in jax.tree.leaves(slope)]
 
 
-def theirs(loss, *modules):
-    """The value, and the gradient in the order of the modules' parameters."""
+def loss_of_library(loss, *modules):
+    """Loss, and gradients in the order of the modules' parameters."""
     loss.backward()
     slopes = [p.grad for module in modules for p in module.parameters()]
     return loss.item(), [np.zeros(()) if a is None else a.numpy() for a in slopes]
 
 
-def assert_equal(mine, other, *, factor=1.0, shift=0.0):
-    """ours = `factor` theirs + `shift`, and the gradients by `factor`."""
-    (value, slopes), (other_value, other_slopes) = mine, other
+def assert_equal(actual, expected, *, factor=1.0, shift=0.0):
+    """actual = `factor` * expected + `shift`, and the gradients by `factor`."""
+    value, slopes = actual
+    other_value, other_slopes = expected
     assert value == pytest.approx(factor * other_value + shift, rel=1e-5)
     assert len(slopes) == len(other_slopes)
     for a, b in zip(slopes, other_slopes):
         np.testing.assert_allclose(a.reshape(b.shape), factor * b, rtol=0, atol=bound(slopes))
-    assert any(np.abs(a).max() > 1e-3 for a in slopes)  # there is something to compare
+    # Power: the gradients are not all 0.
+    assert any(np.abs(a).max() > 1e-3 for a in slopes)
 
 
 def bound(slopes):
@@ -115,15 +118,15 @@ def points():
 
 
 @pytest.mark.parametrize("library", ["torchebm", "ebmkit"])
-def test_dsm_is_theirs_times_sigma_squared(library, nets, drawn):
-    """Both match s with -z / sigma; ours matches sigma s with -z, of one size for any sigma."""
+def test_dsm_equal_up_to_sigma_squared(library, nets, random_numbers):
+    """The libraries match s with -z / sigma; ebmark matches sigma s with -z."""
     import ebm
     import torch
     import torchebm.losses
 
     sigma, (network, energy) = 0.3, nets
-    drawn(jr, "normal", Z)
-    drawn(torch, "randn_like", Z, torch_side=True)
+    random_numbers(jr, "normal", Z)
+    random_numbers(torch, "randn_like", Z, torch_side=True)
     loss = (
         torchebm.losses.DenoisingScoreMatching(model=network, noise_scale=sigma)(points())
         if library == "torchebm"
@@ -131,60 +134,63 @@ def test_dsm_is_theirs_times_sigma_squared(library, nets, drawn):
     )
     dsm = method("dsm", sigma=sigma)
     state = dsm.init(jnp.asarray(X), jr.key(0))
-    assert_equal(ours(dsm, energy, state), theirs(loss, network), factor=sigma**2)
+    assert_equal(
+        loss_of_ebmark(dsm, energy, state), loss_of_library(loss, network), factor=sigma**2
+    )
 
 
-def test_multi_sigma_dsm_at_one_level_is_dsm(nets, drawn):
-    """ebmkit weighs each level by sigma^2: at one level that is our DSM, with no factor."""
+def test_multi_sigma_dsm_at_one_level_is_dsm(nets, random_numbers):
+    """ebmkit weights each level by sigma^2: at one level that is the DSM of ebmark."""
     import ebm
     import torch
 
     sigma, (network, energy) = 0.3, nets
-    drawn(jr, "normal", Z)
-    drawn(torch, "randn_like", Z, torch_side=True)
+    random_numbers(jr, "normal", Z)
+    random_numbers(torch, "randn_like", Z, torch_side=True)
     loss = ebm.MultiSigmaDenoisingScoreMatching(torch.tensor([sigma]))(
         lambda x, sigma: network(x), points()
     ).loss
     dsm = method("dsm", sigma=sigma)
     state = dsm.init(jnp.asarray(X), jr.key(0))
-    assert_equal(ours(dsm, energy, state), theirs(loss, network))
+    assert_equal(loss_of_ebmark(dsm, energy, state), loss_of_library(loss, network))
 
 
-def test_multi_sigma_dsm_is_mdsm_at_the_same_levels(drawn):
-    """ebmkit draws the levels of a ladder evenly; `mdsm` draws from all, and more of the low ones.
+def test_multi_sigma_dsm_is_mdsm(random_numbers):
+    """ebmkit draws from a list of levels; `mdsm` draws from an interval, more of the low ones.
 
-    Here the ladder is what `mdsm` drew. Both weigh by sigma^2. How an energy is told its level is
-    each library's own; here it is told as ours is: E(x / sqrt(1 + sigma^2), 2u - 1).
+    Here the list is what `mdsm` drew. Both weight by sigma^2. The level enters the network as in
+    ebmark: E(x / sqrt(1 + sigma^2), 2u - 1).
     """
     import ebm
     import torch
 
-    network, energy = perceptrons(DIM + 1)
+    network, energy = new_networks(DIM + 1)
     mdsm = method("mdsm")
     state = mdsm.init(jnp.asarray(X), jr.key(0))
     low, high = math.log(float(state.smallest)), math.log(mdsm.largest)
-    even = np.full(BATCH, 0.25, np.float32)  # of each stratum of the levels
+    # Position within each stratum of the levels.
+    even = np.full(BATCH, 0.25, np.float32)
     levels = torch.tensor(
         ((np.arange(BATCH) + even) / BATCH) ** mdsm.level_power, dtype=torch.float32
     )
     sigmas = torch.exp((1 - levels) * low + levels * high)
 
-    def told(x, sigma):
+    def conditional(x, sigma):
         level = (torch.log(sigma) - low) / (high - low)
         inner = x / torch.sqrt(1 + sigma[:, None] ** 2)
         return network(torch.cat([inner, 2 * level[:, None] - 1], dim=1))
 
-    drawn(jr, "normal", Z)
-    drawn(jr, "uniform", even)
-    drawn(torch, "randn_like", Z, torch_side=True)
-    drawn(torch, "randint", np.arange(BATCH), torch_side=True)
-    loss = ebm.MultiSigmaDenoisingScoreMatching(sigmas)(told, points()).loss
-    assert_equal(ours(mdsm, energy, state), theirs(loss, network))
+    random_numbers(jr, "normal", Z)
+    random_numbers(jr, "uniform", even)
+    random_numbers(torch, "randn_like", Z, torch_side=True)
+    random_numbers(torch, "randint", np.arange(BATCH), torch_side=True)
+    loss = ebm.MultiSigmaDenoisingScoreMatching(sigmas)(conditional, points()).loss
+    assert_equal(loss_of_ebmark(mdsm, energy, state), loss_of_library(loss, network))
 
 
 @pytest.mark.parametrize("library", ["torchebm", "ebmkit"])
 def test_exact_score_matching_is_ism(library, nets):
-    """No noise, no factor. The constant of the last layer has no gradient in any of the three."""
+    """The bias of the last layer has no gradient in any of the three libraries."""
     import ebm
     import torchebm.losses
 
@@ -194,38 +200,38 @@ def test_exact_score_matching_is_ism(library, nets):
         if library == "torchebm"
         else ebm.ExactScoreMatching()(network, points()).loss
     )
-    assert_equal(ours(method("ism"), energy, None), theirs(loss, network))
+    assert_equal(loss_of_ebmark(method("ism"), energy, None), loss_of_library(loss, network))
 
 
 @pytest.mark.parametrize(
     ("name", "library", "reduced"),
     [("ssm", "torchebm", False), ("ssm", "ebmkit", False), ("ssm_vr", "ebmkit", True)],
 )
-def test_sliced_score_matching_along_the_same_directions(name, library, reduced, nets, drawn):
-    """ebmkit draws normal directions, ours are +-1, as torchebm's: here all are the same five.
+def test_sliced_score_matching_equal(name, library, reduced, nets, random_numbers):
+    """The same five directions for all: ebmkit draws normal ones, ebmark and torchebm +-1.
 
-    ebmkit's default is the loss of reduced variance, torchebm has only the other.
+    ebmkit's default is the variance-reduced loss; torchebm has only the plain one.
     """
     import ebm
     import torch
     import torchebm.losses
 
     network, energy = nets
-    drawn(jr, "rademacher", SIGNS)
+    random_numbers(jr, "rademacher", SIGNS)
     if library == "torchebm":
-        drawn(torch, "randn_like", SIGNS.reshape(-1, DIM), torch_side=True)
+        random_numbers(torch, "randn_like", SIGNS.reshape(-1, DIM), torch_side=True)
         sliced = torchebm.losses.SlicedScoreMatching(model=network, n_projections=len(SIGNS))
         loss = sliced(points())
     else:
-        drawn(torch, "randn_like", *SIGNS, torch_side=True)
+        random_numbers(torch, "randn_like", *SIGNS, torch_side=True)
         loss = ebm.SlicedScoreMatching(len(SIGNS), vr=reduced)(network, points()).loss
     sliced = method(name, num_slices=len(SIGNS))
-    assert_equal(ours(sliced, energy, None), theirs(loss, network))
+    assert_equal(loss_of_ebmark(sliced, energy, None), loss_of_library(loss, network))
 
 
 @pytest.mark.parametrize("ratio", [1, 4])
-def test_nce_with_the_same_noise(ratio, nets):
-    """The gradient in log Z too. ebmkit's own noise is N(0, I); ours is fitted, and theirs here."""
+def test_nce_equal(ratio, nets):
+    """Including the gradient in log Z. The noise is the Gaussian that ebmark fits."""
     import ebm
     import torch
 
@@ -234,50 +240,50 @@ def test_nce_with_the_same_noise(ratio, nets):
     gaussian = nce.init(jnp.asarray(X), jr.key(0))
     noise = np.array(gaussian.sample(ratio * BATCH, jr.key(1)))
 
-    class Same(NOISES["gaussian"]):
+    class FixedNoise(NOISES["gaussian"]):
         def sample(self, num, key):
             return jnp.asarray(noise)
 
-    class SyntheticDataset(torch.distributions.MultivariateNormal):
+    class FixedTorchNoise(torch.distributions.MultivariateNormal):
         def sample(self, shape=()):
             return torch.tensor(noise)
 
-    law = SyntheticDataset(
-        *(torch.tensor(np.array(a)) for a in (gaussian.mean, gaussian.covariance))
+    torch_noise = FixedTorchNoise(
+        torch.tensor(np.array(gaussian.mean)), torch.tensor(np.array(gaussian.covariance))
     )
-    objective = ebm.NoiseContrastiveEstimation(law, noise_ratio=ratio)
+    objective = ebm.NoiseContrastiveEstimation(torch_noise, noise_ratio=ratio)
     with torch.no_grad():
         objective.log_z.fill_(0.4)
     loss = objective(network, points()).loss
     trained = Offset(energy, jnp.array(0.4))
-    state = Same(gaussian.mean, gaussian.covariance)
-    assert_equal(ours(nce, trained, state), theirs(loss, network, objective))
+    state = FixedNoise(gaussian.mean, gaussian.covariance)
+    assert_equal(loss_of_ebmark(nce, trained, state), loss_of_library(loss, network, objective))
 
 
 @pytest.mark.parametrize("stabilizer", [1.0, 0.3])
-def test_energy_discrepancy_but_for_a_constant(stabilizer, nets, drawn):
-    """ebmkit sums w and the M copies where ours takes their mean: its loss is ours + log M."""
+def test_energy_discrepancy_equal_up_to_constant(stabilizer, nets, random_numbers):
+    """ebmkit sums w and the M copies, ebmark takes their mean: the difference is log M."""
     import ebm
     import torch
 
     network, energy = nets
     time, copies = 0.3, SIGNS * Z
     ed = method("ed", time=time, samples=len(copies), stabilizer=stabilizer)
-    drawn(jr, "normal", Z, copies)
-    drawn(torch, "randn_like", Z, torch_side=True)
-    drawn(torch, "randn", copies.swapaxes(0, 1), torch_side=True)
+    random_numbers(jr, "normal", Z, copies)
+    random_numbers(torch, "randn_like", Z, torch_side=True)
+    random_numbers(torch, "randn", copies.swapaxes(0, 1), torch_side=True)
     objective = ebm.EnergyDiscrepancy(math.sqrt(time), len(copies), stabilizer)
     loss = objective(network, points()).loss
-    mine = ours(ed, energy, None)
-    assert_equal(mine, theirs(loss, network), shift=-math.log(len(copies)))
+    actual = loss_of_ebmark(ed, energy, None)
+    assert_equal(actual, loss_of_library(loss, network), shift=-math.log(len(copies)))
 
 
 @pytest.mark.parametrize("library", ["torchebm", "ebmkit"])
-def test_cd_whose_chains_are_given_the_same_noise(library, nets, drawn):
-    """Ten steps from the data, by each library's own Langevin: all three mean h by x - h grad E.
+def test_cd_equal(library, nets, random_numbers):
+    """Ten Langevin steps from the data: in all three libraries the step is x - h grad E.
 
-    torchebm adds .001 (E+^2 + E-^2) unless told not to, ebmkit starts its chains at N(0, I) unless
-    told where. Each chain has its own noise, the same at every step.
+    The energy penalty of torchebm is turned off, and the chains of ebmkit, which start from N(0, I)
+    by default, start from the data. Each chain has its own noise, the same at every step.
     """
     import ebm
     import torch
@@ -286,8 +292,8 @@ def test_cd_whose_chains_are_given_the_same_noise(library, nets, drawn):
 
     network, energy = nets
     step, num_steps = 0.05, 10
-    drawn(jr, "normal", Z)
-    drawn(torch, "randn_like", Z, torch_side=True)
+    random_numbers(jr, "normal", Z)
+    random_numbers(torch, "randn_like", Z, torch_side=True)
     if library == "torchebm":
         langevin = torchebm.samplers.LangevinDynamics(model=network, step_size=step)
         objective = torchebm.losses.ContrastiveDivergence(
@@ -300,14 +306,14 @@ def test_cd_whose_chains_are_given_the_same_noise(library, nets, drawn):
         loss = objective(network, points()).loss
     cd = method("cd", step_size=step, num_steps=num_steps, adjusted=False)
     state = cd.init(jnp.asarray(X), jr.key(0))
-    assert_equal(ours(cd, energy, state), theirs(loss, network))
+    assert_equal(loss_of_ebmark(cd, energy, state), loss_of_library(loss, network))
 
 
-def test_the_flow_of_energy_matching_is_theirs_times_the_dimension(nets, drawn):
-    """torchebm takes the mean over the axes of a point, the paper and ours the sum.
+def test_energy_matching_flow_equal_up_to_dim(nets, random_numbers):
+    """torchebm takes the mean over the coordinates of a point, the paper and ebmark the sum.
 
-    Its pairs are of exact transport, ours of a plan that is drawn from: here each keeps its own.
-    The other term is CD's, which torchebm trims and clamps; the paper's ours does neither.
+    Points are paired by position, as torchebm pairs by exact transport and ebmark by sampling from
+    a plan. The contrastive term is left out: torchebm trims and clamps it.
     """
     import torch
     import torchebm.losses
@@ -316,12 +322,13 @@ def test_the_flow_of_energy_matching_is_theirs_times_the_dimension(nets, drawn):
 
     network, energy = nets
     times = np.linspace(0.01, 0.99, BATCH, dtype=np.float32)
-    blur, start = SIGNS[0] * Z[::-1], Z
-    drawn(jr, "normal", blur)
-    drawn(jr, "uniform", times[:, None])
-    drawn(module, "paired", X)
-    drawn(torch, "randn_like", start, np.ascontiguousarray(blur), torch_side=True)
-    drawn(torch, "rand", times, torch_side=True)
+    path_noise = SIGNS[0] * Z[::-1]
+    start = Z
+    random_numbers(jr, "normal", path_noise)
+    random_numbers(jr, "uniform", times[:, None])
+    random_numbers(module, "pair", X)
+    random_numbers(torch, "randn_like", start, np.ascontiguousarray(path_noise), torch_side=True)
+    random_numbers(torch, "rand", times, torch_side=True)
     objective = torchebm.losses.EnergyMatchingLoss(
         model=network, coupling="independent", lambda_cd=0.0
     )
@@ -333,5 +340,5 @@ def test_the_flow_of_energy_matching_is_theirs_times_the_dimension(nets, drawn):
                 lambda x: -jax.grad(potential)(x), jnp.asarray(start), jnp.asarray(X), jr.key(0)
             )
         )(energy)
-    mine = float(value), [np.asarray(a) for a in jax.tree.leaves(slope)]
-    assert_equal(mine, theirs(loss, network), factor=DIM)
+    actual = float(value), [np.asarray(a) for a in jax.tree.leaves(slope)]
+    assert_equal(actual, loss_of_library(loss, network), factor=DIM)

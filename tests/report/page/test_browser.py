@@ -1,4 +1,4 @@
-"""The report in a real browser: nothing is fetched, nothing complains, nothing sticks out."""
+"""The report in a real browser: no requests, no errors, no horizontal overflow, sorting."""
 
 import shutil
 
@@ -43,30 +43,28 @@ def page(browser, report, request):
         viewport={"width": width, "height": 900}, color_scheme=scheme, offline=True
     )
     page = context.new_page()
-    page.heard = []  # all that it asks for and complains of
-    page.on(
-        "request", lambda r: page.heard.append(r.url) if not r.url.startswith("data:") else None
-    )
-    page.on("console", lambda message: page.heard.append(message.text))
-    page.on("pageerror", lambda error: page.heard.append(str(error)))
+    page.log = []
+    page.on("request", lambda r: page.log.append(r.url) if not r.url.startswith("data:") else None)
+    page.on("console", lambda message: page.log.append(message.text))
+    page.on("pageerror", lambda error: page.log.append(str(error)))
     page.goto(report.as_uri())
     yield page
     context.close()
 
 
-def test_it_asks_for_nothing_and_complains_of_nothing(page, report):
+def test_browser_logs_no_request_and_no_error(page, report):
     page.evaluate("window.scrollTo(0, document.body.scrollHeight)")
     page.wait_for_load_state("networkidle")
-    assert page.heard == [report.as_uri()]
+    assert page.log == [report.as_uri()]
 
 
-def test_nothing_sticks_out_sideways(page):
+def test_page_does_not_overflow_sideways(page):
     page.locator("details").first.evaluate("d => d.open = true")
     wide, screen = page.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
     assert wide <= screen
 
 
-def test_tables_and_figures_are_there(page):
+def test_tables_and_figures_are_shown(page):
     assert page.locator("table.results").count() == 2
     assert page.locator("table.results").first.locator("tbody tr").count() == 5
     images = page.locator("figure img")
@@ -74,8 +72,8 @@ def test_tables_and_figures_are_there(page):
     assert all(images.evaluate_all("all => all.map(i => i.complete && i.naturalWidth > 100)"))
 
 
-def test_what_one_reads_is_not_too_pale(page):
-    """Contrast of text on its ground at least 4.5 : 1 (WCAG AA)."""
+def test_text_contrast_is_accessible(page):
+    """Contrast of text with its background at least 4.5 : 1 (WCAG AA)."""
     ratio = """() => {
       const value = c => c.match(/[\\d.]+/g).slice(0, 3).map(v => v / 255)
         .map(v => v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
@@ -89,7 +87,7 @@ def test_what_one_reads_is_not_too_pale(page):
     assert page.evaluate(ratio) >= 4.5
 
 
-def test_a_click_sorts_and_leaves_the_oracle_below(page):
+def test_click_sorts_methods_not_the_oracle(page):
     table = page.locator("table.results").first
     values = "t => [...t.tBodies[0].rows].map(r => Number(r.cells[1].dataset.value))"
     head = table.locator("thead tr").last.locator("button").nth(1)

@@ -1,4 +1,4 @@
-// Sort a table by the column whose heading is clicked; the oracle and the floor stay where they are.
+// Sort a table by the column whose heading is clicked; oracle, baselines and null range stay below.
 for (const table of document.querySelectorAll("table.sortable")) {
   const heads = [...table.tHead.rows[table.tHead.rows.length - 1].cells];
   const value = (row, i) => {

@@ -1,4 +1,4 @@
-"""The model itself, as its own chains see it."""
+"""Persistent chains of the model with Gaussian noise."""
 
 from typing import ClassVar
 
@@ -7,25 +7,27 @@ from jaxtyping import Scalar
 from ebmark.datasets import default_step_size
 from ebmark.energies import stop_gradient
 from ebmark.methods.noises._base import AbstractNoise
-from ebmark.methods.noises._kde import Kernels
+from ebmark.methods.noises._kde import MAX_CENTERS, Kernels
 from ebmark.samplers import Langevin, run_chains
 
 
-class BlurredChains(AbstractNoise):
-    r"""Persistent chains of the model, each blurred by a Gaussian, so that $q$ is known exactly.
+class NoisyChains(AbstractNoise):
+    r"""Persistent chains of the model with Gaussian noise, which makes their density known.
 
     $$ q(x) = \frac1n \sum_i N(x; c_i, b^2 I), \quad
        c_i \leftarrow c_i - h \nabla E(c_i) + \sqrt{2h}\, \xi_i $$
 
-    The chains start at data points and take one Langevin step an update. That they lag behind the
-    model, do not cross between modes and are blurred makes $q$ another law than the model: this
-    costs efficiency, not correctness, as $q$ is the density of what is drawn.
+    The chains start at data points and take one Langevin step per update. They lag behind the
+    model, do not cross between well-separated modes and carry noise, so that $q$ differs from the
+    model distribution. This reduces efficiency but not correctness, as $q$ is the density of the
+    noise points.
 
-    After Goodfellow (2014), On distinguishability criteria for estimating generative models:
-    there the noise is a copy of the model.
+    References: Goodfellow (2014), On distinguishability criteria for estimating generative models
+        (there the noise is a copy of the model).
     """
 
-    network_evaluations: ClassVar[int] = 2 * 512  # a gradient in x for each chain
+    # A gradient in x for each chain.
+    network_evaluations: ClassVar[int] = 2 * MAX_CENTERS
 
     kernels: Kernels
     step_size: Scalar
@@ -44,4 +46,4 @@ class BlurredChains(AbstractNoise):
     def follow(self, energy, key):
         kernel = Langevin(self.step_size)
         chains = run_chains(kernel, stop_gradient(energy), self.kernels.centers, 1, key).x
-        return BlurredChains(Kernels(chains, self.kernels.bandwidth), self.step_size)
+        return NoisyChains(Kernels(chains, self.kernels.bandwidth), self.step_size)

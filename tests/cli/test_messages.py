@@ -1,0 +1,106 @@
+"""The wording of eight frequent errors: problem, value, fix."""
+
+import dataclasses
+import re
+import sys
+from pathlib import Path
+
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+import pytest
+
+from ebmark.cli import main
+from ebmark.datasets import SyntheticDataset
+from ebmark.datasets.preprocessing import Standardizer
+from ebmark.energies import Quadratic
+from ebmark.errors import UserError
+from ebmark.methods import METHODS, ContrastiveDivergence
+from ebmark.studies.builtin import STUDIES
+from ebmark.studies.prepare import prepare
+from ebmark.studies.submissions import checked
+from ebmark.training.loop import train
+from ebmark.training.model import Model
+from ebmark.training.sampling import sample_chains
+
+RESULTS = Path(__file__).parents[2] / "results"
+
+
+@pytest.fixture
+def error_of(monkeypatch, capsys, tmp_path):
+    """A function that runs a command, which must fail, and returns its last line."""
+    monkeypatch.chdir(tmp_path)
+    points = np.random.default_rng(0).normal(size=(100, 3))
+    np.savetxt(tmp_path / "points.csv", points, delimiter=",")
+
+    def run(command):
+        monkeypatch.setattr(sys, "argv", ["ebmark", *command.split()])
+        assert main.main() == 2
+        return capsys.readouterr().err.strip().splitlines()[-1]
+
+    return run
+
+
+MESSAGES = {
+    "run toy --datasets rings rings": "datasets: duplicate name 'rings'. List each dataset once.",
+    "evaluate --energy energy.py:flat --all-metrics": "--energy requires --dataset and cannot be "
+    "combined with --target-samples or --all-metrics.",
+    "evaluate points.csv": "Specify the target: pass exactly one of --target-samples FILE and "
+    "--dataset NAME.",
+    "run toy --data points.csv --methods mle": "Nothing to run: 'mle' supports 1-D and 2-D data "
+    "only. Add another method with --methods.",
+}
+
+
+@pytest.mark.parametrize("command", MESSAGES)
+def test_message_of_command(error_of, command):
+    assert error_of(command) == f"ebmark: {MESSAGES[command]}"
+
+
+def test_message_of_diverged_chains():
+    """x - h x grows by the factor h - 1 per step and overflows after ten steps."""
+    scaler = Standardizer(np.zeros(2), np.ones(2))
+    spec = {"langevin": {"steps": 200, "step_size": 1e5}}
+    model = Model(Quadratic(jnp.array(1.0), jnp.zeros(2)), scaler, spec)
+    with pytest.raises(UserError) as error:
+        sample_chains(model, "langevin", 10, 200, jr.key(0))
+    assert str(error.value) == (
+        "10 of 10 chains diverged. Use --sampler exact (1-D or 2-D data) or --sampler mala."
+    )
+
+
+def test_message_of_diverged_training():
+    """The energy's mode is 8 from the data, and chains reach it: energies differ by about 30."""
+    method = ContrastiveDivergence(num_steps=20, step_size=0.5, adjusted=True)
+    recipe = dataclasses.replace(METHODS["cd"], method=method, num_updates=1_000)
+    data = jr.normal(jr.key(0), (500, 2))
+    energy = Quadratic(jnp.array(1.0), jnp.array([8.0, 0.0]))
+    fit = train(recipe, energy, data, key=jr.key(1))
+    assert fit.divergence_reason is not None
+    assert re.fullmatch(
+        r"Training diverged at update 250: the mean energies of data and chains differ by "
+        r"[\d.]+ nats \(expected: below 1\)\. Decrease step_size \(currently 0\.5\)\.",
+        fit.divergence_reason,
+    ), fit.divergence_reason
+
+
+def test_message_of_other_study_in_folder(error_of):
+    prepare(STUDIES["smoke"], Path("results"), None, "", "ebmark run smoke")
+    assert error_of("run toy --out results") == (
+        "ebmark: Output folder results already contains the study 'smoke'. "
+        "Choose another one with --out."
+    )
+
+
+def test_message_of_changed_dataset(monkeypatch):
+    """Results of a dataset whose definition has changed since cannot be ranked."""
+    monkeypatch.setattr(SyntheticDataset, "fingerprint", property(lambda self: "changed"))
+    with pytest.raises(UserError) as error:
+        checked(RESULTS / "toy")
+    path, _, sentence = str(error.value).partition(": ")
+    assert path.startswith(str(RESULTS / "toy"))
+    assert re.fullmatch(
+        r"dataset '\w+' was defined differently in the version that made these results, so they "
+        r"cannot be ranked\.",
+        sentence,
+    ), sentence

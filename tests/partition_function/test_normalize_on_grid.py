@@ -1,0 +1,121 @@
+"""log Z and densities on a grid: closed forms, scipy, and the error estimate."""
+
+import math
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import scipy.integrate
+import scipy.stats
+
+from ebmark.datasets import Grid
+from ebmark.datasets.preprocessing import Standardizer
+from ebmark.energies import Quadratic, gaussian_log_z
+from ebmark.partition_function import evaluate, normalize_on_grid
+
+UNIT = Standardizer(np.zeros(2), np.ones(2))
+LINE = Standardizer(np.zeros(1), np.ones(1))
+
+
+def double_well(x):
+    """A quartic double well in the first coordinate: log Z = 10.29348, by scipy.integrate.quad."""
+    return -0.5 * x[0] - 6 * x[0] ** 2 + x[0] ** 4 + 0.5 * x[1] ** 2
+
+
+@pytest.mark.parametrize("precision", [0.25, 1.0, 16.0])
+@pytest.mark.parametrize("mean", [(0.0, 0.0), (1.0, -0.7)])
+def test_log_z_of_gaussian_is_exact(precision, mean):
+    density = normalize_on_grid(
+        Quadratic(jnp.array(precision), jnp.array(mean)), Grid((-4.0, -4.0), (4.0, 4.0), 96), UNIT
+    )
+    exact = gaussian_log_z(precision, 2)
+    assert density.log_z == pytest.approx(exact, abs=1e-4)
+    assert abs(density.log_z - exact) <= density.log_z_error + 2e-6
+    assert density.log_z_error <= 1e-4
+
+
+def test_log_z_of_double_well_is_known_value():
+    density = normalize_on_grid(double_well, Grid((-4.0, -6.0), (4.0, 6.0), 200), UNIT)
+    assert density.log_z == pytest.approx(10.29348, abs=1e-5)
+    right = np.exp(density.log_density)[density.grid.axes[0] > 0].sum() * density.grid.cell
+    assert right == pytest.approx(0.84431, abs=1e-5)
+
+
+def test_log_z_in_1d_matches_scipy():
+    energy = lambda x: jnp.abs(x[0]) ** 3 + jnp.sin(3 * x[0])
+    integral, _ = scipy.integrate.quad(lambda x: math.exp(-(abs(x) ** 3) - math.sin(3 * x)), -6, 6)
+    density = normalize_on_grid(energy, Grid((-4.0,), (4.0,), 256), LINE)
+    assert density.log_z == pytest.approx(math.log(integral), abs=1e-5)
+
+
+def test_box_grows_for_wide_energy():
+    """Standard deviation 6 in a box of width 8."""
+    wide = Quadratic(jnp.array(1 / 36), jnp.zeros(2))
+    density = normalize_on_grid(wide, Grid((-4.0, -4.0), (4.0, 4.0), 64), UNIT, attempts=6)
+    assert density.grid.upper[0] > 20
+    assert density.log_z == pytest.approx(gaussian_log_z(1 / 36, 2), abs=2e-3)
+
+
+def test_grid_is_refined_for_narrow_energy():
+    """Standard deviation 0.01 on a grid of spacing 0.125."""
+    narrow = Quadratic(jnp.array(1e4), jnp.array([0.013, -0.4]))
+    density = normalize_on_grid(narrow, Grid((-4.0, -4.0), (4.0, 4.0), 64), UNIT, attempts=9)
+    assert density.grid.nodes > 500
+    exact = gaussian_log_z(1e4, 2)
+    assert abs(density.log_z - exact) <= density.log_z_error + 1e-5
+
+
+@pytest.mark.parametrize(
+    ("precision", "grid"),
+    [
+        (1 / 36, Grid((-4.0, -4.0), (4.0, 4.0), 64)),  # box too small
+        (1 / 4, Grid((-4.0, -4.0), (4.0, 4.0), 64)),
+        (400.0, Grid((-4.0, -4.0), (4.0, 4.0), 64)),  # grid too coarse
+        (40.0, Grid((-4.0, -4.0), (4.0, 4.0), 64)),
+        (1.0, Grid((0.0, 0.0), (8.0, 8.0), 64)),  # half of the mass outside
+    ],
+)
+def test_log_z_error_covers_error_of_bad_grid(precision, grid):
+    """Within a factor of 2, as the doubled box does not contain all of the widest energy."""
+    energy = Quadratic(jnp.array(precision), jnp.array([0.01, 0.02]))
+    density = normalize_on_grid(energy, grid, UNIT, attempts=1)
+    error = abs(density.log_z - gaussian_log_z(precision, 2))
+    assert error <= 2 * density.log_z_error + 1e-5
+    assert error < 1e-5 or density.log_z_error > 1e-4
+
+
+def test_grid_density_is_normalized_in_user_units():
+    mean, scale = np.array([50.0, -2.0]), np.array([10.0, 0.1])
+    box = Grid(tuple(mean - 6 * scale), tuple(mean + 6 * scale), 128)
+    density = normalize_on_grid(
+        Quadratic(jnp.array(1.0), jnp.zeros(2)), box, Standardizer(mean, scale)
+    )
+    assert np.exp(density.log_density).sum() * density.grid.cell == pytest.approx(1, abs=1e-9)
+    gaussian = scipy.stats.multivariate_normal(mean, np.diag(scale**2))
+    exact = gaussian.logpdf(density.grid.points()).reshape(density.log_density.shape)
+    np.testing.assert_allclose(density.log_density, exact, atol=1e-4)
+
+
+def test_log_z_is_nan_without_finite_energy():
+    for value in (jnp.nan, jnp.inf):
+        density = normalize_on_grid(
+            lambda x, v=value: v + 0 * x[0], Grid((-1.0,) * 2, (1.0,) * 2, 8), UNIT
+        )
+        assert math.isnan(density.log_z)
+
+
+def test_log_z_with_infinite_energies():
+    """Half of a standard normal: Z = pi."""
+    half_normal = lambda x: jnp.where(x[0] > 0, 0.5 * x @ x, jnp.inf)
+    density = normalize_on_grid(half_normal, Grid((-8.0, -8.0), (8.0, 8.0), 128), UNIT)
+    assert density.log_z == pytest.approx(math.log(math.pi), abs=1e-4)
+
+
+def test_evaluate_in_blocks_matches_formula():
+    x = np.random.default_rng(0).normal(size=(9_000, 2))
+    np.testing.assert_allclose(
+        evaluate(double_well, x),
+        -0.5 * x[:, 0] - 6 * x[:, 0] ** 2 + x[:, 0] ** 4 + x[:, 1] ** 2 / 2,
+        rtol=1e-4,
+        atol=1e-4,
+    )

@@ -1,0 +1,58 @@
+"""Labels and descriptions of the metrics."""
+
+import doctest
+
+import pytest
+
+from ebmark.metrics import ADDITIONAL_SAMPLE_METRICS, SAMPLE_METRICS
+from ebmark.store import metric_info as module
+from ebmark.store.metric_info import COSTS, METRICS, UNRANKED, metric_info, stem
+
+SAMPLE_METRIC_NAMES = [*SAMPLE_METRICS, *ADDITIONAL_SAMPLE_METRICS]
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_description_is_sentences(name):
+    info = METRICS[name]
+    assert info.description.endswith(".") and info.summary.endswith(".")
+    assert info.summary[0].isupper() or info.summary[0].isdigit()
+    assert len(info.summary) <= 90
+    assert info.description.startswith(info.summary)
+
+
+@pytest.mark.parametrize("name", SAMPLE_METRIC_NAMES)
+def test_every_sample_metric_is_described(name):
+    assert name in METRICS
+
+
+def test_costs_and_unranked_metrics_are_described():
+    assert COSTS < UNRANKED <= METRICS.keys()
+
+
+@pytest.mark.parametrize(
+    ("metric", "label"),
+    [
+        ("w1_exact", "W1 of exact samples"),
+        ("w1_tempered", "W1 of parallel-tempering samples"),
+        ("mmd_sq_native", "squared MMD of native samples"),
+        ("w1_langevin_500", "W1 of Langevin samples, 500 steps"),
+        ("kl_off_support", "off-support KL"),
+        ("my_metric", "my_metric"),
+    ],
+)
+def test_label_names_metric_and_samples(metric, label):
+    assert metric_info(metric).label == label
+
+
+@pytest.mark.parametrize("kind", ["langevin", "exact", "tempered", "native", "langevin_1000"])
+@pytest.mark.parametrize("name", ["w1", "mode_frequency_tv", "mmd_sq"])
+def test_stem_removes_kind_of_samples(name, kind):
+    assert stem(f"{name}_{kind}") == name
+
+
+def test_stem_keeps_complete_metric_names():
+    assert all(stem(name) == name for name in METRICS)
+
+
+def test_examples_run():
+    assert doctest.testmod(module).failed == 0

@@ -24,7 +24,7 @@ def table(
         statistic: mean (geometric) or median.
         digits: number of significant digits.
     """
-    from ebmark.report.paper_table import paper_table, written
+    from ebmark.report.paper_table import paper_table, render
 
-    print(written(paper_table(folder, metric, statistic), format, digits), end="")
+    print(render(paper_table(folder, metric, statistic), format, digits), end="")
     return 0

@@ -1,8 +1,10 @@
-"""A results folder is a submission: it is checked, and then ranked with the others."""
+"""Rank submissions, which are results folders that were checked."""
 
 import json
 import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import jinja2
 import pandas as pd
@@ -10,11 +12,20 @@ import pandas as pd
 from ebmark.errors import UserError, shown
 from ebmark.report import markdown
 from ebmark.report.markdown import escaped
-from ebmark.statistics import compare_to_reference, final_values, ranks, role, summary
+from ebmark.statistics import (
+    Comparison,
+    Ranks,
+    Summary,
+    compare_to_reference,
+    final_values,
+    ranks,
+    role,
+    summary,
+)
 from ebmark.store.submission import Submission
 from ebmark.system.writing import write_whole
 
-# what must be equal on a dataset for two runs to be of one contest
+# What two runs on a dataset must have in common to be in one ranking group.
 _PROTOCOL = (
     "dataset_fingerprint",
     "num_train",
@@ -23,6 +34,7 @@ _PROTOCOL = (
     "langevin",
     "energy",
 )
+_MAX_SUGGESTIONS = 20  # configurations named in an error message
 
 _PAGE = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>Leaderboard</title>
@@ -30,122 +42,196 @@ _PAGE = """<!doctype html>
 table { border-collapse: collapse; margin: 1em 0 } td, th { padding: .2em .8em; text-align: right }
 td:first-child, th:first-child { text-align: left } tr { border-bottom: 1px solid #ddd }</style>
 <h1>Leaderboard</h1>
-{% for title, heads, rows in parts %}<h2>{{ title }}</h2>
-<table><tr>{% for head in heads %}<th>{{ head }}</th>{% endfor %}</tr>
-{% for row in rows %}<tr>{% for cell in row %}<td>{{ cell }}</td>{% endfor %}</tr>
+{% for part in parts %}<h2>{{ part.title }}</h2>
+<table><tr>{% for head in part.heads %}<th>{{ head }}</th>{% endfor %}</tr>
+{% for row in part.rows %}<tr>{% for text in row %}<td>{{ text }}</td>{% endfor %}</tr>
 {% endfor %}</table>
 {% endfor %}{% for note in notes %}<p>{{ note }}</p>
 {% endfor %}</html>
 """
 
 
-def leaderboard(
-    submissions: list[Submission], refused: list[UserError], metric: str, against: str | None
-) -> tuple[list, list]:
-    """(title, heads, rows) of each contest and of the ranks over all; and notes.
+class Part(NamedTuple):
+    """A table of the leaderboard, as text: a ranking group, or the mean ranks."""
 
-    A contest is a dataset under one protocol: what differs in it is never ranked together. What
-    was refused is in the notes.
+    title: str
+    heads: list[str]
+    rows: list[list[str]]
+
+
+def leaderboard(
+    submissions: Sequence[Submission],
+    refused: Sequence[UserError],
+    metric: str,
+    reference: str | None,
+) -> tuple[list[Part], list[str]]:
+    """Rank the configurations of submissions.
+
+    A ranking group is a dataset under one protocol: runs under different protocols are never
+    ranked together.
+
+    Args:
+        submissions: checked results folders.
+        refused: why other folders are not ranked; listed in the notes.
+        metric: what is ranked; lower is better.
+        reference: the configuration that all others are tested against; None for no tests.
+
+    Returns:
+        The tables and the notes below them.
+
+    Raises:
+        UserError: if the reference is unknown or ambiguous, or the metric was not measured.
     """
-    whole = _together(submissions)
-    datasets, entries = (list(dict.fromkeys(whole[key])) for key in ("dataset", "method"))
-    if against is not None and against not in entries:
-        alike = [entry for entry in entries if entry.partition(", ")[0] == against]
-        named = " or ".join(f'"{shown(entry)}"' for entry in alike or entries[:20])
-        several = "several entries are called so" if alike else "no entry is called so"
-        raise UserError(f"--reference {shown(against)}: {several}; choose {named}")
-    judged = compare_to_reference(whole, datasets, entries, metric, against) if against else []
-    by_place = {(one.dataset, one.entry): one for one in judged}
+    table = _join(submissions)
+    groups = list(dict.fromkeys(table["dataset"]))
+    configurations = list(dict.fromkeys(table["method"]))
+    comparisons: dict[tuple[str, str], Comparison] = {}
+    if reference is not None:
+        _check_reference(reference, configurations)
+        for comparison in compare_to_reference(table, groups, configurations, metric, reference):
+            comparisons[comparison.dataset, comparison.entry] = comparison
     parts = []
-    for dataset in datasets:
-        found = {entry: summary(one) for entry, one in final_values(whole, dataset, metric).items()}
-        if not found:
-            continue
-        order = sorted(found, key=lambda e: (role(e) is not None, found[e].median, e))
-        rows = []
-        for place, entry in enumerate(order, 1):
-            s, verdict = found[entry], by_place.get((dataset, entry))
-            rows.append(
-                [entry, role(entry) or str(place), f"{s.n - s.diverged} of {s.n}"]
-                + [_number(s.median), f"{_number(s.median_low)} to {_number(s.median_high)}"]
-                + ([_said(verdict)] if against else [])
-            )
-        heads = ["entry", "place", "runs ended", metric, "95 % of the median"]
-        parts.append((dataset, heads + ([f"against {against}"] if against else []), rows))
+    for group in groups:
+        values = final_values(table, group, metric)
+        summaries = {configuration: summary(runs) for configuration, runs in values.items()}
+        if summaries:
+            parts.append(_rank_group(group, summaries, metric, reference, comparisons))
     if not parts:
-        raise UserError(f"--metric {metric}: never measured")
-    ranked = ranks(whole, datasets, entries, metric)
-    names = ", ".join(one.name for one in submissions)
-    notes = [f"Submissions: {names}. The unit is the seed; a diverged run is the worst."]
-    notes += [f"Refused: {error}." for error in refused]
-    if ranked is not None:
-        rows = [[e, f"{m:.2f}"] for e, m in zip(ranked.entries, ranked.mean, strict=True)]
-        parts.append((f"Mean rank over {len(ranked.datasets)} datasets", ["entry", "rank"], rows))
-        if ranked.enough:
-            close = f"mean ranks less than {ranked.critical:.2f} apart are not told apart"
-            notes.append(f"Friedman's test: p = {ranked.p:.2g}; {close}.")
-        else:
-            notes.append("Below 6 datasets no difference of mean ranks is tested.")
+        raise UserError(f"--metric {metric}: no run has this metric. Choose another one.")
+    names = ", ".join(submission.name for submission in submissions)
+    notes = [f"Submissions: {names}. The unit is the seed; a diverged run counts as the worst."]
+    notes += [f"Refused: {error}" for error in refused]
+    if mean_ranks := ranks(table, groups, configurations, metric):
+        title = f"Mean rank over {len(mean_ranks.datasets)} datasets"
+        pairs = zip(mean_ranks.entries, mean_ranks.mean, strict=True)
+        rows = [[configuration, f"{mean:.2f}"] for configuration, mean in pairs]
+        parts.append(Part(title, ["configuration", "mean rank"], rows))
+        notes.append(_friedman_note(mean_ranks))
     return parts, notes
 
 
-def _contests(submissions: list[Submission]) -> dict[str, str]:
-    """Cell -> its contest: the dataset, and, where that stands under several protocols, which."""
-    specs = {name: spec for one in submissions for name, spec in one.plan.items()}
-    protocols: dict[str, dict[str, dict]] = {}
-    for spec in specs.values():
-        own = {key: spec[key] for key in _PROTOCOL}
-        protocols.setdefault(spec["dataset"], {})[json.dumps(own, sort_keys=True)] = own
-    found = {}
-    for name, spec in specs.items():
-        others = list(protocols[spec["dataset"]].values())
-        unequal = [key for key in _PROTOCOL if any(spec[key] != one[key] for one in others)]
-        says = [_says(key, spec[key]) for key in unequal]
-        found[name] = ", ".join([spec["dataset"], *says])
-    return found
+def _friedman_note(mean_ranks: Ranks) -> str:
+    if not mean_ranks.enough:
+        return "With fewer than 6 datasets, differences of mean ranks are not tested."
+    return (
+        f"Friedman test: p = {mean_ranks.p:.2g}. Mean ranks that differ by less than "
+        f"{mean_ranks.critical:.2f} are not significantly different."
+    )
 
 
-def _says(key: str, value) -> str:
-    if isinstance(value, dict):
-        value = " ".join(f"{k.replace('_', ' ')} {v}" for k, v in value.items())
-    return f"{key.replace('_', ' ')} {value}"
+def _check_reference(reference: str, configurations: Sequence[str]) -> None:
+    if reference in configurations:
+        return
+    same_method = [name for name in configurations if name.partition(", ")[0] == reference]
+    problem = "several configurations have this name" if same_method else "no such configuration"
+    choices = same_method or configurations[:_MAX_SUGGESTIONS]
+    listed = " or ".join(f"'{shown(name)}'" for name in choices)
+    raise UserError(f"--reference {shown(reference)}: {problem}. Choose {listed}.")
 
 
-def _together(submissions: list[Submission]) -> pd.DataFrame:
-    """One table of contests; an entry that two submissions have is told by its folder."""
-    names = [set(one.table["method"]) for one in submissions]
-    contests = _contests(submissions)
+def _rank_group(
+    group: str,
+    summaries: Mapping[str, Summary],
+    metric: str,
+    reference: str | None,
+    comparisons: Mapping[tuple[str, str], Comparison],
+) -> Part:
+    """Order the configurations of a ranking group by their medians; oracle and baselines last."""
+    heads = ["configuration", "rank", "completed runs", metric, "95% CI of the median"]
+    if reference is not None:
+        heads.append(f"vs. {reference}")
+    order = sorted(
+        summaries, key=lambda name: (role(name) is not None, summaries[name].median, name)
+    )
+    rows = []
+    for rank, name in enumerate(order, 1):
+        values = summaries[name]
+        row = [
+            name,
+            role(name) or str(rank),
+            f"{values.n - values.diverged} of {values.n}",
+            _number(values.median),
+            f"{_number(values.median_low)} to {_number(values.median_high)}",
+        ]
+        if reference is not None:
+            row.append(_significance(comparisons.get((group, name))))
+        rows.append(row)
+    return Part(group, heads, rows)
+
+
+def _join(submissions: Sequence[Submission]) -> pd.DataFrame:
+    """Return one table of all submissions, with ranking groups for datasets.
+
+    A configuration that several submissions have is labeled by its folder.
+    """
+    configurations = [set(submission.table["method"]) for submission in submissions]
+    groups = _ranking_groups(submissions)
     tables = []
-    for one, own in zip(submissions, names, strict=True):
-        twice = {entry for entry in own if sum(entry in other for other in names) > 1}
-        labels = [f"{e}, {one.name}" if e in twice else e for e in one.table["method"]]
-        where = [contests[cell] for cell in one.table["run_id"]]
-        tables.append(one.table.assign(method=labels, dataset=where))
+    for submission, own in zip(submissions, configurations, strict=True):
+        shared = {name for name in own if sum(name in others for others in configurations) > 1}
+        labels = {name: f"{name}, {submission.name}" for name in shared}
+        table = submission.table
+        methods = [labels.get(name, name) for name in table["method"]]
+        datasets = [groups[run] for run in table["run_id"]]
+        tables.append(table.assign(method=methods, dataset=datasets))
     return pd.concat(tables, ignore_index=True)
 
 
+def _ranking_groups(submissions: Sequence[Submission]) -> dict[str, str]:
+    """Return the ranking group of each run: its dataset, and what distinguishes its protocol."""
+    specs: dict[str, Mapping[str, Any]] = {}
+    for submission in submissions:
+        specs |= submission.plan
+    protocols: dict[str, dict[str, Mapping[str, Any]]] = {}
+    for spec in specs.values():
+        protocol = {key: spec[key] for key in _PROTOCOL}
+        known = protocols.setdefault(spec["dataset"], {})
+        known[json.dumps(protocol, sort_keys=True)] = protocol
+    groups = {}
+    for name, spec in specs.items():
+        others = protocols[spec["dataset"]].values()
+        differing = [key for key in _PROTOCOL if any(spec[key] != other[key] for other in others)]
+        settings = [_describe(key, spec[key]) for key in differing]
+        groups[name] = ", ".join([spec["dataset"], *settings])
+    return groups
+
+
+def _describe(key: str, value: Any) -> str:
+    """Return a setting as words: `langevin steps 2000 step size 0.001`."""
+    text = str(value)
+    if isinstance(value, dict):
+        text = " ".join(f"{name.replace('_', ' ')} {item}" for name, item in value.items())
+    return f"{key.replace('_', ' ')} {text}"
+
+
 def _number(value: float) -> str:
-    return "-" if math.isnan(value) else "diverged" if math.isinf(value) else f"{value:.3g}"
-
-
-def _said(verdict) -> str:
-    if verdict is None:
+    if math.isnan(value):
         return "-"
-    if math.isnan(verdict.adjusted):
+    return "diverged" if math.isinf(value) else f"{value:.3g}"
+
+
+def _significance(comparison: Comparison | None) -> str:
+    """Return the result of a test as words; p is Holm-adjusted."""
+    if comparison is None:
+        return "-"
+    if math.isnan(comparison.adjusted):
         return "too few seeds"
-    if not verdict.is_significant:
-        return f"not told apart (p = {verdict.adjusted:.2g})"
-    return f"{'lower' if verdict.is_lower else 'higher'} (p = {verdict.adjusted:.2g})"
+    p = f"(p = {comparison.adjusted:.2g})"
+    if not comparison.is_significant:
+        return f"not significant {p}"
+    return f"significantly {'lower' if comparison.is_lower else 'higher'} {p}"
 
 
-def write_page(path: Path, parts: list, notes: list[str]) -> None:
-    """The leaderboard as one page: Markdown, or HTML by the file's ending."""
+def write_page(path: Path, parts: Sequence[Part], notes: Sequence[str]) -> None:
+    """Write the leaderboard as one page: HTML if the file ends in `.html`, else Markdown."""
     if path.suffix == ".html":
         template = jinja2.Environment(autoescape=True).from_string(_PAGE)
         write_whole(path, template.render(parts=parts, notes=notes))
         return
     lines = ["# Leaderboard", ""]
-    for title, heads, rows in parts:
-        cells = [[escaped(cell) for cell in row] for row in (heads, *rows)]
-        lines += [f"## {escaped(title)}", "", *markdown.table(cells[0], cells[1:]), ""]
-    write_whole(path, "\n".join([*lines, *map(escaped, notes)]) + "\n")
+    for part in parts:
+        heads = [escaped(head) for head in part.heads]
+        rows = [[escaped(text) for text in row] for row in part.rows]
+        lines += [f"## {escaped(part.title)}", "", *markdown.table(heads, rows), ""]
+    lines += [escaped(note) for note in notes]
+    write_whole(path, "\n".join(lines) + "\n")

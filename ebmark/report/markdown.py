@@ -1,19 +1,29 @@
-"""Tables in Markdown; names come from strangers, and are shown as they are."""
+"""Tables in Markdown; names may come from untrusted files and are shown literally."""
 
 import html
 import re
 from collections.abc import Sequence
 
 
-def escaped(words: str) -> str:
-    """Words as Markdown that shows them as they are."""
-    return re.sub(r"([\\`*\[\]|])", r"\\\1", html.escape(words, quote=False))
+def escaped(text: str) -> str:
+    r"""Return Markdown that shows the text literally.
+
+    Example:
+        >>> escaped("a*b < c")
+        'a\\*b &lt; c'
+    """
+    return re.sub(r"([\\`*\[\]|])", r"\\\1", html.escape(text, quote=False))
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """Its lines, of cells that are Markdown already."""
+    """Return the lines of a table; heads and rows are Markdown already.
+
+    Example:
+        >>> table(["method", "KL"], [["nce", "0.01"]])
+        ['| method | KL |', '|---|---|', '| nce | 0.01 |']
+    """
     return [_line(heads), "|---" * len(heads) + "|", *map(_line, rows)]
 
 
-def _line(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"
+def _line(texts: Sequence[str]) -> str:
+    return f"| {' | '.join(texts)} |"

@@ -1,9 +1,8 @@
-"""A study's results as a table for a paper: one metric, a row an entry, a column a dataset."""
+"""A study's results as a table for a paper: one metric, configurations by datasets."""
 
 import csv
 import io
 import math
-import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,19 +11,39 @@ import pandas as pd
 
 from ebmark.errors import UserError, unknown
 from ebmark.report import markdown
-from ebmark.statistics import Summary, best, final_values, role, summary
+from ebmark.statistics import best, final_values, role, summary
 from ebmark.store.metric_info import UNRANKED, metric_info, stem
 from ebmark.store.schema import load_study
 from ebmark.store.table import current, with_entries
 
-FORMS = ("markdown", "latex", "csv")
+FORMATS = ("markdown", "latex", "csv")
 STATISTICS = ("mean", "median")
-_TEX = {"_": r"\_", "&": r"\&", "%": r"\%", "#": r"\#", "$": r"\$", "{": r"\{", "}": r"\}"}
-_TEX |= {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+_MAX_DIGITS = 15  # significant digits of a float
+_TEX = {
+    "_": r"\_",
+    "&": r"\&",
+    "%": r"\%",
+    "#": r"\#",
+    "$": r"\$",
+    "{": r"\{",
+    "}": r"\}",
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+}
 
 
 class Value(NamedTuple):
-    """A number over seeds, its 95 % interval, its runs, and whether it is told apart as lowest."""
+    """A statistic over seeds.
+
+    Attributes:
+        value: mean or median of the metric, in its unit.
+        low: lower end of the 95% confidence interval.
+        high: upper end.
+        seeds: number of runs.
+        diverged: number of runs that diverged.
+        best: whether it is significantly lower than all others on its dataset.
+    """
 
     value: float
     low: float
@@ -35,21 +54,36 @@ class Value(NamedTuple):
 
 
 class PaperTable(NamedTuple):
-    """Columns are datasets; a row is an entry and its values, None where it was not run."""
+    """One metric of a study.
+
+    Attributes:
+        metric: its name.
+        statistic: `mean` or `median`.
+        datasets: the columns.
+        rows: configurations and their values by dataset; None where one was not run.
+        null_ranges: by dataset, the 95% range between two target samples; None if unknown.
+    """
 
     metric: str
     statistic: str
     datasets: list[str]
     rows: list[tuple[str, list[Value | None]]]
-    null_ranges: list[tuple[float, float] | None]  # the 95 % range of two samples of the truth
+    null_ranges: Sequence[tuple[float, float] | None]
 
 
 def paper_table(folder: Path, metric: str, statistic: str = "mean") -> PaperTable:
-    """The table of a folder that `ebmark run` wrote.
+    """Return the table of a study.
 
-    The mean is geometric, over the runs that ended, its interval by t on the logarithm; the median
-    is that of all runs, one that diverged counting as the worst. Raises UserError where the metric
-    was not measured, or no such statistic is known.
+    The mean is the geometric mean over the runs that did not diverge, with a t-interval on the log
+    scale. The median is over all runs; a diverged run counts as the worst value.
+
+    Args:
+        folder: the study's folder.
+        metric: a metric of `results.csv`.
+        statistic: `mean` or `median`.
+
+    Raises:
+        UserError: if the metric was not measured, or the statistic is unknown.
     """
     if statistic not in STATISTICS:
         raise unknown("statistic", statistic, STATISTICS)
@@ -58,147 +92,188 @@ def paper_table(folder: Path, metric: str, statistic: str = "mean") -> PaperTabl
     measured = sorted(set(table["metric"]))
     if metric not in measured:
         raise unknown("metric", metric, measured)
-    here = set(table["dataset"])
-    runs = {d: final_values(table, d, metric) for d in study["datasets"] if d in here}
-    runs = {dataset: one for dataset, one in runs.items() if one}
+    present = set(table["dataset"])
+    runs: dict[str, dict[str, pd.Series]] = {}
+    for dataset in study["datasets"]:
+        values = final_values(table, dataset, metric) if dataset in present else {}
+        if values:
+            runs[dataset] = values
     if not runs:
-        raise UserError(f"{folder}: no run that ended has {metric}")
-    entries = dict.fromkeys(cell["method"] for cell in study["runs"].values())
-    order = sorted(entries, key=lambda entry: role(entry) is not None)  # oracles, anchors last
-    marked = {dataset: _told_apart(table, dataset, metric) for dataset in runs}
-    rows = [
-        (entry, [_value(runs[d].get(entry), statistic, entry in marked[d]) for d in runs])
-        for entry in order
-        if any(entry in one for one in runs.values())
-    ]
-    return PaperTable(metric, statistic, list(runs), rows, _floors(study, list(runs), metric))
+        raise UserError(f"{folder}: no completed run has the metric '{metric}'. Choose another.")
+    lowest = {dataset: _significantly_lowest(table, dataset, metric) for dataset in runs}
+    configurations = dict.fromkeys(run["method"] for run in study["runs"].values())
+    rows: list[tuple[str, list[Value | None]]] = []
+    # The oracle and the baselines come last.
+    for name in sorted(configurations, key=lambda name: role(name) is not None):
+        if any(name in values for values in runs.values()):
+            values = [
+                _value(runs[dataset].get(name), statistic, name in lowest[dataset])
+                for dataset in runs
+            ]
+            rows.append((name, values))
+    return PaperTable(metric, statistic, list(runs), rows, _null_ranges(study, list(runs), metric))
 
 
-def _value(runs: pd.Series | None, statistic: str, marked: bool) -> Value | None:
+def _value(runs: pd.Series | None, statistic: str, is_best: bool) -> Value | None:
     if runs is None or not len(runs):
         return None
-    s: Summary = summary(runs)
-    three = (s.mean, s.low, s.high)
+    result = summary(runs)
     if statistic == "median":
-        three = (s.median, s.median_low, s.median_high)
-    return Value(*three, s.n, s.diverged, marked)
+        interval = (result.median, result.median_low, result.median_high)
+    else:
+        interval = (result.mean, result.low, result.high)
+    return Value(*interval, result.n, result.diverged, is_best)
 
 
-def _told_apart(table: pd.DataFrame, dataset: str, metric: str) -> set[str]:
-    """The lowest where it is told apart from the next, and who else has the very same runs."""
-    first = None if metric in UNRANKED else best(table, dataset, metric)
+def _significantly_lowest(table: pd.DataFrame, dataset: str, metric: str) -> set[str]:
+    """Return the configuration that is significantly lower than the runner-up, if there is one.
+
+    Other configurations with exactly the same runs are included.
+    """
+    if metric in UNRANKED:
+        return set()
+    first = best(table, dataset, metric)
     if first is None or not first.significant:
         return set()
     runs = final_values(table, dataset, metric)
-    return {entry for entry, one in runs.items() if one.equals(runs[first.method])}
+    return {name for name, values in runs.items() if values.equals(runs[first.method])}
 
 
-def _floors(
+def _null_ranges(
     study: Mapping[str, Any], datasets: Sequence[str], metric: str
 ) -> list[tuple[float, float] | None]:
-    found = [study["null_ranges"].get(dataset, {}).get(stem(metric)) for dataset in datasets]
-    return [None if floor is None else (floor["low"], floor["high"]) for floor in found]
+    ranges: list[tuple[float, float] | None] = []
+    for dataset in datasets:
+        null_range = study["null_ranges"].get(dataset, {}).get(stem(metric))
+        ranges.append(None if null_range is None else (null_range["low"], null_range["high"]))
+    return ranges
 
 
-def written(table: PaperTable, form: str, digits: int = 3) -> str:
-    """The table as Markdown, LaTeX (booktabs) or CSV, with so many significant digits."""
-    if not 1 <= digits <= 15:
-        raise UserError(f"--digits {digits}: 1 to 15 significant digits")
-    if form not in FORMS:
-        raise unknown("form", form, FORMS)
-    if form == "csv":
+def render(table: PaperTable, format: str, digits: int = 3) -> str:
+    """Return the table as text.
+
+    Args:
+        table: what to print.
+        format: `markdown`, `latex` (of the package booktabs) or `csv`, which has all digits.
+        digits: significant digits, 1 to 15.
+
+    Raises:
+        UserError: for an unknown format or a wrong number of digits.
+    """
+    if not 1 <= digits <= _MAX_DIGITS:
+        raise UserError(f"--digits must be from 1 to {_MAX_DIGITS}, not {digits}.")
+    if format not in FORMATS:
+        raise unknown("format", format, FORMATS)
+    if format == "csv":
         return _csv(table)
-    return _markdown(table, digits) if form == "markdown" else _latex(table, digits)
+    return _markdown(table, digits) if format == "markdown" else _latex(table, digits)
 
 
-def says(table: PaperTable) -> str:
-    """The caption: what the numbers are, over how many seeds."""
+def caption(table: PaperTable) -> str:
+    """Return what the table's numbers are, over how many seeds."""
     values = [value for _, row in table.rows for value in row if value]
-    low, high = min(v.seeds for v in values), max(v.seeds for v in values)
-    seeds = f"{high} seeds" if low == high else f"{low} to {high} seeds"
-    positive = all(v.value > 0 for v in values if math.isfinite(v.value))
-    words = {"mean": "geometric mean" if positive else "mean", "median": "median"}[table.statistic]
-    how = " by t on the logarithm" if table.statistic == "mean" and positive else ""
-    bold = "; bold: lowest and told apart from the next (signed-rank test on the seeds, p < .05)"
-    lost = "; (k): k runs diverged" if any(v.diverged for v in values) else ""
     name = metric_info(table.metric).label_with_unit
-    if high == 1:
-        return f"{name}: one seed{lost}."
-    return (
-        f"{name}: {words} over {seeds} "
-        f"with its 95 % interval{how}{bold if any(v.best for v in values) else ''}{lost}."
-    )
+    divergence = "; (k): k runs diverged" if any(value.diverged for value in values) else ""
+    min_seeds = min(value.seeds for value in values)
+    max_seeds = max(value.seeds for value in values)
+    if max_seeds == 1:
+        return f"{name}: one seed{divergence}."
+    seeds = f"{max_seeds} seeds"
+    if min_seeds < max_seeds:
+        seeds = f"{min_seeds} to {max_seeds} seeds"
+    statistic = table.statistic
+    interval = "95% CI"
+    if statistic == "mean" and all(v.value > 0 for v in values if math.isfinite(v.value)):
+        statistic = "geometric mean"
+        interval = "95% t-interval on the log scale"
+    significance = ""
+    if any(value.best for value in values):
+        significance = "; bold: significantly lower than the runner-up (Wilcoxon signed-rank test "
+        significance += "on paired seeds, p < 0.05, unadjusted)"
+    return f"{name}: {statistic} over {seeds} [{interval}]{significance}{divergence}."
 
 
 def number(value: float, digits: int) -> str:
-    """So many significant digits, without the zero before the point: .0117, 1.32, 26.6."""
+    """Return a number with so many significant digits.
+
+    Example:
+        >>> number(0.011687, 3), number(26.587, 3), number(math.inf, 3)
+        ('0.0117', '26.6', 'diverged')
+    """
     if not math.isfinite(value):
         return "diverged" if math.isinf(value) else "-"
-    size = math.floor(math.log10(abs(value))) if value else 0
-    text = f"{value:.{max(0, digits - 1 - size)}f}"
-    return re.sub(r"^(-?)0\.", r"\1.", text)
+    exponent = math.floor(math.log10(abs(value))) if value else 0
+    return f"{value:.{max(0, digits - 1 - exponent)}f}"
 
 
 def _text(value: Value | None, digits: int, bold: str) -> str:
     if value is None:
         return ""
     text = number(value.value, digits)
-    text = bold.format(text) if value.best else text
+    if value.best:
+        text = bold.format(text)
     if math.isfinite(value.low) and math.isfinite(value.high):
         text += f" [{number(value.low, digits)}, {number(value.high, digits)}]"
-    return text + (f" ({value.diverged})" if value.diverged else "")
+    if value.diverged:
+        text += f" ({value.diverged})"
+    return text
 
 
-def _cells(
+def _lines(
     table: PaperTable, digits: int, bold: str, escape: Callable[[str], str]
 ) -> list[list[str]]:
-    """The heading and all rows; only names are in want of `escape`."""
-    rows = [["", *map(escape, table.datasets)]]
-    for entry, values in table.rows:
-        name = f"{entry} ({role(entry)})" if role(entry) else entry
-        rows.append([escape(name), *(_text(value, digits, bold) for value in values)])
+    """Return the heading and all rows as texts; only names need `escape`."""
+    lines = [["", *map(escape, table.datasets)]]
+    for configuration, values in table.rows:
+        name = configuration
+        if role(name):
+            name += f" ({role(name)})"
+        lines.append([escape(name), *(_text(value, digits, bold) for value in values)])
     if any(table.null_ranges):
-        ranges = [
-            f"{number(one[0], digits)} to {number(one[1], digits)}" if one else ""
-            for one in table.null_ranges
-        ]
-        rows.append(["truth against truth", *ranges])
-    return rows
+        lines.append(["null range", *(_range_text(ends, digits) for ends in table.null_ranges)])
+    return lines
+
+
+def _range_text(ends: tuple[float, float] | None, digits: int) -> str:
+    if ends is None:
+        return ""
+    low, high = ends
+    return f"{number(low, digits)} to {number(high, digits)}"
 
 
 def _markdown(table: PaperTable, digits: int) -> str:
-    heads, *rows = _cells(table, digits, "**{}**", markdown.escaped)
-    return "\n".join([*markdown.table(heads, rows), "", says(table), ""])
+    heads, *rows = _lines(table, digits, "**{}**", markdown.escaped)
+    return "\n".join([*markdown.table(heads, rows), "", caption(table), ""])
 
 
 def _latex(table: PaperTable, digits: int) -> str:
-    heads, *rows = (
-        " & ".join(cells) + r" \\" for cells in _cells(table, digits, r"\textbf{{{}}}", _tex)
-    )
+    rows = _lines(table, digits, r"\textbf{{{}}}", _escape_tex)
+    heads, *body = (" & ".join(texts) + r" \\" for texts in rows)
     lines = [
         r"\begin{tabular}{l" + "l" * len(table.datasets) + "}",
         r"\toprule",
         heads,
         r"\midrule",
-        *rows,
+        *body,
         r"\bottomrule",
         r"\end{tabular}",
-        f"% {says(table)}",
+        f"% {caption(table)}",
     ]
     return "\n".join([*lines, ""])
 
 
-def _tex(text: str) -> str:
+def _escape_tex(text: str) -> str:
     return "".join(_TEX.get(letter, letter) for letter in text)
 
 
 def _csv(table: PaperTable) -> str:
-    """A row an entry and dataset, numbers in full."""
-    out = io.StringIO()
-    rows = csv.writer(out, lineterminator="\n")
-    rows.writerow(["entry", "dataset", table.metric, "low", "high", "seeds", "diverged", "best"])
-    for entry, values in table.rows:
+    """Return one row per configuration and dataset, with all digits."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    heads = ["configuration", "dataset", table.metric, "low", "high", "seeds", "diverged", "best"]
+    writer.writerow(heads)
+    for configuration, values in table.rows:
         for dataset, value in zip(table.datasets, values, strict=True):
             if value is not None:
-                rows.writerow([entry, dataset, *value])
-    return out.getvalue()
+                writer.writerow([configuration, dataset, *value])
+    return text.getvalue()

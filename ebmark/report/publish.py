@@ -1,10 +1,10 @@
-"""A study's results as a small folder to commit or to hand in: its table, plan, words and report.
+"""Publish a study as a small folder to commit or to submit: table, plan, description and report.
 
-python -m ebmark.report.publish RUNS/NAME RESULTS/NAME
+python -m ebmark.report.publish STUDY_FOLDER RESULTS_FOLDER [REFERENCE_METHOD]
 
-The table keeps seven digits, and leaves out the columns that plan.json and study.json say once:
-versions, source and device. The cells' samples and energies stay behind; a sweep's report is made
-without pictures of them.
+The table keeps seven digits, and no columns that plan.json and study.json contain once: versions,
+code hash and device. Samples and energies of the runs are left out. The report of a sweep is made
+without figures of them.
 """
 
 import io
@@ -18,25 +18,39 @@ from ebmark.store import table
 from ebmark.store.schema import load_study, read_plan
 from ebmark.system.writing import make_folder, write_whole
 
-_SAID_ELSEWHERE = ["ebmark", "jax", "code_hash", "device"]
+_REDUNDANT = ["ebmark", "jax", "code_hash", "device"]
 
 
 def publish(folder: Path, place: Path, reference: str | None = None) -> int:
-    """Write the small folder; its size in bytes. Raises UserError where the study is not whole."""
-    plan, rows = read_plan(folder), table.read(folder)
+    """Write the small folder of a study.
+
+    Args:
+        folder: the study's folder.
+        place: where the small folder is written.
+        reference: the reference method of the report.
+
+    Returns:
+        Its size in bytes.
+
+    Raises:
+        UserError: if the table does not have all runs of the plan.
+    """
+    plan = read_plan(folder)
+    rows = table.read(folder)
     if missing := set(plan) - set(rows["run_id"]):
         raise UserError(
-            f"{folder}: {len(missing)} of {len(plan)} cells are not in its table; the same "
-            "`ebmark run` ends them, `ebmark report` enters them"
+            f"{folder}: {len(missing)} of {len(plan)} runs are not in the table. Repeat the "
+            "`ebmark run` command to complete them, or `ebmark report` to collect them."
         )
     make_folder(place)
     for name in ("plan.json", "study.json"):
         shutil.copyfile(folder / name, place / name)
     text = io.StringIO()
-    kept = rows.drop(columns=_SAID_ELSEWHERE, errors="ignore")
+    kept = rows.drop(columns=_REDUNDANT, errors="ignore")
     kept.to_csv(text, index=False, na_rep="nan", lineterminator="\n", float_format="%.7g")
     write_whole(place / "results.csv", text.getvalue())
-    if load_study(folder)["axes"]:  # a sweep: its table says all, the samples would be large
+    if load_study(folder)["axes"]:
+        # The table contains everything about a sweep, and figures of its samples would be large.
         write_report(place, reference)
         shutil.rmtree(place / "figures")
     else:
@@ -45,11 +59,13 @@ def publish(folder: Path, place: Path, reference: str | None = None) -> int:
 
 
 def main() -> int:
+    """Publish the study named on the command line."""
     if len(sys.argv) not in (3, 4):
         print(__doc__, file=sys.stderr)
         return 2
-    size = publish(*map(Path, sys.argv[1:3]), *sys.argv[3:])
-    print(f"{sys.argv[2]}: {size / 1e6:.2f} MB")
+    folder, place, *reference = sys.argv[1:]
+    size = publish(Path(folder), Path(place), *reference)
+    print(f"{place}: {size / 1e6:.2f} MB")
     return 0
 
 

@@ -21,7 +21,14 @@ _PACKAGES = {
     "methods",
     "training",
 }
-_FILES = {"studies/run.py", "studies/scores.py", "studies/run_folder.py"}
+_FILES = {
+    "studies/density_scores.py",
+    "studies/langevin_scores.py",
+    "studies/run.py",
+    "studies/run_folder.py",
+    "studies/scores.py",
+    "studies/trained.py",
+}
 # exceptions: files that only read numbers, or whose values the spec of a run contains in full
 _EXCEPTIONS = {
     "datasets/_registry.py",

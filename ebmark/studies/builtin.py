@@ -1,52 +1,84 @@
-"""The built-in studies: the comparison, and the questions, each one command."""
-
-from typing import Any
+"""The built-in studies: benchmarks, and ablation studies that vary one factor each."""
 
 from ebmark.datasets import DATASETS
 from ebmark.energies import Network
 from ebmark.errors import UserError
 from ebmark.methods import METHODS
-from ebmark.studies.study import Study
+from ebmark.studies.study import Axis, Study
 from ebmark.training.search_spaces import Range, space_of
 
 CORE = ("cd", "pcd", "dsm", "nce", "ed")
 TUNED_ON = ("eight_gaussians", "half_moons", "eight_gaussians_unequal")
-BUDGET = 6_000_000  # evaluations of the network, as in tuning: 3,906 updates of NCE, 901 of CD-10
-# questions have many cells: what they do not ask is made short, and the budget is one for all
-_SHORT: dict[str, Any] = {
-    "network_evaluations": BUDGET,
-    "seeds": 6,  # the fewest whose median has a 95 % interval
-    "num_samples": 1_000,
-    "num_metric_samples": 500,
-    "langevin_steps": 500,
-    "num_snapshots": 1,
-}
+# Network evaluations per run, as in tuning: 3,906 updates of NCE, 901 of CD with 10 steps.
+BUDGET = 6_000_000
 
-STUDIES: dict[str, Study] = {
-    "toy": Study(),
-    "mode_weights": Study(
+
+def short_study(
+    *,
+    name: str,
+    title: str,
+    methods: tuple[str, ...],
+    datasets: tuple[str, ...] = ("eight_gaussians", "half_moons"),
+    seeds: int = 6,
+    variants: tuple[str, ...] = ("default",),
+    network_evaluations: int | None = BUDGET,
+    num_samples: int = 1_000,
+    num_metric_samples: int = 500,
+    langevin_steps: int = 500,
+    energy: Network | None = None,
+    sweep: dict[str, Axis] | None = None,
+    dataset_axis: str | None = None,
+    plot_metrics: tuple[str, ...] = (),
+) -> Study:
+    """Return a study of many short runs with one snapshot, all at one budget.
+
+    The arguments are the fields of `Study`. Six seeds are the fewest whose median has a 95%
+    interval.
+    """
+    return Study(
+        name=name,
+        title=title,
+        datasets=datasets,
+        methods=methods,
+        seeds=seeds,
+        variants=variants,
+        network_evaluations=network_evaluations,
+        num_samples=num_samples,
+        num_metric_samples=num_metric_samples,
+        langevin_steps=langevin_steps,
+        num_snapshots=1,
+        energy=Network() if energy is None else energy,
+        sweep={} if sweep is None else sweep,
+        dataset_axis=dataset_axis,
+        plot_metrics=plot_metrics,
+    )
+
+
+_BENCHMARKS = (
+    Study(),
+    Study(
         name="mode_weights",
-        title="Who sees the weights of the modes?",
+        title="Recovery of mode weights",
         datasets=("eight_gaussians_unequal", "eight_gaussians_unequal_separated"),
     ),
-    "all": Study(
+    Study(
         name="all",
-        title="Every method on every law of the plane",
-        datasets=tuple(name for name, law in DATASETS.items() if law.dim <= 2),
+        title="All methods on all 2-D datasets",
+        datasets=tuple(name for name, dataset in DATASETS.items() if dataset.dim <= 2),
         methods=tuple(METHODS),
     ),
-    "high_dimensional": Study(
+    Study(
         name="high_dimensional",
-        title="In 4 to 32 dimensions, where no grid goes",
-        datasets=tuple(name for name, law in DATASETS.items() if law.dim > 2),
-        # one or two of each family; those whose cost or noise does not grow out of hand
+        title="Selected methods in 4 to 32 dimensions",
+        datasets=tuple(name for name, dataset in DATASETS.items() if dataset.dim > 2),
+        # One or two of each family, whose cost and noise stay moderate in 32 dimensions.
         methods=("cd", "pcd", "jarzynski", "dsm", "diffclf", "ssm_vr", "ed", "nce", "nce_flow")
         + ("cnce", "gaussian", "flow"),
         seeds=3,
     ),
-    "smoke": Study(
+    Study(
         name="smoke",
-        title="All that runs, in seconds",
+        title="Smoke test",
         methods=("cd", "pcd", "dsm", "nce", "mle"),
         seeds=2,
         num_updates=60,
@@ -56,18 +88,20 @@ STUDIES: dict[str, Study] = {
         langevin_steps=40,
         num_snapshots=2,
     ),
-    "comparison": Study(
+    Study(
         name="comparison",
-        title="The core methods at one budget, as they come and tuned",
+        title="CD, PCD, DSM, NCE and ED at equal budgets, default and tuned",
         datasets=TUNED_ON,
         methods=(*CORE, "mle"),
         variants=("default", "tuned"),
         network_evaluations=BUDGET,
     ),
-    # questions
-    "separation": Study(
+)
+
+_ABLATIONS = (
+    short_study(
         name="separation",
-        title="Modes drawn apart: whose weights are right, and do chains mix?",
+        title="KL and mode weights vs. mode separation",
         datasets=(
             "eight_gaussians_unequal_r4",
             "eight_gaussians_unequal",
@@ -75,90 +109,110 @@ STUDIES: dict[str, Study] = {
             "eight_gaussians_unequal_separated",
         ),
         methods=(*CORE, "diffclf"),
+        seeds=3,
+        langevin_steps=2_000,
         dataset_axis="separation",
         plot_metrics=("kl", "mode_weight_tv", "mode_frequency_tv_langevin"),
-        **_SHORT | {"seeds": 3, "langevin_steps": 2_000},
     ),
-    "data_size": Study(
+    short_study(
         name="data_size",
-        title="How many points does a method need?",
+        title="KL vs. training set size",
         datasets=("half_moons",),
         methods=("cd", "dsm", "nce", "ed", "mle"),
+        seeds=3,
         sweep={"num_train": (100, 300, 1_000, 3_000, 10_000, 100_000)},
-        **_SHORT | {"seeds": 3},
     ),
-    "dimension": Study(
+    short_study(
         name="dimension",
-        title="From 2 to 32 dimensions: where noise no longer meets the data",
+        title="KL and Fisher divergence in 2 to 32 dimensions",
         datasets=(
             *(f"gaussian_mixture_{dim}" for dim in (2, 4, 8, 16, 32)),
             "double_well",
             *(f"many_well_{dim}" for dim in (4, 8, 16, 32)),
         ),
         methods=("dsm", "nce", "ed"),
+        seeds=3,
+        # For d > 2 most of the time of a run goes to its tempered chains.
+        num_samples=250,
+        num_metric_samples=250,
+        # Random features with the bandwidth for 2-D data carry no information in 16 dimensions.
+        energy=Network(num_features=0, width=128),
         dataset_axis="dim",
         plot_metrics=("kl", "fisher_divergence", "mode_frequency_tv_langevin"),
-        energy=Network(num_features=0, width=128),  # the plane's features say nothing in 16
-        # above the plane a cell's time is that of its tempered chains
-        **_SHORT | {"seeds": 3, "num_samples": 250, "num_metric_samples": 250},
     ),
-    "noise": Study(
-        name="noise",
-        title="NCE: which noise, and how wide?",
+    short_study(
+        name="nce_noise",
+        title="NCE: noise distribution and scale",
         datasets=("half_moons",),
         methods=("nce",),
+        seeds=3,
         sweep={
             "method.scale": (0.5, 1.0, 1.5, 2.0, 3.0),
             "method.noise": ("gaussian", "mixture", "kde", "box", "flow", "self"),
         },
-        **_SHORT | {"seeds": 3},
     ),
-    "budget": Study(
+    short_study(
         name="budget",
-        title="What does a larger budget buy?",
+        title="KL vs. budget",
         methods=(*CORE, "mle"),
         variants=("default", "tuned"),
-        sweep={"network_evaluations": tuple(BUDGET * share // 4 for share in (1, 2, 4, 8, 16))},
-        **_SHORT | {"network_evaluations": None},
+        network_evaluations=None,
+        sweep={"network_evaluations": tuple(BUDGET * factor // 4 for factor in (1, 2, 4, 8, 16))},
     ),
-    "chain_length": Study(
+    short_study(
         name="chain_length",
-        title="CD and PCD: how many steps are worth their cost?",
+        title="CD and PCD: chain length at a fixed budget",
         methods=("cd", "pcd", "mle"),
+        seeds=3,
         sweep={"method.num_steps": (1, 2, 5, 10, 20, 40)},
-        **_SHORT | {"seeds": 3},
     ),
-    "dsm_noise_level": Study(
+    short_study(
         name="dsm_noise_level",
-        title="DSM: how much noise?",
+        title="DSM: noise level",
         methods=("dsm", "mle"),
         sweep={"method.sigma": (0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3, 0.5)},
-        **_SHORT,
     ),
-}
+)
+
+STUDIES: dict[str, Study] = {study.name: study for study in (*_BENCHMARKS, *_ABLATIONS)}
 
 
 def sensitivity(
     method: str, datasets: tuple[str, ...], seeds: int, network_evaluations: int
 ) -> Study:
-    """A method's own numbers over the whole of the space that it is tuned in, as a grid."""
-    own = {axis: values for axis, values in space_of(method).items() if axis.startswith("method.")}
-    if not own:
-        raise UserError(f"{method} has no number of its own to be sensitive to; see spaces.py")
-    return Study(
+    """Return a grid study over the search space of a method's own hyperparameters.
+
+    Args:
+        method: a method with a search space.
+        datasets: built-in datasets.
+        seeds: runs per grid point.
+        network_evaluations: the budget of each run.
+
+    Raises:
+        UserError: if the method has no hyperparameters that are searched.
+    """
+    space = space_of(method)
+    own_axes = [axis for axis in space if axis.startswith("method.")]
+    if not own_axes:
+        raise UserError(
+            f"'{method}' has no hyperparameters in its search space. "
+            "Choose another method, or add a space to ebmark/training/search_spaces.py."
+        )
+    return short_study(
         name=f"sensitivity_{method}",
-        title=f"How sensitive is {method} to its own numbers?",
+        title=f"Sensitivity of {method} to its hyperparameters",
         datasets=datasets,
         methods=(method,),
-        sweep={axis: _grid(values, len(own)) for axis, values in own.items()},
-        **_SHORT | {"seeds": seeds, "network_evaluations": network_evaluations},
+        seeds=seeds,
+        network_evaluations=network_evaluations,
+        sweep={axis: _grid(space[axis], len(own_axes)) for axis in own_axes},
     )
 
 
-def _grid(values: Range | tuple[int, ...], axes: int) -> tuple[float, ...]:
-    """Values evenly on the logarithm, round ones: nine along one axis, six along two."""
+def _grid(values: Range | tuple[int, ...], num_axes: int) -> Axis:
+    """Return log-spaced values of two digits: nine along a single axis, six along two."""
     if not isinstance(values, Range):
         return values
-    num = 9 if axes == 1 else 6
-    shares = (i / (num - 1) for i in range(num))
-    return tuple(float(f"{values.low * (values.high / values.low) ** s:.2g}") for s in shares)
+    num = 9 if num_axes == 1 else 6
+    ratio = values.high / values.low
+    return tuple(float(f"{values.low * ratio ** (i / (num - 1)):.2g}") for i in range(num))

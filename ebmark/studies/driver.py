@@ -1,35 +1,36 @@
-"""Running a study: the plan, the engine that runs it, and what is made of its cells."""
+"""Execute the runs of a plan on an engine, until all are completed or the time is up."""
 
 import contextlib
 import dataclasses
 import math
 import queue
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 from pathlib import Path
+from typing import Any
 
 from ebmark.engines import Engine, EngineLost
 from ebmark.errors import UserError
 from ebmark.store.folder import is_done
 from ebmark.store.locks import tidy
 from ebmark.studies.progress import Progress
-from ebmark.studies.stopping import Stop, stopping
+from ebmark.studies.stopping import StopRequest, stopping
 from ebmark.system.writing import write_whole
 
-_MOMENT = 0.2  # seconds between two looks at what has ended
-_GRACE = 120.0  # seconds that a cell has to save itself and stop
-_AGAIN = 2.0  # seconds until a cell that another run holds is asked for again
+_POLL_SECONDS = 0.2  # between two checks for completed runs
+_GRACE_SECONDS = 120.0  # that a run has to save a checkpoint and stop
+_RETRY_SECONDS = 2.0  # until a run that another process holds is submitted again
 
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """How a run ended: the cells that were wanted, and what became of them."""
+    """What became of the runs of a plan."""
 
     planned: int
     done: int
-    failed: dict[str, str]  # cell -> the last line of its error
-    stopped: bool = False  # whether its time was up before all were done
+    failed: dict[str, str]  # run id -> the last line of its error
+    stopped: bool = False  # whether the time was up before all were done
 
 
 def run_plan(
@@ -40,80 +41,141 @@ def run_plan(
     minutes: float | None = None,
     plain: bool = False,
 ) -> Outcome:
-    """Run the cells that are not done on the engine, and close it.
+    """Execute the runs that are not done on the engine, and close it.
 
-    A cell that another run's worker holds is asked for again, until one of the two has done it.
-    After so many minutes, or on SIGTERM, the cells that are running are saved and left.
+    A run that a worker of another process holds is submitted again until one of the two has
+    completed it. After `minutes`, or on SIGTERM, active runs are saved and stopped.
+
+    Args:
+        folder: the study's folder.
+        plan: run id -> spec.
+        engine: where runs are executed.
+        minutes: stop after so long; None for no limit.
+        plain: print lines instead of a progress bar.
+
+    Raises:
+        UserError: if the engine cannot execute any more runs.
     """
     tidy(folder, plan)
     for name in plan:
-        with contextlib.suppress(OSError):  # none is there, or the disk is read-only
-            (folder / "runs" / f"{name}.error").unlink()
+        # The file is usually absent, and the disk may be read-only.
+        with contextlib.suppress(OSError):
+            _error_path(folder, name).unlink()
     done = {name for name in plan if is_done(folder, name)}
-    with stopping(folder, minutes) as stop:
-        ended = _run(folder, plan, engine, done, stop, plain)
-    tidy(folder, plan)
-    return ended
-
-
-def _run(
-    folder: Path, plan: dict[str, dict], engine: Engine, done: set[str], stop: Stop, plain: bool
-) -> Outcome:
-    failed: dict[str, str] = {}
-    left: set[str] = set()
-    told = math.inf
-    todo, held, asked = [name for name in plan if name not in done], [], 0.0
-    ended: queue.SimpleQueue[tuple[str, Future]] = queue.SimpleQueue()
     progress = Progress(folder, plan, done, plain=plain)
-    try:
-        while len(done) + len(failed) + len(left) < len(plan):
-            for name in todo:
-                future = engine.submit(name, plan[name])
-                future.add_done_callback(lambda future, name=name: ended.put((name, future)))
-                progress.show(done)
-            todo = []
-            for name, future in _those_of(ended):
-                status, reason = _how(folder, name, future)
-                if status == "done":
-                    done.add(name)
-                elif status == "held":
-                    held.append(name)
-                elif status == "stopped":
-                    left.add(name)
-                else:
-                    failed[name] = reason
-            progress.show(done)
-            if held and time.monotonic() - asked > _AGAIN:
-                todo, held, asked = held, [], time.monotonic()
-            told = min(told, time.monotonic()) if stop.asked else math.inf
-            if time.monotonic() - told > (_GRACE if stop.heard else 0):  # a cell's long breath
-                break  # it is cut off
-    finally:
-        progress.close()
-        engine.close()
-    stopped = stop.asked and len(done) + len(failed) < len(plan)
-    return Outcome(len(plan), len(done), failed, stopped)
+    runs = _ActiveRuns(folder, plan, engine, done, progress)
+    with stopping(folder, minutes) as stop:
+        try:
+            runs.submit([name for name in plan if name not in done])
+            _wait(runs, stop)
+        finally:
+            progress.close()
+            engine.close()
+        outcome = runs.outcome(stop_requested=stop.is_requested)
+    tidy(folder, plan)
+    return outcome
 
 
-def _those_of(ended: queue.SimpleQueue) -> Iterator[tuple[str, Future]]:
-    """The cells that have ended; waits a moment for the first."""
-    try:
-        yield ended.get(timeout=_MOMENT)
-        while True:
-            yield ended.get_nowait()
-    except queue.Empty:
-        return
+def _wait(runs: "_ActiveRuns", stop: StopRequest) -> None:
+    """Wait until every run is completed, or has had its time to stop."""
+    noticed_at = math.inf
+    while not runs.are_finished:
+        runs.collect()
+        runs.retry_held()
+        if stop.is_requested:
+            noticed_at = min(noticed_at, time.monotonic())
+        grace = _GRACE_SECONDS if stop.reaches_workers else 0.0
+        if time.monotonic() - noticed_at > grace:
+            return
 
 
-def _how(folder: Path, name: str, future: Future) -> tuple[str, str]:
-    """How a cell ended, and why it failed; a death that its worker could not tell is written."""
+class _ActiveRuns:
+    """The runs of a plan while an engine executes them: done, failed, stopped or held."""
+
+    def __init__(
+        self,
+        folder: Path,
+        plan: dict[str, dict],
+        engine: Engine,
+        done: set[str],
+        progress: Progress,
+    ):
+        self._folder = folder
+        self._plan = plan
+        self._engine = engine
+        self._progress = progress
+        self._done = done
+        self._failed: dict[str, str] = {}
+        self._stopped: set[str] = set()
+        self._held: list[str] = []
+        self._retried_at = 0.0
+        self._returned: queue.SimpleQueue[tuple[str, Future[dict[str, Any]]]] = queue.SimpleQueue()
+
+    @property
+    def are_finished(self) -> bool:
+        """Whether every run is done, failed or stopped."""
+        return len(self._done) + len(self._failed) + len(self._stopped) >= len(self._plan)
+
+    def submit(self, names: Iterable[str]) -> None:
+        """Give runs to the engine."""
+        for name in names:
+            future = self._engine.submit(name, self._plan[name])
+            future.add_done_callback(lambda future, name=name: self._returned.put((name, future)))
+            self._progress.show(self._done)
+
+    def collect(self) -> None:
+        """Sort the runs that the engine has returned by their status."""
+        for name, future in self._wait_for_returned():
+            status, reason = _read_status(self._folder, name, future)
+            if status == "done":
+                self._done.add(name)
+            elif status == "held":
+                self._held.append(name)
+            elif status == "stopped":
+                self._stopped.add(name)
+            else:
+                self._failed[name] = reason
+        self._progress.show(self._done)
+
+    def retry_held(self) -> None:
+        """Submit again the runs that another process held, every few seconds."""
+        if not self._held or time.monotonic() - self._retried_at <= _RETRY_SECONDS:
+            return
+        self._retried_at = time.monotonic()
+        names = self._held
+        self._held = []
+        self.submit(names)
+
+    def outcome(self, *, stop_requested: bool) -> Outcome:
+        """Count the runs."""
+        is_complete = len(self._done) + len(self._failed) >= len(self._plan)
+        stopped = stop_requested and not is_complete
+        return Outcome(len(self._plan), len(self._done), self._failed, stopped)
+
+    def _wait_for_returned(self) -> Iterator[tuple[str, Future[dict[str, Any]]]]:
+        """Yield the runs that the engine has returned; wait a moment for the first."""
+        try:
+            yield self._returned.get(timeout=_POLL_SECONDS)
+            while True:
+                yield self._returned.get_nowait()
+        except queue.Empty:
+            return
+
+
+def _error_path(folder: Path, name: str) -> Path:
+    return folder / "runs" / f"{name}.error"
+
+
+def _read_status(folder: Path, name: str, future: Future[dict[str, Any]]) -> tuple[str, str]:
+    """Return the status of a run and why it failed; the error of a dead worker is written."""
     error = future.exception()
     if isinstance(error, EngineLost):
-        raise UserError(f"{error}; what was done is kept, the same command goes on from there")
+        raise UserError(f"{error}. Completed runs are kept; repeat the command to continue.")
     if error is None:
         result = future.result()
         return result["status"], result["reason"]
     reason = f"{type(error).__name__}: {error}".splitlines()[0]
-    with contextlib.suppress(UserError):  # as on a full disk: then it is told only
-        write_whole(folder / "runs" / f"{name}.error", reason + "\n")
+    # If the disk is full the reason is only reported.
+    with contextlib.suppress(UserError):
+        write_whole(_error_path(folder, name), reason + "\n")
     return "failed", reason

@@ -1,9 +1,9 @@
-"""A person's own methods and laws, from a Python file that she names on the command line.
+"""Plugins: the user's methods and datasets, from Python files named on the command line.
 
-    METHODS = {"mine": Recipe(method=MyLoss())}      DATASETS = {"my_law": MyLaw()}
+    METHODS = {"mine": Recipe(method=MyLoss())}      DATASETS = {"my_dataset": MyDataset()}
 
-A study keeps a copy of the file in its folder, and the hash of it in the spec of each cell that it
-serves. No file is ever run that was not named by the person who runs the command.
+A study keeps a copy of each file in its folder, and the file's hash in the spec of every run that
+uses it. Only files that the user names in the command are executed.
 """
 
 import hashlib
@@ -12,81 +12,121 @@ import sys
 import traceback
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from ebmark.datasets import DATASETS, AbstractDataset
 from ebmark.errors import UserError
 from ebmark.methods import METHODS, Recipe
 from ebmark.system.writing import make_folder, write_whole
 
-_KINDS = {"METHODS": (METHODS, Recipe), "DATASETS": (DATASETS, AbstractDataset)}
-_ORIGINS: dict[str, str] = {}  # the name of a method or law -> the sha256 of its file
+_KINDS: dict[str, tuple[dict[str, Any], type]] = {
+    "METHODS": (METHODS, Recipe),
+    "DATASETS": (DATASETS, AbstractDataset),
+}
+_MAX_NAME_LENGTH = 100
+_ORIGINS: dict[str, str] = {}  # the name of a method or dataset -> the sha256 of its file
 
 
 def load(path: Path) -> None:
-    """Run the file and enter its `METHODS` and `DATASETS` beside the built-in ones.
+    """Execute the file and register its `METHODS` and `DATASETS`.
 
-    Raises UserError if it cannot be read or run, names nothing, or names what is there already.
+    Raises:
+        UserError: if the file cannot be read or executed, defines nothing, or uses a name that is
+            already registered.
     """
-    module, digest = run_file(path), hashlib.sha256(path.read_bytes()).hexdigest()
-    found = {kind: getattr(module, kind, {}) for kind in _KINDS}
-    if not any(found.values()):
+    module = run_file(path)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    definitions = {kind: getattr(module, kind, {}) for kind in _KINDS}
+    if not any(definitions.values()):
         raise UserError(
-            f'{path}: defines no METHODS and no DATASETS, such as {{"mine": Recipe(...)}}'
+            f'{path}: defines no METHODS and no DATASETS. Add METHODS = {{"mine": Recipe(...)}}.'
         )
-    for kind, named in found.items():
-        registry, wanted = _KINDS[kind]
-        if not isinstance(named, dict):
-            raise UserError(f"{path}: {kind} must be a dictionary from names, not {type(named)}")
-        for name, thing in named.items():
-            if name in registry and _ORIGINS.get(name) != digest:
-                raise UserError(f'{path}: {kind} names "{name}", which is there already; rename it')
-            if not (isinstance(name, str) and 0 < len(name) <= 100 and name.isprintable()):
-                raise UserError(f"{path}: {kind}: a name is 1 to 100 letters, not {name!r:.80}")
-            if not isinstance(thing, wanted):
-                raise UserError(
-                    f"{path}: {kind}[{name!r}] must be a {wanted.__name__}, not {thing!r:.80}"
-                )
-            registry[name], _ORIGINS[name] = thing, digest
+    for kind, entries in definitions.items():
+        if not isinstance(entries, dict):
+            raise UserError(
+                f"{path}: {kind} must be a dictionary from names, not {type(entries).__name__}."
+            )
+        for name, value in entries.items():
+            _register(path, digest, kind, name, value)
 
 
-def load_kept(folder: Path, wanted: frozenset[str]) -> None:
-    """Load those plugins of a study's folder whose hash is wanted: that of a file named before.
+def _register(path: Path, digest: str, kind: str, name: Any, value: Any) -> None:
+    registry, expected = _KINDS[kind]
+    if name in registry and _ORIGINS.get(name) != digest:
+        raise UserError(f"{path}: {kind}: '{name}' is already registered. Choose another name.")
+    is_text = isinstance(name, str) and name.isprintable()
+    if not is_text or not 0 < len(name) <= _MAX_NAME_LENGTH:
+        raise UserError(
+            f"{path}: {kind}: a name must be 1 to {_MAX_NAME_LENGTH} printable characters, "
+            f"not {name!r:.80}."
+        )
+    if not isinstance(value, expected):
+        raise UserError(
+            f"{path}: {kind}[{name!r}] must be a {expected.__name__}, not {value!r:.80}."
+        )
+    registry[name] = value
+    _ORIGINS[name] = digest
 
-    Whatever else lies there is not run: the folder may be a stranger's.
+
+def load_kept(folder: Path, digests: frozenset[str]) -> None:
+    """Load the plugins in a study's folder that have one of the hashes.
+
+    Other files there are not executed, as the folder may come from an untrusted source.
     """
-    for path in sorted((folder / "plugins").glob("*.py")) if wanted else ():
-        if hashlib.sha256(path.read_bytes()).hexdigest() in wanted:
+    if not digests:
+        return
+    for path in sorted((folder / "plugins").glob("*.py")):
+        if hashlib.sha256(path.read_bytes()).hexdigest() in digests:
             load(path)
 
 
 def keep(paths: tuple[Path, ...], folder: Path) -> None:
-    """Copy the files into the study's folder, where its workers find them."""
+    """Copy the files into the study's folder, where its workers find them.
+
+    Raises:
+        UserError: if two files have the same name, or one cannot be written.
+    """
     if len({path.name for path in paths}) < len(paths):
-        raise UserError(f"two plugins have the same file name: {', '.join(map(str, paths))}")
+        names = ", ".join(map(str, paths))
+        raise UserError(f"Two plugins have the same file name: {names}. Rename one of them.")
     for path in paths:
         make_folder(folder / "plugins")
         write_whole(folder / "plugins" / path.name, path.read_bytes())
 
 
 def origin(*names: str) -> dict[str, str]:
-    """Those of the names that come from a plugin, with the hash of its file."""
+    """Return the sha256 of the file of each name that comes from a plugin."""
     return {name: _ORIGINS[name] for name in names if name in _ORIGINS}
 
 
 def run_file(path: Path) -> ModuleType:
-    """The module of a person's Python file. Raises UserError, naming the line, if it fails."""
+    """Execute a Python file and return its module.
+
+    Raises:
+        UserError: if this fails; the message names the line.
+    """
     if path.suffix != ".py":
-        raise UserError(f"{path}: is no Python file, with the ending .py")
+        raise UserError(f"{path}: a Python file must have the ending .py.")
     name = f"ebmark_plugin_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
-    module = sys.modules[name] = importlib.util.module_from_spec(spec)
+    if spec is None or spec.loader is None:
+        raise UserError(f"{path}: cannot be loaded as a Python file.")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
     except FileNotFoundError:
-        raise UserError(f"{path}: there is no such file") from None
+        raise UserError(f"{path}: there is no such file.") from None
     except Exception as error:
-        frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)]
-        line = getattr(error, "lineno", None) or (frames[-1].lineno if frames else "?")
-        what = f"{type(error).__name__}: {error}".splitlines()[0]
-        raise UserError(f"{path}: line {line}: {what}") from None
+        message = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise UserError(f"{path}: line {_line_of(error, path)}: {message}") from None
     return module
+
+
+def _line_of(error: Exception, path: Path) -> int | str:
+    """Return the line of a file where an error arose, if it is known."""
+    if isinstance(error, SyntaxError) and error.lineno is not None:
+        return error.lineno
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [frame.lineno for frame in frames if frame.filename == str(path)]
+    return (lines[-1] if lines else None) or "?"

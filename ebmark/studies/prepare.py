@@ -1,8 +1,10 @@
-"""The plan of a study, written into its folder."""
+"""Write the plan and the description of a study into its folder."""
 
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -17,7 +19,7 @@ from ebmark.studies.spec import run_id, run_specs
 from ebmark.studies.study import Study, validated
 from ebmark.system.writing import atomic_path, write_whole
 
-_MADE = {"plan.json", "results.csv", "results.parquet", "report.html"}
+_GENERATED = {"plan.json", "results.csv", "results.parquet", "report.html"}
 
 
 def prepare(
@@ -27,64 +29,87 @@ def prepare(
     name: str,
     command: str,
     plugin_files: tuple[Path, ...] = (),
-) -> dict:
-    """Write the plan and the description of a study into its folder; the plan, name -> spec.
+) -> dict[str, dict[str, Any]]:
+    """Write the plan and the description of a study into its folder.
 
-    With `points`, a person's own, they are the study's only dataset, called `name`. The workers
-    will load the `plugin_files`, which are copied into the folder. Raises UserError if the folder
-    cannot be written, or holds something else.
+    Args:
+        study: what to run.
+        folder: where; it is created, or holds the same study.
+        points: user data, which replace the study's datasets; None for built-in ones.
+        name: what the user data are called.
+        command: the command line that runs the study.
+        plugin_files: Python files that the workers will load; they are copied into the folder.
+
+    Returns:
+        The plan, run id -> spec.
+
+    Raises:
+        UserError: if the study is invalid, or the folder cannot be written or holds other files.
     """
     study = validated(study)
     sources, points_file = data_sources(study, points, name)
     plan = {run_id(spec): spec for spec in run_specs(study, sources, points_file)}
     if not plan:
-        raise UserError("no cells to run: mle needs data of 1 or 2 columns; add a method")
+        raise UserError(
+            "Nothing to run: 'mle' supports 1-D and 2-D data only. "
+            "Add another method with --methods."
+        )
+    step_bias: dict[str, Any] = {}
     content = take_folder(folder)
     if "study.json" in content:
-        _check_same_study(folder, study, sources)
-    else:  # what a run that was killed at its start leaves; more only where the plan is there
-        others = {name for name in content if not name.startswith((".tmp-", "points-", "log-"))}
-        refuse_others(folder, others - (_MADE if "plan.json" in content else set()), "study")
+        existing = load_study(folder)
+        _check_same_study(folder, existing, study, sources)
+        step_bias = existing["step_bias"]
+    else:
+        _check_no_other_files(folder, content)
     plugins.keep(plugin_files, folder)
     save_points(folder, sources, points_file)
-    for cell in plan:
-        read_result(folder, cell)  # a damaged one is told now, not after hours
+    for run in plan:
+        # A damaged result is reported now and not after hours of work.
+        read_result(folder, run)
     write_plan(folder, plan)
-    described = describe(study, sources, plan, points, command)
-    if (folder / "study.json").exists():
-        described["step_bias"] = load_study(folder)["step_bias"]
-    write_whole(folder / "study.json", json.dumps(described, indent=1))
+    description = describe(study, sources, plan, points, command, step_bias)
+    write_whole(folder / "study.json", json.dumps(description.as_dict(), indent=1))
     return plan
 
 
 def data_sources(
     study: Study, points: Points | None, name: str
 ) -> tuple[list[DataSource], str | None]:
-    """The sources of a study, and the file that a person's own points have in its folder."""
+    """Return the sources of a study, and the name of the file for user data in its folder."""
     if points is None:
         return [SyntheticDataset(dataset) for dataset in study.datasets], None
-    own = UserDataset(name, np.asarray(points.x, np.float64))
-    return [own], f"points-{own.fingerprint[:16]}.npy"
+    user_data = UserDataset(name, np.asarray(points.x, np.float64))
+    return [user_data], f"points-{user_data.fingerprint[:16]}.npy"
 
 
-def save_points(folder: Path, sources: list[DataSource], points_file: str | None) -> None:
-    """Write a person's own points into the study's folder, once."""
-    if points_file is not None and not (folder / points_file).exists():
-        with atomic_path(folder / points_file) as path, open(path, "wb") as file:
-            np.save(file, sources[0].points)
+def save_points(folder: Path, sources: Sequence[DataSource], points_file: str | None) -> None:
+    """Write user data into the study's folder, once."""
+    if points_file is None or (folder / points_file).exists():
+        return
+    for source in sources:
+        if isinstance(source, UserDataset):
+            with atomic_path(folder / points_file) as path, open(path, "wb") as file:
+                np.save(file, source.points)
 
 
 def take_folder(folder: Path) -> set[str]:
-    """Make the folder, and name what else lies in it. Raises UserError if it cannot be used."""
+    """Create the folder and return the names of other files in it.
+
+    Raises:
+        UserError: if the folder cannot be used.
+    """
     try:
         (folder / "runs").mkdir(parents=True, exist_ok=True)
         refuse_links_out(folder)
         content = {path.name for path in folder.iterdir()}
     except OSError as error:
-        why = error.strerror or "it cannot be made"
-        raise UserError(f"{folder}: cannot be used ({why}); choose another with --out") from None
+        reason = error.strerror or "it cannot be created"
+        raise UserError(
+            f"Output folder {folder} cannot be used: {reason}. Choose another one with --out."
+        ) from None
     if not os.access(folder, os.W_OK):
-        raise UserError(f"{folder}: you may not write there; choose another folder with --out")
+        raise UserError(f"Output folder {folder} is read-only. Choose another one with --out.")
     return content - {"runs", "figures", "plugins", "parsl"}
 
 
@@ -92,21 +117,30 @@ def refuse_others(folder: Path, others: set[str], kind: str) -> None:
     """Raise UserError if a folder that holds no study (or tuning) holds other files."""
     if others:
         raise UserError(
-            f"{folder}: holds other files (such as {min(others)}) and no {kind}; "
-            "choose another folder with --out"
+            f"Output folder {folder} holds other files (such as {min(others)}) and no {kind}. "
+            "Choose another one with --out."
         )
 
 
-def _check_same_study(folder: Path, study: Study, sources: list[DataSource]) -> None:
-    other = load_study(folder)
-    ours = {
-        source.name: source.fingerprint for source in sources if isinstance(source, UserDataset)
-    }
-    theirs = {
-        name: law for name, law in other.get("dataset_fingerprints", {}).items() if name in ours
-    }
-    if other.get("name") != study.name or any(ours[name] != law for name, law in theirs.items()):
+def _check_no_other_files(folder: Path, content: set[str]) -> None:
+    """Allow what an interrupted start leaves, and what a study generates if its plan exists."""
+    others = {name for name in content if not name.startswith((".tmp-", "points-", "log-"))}
+    if "plan.json" in content:
+        others -= _GENERATED
+    refuse_others(folder, others, "study")
+
+
+def _check_same_study(
+    folder: Path, existing: dict[str, Any], study: Study, sources: Sequence[DataSource]
+) -> None:
+    fingerprints = existing.get("dataset_fingerprints", {})
+    is_same_data = all(
+        fingerprints.get(source.name, source.fingerprint) == source.fingerprint
+        for source in sources
+        if isinstance(source, UserDataset)
+    )
+    if existing.get("name") != study.name or not is_same_data:
         raise UserError(
-            f'{folder}: holds another study ("{other.get("name")}"); '
-            "choose another folder with --out"
+            f"Output folder {folder} already contains the study '{existing.get('name')}'. "
+            "Choose another one with --out."
         )

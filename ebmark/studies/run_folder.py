@@ -1,10 +1,10 @@
-"""The folder of a cell: its files, written beside its place and then renamed into it."""
+"""The folder of a run: its files are written in a temporary folder, which is then renamed."""
 
 import json
 import math
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,21 +13,26 @@ import numpy as np
 import ebmark
 from ebmark.store.folder import is_done, making
 from ebmark.store.provenance import code_hash, device, versions
+from ebmark.studies.scores import Scores
 from ebmark.system.devices import described
 from ebmark.system.reading import SCHEMA
 from ebmark.system.writing import atomic_path, make_folder, write_whole
 from ebmark.training.model import Model, save_model
 
 
-def as_result(
-    rows: Sequence[tuple[int, str, float]], divergence_reason: str | None, said: str, seconds: float
-) -> dict[str, Any]:
-    """What a cell found, and what it was made by."""
+def as_result(scores: Scores, stopped: str, seconds: float) -> dict[str, Any]:
+    """Return the content of `result.json`: what a run measured, and what made it.
+
+    Args:
+        scores: the rows, and why the run diverged, if it did.
+        stopped: the report of early stopping; empty without it.
+        seconds: elapsed time of the run.
+    """
     return {
         "schema": SCHEMA,
-        "status": "done" if divergence_reason is None else "diverged",
-        "reason": divergence_reason or said,
-        "rows": [[step, metric, _plain(value)] for step, metric, value in rows],
+        "status": "done" if scores.divergence_reason is None else "diverged",
+        "reason": scores.divergence_reason or stopped,
+        "rows": [[step, metric, _as_json(value)] for step, metric, value in scores.rows],
         "ebmark": ebmark.__version__,
         "versions": versions(),
         "code_hash": code_hash(),
@@ -36,45 +41,52 @@ def as_result(
     }
 
 
-def write_cell(
+def write_run(
     folder: Path,
     name: str,
-    spec: dict,
+    spec: dict[str, Any],
     result: dict[str, Any],
     arrays: Mapping[str, np.ndarray],
     model: Model | None,
 ) -> None:
-    """The cell's folder, made beside its place and renamed into it."""
-    made = making(folder, name)
+    """Write the folder of a run atomically; a complete one that is there already stays.
+
+    Raises:
+        UserError: if a file cannot be written.
+    """
+    temporary = making(folder, name)
     try:
-        make_folder(made)
+        make_folder(temporary)
         if model is not None:
-            save_model(made / "energy.ebm", model)
-        with atomic_path(made / "samples.npz") as path, open(path, "wb") as file:
-            np.savez_compressed(file, **arrays)
-        write_whole(made / "spec.json", json.dumps(spec, indent=1, sort_keys=True))
-        write_whole(made / "result.json", json.dumps(result, indent=1))
-        _put(made, folder, name)
+            save_model(temporary / "energy.ebm", model)
+        with atomic_path(temporary / "samples.npz") as path, open(path, "wb") as file:
+            np.savez_compressed(file, **dict[str, Any](arrays))
+        write_whole(temporary / "spec.json", json.dumps(spec, indent=1, sort_keys=True))
+        write_whole(temporary / "result.json", json.dumps(result, indent=1))
+        _move_into_place(temporary, folder, name)
     finally:
-        shutil.rmtree(made, ignore_errors=True)
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _put(made: Path, folder: Path, name: str) -> None:
-    """Rename the cell into its place. One that is there whole stays; a part of one gives way."""
+def _move_into_place(temporary: Path, folder: Path, name: str) -> None:
+    """Rename the folder to that of the run. An incomplete one that is there is replaced."""
     place = folder / "runs" / name
     try:
-        os.replace(made, place)
+        os.replace(temporary, place)
     except OSError:
-        if is_done(folder, name):  # somebody else has made it, to the same numbers
+        if is_done(folder, name):
+            # Another process has completed the same run, with the same numbers.
             return
-        aside = made.with_name(f"{made.name}-aside")
+        aside = temporary.with_name(f"{temporary.name}-aside")
         os.replace(place, aside)
         shutil.rmtree(aside, ignore_errors=True)
-        os.replace(made, place)
+        os.replace(temporary, place)
 
 
-def _plain(value: float) -> float | str | None:
-    """A number as JSON can say it: NaN is null, infinities are words."""
+def _as_json(value: float) -> float | str | None:
+    """Return a number as JSON can hold it: NaN is null, infinities are strings."""
     if math.isnan(value):
         return None
-    return float(value) if math.isfinite(value) else ("inf" if value > 0 else "-inf")
+    if math.isinf(value):
+        return "inf" if value > 0 else "-inf"
+    return float(value)

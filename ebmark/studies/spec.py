@@ -1,8 +1,9 @@
-"""From a study to the specs of its runs."""
+"""The specs of a study's runs: each run as plain data, whose hash is its id."""
 
 import dataclasses
 import hashlib
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from ebmark.datasets import DataSource, SyntheticDataset
@@ -15,18 +16,25 @@ from ebmark.studies.variants import Variant, column, variants
 from ebmark.training import recipes
 
 
-def run_specs(study: Study, sources: list[DataSource], points_file: str | None) -> list[dict]:
-    """The grid, seed by seed; methods that integrate on a grid are left out above two columns.
+def run_specs(
+    study: Study, sources: Sequence[DataSource], points_file: str | None
+) -> list[dict[str, Any]]:
+    """Return the specs of all runs of a study, seed by seed.
 
-    Within a seed, method by method: a worker goes on to the next dataset with the programs that
-    it has compiled.
+    Within a seed, runs are ordered by method, so that a worker reuses compiled programs on the
+    next dataset. Exact maximum likelihood is left out for d > 2.
+
+    Args:
+        study: the study, validated.
+        sources: where its data come from.
+        points_file: the file of user data in the study's folder; None for built-in datasets.
     """
-    steps = [float(f"{source.local_scale() ** 2 / 10:.3g}") for source in sources]
+    step_sizes = [langevin_step_size(source) for source in sources]
     return [
         run_spec(study, source, method, variant, seed, step_size, points_file)
         for seed in range(study.seeds)
         for method in study.methods
-        for source, step_size in zip(sources, steps, strict=True)
+        for source, step_size in zip(sources, step_sizes, strict=True)
         if method != "mle" or source.dim <= 2
         for variant in variants(
             method,
@@ -38,6 +46,16 @@ def run_specs(study: Study, sources: list[DataSource], points_file: str | None) 
     ]
 
 
+def langevin_step_size(source: DataSource) -> float:
+    r"""Return the step size of a study's Langevin sampler, in standardized units.
+
+    $$ h = s_{\min}^2 / 10 $$
+
+    rounded to 3 digits, where s_min is the smallest local standard deviation of the data.
+    """
+    return float(f"{source.local_scale() ** 2 / 10:.3g}")
+
+
 def run_spec(
     study: Study,
     source: DataSource,
@@ -46,81 +64,101 @@ def run_spec(
     seed: int,
     step_size: float,
     points_file: str | None,
-) -> dict:
-    """All that a cell is, as plain data; `step_size` is that of its Langevin sampler."""
+) -> dict[str, Any]:
+    """Return everything that determines a run, as plain data.
+
+    Args:
+        study: the study, validated.
+        source: where its data come from.
+        method: the method's name.
+        variant: the recipe and the point of the sweep.
+        seed: the run's seed.
+        step_size: of its Langevin sampler, in standardized units.
+        points_file: the file of user data in the study's folder; None for built-in datasets.
+    """
     study = dataclasses.replace(study, **variant.settings)
     recipe = recipes.with_changes(method, variant.changes)
     if recipe.num_updates and not variant.pinned:
-        recipe = dataclasses.replace(
-            recipe, num_updates=_updates(study, method, recipe, source.dim)
-        )
-    axes = dict(variant.axes)
-    if study.dataset_axis is not None and isinstance(source, SyntheticDataset):
-        axes[study.dataset_axis] = getattr(source.dataset, study.dataset_axis)
-    return (
-        {
-            "dataset": source.name,
-            "method": method,
-            "recipe": variant.name,
-            "seed": seed,
-            "dataset_fingerprint": source.fingerprint,
-            "points": points_file,
-            "num_train": study.num_train,
-            "num_samples": study.num_samples,
-            "num_metric_samples": min(study.num_metric_samples, study.num_samples),
-            "langevin": {"steps": study.langevin_steps, "step_size": step_size},
-            "num_snapshots": study.num_snapshots,
-            "energy": dataclasses.asdict(study.energy),
-            "training": recipes.as_dict(recipe),
-            "versions": versions(*recipe.method.packages),
-            "code_hash": code_hash(*_modules(recipe, source)),
-        }
-        | ({"early_stopping": True} if _stops_early(study, source) else {})
-        | ({"axes": axes} if axes else {})
-        | _from_plugins(method, source.name)
-    )
+        num_updates = _num_updates(study, method, recipe, source.dim)
+        recipe = dataclasses.replace(recipe, num_updates=num_updates)
+    spec = {
+        "dataset": source.name,
+        "method": method,
+        "recipe": variant.name,
+        "seed": seed,
+        "dataset_fingerprint": source.fingerprint,
+        "points": points_file,
+        "num_train": study.num_train,
+        "num_samples": study.num_samples,
+        "num_metric_samples": min(study.num_metric_samples, study.num_samples),
+        "langevin": {"steps": study.langevin_steps, "step_size": step_size},
+        "num_snapshots": study.num_snapshots,
+        "energy": dataclasses.asdict(study.energy),
+        "training": recipes.as_dict(recipe),
+        "versions": versions(*recipe.method.packages),
+        "code_hash": code_hash(*_modules(recipe, source)),
+    }
+    if _stops_early(study, source):
+        spec["early_stopping"] = True
+    if coordinates := _coordinates(study, source, variant):
+        spec["axes"] = coordinates
+    if origins := plugins.origin(method, source.name):
+        spec["plugins"] = origins
+    return spec
 
 
 def axes(study: Study) -> list[str]:
-    """The columns that the study's sweep adds to the table."""
-    return [column(axis) for axis in study.sweep] + (
-        [study.dataset_axis] if study.dataset_axis else []
-    )
+    """Return the columns that the study's sweep adds to the table."""
+    columns = [column(axis) for axis in study.sweep]
+    if study.dataset_axis:
+        columns.append(study.dataset_axis)
+    return columns
 
 
-def _updates(study: Study, method: str, recipe: Recipe, dim: int) -> int:
-    """The study's updates, those that its evaluations buy (not the oracle's), or the recipe's."""
+def run_id(spec: dict[str, Any]) -> str:
+    """Return the first 16 hex digits of the sha256 of the spec's canonical JSON.
+
+    Example:
+        >>> run_id({"method": "nce", "seed": 0})
+        '163d9b234c48e44e'
+        >>> run_id({"seed": 0, "method": "nce"})
+        '163d9b234c48e44e'
+    """
+    canonical = json.dumps(spec, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+
+def _coordinates(study: Study, source: DataSource, variant: Variant) -> dict[str, Any]:
+    """Return where a run lies on the axes of the sweep."""
+    coordinates: dict[str, Any] = dict(variant.axes)
+    if study.dataset_axis is not None and isinstance(source, SyntheticDataset):
+        coordinates[study.dataset_axis] = getattr(source.dataset, study.dataset_axis)
+    return coordinates
+
+
+def _num_updates(study: Study, method: str, recipe: Recipe, dim: int) -> int:
+    """Return the study's number of updates, or as many as its budget allows, or the recipe's.
+
+    The oracle and the baselines are exempt from the budget.
+    """
     if study.num_updates is not None:
         return study.num_updates
     if study.network_evaluations is None or method in ROLES:
         return recipe.num_updates
-    return max(
-        1,
-        round(
-            study.network_evaluations / recipe.method.network_evaluations(recipe.batch_size, dim)
-        ),
-    )
+    per_update = recipe.method.network_evaluations(recipe.batch_size, dim)
+    return max(1, round(study.network_evaluations / per_update))
 
 
 def _stops_early(study: Study, source: DataSource) -> bool:
-    """A law gives fresh points without end, and its studies ask what whole recipes do."""
-    own = not isinstance(source, SyntheticDataset)
-    return own if study.early_stopping is None else study.early_stopping
+    """Return whether training stops early: by default only on user data, which are limited."""
+    if study.early_stopping is not None:
+        return study.early_stopping
+    return not isinstance(source, SyntheticDataset)
 
 
 def _modules(recipe: Recipe, source: DataSource) -> list[str]:
-    """The modules of the method and the law, whose code makes the cell's numbers."""
-    things = [recipe.method] + ([source.dataset] if isinstance(source, SyntheticDataset) else [])
-    return [type(thing).__module__ for thing in things]
-
-
-def _from_plugins(*names: str) -> dict[str, Any]:
-    """The spec's part that says whose code served the cell beside ebmark's own."""
-    found = plugins.origin(*names)
-    return {"plugins": found} if found else {}
-
-
-def run_id(spec: dict) -> str:
-    """The first 16 hex digits of the sha256 of the spec's canonical JSON."""
-    canonical = json.dumps(spec, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+    """Return the modules of the method and dataset, whose code determines the run's numbers."""
+    modules = [type(recipe.method).__module__]
+    if isinstance(source, SyntheticDataset):
+        modules.append(type(source.dataset).__module__)
+    return modules

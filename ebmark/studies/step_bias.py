@@ -1,6 +1,6 @@
-"""What Langevin's step alone does to a learned density: its bias, and its limit at step 0.
+"""The step-size bias of Langevin sampling on the energies that a study learned.
 
-python -m ebmark.studies.step_bias RUNS/runs/CELL ...      finished cells of a study
+python -m ebmark.studies.step_bias STUDY/runs/RUN_ID ...      completed runs
 """
 
 import sys
@@ -13,99 +13,140 @@ import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 import pandas as pd
+from jaxtyping import Array, Float
 
 from ebmark.datasets import Grid
 from ebmark.errors import UserError
 from ebmark.partition_function import exact_samples, normalize_on_grid
 from ebmark.samplers import StepBias, step_bias
-from ebmark.samplers._step_bias import _error
 from ebmark.statistics import final_values, median_seed, metric_of
 from ebmark.system.array_files import read_run_arrays
-from ebmark.training.model import load_model
+from ebmark.training.model import Model, load_model
 
-_CHAINS, _STEPS = 1_000, 300
+_NUM_CHAINS = 1_000
+_NUM_STEPS = 300
+_NUM_GRID_POINTS = 256  # per axis
+_MIN_LANGEVIN_STEPS = 2_000  # of a study whose step-size bias is measured
+_MAX_MEASURED = 60  # configurations and datasets of a study; each takes a second or two
 
-_LEAST = 2_000  # Langevin steps of a study that asks what they do
-_MOST = 60  # cells that are measured of a study: a second or two each
+_Biases = dict[str, dict[str, dict[str, Any]]]  # dataset -> configuration -> bias
 
 
-def of_cell(folder: Path, num_steps: int = _STEPS) -> StepBias:
-    """The step bias of a finished cell's energy, at the study's own step.
+def measure_run(folder: Path, num_steps: int = _NUM_STEPS) -> StepBias:
+    """Measure the step-size bias of a completed run's energy, at the step size of its study.
 
-    Above the plane the chains start at the cell's tempered samples, if these had mixed.
+    For d > 2 the chains start at the run's tempered samples.
+
+    Args:
+        folder: the run's folder.
+        num_steps: steps of the chains at the study's step size.
+
+    Raises:
+        UserError: if d > 2 and the run has no tempered samples.
     """
     model = load_model(folder / "energy.ebm")
-    h = float(model.spec["langevin"]["step_size"])
-    if model.dim > 2:
-        drawn = read_run_arrays(folder / "samples.npz").get("tempered")
-        if drawn is None:
-            raise UserError(f"{folder}: has no tempered samples for chains to start from")
-        x = jnp.asarray(model.units.transform(drawn), jnp.float32)
-        energies = np.asarray(jax.vmap(model.energy)(x), np.float64)
-        x, exact = x[:_CHAINS], (float(energies.mean()), float(_error(energies)))
-    else:
-        mean, scale = np.asarray(model.units.mean), np.asarray(model.units.scale)
-        grid = Grid(tuple(mean - 4 * scale), tuple(mean + 4 * scale), 256)
-        density = normalize_on_grid(model.energy, grid, model.units)
-        drawn = exact_samples(density, _CHAINS, jr.key(0))
-        x = jnp.asarray(model.units.transform(drawn), jnp.float32)
-        log_q = density.log_density
-        here = np.isfinite(log_q)
-        shares = np.exp(log_q[here]) * density.grid.cell
-        # the mean of E: that of -log q, less what normalising and the user's units added to E
-        total = -float(np.sum(shares * log_q[here])) - density.log_z - model.units.log_jacobian
-        exact = (total, 0.0)
-    return step_bias(model.energy, x, exact[0], h, num_steps, jr.key(1), exact[1])
+    step_size = float(model.spec["langevin"]["step_size"])
+    starts = _tempered_starts if model.dim > 2 else _exact_starts
+    x, mean, error = starts(model, folder)
+    return step_bias(model.energy, x, mean, step_size, num_steps, jr.key(1), error)
 
 
-def of_study(
-    folder: Path, study: Mapping[str, Any], table: pd.DataFrame
-) -> dict[str, dict[str, dict[str, Any]]]:
-    """Dataset -> entry -> the step bias of its run of median KL, as plain data.
+_Starts = tuple[Float[Array, "chains dim"], float, float]  # points, mean energy, its error
 
-    `study` and `table` hold entries for methods. What the study says already is not measured
-    again. Nothing of a first look, of a sweep, or of a study of very many entries.
+
+def _tempered_starts(model: Model, folder: Path) -> _Starts:
+    samples = read_run_arrays(folder / "samples.npz").get("tempered")
+    if samples is None:
+        raise UserError(f"{folder}: has no tempered samples, at which the chains would start.")
+    x = jnp.asarray(model.units.transform(samples), jnp.float32)
+    energies = np.asarray(jax.vmap(model.energy)(x), np.float64)
+    error = energies.std(ddof=1) / np.sqrt(len(energies))
+    return x[:_NUM_CHAINS], float(energies.mean()), float(error)
+
+
+def _exact_starts(model: Model, folder: Path) -> _Starts:
+    del folder
+    mean = np.asarray(model.units.mean)
+    scale = np.asarray(model.units.scale)
+    grid = Grid(tuple(mean - 4 * scale), tuple(mean + 4 * scale), _NUM_GRID_POINTS)
+    density = normalize_on_grid(model.energy, grid, model.units)
+    samples = exact_samples(density, _NUM_CHAINS, jr.key(0))
+    x = jnp.asarray(model.units.transform(samples), jnp.float32)
+    log_q = density.log_density
+    is_positive = np.isfinite(log_q)
+    weights = np.exp(log_q[is_positive]) * density.grid.cell
+    # -log q is the energy plus log Z and the log-Jacobian of the data units.
+    entropy = -float(np.sum(weights * log_q[is_positive]))
+    mean_energy = entropy - density.log_z - model.units.log_jacobian
+    return x, mean_energy, 0.0
+
+
+def measure_study(folder: Path, study: Mapping[str, Any], table: pd.DataFrame) -> _Biases:
+    """Measure the step-size bias of the run of median KL of each dataset and configuration.
+
+    What the study contains already is not measured again. Quick runs, sweeps and studies of very
+    many configurations are not measured.
+
+    Args:
+        folder: the study's folder.
+        study: its description, with configurations for methods.
+        table: its results, likewise.
+
+    Returns:
+        Dataset -> configuration -> bias, as plain data.
     """
-    cells = study["runs"]
-    wanted = {(cell["dataset"], cell["method"]) for cell in cells.values()}
-    steps = study["settings"].get("langevin_steps", 0)
-    if steps < _LEAST or study["axes"] or len(wanted) > _MOST:
+    runs = study["runs"]
+    pairs = {(run["dataset"], run["method"]) for run in runs.values()}
+    num_steps = study["settings"].get("langevin_steps", 0)
+    if num_steps < _MIN_LANGEVIN_STEPS or study["axes"] or len(pairs) > _MAX_MEASURED:
         return {}
-    names = {(c["dataset"], c["method"], c["seed"]): name for name, c in cells.items()}
-    found: dict[str, dict[str, dict[str, Any]]] = {}
-    for dataset, entry in sorted(wanted):
-        metric = metric_of(table, [dataset])
-        seed = median_seed(final_values(table, dataset, metric).get(entry)) if metric else None
+    names = {(run["dataset"], run["method"], run["seed"]): name for name, run in runs.items()}
+    biases: _Biases = {}
+    for dataset, configuration in sorted(pairs):
+        seed = _median_seed(table, dataset, configuration)
         if seed is None:
             continue
-        cell = names[dataset, entry, seed]
-        known = study["step_bias"].get(dataset, {}).get(entry)
-        if known is None or known["run_id"] != cell:
-            place = Path(folder) / "runs" / cell
+        name = names[dataset, configuration, seed]
+        bias = study["step_bias"].get(dataset, {}).get(configuration)
+        if bias is None or bias["run_id"] != name:
+            place = Path(folder) / "runs" / name
             if not (place / "energy.ebm").exists():
                 continue
-            known = {"run_id": cell, "seed": seed} | _plain(of_cell(place))
-        found.setdefault(dataset, {})[entry] = known
-    return found
+            bias = {"run_id": name, "seed": seed} | _as_plain_data(measure_run(place))
+        biases.setdefault(dataset, {})[configuration] = bias
+    return biases
 
 
-def _plain(found: StepBias) -> dict[str, Any]:
-    """With the digits that its noise leaves it."""
-    numbers = {k: list(v) if isinstance(v, tuple) else v for k, v in found._asdict().items()}
+def _median_seed(table: pd.DataFrame, dataset: str, configuration: str) -> int | None:
+    metric = metric_of(table, [dataset])
+    if not metric:
+        return None
+    return median_seed(final_values(table, dataset, metric).get(configuration))
+
+
+def _as_plain_data(bias: StepBias) -> dict[str, Any]:
+    """Return the bias with six digits, more than its noise allows."""
     return {
-        k: [float(f"{one:.6g}") for one in v] if isinstance(v, list) else float(f"{v:.6g}")
-        for k, v in numbers.items()
+        name: [_round(number) for number in value] if isinstance(value, tuple) else _round(value)
+        for name, value in bias._asdict().items()
     }
 
 
+def _round(number: float) -> float:
+    return float(f"{number:.6g}")
+
+
 def main() -> int:
-    print("| cell | method | h | bias of mean E at h, h/2, h/4, nats | at step 0 | error |")
+    """Print a table of the step-size biases of the runs given on the command line."""
+    print("| run | method | h | bias of mean E at h, h/2, h/4, nats | at step 0 | error |")
     print("|---|---|---|---|---|---|")
     for name in sys.argv[1:]:
-        found, method = of_cell(Path(name)), load_model(Path(name) / "energy.ebm").spec["method"]
-        biases = ", ".join(f"{bias:+.4f}" for bias in found.biases)
-        limit = f"{found.limit - found.exact:+.4f} | {found.limit_error:.4f}"
-        print(f"| {Path(name).name} | {method} | {found.steps[0]:.3g} | {biases} | {limit} |")
+        folder = Path(name)
+        bias = measure_run(folder)
+        method = load_model(folder / "energy.ebm").spec["method"]
+        biases = ", ".join(f"{value:+.4f}" for value in bias.biases)
+        limit = f"{bias.limit - bias.exact:+.4f} | {bias.limit_error:.4f}"
+        print(f"| {folder.name} | {method} | {bias.steps[0]:.3g} | {biases} | {limit} |")
     return 0
 
 

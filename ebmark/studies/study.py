@@ -1,4 +1,4 @@
-"""A study: the grid of its cells, each a spec whose hash is its name."""
+"""A study: the grid of datasets, configurations and seeds, and how each run is made."""
 
 import dataclasses
 import math
@@ -18,33 +18,57 @@ TUNING_SEEDS = 1_000_000  # seeds from here on are for tuning: no study reports 
 MAX_RUNS = 2_000_000
 Count = Annotated[int, pydantic.Field(ge=1, le=10**9)]
 Title = Annotated[str, pydantic.Field(max_length=1_000)]
-# the study's folder is called so: nothing that leads elsewhere, nothing hidden
+# The name of the study's folder: no path to elsewhere, and not hidden.
 Name = Annotated[str, pydantic.Field(pattern=r"\A[^/\x00-\x1f\x7f.][^/\x00-\x1f\x7f]{0,99}\z")]
+Axis = tuple[float | int | str, ...]  # the values of a swept setting
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Study:
-    """Datasets x methods x seeds, and how each cell is trained, sampled and scored."""
+    """Datasets x configurations x seeds, and how each run is trained, sampled and evaluated.
+
+    Attributes:
+        name: of the study and of its folder.
+        title: the heading of its report.
+        datasets: built-in datasets.
+        methods: the methods compared.
+        seeds: runs per configuration and dataset; paired between configurations.
+        variants: the recipes of each method: `default`, `tuned`, or a file of tuned recipes.
+        num_updates: optimizer steps of every method, in place of its recipe's.
+        network_evaluations: forward passes of one point that each training may use, in place of
+            `num_updates`.
+        num_train: training points.
+        num_samples: chains, exact samples and test points.
+        num_metric_samples: samples that each sample metric compares.
+        langevin_steps: steps of the Langevin chains.
+        num_snapshots: states of a training that are evaluated.
+        early_stopping: whether held-out points choose the snapshot; None: for user data only.
+        energy: the network that all methods train.
+        recipes: changes of recipes, by method.
+        sweep: values of swept settings, by name: a grid.
+        dataset_axis: an attribute in which the datasets differ, such as `dim` or `separation`.
+        plot_metrics: metrics that are drawn along the sweep; KL if there are none.
+    """
 
     name: Name = "toy"
-    title: Title = "CD, DSM and NCE on two toy laws, and the oracle"
+    title: Title = "CD, DSM, NCE and exact maximum likelihood on two 2-D datasets"
     datasets: tuple[str, ...] = ("eight_gaussians", "half_moons")
     methods: tuple[str, ...] = ("cd", "dsm", "nce", "mle")
     seeds: Annotated[int, pydantic.Field(ge=1, le=TUNING_SEEDS)] = 10
-    variants: tuple[str, ...] = ("default",)  # or tuned, or a file of tuned recipes
-    num_updates: Count | None = None  # updates, in place of each recipe's own
-    network_evaluations: Count | None = None  # of the network: as many updates as these buy
+    variants: tuple[str, ...] = ("default",)
+    num_updates: Count | None = None
+    network_evaluations: Count | None = None
     num_train: Annotated[int, pydantic.Field(ge=20, le=10**8)] = 10_000
-    num_samples: Annotated[int, pydantic.Field(ge=10, le=10**6)] = 2_000  # chains, exact, test
-    num_metric_samples: Annotated[int, pydantic.Field(ge=10, le=20_000)] = 2_000  # in W1 and W2
+    num_samples: Annotated[int, pydantic.Field(ge=10, le=10**6)] = 2_000
+    num_metric_samples: Annotated[int, pydantic.Field(ge=10, le=20_000)] = 2_000
     langevin_steps: Annotated[int, pydantic.Field(ge=4, le=10**8)] = 2_000
     num_snapshots: Annotated[int, pydantic.Field(ge=1, le=10_000)] = 8
-    early_stopping: bool | None = None  # None: of trainings on a person's own points
+    early_stopping: bool | None = None
     energy: Network = Network()
     recipes: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
-    sweep: dict[str, tuple[float | int | str, ...]] = dataclasses.field(default_factory=dict)
-    dataset_axis: str | None = None  # a number of the laws that they differ in: dim, separation
-    plot_metrics: tuple[str, ...] = ()  # what is shown along the sweep; KL if none is named
+    sweep: dict[str, Axis] = dataclasses.field(default_factory=dict)
+    dataset_axis: str | None = None
+    plot_metrics: tuple[str, ...] = ()
 
 
 _QUICK = {
@@ -53,78 +77,120 @@ _QUICK = {
     "langevin_steps": 1_000,
     "num_snapshots": 2,
 }
-_MANY = 100  # cells a seed: a study of more is quick with one seed
+_QUICK_UPDATES = 1_000
+_MAX_QUICK_PAIRS = 100  # datasets x methods; above it a quick study has one seed
 
 
 def quick(study: Study) -> Study:
-    """The study made small, for a first look: what `--quick` changes."""
-    seeds = 1 if len(study.datasets) * len(study.methods) > _MANY else 2
+    """Return the study made small for a quick run, as `--quick` does."""
+    num_pairs = len(study.datasets) * len(study.methods)
+    seeds = 1 if num_pairs > _MAX_QUICK_PAIRS else 2
     smaller = {name: min(getattr(study, name), number) for name, number in _QUICK.items()}
-    steps = min(study.num_updates or 1_000, 1_000)
-    less = {"seeds": min(study.seeds, seeds), "num_updates": steps, "network_evaluations": None}
-    return dataclasses.replace(study, **less, **smaller)
+    return dataclasses.replace(
+        study,
+        seeds=min(study.seeds, seeds),
+        num_updates=min(study.num_updates or _QUICK_UPDATES, _QUICK_UPDATES),
+        network_evaluations=None,
+        **smaller,
+    )
 
 
 def validated(study: Study) -> Study:
-    """The study, checked: every name known, every number in its range."""
+    """Return the study with every name and number checked.
+
+    Raises:
+        UserError: for an unknown name, a number out of its range, or options that exclude each
+            other.
+    """
+    _check_names(study)
+    for method, changes in study.recipes.items():
+        recipes.with_changes(method, changes)
+    if study.num_updates is not None and study.network_evaluations is not None:
+        raise UserError(
+            "'num_updates' and 'network_evaluations' are mutually exclusive; set only one."
+        )
+    check_sweep(study.sweep, study.methods)
+    _check_size(study)
+    for axis in (name for name in SETTINGS if name in study.sweep):
+        for value in study.sweep[axis]:
+            _parse(dataclasses.asdict(study) | {axis: value, "sweep": {}}, "the study")
+    if study.dataset_axis is not None:
+        _check_dataset_axis(study.dataset_axis, study.datasets)
+    for method in study.methods:
+        recipes.check_installed(method)
+    return _parse(dataclasses.asdict(study), "the study")
+
+
+def _check_names(study: Study) -> None:
     for dataset in study.datasets:
         if dataset not in DATASETS:
             raise unknown("dataset", dataset, DATASETS)
     for method in (*study.methods, *study.recipes):
         if method not in recipes.RECIPES:
             raise unknown("method", method, recipes.RECIPES)
-    for kind in ("datasets", "methods"):
-        names = getattr(study, kind)
-        if len(set(names)) != len(names):
-            raise UserError(f"{kind}: a name stands twice in {', '.join(names)}")
-    for method, changes in study.recipes.items():
-        recipes.with_changes(method, changes)
-    if study.num_updates is not None and study.network_evaluations is not None:
-        raise UserError("steps and evaluations exclude each other: give one of them")
-    check_sweep(study.sweep, study.methods)
-    cells = math.prod([study.seeds, *map(len, (*study.sweep.values(), study.methods))])
-    if (cells := cells * len(study.datasets) * len(study.variants)) > MAX_RUNS:
-        raise UserError(f"{cells:,} cells are asked for, and at most {MAX_RUNS:,} make a study")
-    for axis in (name for name in SETTINGS if name in study.sweep):
-        for value in study.sweep[axis]:
-            _adapt(dataclasses.asdict(study) | {axis: value, "sweep": {}}, "the study")
-    if study.dataset_axis is not None:
-        _check_across(study)
-    for method in study.methods:
-        recipes.check_installed(method)
-    return _adapt(dataclasses.asdict(study), "the study")
+    for kind in ("dataset", "method"):
+        names = getattr(study, f"{kind}s")
+        for name in names:
+            if names.count(name) > 1:
+                raise UserError(f"{kind}s: duplicate name '{name}'. List each {kind} once.")
 
 
-def _check_across(study: Study) -> None:
-    if study.dataset_axis not in DATASET_ATTRIBUTES:
-        raise unknown("number of laws in across:", study.dataset_axis, DATASET_ATTRIBUTES)
-    for dataset in study.datasets:
-        if not hasattr(DATASETS[dataset], study.dataset_axis):
-            raise UserError(f"across: {dataset} has no {study.dataset_axis}; leave it out")
+def _check_size(study: Study) -> None:
+    axes = (study.datasets, study.methods, study.variants, *study.sweep.values())
+    num_runs = study.seeds * math.prod(map(len, axes))
+    if num_runs > MAX_RUNS:
+        raise UserError(
+            f"The study has {num_runs:,} runs, more than the maximum of {MAX_RUNS:,}. "
+            "Reduce its seeds or its sweep."
+        )
+
+
+def _check_dataset_axis(axis: str, datasets: tuple[str, ...]) -> None:
+    if axis not in DATASET_ATTRIBUTES:
+        raise unknown("dataset_axis", axis, DATASET_ATTRIBUTES)
+    for dataset in datasets:
+        if not hasattr(DATASETS[dataset], axis):
+            raise UserError(
+                f"dataset_axis: '{dataset}' has no attribute '{axis}'. Leave this dataset out."
+            )
 
 
 def read_study(path: Path) -> Study:
-    """A study from a TOML file with the fields of `Study`. Raises UserError, naming the key."""
+    """Read a study from a TOML file with the fields of `Study`.
+
+    Raises:
+        UserError: if the file is not a valid study; the message names the key.
+    """
     content = read_toml(path)
     content = {"name": path.stem, "title": path.stem} | content
-    return validated(_adapt(content, str(path)))
+    return validated(_parse(content, str(path)))
 
 
-def _adapt(content: dict[str, Any], where: str) -> Study:
-    for table, kind in ((content, Study), (content.get("energy", {}), Network)):
-        fields = [f.name for f in dataclasses.fields(kind)]
-        for key in table if isinstance(table, dict) else ():
-            if key not in fields:
-                raise unknown(f"key in {where}:", key, fields)
+def _parse(content: dict[str, Any], source: str) -> Study:
+    """Check the types and ranges of a study's fields; `source` begins the error messages."""
+    _check_keys(content, Study, source)
+    energy = content.get("energy")
+    if isinstance(energy, dict):
+        _check_keys(energy, Network, source)
     try:
         return pydantic.TypeAdapter(Study).validate_python(content)
     except pydantic.ValidationError as error:
-        first = error.errors()[0]
-        key = shown(".".join(str(part) for part in first["loc"]), 80)
-        plain = isinstance(first["input"], str | int | float | None)
-        given = f", not {shown(repr(first['input']), 80)}" if plain else ""
-        raise UserError(f"{where}: {key}: {shown(_plain(first['msg']), 120)}{given}") from None
+        raise UserError(f"{source}: {_describe(error)}.") from None
 
 
-def _plain(message: str) -> str:
-    return message.replace("Input should be", "must be").replace("valid ", "")
+def _check_keys(content: dict[str, Any], kind: type[Study] | type[Network], source: str) -> None:
+    fields = [field.name for field in dataclasses.fields(kind)]
+    for key in content:
+        if key not in fields:
+            raise unknown(f"key in {source}:", key, fields)
+
+
+def _describe(error: pydantic.ValidationError) -> str:
+    """Return the first of pydantic's complaints as `key: must be ..., not VALUE`."""
+    first = error.errors()[0]
+    key = shown(".".join(str(part) for part in first["loc"]), 80)
+    message = first["msg"].replace("Input should be", "must be").replace("valid ", "")
+    text = f"{key}: {shown(message, 120)}"
+    if isinstance(first["input"], str | int | float | None):
+        text += f", not {shown(repr(first['input']), 80)}"
+    return text

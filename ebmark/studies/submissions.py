@@ -1,7 +1,8 @@
-"""Submissions checked against the specs of their runs."""
+"""Check submissions to the leaderboard against the specs of their runs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,31 +17,39 @@ from ebmark.studies.study import TUNING_SEEDS
 
 _KEYS = ("dataset", "method", "recipe", "seed")
 
+Plan = Mapping[str, Mapping[str, Any]]
+
 
 def checked(folder: Path) -> Submission:
-    """The submission in a folder. Raises UserError with the first reason why it is none."""
-    _, rows = load_study(folder), table.read(folder)
-    plan = _plan(folder)
+    """Return the submission in a folder.
+
+    Raises:
+        UserError: with the first reason why it cannot be ranked.
+    """
+    load_study(folder)
+    rows = table.read(folder)
+    plan = read_plan(folder)
+    if not plan:
+        raise UserError(f"{folder / 'plan.json'}: the plan has no runs, so nothing can be ranked.")
     for name, spec in plan.items():
-        if run_id(spec) != name:
-            raise UserError(f"{folder}: the cell {name} is not that of its spec: it was changed")
-        if spec["dataset"] not in DATASETS or spec["points"] is not None:
-            raise UserError(
-                f"{folder}: {spec['dataset']} is no built-in law: it cannot be compared"
-            )
-        if spec["dataset_fingerprint"] != SyntheticDataset(spec["dataset"]).fingerprint:
-            raise UserError(f"{folder}: its {spec['dataset']} is another law than this version's")
-        if spec["seed"] >= TUNING_SEEDS:
-            raise UserError(f"{folder}: the cell {name} reports the tuning seed {spec['seed']}")
+        _check_spec(folder, name, spec)
     _check_seeds(folder, plan)
-    _check_rows(folder, rows, plan)
-    entries = [table.entry(m, r) for m, r in zip(rows["method"], rows["recipe"], strict=True)]
-    return Submission(folder.resolve().name, rows.assign(method=entries), plan)
+    _check_ids(folder, rows, plan)
+    _check_labels(folder, rows, plan)
+    _check_values(folder, rows, plan)
+    labels = zip(rows["method"], rows["recipe"], strict=True)
+    configurations = [table.entry(method, recipe) for method, recipe in labels]
+    return Submission(folder.resolve().name, rows.assign(method=configurations), plan)
 
 
 def checked_all(folders: Sequence[Path]) -> tuple[list[Submission], list[UserError]]:
-    """The submissions in the folders, and why the others are none; UserError where none is left."""
-    submissions, refused = [], []
+    """Return the submissions in the folders, and why other folders were refused.
+
+    Raises:
+        UserError: if no folder holds a submission.
+    """
+    submissions: list[Submission] = []
+    refused: list[UserError] = []
     for folder in folders:
         try:
             submissions.append(checked(folder))
@@ -51,46 +60,73 @@ def checked_all(folders: Sequence[Path]) -> tuple[list[Submission], list[UserErr
     return submissions, refused
 
 
-def _plan(folder: Path) -> dict[str, dict]:
-    plan = read_plan(folder)
-    if not plan:
-        raise UserError(f"{folder / 'plan.json'}: not a study's plan: it has no cells")
-    return plan
+def _check_spec(folder: Path, name: str, spec: dict[str, Any]) -> None:
+    if run_id(spec) != name:
+        raise UserError(
+            f"{folder}: the id of run {name} is not that of its spec, which was changed."
+        )
+    dataset = spec["dataset"]
+    if dataset not in DATASETS or spec["points"] is not None:
+        raise UserError(
+            f"{folder}: '{dataset}' is not a built-in dataset, so these results cannot be ranked."
+        )
+    if spec["dataset_fingerprint"] != SyntheticDataset(dataset).fingerprint:
+        raise UserError(
+            f"{folder}: dataset '{dataset}' was defined differently in the version that made these "
+            "results, so they cannot be ranked."
+        )
+    if spec["seed"] >= TUNING_SEEDS:
+        raise UserError(
+            f"{folder}: run {name} has seed {spec['seed']}, which is reserved for tuning."
+        )
 
 
-def _check_seeds(folder: Path, plan: dict[str, dict]) -> None:
-    seeds: dict[tuple, set[int]] = {}
+def _check_seeds(folder: Path, plan: Plan) -> None:
+    """Check that every configuration has the same seeds, from 0 on."""
+    seeds: dict[tuple[str, str, str], set[int]] = {}
     for spec in plan.values():
-        seeds.setdefault((spec["dataset"], spec["method"], spec["recipe"]), set()).add(spec["seed"])
-    most = max(len(found) for found in seeds.values())
-    for (dataset, method, recipe), found in seeds.items():
-        if found != set(range(most)):
-            lacking = sorted(set(range(most)) - found)
-            entry = table.entry(method, recipe)
-            raise UserError(f"{folder}: {entry} on {dataset} lacks the seeds {lacking} of {most}")
+        configuration = (spec["dataset"], spec["method"], spec["recipe"])
+        seeds.setdefault(configuration, set()).add(spec["seed"])
+    num_seeds = max(map(len, seeds.values()))
+    for (dataset, method, recipe), present in seeds.items():
+        if missing := sorted(set(range(num_seeds)) - present):
+            configuration = table.entry(method, recipe)
+            raise UserError(
+                f"{folder}: '{configuration}' on '{dataset}' lacks the seeds {missing} "
+                f"of {num_seeds}. Run them all."
+            )
 
 
-def _check_rows(folder: Path, rows: pd.DataFrame, plan: dict[str, dict]) -> None:
-    """The table is that of the plan, whole, and of the cells where they are there."""
-    there = set(rows["run_id"])
-    if missing := [name for name in plan if name not in there]:
+def _check_ids(folder: Path, rows: pd.DataFrame, plan: Plan) -> None:
+    """Check that the table has exactly the runs of the plan."""
+    present = set(rows["run_id"])
+    if missing := [name for name in plan if name not in present]:
         raise UserError(
             f"{folder}: {len(missing)} of {len(plan)} runs are not in the table, such as "
-            f"{missing[0]}; the same `ebmark run` ends them"
+            f"{missing[0]}. Repeat the `ebmark run` command to complete them."
         )
-    if strange := sorted(there - set(plan)):
-        raise UserError(f"{folder}: the table's cell {strange[0]} is not in the plan")
+    if extra := sorted(present - set(plan)):
+        raise UserError(f"{folder}: run {extra[0]} of the table is not in the plan.")
+
+
+def _check_labels(folder: Path, rows: pd.DataFrame, plan: Plan) -> None:
+    """Check that dataset, method, recipe and seed of each row are those of its run."""
     for values in rows[["run_id", *_KEYS]].drop_duplicates().itertuples(index=False):
-        cell, *what = values
-        if what != [plan[cell][key] for key in _KEYS]:
+        name, *labels = values
+        if labels != [plan[name][key] for key in _KEYS]:
             raise UserError(
-                f"{folder}: the table says {what} of the cell {cell}, its spec does not"
+                f"{folder}: the table labels run {name} as {labels}, which differs from its spec."
             )
-    made = table.collect(folder, plan)
-    for cell, ours in made.groupby("run_id"):
-        theirs = rows[rows["run_id"] == cell]
-        same = len(ours) == len(theirs) and np.array_equal(
-            ours["value"].to_numpy(float), theirs["value"].to_numpy(float), equal_nan=True
+
+
+def _check_values(folder: Path, rows: pd.DataFrame, plan: Plan) -> None:
+    """Check the table's values against the run folders, where these are included."""
+    for name, expected in table.collect(folder, plan).groupby("run_id"):
+        actual = rows[rows["run_id"] == name]
+        has_same_values = np.array_equal(
+            expected["value"].to_numpy(float), actual["value"].to_numpy(float), equal_nan=True
         )
-        if not same or list(ours["metric"]) != list(theirs["metric"]):
-            raise UserError(f"{folder}: the table's numbers of the cell {cell} are not the cell's")
+        if not has_same_values or list(expected["metric"]) != list(actual["metric"]):
+            raise UserError(
+                f"{folder}: the table's values of run {name} are not those of its result.json."
+            )

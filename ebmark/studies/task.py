@@ -1,31 +1,33 @@
-"""The cells of a study, as a worker runs them."""
+"""The task of a worker: one run of a study, or one search for a recipe."""
 
 import functools
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from ebmark.engines import memory
 
 
-def run(folder: Path, name: str, spec: dict, tell: Callable[[str, float], None]) -> None:
-    """Run one cell, or one search for a recipe.
+def run(folder: Path, name: str, spec: dict[str, Any], tell: Callable[[str, float], None]) -> None:
+    """Execute one run, or one search for a recipe.
 
-    Before the first, the compiled programs and the study's plugins are found; after each, they are
-    dropped from memory if they fill it.
+    Before the first one, the cache of compiled programs and the study's plugins are loaded; after
+    each, compiled programs are dropped if they fill the memory.
     """
-    _ready(folder, frozenset(spec.get("plugins", {}).values()))
+    _load(folder, frozenset(spec.get("plugins", {}).values()))
+    # Imported here because JAX must start with the settings above.
     from ebmark.studies.run import execute_run
     from ebmark.studies.tuning.search import run_search
 
-    run_it = run_search if "search" in spec else execute_run
-    run_it(folder, name, spec, tell)
+    execute = run_search if "search" in spec else execute_run
+    execute(folder, name, spec, tell)
     memory.bound()
 
 
 @functools.cache
-def _ready(folder: Path, wanted: frozenset[str]) -> None:
+def _load(folder: Path, digests: frozenset[str]) -> None:
     from ebmark.studies import plugins
     from ebmark.system import threads
 
     threads.keep_compiled_programs()
-    plugins.load_kept(folder, wanted)
+    plugins.load_kept(folder, digests)

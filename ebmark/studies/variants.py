@@ -1,4 +1,4 @@
-"""Variants: one method more than once in a study, under recipes and settings that have names."""
+"""Variants: the configurations of one method in a study, by recipe and point of the sweep."""
 
 import dataclasses
 import itertools
@@ -11,19 +11,27 @@ from ebmark.statistics import ROLES
 from ebmark.training import recipes
 from ebmark.training.tuned import tuned_changes
 
-SETTINGS = ("num_train", "network_evaluations")  # a study's numbers that may be swept
-DATASET_ATTRIBUTES = ("dim", "separation")  # a law's numbers that a study may be seen along
+SETTINGS = ("num_train", "network_evaluations")  # of a study, that may be swept
+DATASET_ATTRIBUTES = ("dim", "separation")  # of datasets, that a study may be plotted along
 
 
 @dataclasses.dataclass(frozen=True)
 class Variant:
-    """An entry of a study: its name, what it changes, and where it stands on the swept axes."""
+    """A configuration of a method: its recipe, and where it lies on the swept axes.
 
-    name: str  # the table's `recipe`
-    changes: dict[str, Any]  # of the method's recipe
-    settings: dict[str, Any]  # of the study
-    axes: dict[str, float | str]  # the table's columns
-    pinned: bool = False  # whether the number of updates is asked for, and no study's to change
+    Attributes:
+        name: the `recipe` in the table.
+        changes: of the method's default recipe.
+        settings: of the study, that the sweep changes.
+        axes: the table's columns, by name.
+        pinned: whether the number of updates is given and no study may change it.
+    """
+
+    name: str
+    changes: dict[str, Any]
+    settings: dict[str, Any]
+    axes: dict[str, float | str]
+    pinned: bool = False
 
 
 def variants(
@@ -34,61 +42,101 @@ def variants(
     changes: dict[str, Any] | None = None,
     sweep: dict[str, tuple] | None = None,
 ) -> Iterator[Variant]:
-    """The entries of a method on a dataset: its named recipes, at each point of the sweep.
+    """Yield the configurations of a method on a dataset: its recipes, at each point of the sweep.
 
-    A name is `default`, `tuned`, or a file of tuned recipes. An axis that a method does not have
-    is left out of its variants; the oracle and the anchors have their default recipe alone.
+    The oracle and the baselines have their default recipe only.
+
+    Args:
+        method: the method's name.
+        dataset: the dataset's name, by which tuned recipes are found.
+        names: of recipes: `default`, `tuned`, or a file of tuned recipes.
+        changes: of the recipe, given by the user.
+        sweep: values of swept settings; those that the method does not have are ignored.
+
+    Raises:
+        UserError: for an unknown recipe.
     """
-    names = ("default",) if method in ROLES else names
-    own = [axis for axis in sweep or {} if axis in SETTINGS or _has(method, axis)]
-    for name, point in itertools.product(names, itertools.product(*[sweep[a] for a in own])):
-        at = dict(zip(own, point, strict=True))
-        asked = merged(
-            changes or {}, *[_change(axis, at[axis]) for axis in own if axis not in SETTINGS]
-        )
-        words = [Path(name).stem] if name != "default" else []
-        words += ["custom"] if changes else []
-        words += [f"{column(axis)}={value}" for axis, value in at.items()]
+    changes = {} if changes is None else changes
+    sweep = {} if sweep is None else sweep
+    if method in ROLES:
+        names = ("default",)
+    own_axes = [axis for axis in sweep if axis in SETTINGS or _has(method, axis)]
+    points = itertools.product(*(sweep[axis] for axis in own_axes))
+    for name, values in itertools.product(names, points):
+        point = dict(zip(own_axes, values, strict=True))
+        recipe_changes = [
+            _nest(axis, value) for axis, value in point.items() if axis not in SETTINGS
+        ]
+        requested = merged(changes, *recipe_changes)
         yield Variant(
-            ", ".join(words) or "default",
-            merged(_named(name, method, dataset), asked),
-            {axis: value for axis, value in at.items() if axis in SETTINGS},
-            {column(axis): value for axis, value in at.items()},
-            "num_updates" in asked,
+            name=_label(name, bool(changes), point),
+            changes=merged(_load_changes(name, method, dataset), requested),
+            settings={axis: value for axis, value in point.items() if axis in SETTINGS},
+            axes={column(axis): value for axis, value in point.items()},
+            pinned="num_updates" in requested,
         )
+
+
+def _label(name: str, is_custom: bool, point: dict[str, Any]) -> str:
+    """Return the name of a recipe, such as `tuned, custom, sigma=0.1`."""
+    parts = []
+    if name != "default":
+        parts.append(Path(name).stem)
+    if is_custom:
+        parts.append("custom")
+    parts += [f"{column(axis)}={value}" for axis, value in point.items()]
+    return ", ".join(parts) or "default"
 
 
 def check_sweep(sweep: dict[str, tuple], methods: tuple[str, ...]) -> None:
-    """Raise UserError for an axis that nothing has, or that holds no value or one twice."""
+    """Raise UserError for an unknown axis, one without values, or invalid or duplicate values."""
     for axis, values in sweep.items():
         if axis not in SETTINGS and not any(_has(method, axis) for method in methods):
-            fields = {f for m in methods if m not in ROLES for f in _fields(m)}
+            tunable = [method for method in methods if method not in ROLES]
+            fields = {field for method in tunable for field in _fields(method)}
             raise unknown("axis of the sweep:", axis, [*SETTINGS, *sorted(fields)])
         if not values or len(set(values)) != len(values):
-            raise UserError(f"sweep: {axis}: wants values, each once, not {list(values)}")
+            raise UserError(
+                f"sweep: '{axis}' has no values or duplicate values: {list(values)}. "
+                "List each of its values once."
+            )
         for method in methods:
             if axis not in SETTINGS and _has(method, axis):
                 for value in values:
-                    recipes.with_changes(method, _change(axis, value))
+                    recipes.with_changes(method, _nest(axis, value))
     if len({column(axis) for axis in sweep}) < len(sweep):
-        raise UserError(f"sweep: two axes have one name: {', '.join(sweep)}")
+        raise UserError(
+            f"sweep: two of the axes {', '.join(sweep)} have the same column. Sweep one of them."
+        )
 
 
 def column(axis: str) -> str:
-    """An axis's name in the table: `step_size` of `method.step_size`."""
+    """Return the name of an axis in the table.
+
+    Example:
+        >>> column("method.step_size")
+        'step_size'
+    """
     return axis.removeprefix("method.")
 
 
 def merged(first: dict[str, Any], *others: dict[str, Any]) -> dict[str, Any]:
-    """Changes of a recipe, later ones above earlier ones, `method` merged by field."""
-    found = dict(first)
+    """Merge changes of a recipe: later ones win, and `method` is merged by field.
+
+    Example:
+        >>> merged({"method": {"sigma": 0.1}}, {"batch_size": 64, "method": {"noise": "kde"}})
+        {'method': {'sigma': 0.1, 'noise': 'kde'}, 'batch_size': 64}
+    """
+    result = dict(first)
     for other in others:
-        inside = found.get("method", {}) | other.get("method", {})
-        found = found | other | ({"method": inside} if inside else {})
-    return found
+        method_fields = result.get("method", {}) | other.get("method", {})
+        result |= other
+        if method_fields:
+            result["method"] = method_fields
+    return result
 
 
-def _named(name: str, method: str, dataset: str) -> dict[str, Any]:
+def _load_changes(name: str, method: str, dataset: str) -> dict[str, Any]:
     if name == "default":
         return {}
     if name == "tuned":
@@ -98,9 +146,10 @@ def _named(name: str, method: str, dataset: str) -> dict[str, Any]:
     raise unknown("variant", name, ["default", "tuned", "a .json file of tuned recipes"])
 
 
-def _change(axis: str, value: Any) -> dict[str, Any]:
-    inside, _, name = axis.rpartition(".")
-    return {inside: {name: value}} if inside else {name: value}
+def _nest(axis: str, value: Any) -> dict[str, Any]:
+    """Return the change of a recipe that sets an axis to a value."""
+    table, _, field = axis.rpartition(".")
+    return {table: {field: value}} if table else {field: value}
 
 
 def _has(method: str, axis: str) -> bool:
@@ -108,7 +157,7 @@ def _has(method: str, axis: str) -> bool:
 
 
 def _fields(method: str) -> list[str]:
-    """What of a method's recipe can be swept, `method.` before the method's own."""
+    """Return what can be swept of a method's recipe; its hyperparameters begin with `method.`."""
     recipe = recipes.as_dict(recipes.RECIPES[method])
-    own = [f"method.{name}" for name in recipe.pop("method") if name != "class"]
-    return [*recipe, *own]
+    hyperparameters = [f"method.{name}" for name in recipe.pop("method") if name != "class"]
+    return [*recipe, *hyperparameters]

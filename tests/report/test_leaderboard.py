@@ -1,4 +1,4 @@
-"""Submissions: what is refused and why, and how what is accepted is ranked."""
+"""The leaderboard: which submissions are refused and why, and how the others are ranked."""
 
 import dataclasses
 import json
@@ -11,52 +11,54 @@ from ebmark.cli.terminal_tables import print_parts
 from ebmark.datasets import SyntheticDataset
 from ebmark.errors import UserError
 from ebmark.report import publish as publishing
-from ebmark.report.leaderboard import leaderboard, write_page
+from ebmark.report.leaderboard import Part, leaderboard, write_page
 from ebmark.store import table
+from ebmark.store.schema import read_plan, write_plan
 from ebmark.studies.spec import run_id, run_specs
 from ebmark.studies.study import Study
 from ebmark.studies.submissions import checked, checked_all
 
 STUDY = Study(datasets=("half_moons",), methods=("cd", "nce", "mle"), seeds=8)
-QUALITY = {"cd": 0.02, "nce": 0.01, "mle": 0.008}
+MEDIAN_KL = {"cd": 0.02, "nce": 0.01, "mle": 0.008}
 
 
 def submit(folder, **changes):
-    """A folder as `ebmark run` leaves it, its cells not kept, with made-up numbers."""
+    """Write a folder as `ebmark run` does, without the runs, with invented numbers."""
     study = dataclasses.replace(STUDY, **changes)
     specs = run_specs(study, [SyntheticDataset(name) for name in study.datasets], None)
     plan = {run_id(spec): spec for spec in specs}
     rows = [
         [s["dataset"], s["method"], s["recipe"], s["seed"], 9, "kl"]
-        + [QUALITY[s["method"]] * (1 + 0.05 * s["seed"]), name, "done", ""]
+        + [MEDIAN_KL[s["method"]] * (1 + 0.05 * s["seed"]), name, "done", ""]
         for name, s in plan.items()
     ]
     folder.mkdir()
     columns = [*table.COLUMNS, "status", "reason"]
     pd.DataFrame(rows, columns=columns).to_csv(folder / "results.csv", index=False)
-    (folder / "plan.json").write_text(json.dumps(plan))
-    cells = {n: {k: s[k] for k in ("dataset", "method", "recipe", "seed")} for n, s in plan.items()}
-    described = {"name": "s", "datasets": list(study.datasets), "runs": cells}
-    (folder / "study.json").write_text(json.dumps(described))
+    write_plan(folder, plan)
+    keys = ("dataset", "method", "recipe", "seed")
+    runs = {name: {key: spec[key] for key in keys} for name, spec in plan.items()}
+    description = {"schema": 2, "name": "s", "datasets": list(study.datasets), "runs": runs}
+    (folder / "study.json").write_text(json.dumps(description))
     return folder
 
 
-def test_entries_are_ranked_by_their_medians_and_the_oracle_stands_apart(tmp_path):
+def test_leaderboard_ranks_by_median_oracle_last(tmp_path):
     parts, notes = leaderboard(*checked_all((submit(tmp_path / "a"),)), "kl", "cd")
     (title, heads, rows), *_ = parts
     assert title == "half_moons" and [row[0] for row in rows] == ["nce", "cd", "mle"]
     assert [row[1] for row in rows] == ["1", "2", "oracle"]
     median = 0.01 * (1 + 0.05 * 3.5)
     assert float(rows[0][3]) == pytest.approx(median, rel=0.01)
-    assert rows[0][5].startswith("lower (p = 0.0") and rows[1][5] == "-"
+    assert rows[0][5].startswith("significantly lower (p = 0.0") and rows[1][5] == "-"
     for name in ("page.md", "page.html"):
         write_page(tmp_path / name, parts, notes)
         assert "half_moons" in (tmp_path / name).read_text()
 
 
-def test_names_from_strangers_are_text(tmp_path, capsys):
+def test_page_escapes_names(tmp_path, capsys):
     nasty = "<script>alert(1)</script> | [b](javascript:x) [/red] `c`"
-    parts = [(nasty, ["entry", nasty], [[nasty, "1"]])]
+    parts = [Part(nasty, ["configuration", nasty], [[nasty, "1"]])]
     for name in ("page.md", "page.html"):
         write_page(tmp_path / name, parts, [nasty])
         assert "<script" not in (tmp_path / name).read_text()
@@ -68,22 +70,27 @@ def test_names_from_strangers_are_text(tmp_path, capsys):
     assert "[/red]" in capsys.readouterr().out
 
 
-def test_an_entry_of_two_submissions_is_told_by_its_folder(tmp_path):
+def test_shared_configuration_labeled_by_folder(tmp_path):
     folders = submit(tmp_path / "a"), submit(tmp_path / "b", methods=("cd",))
     parts, _ = leaderboard(*checked_all(folders), "kl", None)
     assert {row[0] for row in parts[0][2]} == {"nce", "cd, a", "cd, b", "mle"}
 
 
 def spoil_spec(folder):
-    plan = json.loads((folder / "plan.json").read_text())
+    plan = read_plan(folder)
     next(iter(plan.values()))["training"]["num_updates"] += 1
-    (folder / "plan.json").write_text(json.dumps(plan))
+    write_plan(folder, plan)
 
 
 def spoil_seed(folder):
-    plan = json.loads((folder / "plan.json").read_text())
+    plan = read_plan(folder)
     plan.pop(next(iter(plan)))
-    (folder / "plan.json").write_text(json.dumps(plan))
+    write_plan(folder, plan)
+
+
+def spoil_fingerprint(folder):
+    spec = next(iter(read_plan(folder).values())) | {"dataset_fingerprint": "other"}
+    write_plan(folder, {run_id(spec): spec})
 
 
 def spoil_rows(folder):
@@ -96,10 +103,10 @@ def spoil_method(folder):
     (folder / "results.csv").write_text(text.replace(",nce,", ",cd,"))
 
 
-def spoil_cell(folder):
-    name, spec = next(iter(json.loads((folder / "plan.json").read_text()).items()))
+def spoil_run(folder):
+    name = next(iter(read_plan(folder)))
     (folder / "runs" / name).mkdir(parents=True)
-    result = {"status": "done", "reason": "", "rows": [[9, "kl", 0.5]], "ebmark": "0"}
+    result = {"schema": 2, "status": "done", "reason": "", "rows": [[9, "kl", 0.5]], "ebmark": "0"}
     result |= {"versions": {"jax": "0"}, "code_hash": "s", "device": "d"}
     (folder / "runs" / name / "result.json").write_text(json.dumps(result))
 
@@ -111,11 +118,12 @@ def spoil_cell(folder):
         (spoil_spec, "was changed"),
         (spoil_seed, "lacks the seeds"),
         (spoil_rows, "1 of 24 runs are not in the table"),
-        (spoil_method, "its spec does not"),
-        (spoil_cell, "are not the cell's"),
+        (spoil_method, "differs from its spec"),
+        (spoil_fingerprint, "dataset 'half_moons' was defined differently in the version"),
+        (spoil_run, "are not those of its result.json"),
     ],
 )
-def test_a_submission_that_was_changed_is_refused_with_the_reason(tmp_path, spoil, word):
+def test_changed_submission_refused_with_reason(tmp_path, spoil, word):
     folder = submit(tmp_path / "a")
     checked(folder)
     spoil(folder)
@@ -123,20 +131,20 @@ def test_a_submission_that_was_changed_is_refused_with_the_reason(tmp_path, spoi
         checked(folder)
 
 
-def test_submissions_of_two_protocols_are_not_ranked_together(tmp_path):
+def test_protocols_ranked_in_separate_groups(tmp_path):
     folders = submit(tmp_path / "a"), submit(tmp_path / "b", num_train=500)
     parts, _ = leaderboard(*checked_all(folders), "kl", None)
     titles = [title for title, _, rows in parts if len(rows) == 3]
     assert titles == ["half_moons, num train 10000", "half_moons, num train 500"]
     for letter, (_, _, rows) in zip("ab", parts, strict=False):
         assert {row[0] for row in rows} == {f"{m}, {letter}" for m in ("cd", "nce", "mle")}
-    with pytest.raises(UserError, match='several entries are called so; choose "cd, a" or "cd, b"'):
+    with pytest.raises(UserError, match="several configurations .* Choose 'cd, a' or 'cd, b'"):
         leaderboard(*checked_all(folders), "kl", "cd")
-    with pytest.raises(UserError, match="no entry is called so; choose"):
+    with pytest.raises(UserError, match="no such configuration. Choose"):
         leaderboard(*checked_all(folders), "kl", "dc")
 
 
-def test_a_folder_that_is_no_submission_is_refused_and_the_others_are_ranked(tmp_path):
+def test_invalid_folder_refused_others_ranked(tmp_path):
     good, bad = submit(tmp_path / "a"), submit(tmp_path / "b")
     (bad / "plan.json").unlink()
     parts, notes = leaderboard(*checked_all((bad, good)), "kl", None)
@@ -146,7 +154,7 @@ def test_a_folder_that_is_no_submission_is_refused_and_the_others_are_ranked(tmp
         leaderboard(*checked_all((bad,)), "kl", None)
 
 
-def test_the_command_prints_and_refuses_in_one_line(tmp_path, monkeypatch, capsys):
+def test_leaderboard_command(tmp_path, monkeypatch, capsys):
     folder = submit(tmp_path / "a")
     monkeypatch.setattr("sys.argv", ["ebmark", "leaderboard", str(folder), "--reference", "cd"])
     assert main() == 0 and "nce" in capsys.readouterr().out
@@ -154,17 +162,17 @@ def test_the_command_prints_and_refuses_in_one_line(tmp_path, monkeypatch, capsy
     assert main() == 2 and capsys.readouterr().err.count("\n") == 1
 
 
-def test_what_is_published_is_a_submission_of_the_same_numbers(tmp_path, monkeypatch):
+def test_publish_keeps_numbers(tmp_path, monkeypatch):
     folder = submit(tmp_path / "a")
     (folder / "report.html").write_text("<html>")
     monkeypatch.setattr(publishing, "write_report", lambda folder, _: folder / "report.html")
-    rows = pd.read_csv(folder / "results.csv").assign(source="0" * 64, device="cpu")
+    rows = pd.read_csv(folder / "results.csv").assign(code_hash="0" * 64, device="cpu")
     rows.to_csv(folder / "results.csv", index=False)
     publishing.publish(folder, tmp_path / "b")
     assert "code_hash" not in pd.read_csv(tmp_path / "b" / "results.csv")
     assert _parts(tmp_path / "b") == _parts(folder)
     rows[rows["seed"] > 0].to_csv(folder / "results.csv", index=False)
-    with pytest.raises(UserError, match="3 of 24 cells are not in its table"):
+    with pytest.raises(UserError, match="3 of 24 runs are not in the table"):
         publishing.publish(folder, tmp_path / "b")
 
 

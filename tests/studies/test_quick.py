@@ -1,4 +1,4 @@
-"""Studies made small, and the order in which their cells are run."""
+"""Built-in studies, quick runs, and the order in which runs are executed."""
 
 import itertools
 
@@ -9,10 +9,10 @@ from ebmark.studies.spec import run_specs
 from ebmark.studies.study import quick
 
 
-def test_quick_makes_every_study_smaller_and_none_larger():
+def test_quick_reduces_every_study():
     for study in STUDIES.values():
         small = quick(study)
-        assert small.steps <= (study.num_updates or 1_000)
+        assert small.num_updates <= (study.num_updates or 1_000)
         many = len(study.datasets) * len(study.methods) > 100
         assert small.seeds == min(study.seeds, 1 if many else 2)
         for number in ("num_samples", "num_metric_samples", "langevin_steps", "num_snapshots"):
@@ -20,16 +20,17 @@ def test_quick_makes_every_study_smaller_and_none_larger():
         assert (small.datasets, small.methods) == (study.datasets, study.methods)
 
 
-def test_all_is_every_method_on_every_law_of_the_plane():
-    plane, above = STUDIES["all"], STUDIES["high_dimensional"]
-    assert set(plane.methods) == set(METHODS)
-    assert {DATASETS[name].dim for name in plane.datasets} == {2}
-    assert {*plane.datasets, *above.datasets} == set(DATASETS)
+def test_all_and_high_dimensional_cover_datasets():
+    low = STUDIES["all"]
+    high = STUDIES["high_dimensional"]
+    assert set(low.methods) == set(METHODS)
+    assert {DATASETS[name].dim for name in low.datasets} == {2}
+    assert {*low.datasets, *high.datasets} == set(DATASETS)
 
 
-def test_a_worker_meets_a_methods_cells_one_after_another():
-    """A compiled program serves all datasets of one shape: so each method comes once a seed."""
-    laws = [SyntheticDataset("half_moons"), SyntheticDataset("rings"), SyntheticDataset("banana")]
-    specs = run_specs(quick(STUDIES["toy"]), laws, None)
-    runs = [key for key, _ in itertools.groupby(specs, lambda s: (s["seed"], s["method"]))]
-    assert len(runs) == len(set(runs)) == 2 * len(STUDIES["toy"].methods)
+def test_runs_of_a_method_are_consecutive():
+    """A compiled program serves all datasets of one shape: each method comes once per seed."""
+    sources = [SyntheticDataset(name) for name in ("half_moons", "rings", "banana")]
+    specs = run_specs(quick(STUDIES["toy"]), sources, None)
+    groups = [key for key, _ in itertools.groupby(specs, lambda s: (s["seed"], s["method"]))]
+    assert len(groups) == len(set(groups)) == 2 * len(STUDIES["toy"].methods)

@@ -1,6 +1,5 @@
-"""A run that is told to stop saves what it has, says so, and goes on: in processes and by Parsl."""
+"""A stopped study saves its active runs and resumes: in processes and by Parsl."""
 
-import json
 import os
 import signal
 import subprocess
@@ -16,7 +15,9 @@ from ebmark.store import table
 from ebmark.store.locks import running
 from ebmark.store.schema import read_plan
 
-STUDY = TINY.replace('["nce", "mle"]', '["nce", "dsm"]').replace("steps = 30", "steps = 8000")
+STUDY = TINY.replace('["nce", "mle"]', '["nce", "dsm"]').replace(
+    "num_updates = 30", "num_updates = 8000"
+)
 SITE = """\
 like = "laptop"
 workers = 2
@@ -32,7 +33,7 @@ PATIENCE = 600  # seconds
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
-    """A folder with the study's file and, in `whole`, the study as an undisturbed run leaves it."""
+    """Return a folder with the study's file and, in `whole`, the study run without interruption."""
     place = tmp_path_factory.mktemp("stopping")
     (place / "study.toml").write_text(STUDY)
     (place / "two.toml").write_text(SITE)
@@ -41,7 +42,7 @@ def place(tmp_path_factory):
     return place
 
 
-def started(place, name, *more):
+def start(place, name, *more):
     command = [
         sys.executable,
         "-m",
@@ -57,26 +58,27 @@ def started(place, name, *more):
     return subprocess.Popen(command, cwd=place, **pipes)
 
 
-def until_it_trains(folder, process):
-    """Wait until a cell is in the middle of its training."""
+def wait_until_training(folder, process):
+    """Wait until a run is in the middle of its training."""
     deadline = time.monotonic() + PATIENCE
     while True:
         assert process.poll() is None and time.monotonic() < deadline
         if (folder / "plan.json").exists():
-            said = running(folder, read_plan(folder))
-            if any(one["what"] == "training" and 0.1 < one["fraction"] < 0.7 for one in said):
+            locks = running(folder, read_plan(folder))
+            training = [lock["fraction"] for lock in locks if lock["what"] == "training"]
+            if any(0.1 < fraction < 0.7 for fraction in training):
                 return
         time.sleep(0.05)
 
 
-def stopped(place, name, process, capfd):
-    """The run has stopped, and cleanly; others can tell how it stands, and report it."""
-    _, said = process.communicate(timeout=PATIENCE)
-    assert process.returncode == 75, said
-    assert "Repeat the command to resume" in said and "Traceback" not in said
+def assert_stopped(place, name, process):
+    """Check that the study stopped cleanly, and that its status and report can be made."""
+    _, errors = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 75, errors
+    assert "Repeat the command to resume" in errors and "Traceback" not in errors
     folder = place / name
     left = [path.name for path in (folder / "runs").iterdir() if "." in path.name]
-    assert left and all(one.endswith(".ckpt") for one in left), left
+    assert left and all(path.endswith(".ckpt") for path in left), left
     assert not running(folder, read_plan(folder))
     ended = ebmark("status", name, cwd=place)
     done = len(list(folder.glob("runs/*/result.json")))
@@ -89,32 +91,33 @@ def stopped(place, name, process, capfd):
 
 @pytest.mark.full
 @pytest.mark.parametrize("engine", ENGINES)
-def test_a_run_that_is_told_to_stop_goes_on_to_the_same_table(place, engine, capfd):
-    """By SIGTERM in the middle of a training, then by --max-minutes; then it is run to its end."""
+def test_stopped_study_resumes_to_same_table(place, engine):
+    """Stop by SIGTERM in the middle of a training, then by --max-minutes, then complete it."""
     if engine == "parsl":
         pytest.importorskip("parsl")
     folder = place / engine
-    process = started(place, engine, *ENGINES[engine])
+    process = start(place, engine, *ENGINES[engine])
     try:
-        until_it_trains(folder, process)
+        wait_until_training(folder, process)
         process.send_signal(signal.SIGTERM)
-        process.send_signal(signal.SIGTERM)  # as impatient batch systems do
-        stopped(place, engine, process, capfd)
+        process.send_signal(signal.SIGTERM)  # as some batch systems do
+        assert_stopped(place, engine, process)
         saved = {path: path.read_bytes() for path in folder.glob("runs/*.ckpt")}
-        process = started(place, engine, *ENGINES[engine], "--max-minutes", "0.05")
-        stopped(place, engine, process, capfd)
+        process = start(place, engine, *ENGINES[engine], "--max-minutes", "0.05")
+        assert_stopped(place, engine, process)
         assert all(path.exists() for path in saved)
-        process = started(place, engine, *ENGINES[engine])
-        _, said = process.communicate(timeout=PATIENCE)
-        assert process.returncode == 0 and "is dropped" not in said, said
+        process = start(place, engine, *ENGINES[engine])
+        _, errors = process.communicate(timeout=PATIENCE)
+        assert process.returncode == 0 and "is dropped" not in errors, errors
     finally:
         process.kill()
         process.wait()
-    plan = json.loads((folder / "plan.json").read_text())
+    plan = read_plan(folder)
     assert {path.name for path in (folder / "runs").iterdir()} == set(plan) and len(plan) == 4
     whole = place / "whole"
     pd.testing.assert_frame_equal(without_times(folder), without_times(whole), check_exact=True)
-    for cell in plan:
-        ours, theirs = (table.load_arrays(one, cell) for one in (folder, whole))
-        assert all(np.array_equal(ours[name], theirs[name], equal_nan=True) for name in theirs)
+    for run in plan:
+        arrays = table.load_arrays(folder, run)
+        expected = table.load_arrays(whole, run)
+        assert all(np.array_equal(arrays[k], expected[k], equal_nan=True) for k in expected)
     assert not [name for name in os.listdir(folder) if name.startswith(".")]

@@ -1,7 +1,8 @@
-"""A study's finished cells in the viewers that people already have.
+"""Export completed runs to experiment trackers: TensorBoard, Weights & Biases, MLflow.
 
-A logger is told of one finished cell at a time, by name once, from the study's folder: what runs
-cells knows nothing of it, so that any engine's cells on any machine can be logged, now or later.
+Loggers read the study's folder, so that runs of any engine can be logged, now or later. May import
+`store`. One more logger is a file `_name.py` with a class `Writer`, an entry of `_PACKAGES` and an
+extra in pyproject.toml.
 """
 
 import importlib
@@ -16,34 +17,53 @@ from ebmark.store.schema import load_study
 
 _PACKAGES = {"tensorboard": "tensorboardX", "wandb": "wandb", "mlflow": "mlflow"}
 
+LOGGERS = tuple(_PACKAGES)
+
 
 class Logger(Protocol):
     """Where runs are written: made with a folder and the study's name."""
 
-    def has(self, cell: str) -> bool:
-        """Whether this cell's run is there, whole."""
+    def has(self, run_id: str) -> bool:
+        """Return whether this run was logged completely."""
         ...
 
     def log(self, run: Run) -> None:
-        """Write a run: its settings, its metrics at each snapshot, its losses, its last metrics."""
+        """Write a run: settings, metrics at each snapshot, losses, final metrics."""
         ...
 
 
-LOGGERS = tuple(_PACKAGES)
-
-
 def logger(name: str, folder: Path, study: str) -> Logger:
-    """The logger called so. Raises UserError where there is none, or its package is missing."""
+    """Return the logger of that name.
+
+    Args:
+        name: one of `LOGGERS`.
+        folder: where it writes.
+        study: the study's name.
+
+    Raises:
+        UserError: if there is no such logger, or its package is not installed.
+    """
     if name not in _PACKAGES:
         raise unknown("logger", name, LOGGERS)
-    if importlib.util.find_spec(_PACKAGES[name]) is None:
-        raise UserError(f'{name} needs the package {_PACKAGES[name]}: pip install "ebmark[{name}]"')
+    package = _PACKAGES[name]
+    if importlib.util.find_spec(package) is None:
+        raise UserError(
+            f"'{name}' needs the package {package}, which is not installed. "
+            f"Install it by pip install 'ebmark[{name}]'."
+        )
     return importlib.import_module(f"ebmark.report.loggers._{name}").Writer(folder, study)
 
 
 def log_to(name: str, folder: Path, out: Path, *, follow: bool) -> int:
-    """`ebmark log`."""
+    """Log the completed runs of a study; the command `ebmark log`.
+
+    Args:
+        name: one of `LOGGERS`.
+        folder: the study's folder.
+        out: where the logger writes.
+        follow: wait for the runs that are not completed.
+    """
     writer = logger(name, out, load_study(folder)["name"])
-    new = log_study(folder, writer, follow=follow)
-    print(f"{new} new cells logged to {name}: {out}")
+    num_new = log_study(folder, writer, follow=follow)
+    print(f"{num_new} new runs logged to {name}: {out}")
     return 0

@@ -4,38 +4,50 @@ import os
 import time
 from pathlib import Path
 
-from mlflow import MlflowClient
-from mlflow.entities import Metric, Param
+# The package is optional, so the type checker may not have it.
+from mlflow import MlflowClient, entities  # pyright: ignore[reportMissingImports]
 
 from ebmark.report.loggers._run import Run
 
 os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")
 
-_AT_ONCE, _LONGEST = 100, 500  # settings in a batch, letters of one: MLflow's limits
+_MAX_BATCH = 100  # settings in a batch: MLflow's limit
+_MAX_LENGTH = 500  # characters of a setting: MLflow's limit
 
 
 class Writer:
-    def __init__(self, folder: Path, study: str):
-        place = os.environ.get("MLFLOW_TRACKING_URI") or folder.resolve().as_uri()
-        self._client = MlflowClient(tracking_uri=place)
-        known = self._client.get_experiment_by_name(study)
-        self._id = known.experiment_id if known else self._client.create_experiment(study)
+    """Writes each run into the experiment of its study."""
 
-    def has(self, cell: str) -> bool:
-        wanted = f"tags.`ebmark.cell` = '{cell}' and attributes.status = 'FINISHED'"
-        return bool(self._client.search_runs([self._id], wanted, max_results=1))
+    def __init__(self, folder: Path, study: str):
+        uri = os.environ.get("MLFLOW_TRACKING_URI") or folder.resolve().as_uri()
+        self._client = MlflowClient(tracking_uri=uri)
+        experiment = self._client.get_experiment_by_name(study)
+        if experiment is None:
+            self._experiment_id = self._client.create_experiment(study)
+        else:
+            self._experiment_id = experiment.experiment_id
+
+    def has(self, run_id: str) -> bool:
+        """Return whether this run was logged completely."""
+        query = f"tags.`ebmark.run_id` = '{run_id}' and attributes.status = 'FINISHED'"
+        return bool(self._client.search_runs([self._experiment_id], query, max_results=1))
 
     def log(self, run: Run) -> None:
-        tags = {"ebmark.cell": run.cell, "ebmark.outcome": run.outcome}
-        made = self._client.create_run(self._id, run_name=run.title, tags=tags).info.run_id
+        """Write a run."""
+        tags = {"ebmark.run_id": run.run_id, "ebmark.outcome": run.outcome}
+        created = self._client.create_run(self._experiment_id, run_name=run.title, tags=tags)
+        mlflow_id = created.info.run_id
         now = int(time.time() * 1_000)
         metrics = [
-            Metric(metric, value, now, step)
+            entities.Metric(metric, value, now, step)
             for step, values in sorted(run.metrics.items())
             for metric, value in values.items()
-        ] + [Metric("loss", loss, now, step) for step, loss in run.losses.items()]
-        params = [Param(key, str(value)[:_LONGEST]) for key, value in run.settings.items()]
-        for start in range(0, max(len(metrics), len(params)), _AT_ONCE):
-            part = slice(start, start + _AT_ONCE)
-            self._client.log_batch(made, metrics=metrics[part], params=params[part])
-        self._client.set_terminated(made)
+        ]
+        metrics += [entities.Metric("loss", loss, now, step) for step, loss in run.losses.items()]
+        params = [
+            entities.Param(key, str(value)[:_MAX_LENGTH]) for key, value in run.settings.items()
+        ]
+        for start in range(0, max(len(metrics), len(params)), _MAX_BATCH):
+            batch = slice(start, start + _MAX_BATCH)
+            self._client.log_batch(mlflow_id, metrics=metrics[batch], params=params[batch])
+        self._client.set_terminated(mlflow_id)

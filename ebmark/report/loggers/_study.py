@@ -1,25 +1,36 @@
-"""`ebmark log`: the finished cells that a logger does not have yet; again, as they finish."""
+"""Log the completed runs of a study that a logger does not have yet."""
 
 import time
 from pathlib import Path
+from typing import Any
 
-from ebmark.report.loggers._run import finished
+from ebmark.report.loggers._run import completed_runs
 from ebmark.store.schema import load_study, read_plan
 
-_EVERY = 5.0  # seconds between two looks at a study that is still running
+_POLL_SECONDS = 5.0  # between two checks of an active study
 
 
-def log_study(folder: Path, writer, *, follow: bool = False) -> int:
-    """Log what is finished, with `follow` until the whole plan is; how many cells were new."""
-    new, seen = 0, set()
+def log_study(folder: Path, writer: Any, *, follow: bool = False) -> int:
+    """Log the completed runs of a study.
+
+    Args:
+        folder: the study's folder.
+        writer: a `Logger`.
+        follow: continue until all runs of the plan are completed and logged.
+
+    Returns:
+        How many runs were new.
+    """
     load_study(folder)
     planned = set(read_plan(folder))
+    seen: set[str] = set()
+    num_new = 0
     while True:
-        for run in finished(folder, seen):
-            if not writer.has(run.cell):
+        for run in completed_runs(folder, seen):
+            if not writer.has(run.run_id):
                 writer.log(run)
-                new += 1
-            seen.add(run.cell)
+                num_new += 1
+            seen.add(run.run_id)
         if not follow or planned <= seen:
-            return new
-        time.sleep(_EVERY)
+            return num_new
+        time.sleep(_POLL_SECONDS)

@@ -1,4 +1,4 @@
-"""Event files for TensorBoard, a folder a cell."""
+"""Event files for TensorBoard, one folder per run."""
 
 import os
 import shutil
@@ -11,20 +11,26 @@ from ebmark.report.loggers._run import Run
 
 
 class Writer:
+    """Writes each run into a temporary folder, which is then renamed."""
+
     def __init__(self, folder: Path, study: str):
         del study
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True)
 
-    def has(self, cell: str) -> bool:
-        return (self._folder / cell).exists()
+    def has(self, run_id: str) -> bool:
+        """Return whether this run was logged completely."""
+        return (self._folder / run_id).exists()
 
     def log(self, run: Run) -> None:
-        making = self._folder / f".making-{run.cell}-{os.getpid()}"
-        with tensorboardX.SummaryWriter(str(making)) as writer:
+        """Write a run."""
+        temporary = self._folder / f".making-{run.run_id}-{os.getpid()}"
+        with tensorboardX.SummaryWriter(str(temporary)) as writer:
             last = {f"last/{metric}": value for metric, value in run.last.items()}
+            file_writer = writer.file_writer
+            assert file_writer is not None  # it was created with the writer
             for summary in hparams(run.settings, last):
-                writer.file_writer.add_summary(summary)
+                file_writer.add_summary(summary)
             for name, value in last.items():
                 writer.add_scalar(name, value, 0)
             writer.add_text("outcome", run.outcome)
@@ -33,7 +39,7 @@ class Writer:
                     writer.add_scalar(metric, value, step)
             for step, loss in run.losses.items():
                 writer.add_scalar("loss", loss, step)
-        if self.has(run.cell):
-            shutil.rmtree(making)
+        if self.has(run.run_id):
+            shutil.rmtree(temporary)
         else:
-            os.replace(making, self._folder / run.cell)
+            os.replace(temporary, self._folder / run.run_id)

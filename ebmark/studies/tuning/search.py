@@ -3,7 +3,7 @@
 import json
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,179 +14,253 @@ from typing_extensions import TypedDict
 
 from ebmark.errors import UserError
 from ebmark.store.folder import making
-from ebmark.studies.run import final_quality
+from ebmark.studies.run import evaluate_objective
 from ebmark.studies.variants import merged
 from ebmark.system.reading import SCHEMA, read_json
 from ebmark.system.writing import make_folder, write_whole
 from ebmark.training import recipes
 from ebmark.training.search_spaces import Range, Space
 
-_WORST = 1e300  # what the search is told of a recipe that diverges: any other is better
+_WORST = 1e300  # what the estimator is given for a recipe that diverges
 Point = dict[str, float]  # a field of the recipe -> its value
 
 
 class Trial(TypedDict):
-    """What was tried, and what came of it on each seed; None where it diverged."""
+    """A recipe that was tried, and its objective for each seed; None where it diverged."""
 
     point: dict[str, int | pydantic.FiniteFloat]
     changes: dict[str, pydantic.JsonValue]
     values: Annotated[list[pydantic.FiniteFloat | None], pydantic.Field(min_length=1)]
 
 
-class Ended(TypedDict):
+@pydantic.with_config(pydantic.ConfigDict(extra="allow"))
+class SearchResult(TypedDict):
     """`result.json` of a search."""
 
-    __pydantic_config__ = pydantic.ConfigDict(extra="allow")
     trials: Annotated[list[Trial], pydantic.Field(min_length=1)]
 
 
-_TRIALS, _ENDED = pydantic.TypeAdapter(list[Trial]), pydantic.TypeAdapter(Ended)
+_TRIALS = pydantic.TypeAdapter(list[Trial])
+_RESULT = pydantic.TypeAdapter(SearchResult)
 
 
-def run_search(folder: Path, name: str, spec: dict, progress: Callable[[str, float], None]) -> None:
-    """Try recipes until the spec's number of trials is reached; `cells`/`name` appears whole.
+def run_search(
+    folder: Path, name: str, spec: dict[str, Any], progress: Callable[[str, float], None]
+) -> None:
+    """Try recipes until the spec's number of trials is reached, and write `runs/NAME` atomically.
 
-    Trials are written down as they end. Each is a function of the seed and of the ones before it,
-    so that a search that was killed goes on, and ends as if it had not been.
+    Trials are saved as they are completed. Each is a function of the seed and of the trials before
+    it, so that an interrupted search resumes and gives the same result as an uninterrupted one.
+
+    Args:
+        folder: the tuning's folder.
+        name: the search's id, `run_id(spec)`.
+        spec: the search, as plain data.
+        progress: called with the trial's name and the fraction of the search done.
     """
-    search, journal = spec["search"], folder / "runs" / f"{name}.trials.json"
-    trials = _read(journal, _TRIALS, f"remove {journal}") or []
+    search = spec["search"]
+    journal = folder / "runs" / f"{name}.trials.json"
+    trials: list[Trial] = _read(journal, _TRIALS, f"remove {journal}") or []
     while len(trials) < search["trials"]:
-        point, values = propose(spec, trials), []
-        changes = as_changes(point if trials else _given(point, spec))
-        for seed in search["seeds"]:
-            done = len(trials) + len(values) / len(search["seeds"])
-            progress(f"trial {len(trials) + 1}", done / search["trials"])
-            values.append(final_quality(folder, trial_spec(spec, changes, seed)))
-        values = [_plain(value) for value in values]
-        trials.append({"point": point, "changes": changes, "values": values})
+        trials.append(_run_trial(folder, spec, trials, progress))
         write_whole(journal, json.dumps(trials))
-    made = making(folder, name)
-    make_folder(made)
+    temporary = making(folder, name)
+    make_folder(temporary)
     result = {"schema": SCHEMA, "status": "done", "reason": "", "trials": trials}
-    write_whole(made / "result.json", json.dumps(result, indent=1))
-    os.replace(made, folder / "runs" / name)
+    write_whole(temporary / "result.json", json.dumps(result, indent=1))
+    os.replace(temporary, folder / "runs" / name)
     journal.unlink()
 
 
-def trial_spec(spec: dict, changes: dict[str, Any], seed: int) -> dict:
-    """The cell that a trial trains on a seed: as many updates as the budget buys its recipe."""
+def _run_trial(
+    folder: Path,
+    spec: dict[str, Any],
+    trials: Sequence[Trial],
+    progress: Callable[[str, float], None],
+) -> Trial:
+    """Run the next trial on every seed of the search."""
+    search = spec["search"]
+    point = propose(spec, trials)
+    # The first trial is the default recipe, which derives some values from the data itself.
+    changes = as_changes(point if trials else _without_derived(point, spec))
+    values: list[float | None] = []
+    for seed in search["seeds"]:
+        num_done = len(trials) + len(values) / len(search["seeds"])
+        progress(f"trial {len(trials) + 1}", num_done / search["trials"])
+        value = evaluate_objective(folder, trial_spec(spec, changes, seed))
+        values.append(float(value) if math.isfinite(value) else None)
+    return {"point": point, "changes": changes, "values": values}
+
+
+def trial_spec(spec: dict[str, Any], changes: dict[str, Any], seed: int) -> dict[str, Any]:
+    """Return the run of a trial on a seed, with as many updates as the budget allows."""
+    search = spec["search"]
     recipe = recipes.with_changes(spec["method"], merged(spec["training"], changes))
-    cost = recipe.method.network_evaluations(recipe.batch_size, spec["search"]["dim"])
-    updates = max(1, round(spec["search"]["network_evaluations"] / cost))
-    training = recipes.as_dict(recipe) | {"num_updates": updates}
+    per_update = recipe.method.network_evaluations(recipe.batch_size, search["dim"])
+    num_updates = max(1, round(search["network_evaluations"] / per_update))
+    training = recipes.as_dict(recipe) | {"num_updates": num_updates}
     return spec | {"training": training, "seed": seed, "num_snapshots": 1}
 
 
 def read_search(folder: Path, name: str) -> list[Trial] | None:
-    """The trials of a search that has ended; None if it has not. Raises UserError if damaged."""
+    """Return the trials of a completed search; None if it is not completed.
+
+    Raises:
+        UserError: if its file is damaged.
+    """
     place = folder / "runs" / name
-    ended = _read(place / "result.json", _ENDED, f"remove the folder {place}", marked=True)
-    return None if ended is None else ended["trials"]
+    result = _read(place / "result.json", _RESULT, f"remove the folder {place}", marked=True)
+    return None if result is None else result["trials"]
 
 
-def _read(path: Path, wanted: pydantic.TypeAdapter, mend: str, *, marked: bool = False):
+def _read(path: Path, adapter: pydantic.TypeAdapter, fix: str, *, marked: bool = False) -> Any:
     try:
-        return read_json(path, wanted, f"{mend} and give the command again", marked=marked)
+        return read_json(path, adapter, f"{fix} and give the command again", marked=marked)
     except FileNotFoundError:
         return None
 
 
-def score(trial: dict[str, Any]) -> float:
-    """What a trial is worth: the median over its seeds, a diverged run the worst of values."""
-    return float(np.median([math.inf if v is None else v for v in trial["values"]]))
+def score(trial: Mapping[str, Any]) -> float:
+    """Return the median objective of a trial over its seeds, in nats.
+
+    A diverged run counts as infinite.
+
+    Example:
+        >>> score({"values": [0.3, 0.1, None]})
+        0.3
+    """
+    values = [math.inf if value is None else value for value in trial["values"]]
+    return float(np.median(values))
 
 
 def as_changes(point: Point) -> dict[str, Any]:
-    """A point of the space as changes of a recipe."""
-    own = {axis: value for axis, value in point.items() if "." not in axis}
-    inside = {a.removeprefix("method."): value for a, value in point.items() if "." in a}
-    return own | ({"method": inside} if inside else {})
+    """Return a point of the search space as changes of a recipe.
 
-
-def propose(spec: dict, trials: list[dict]) -> Point:
-    """The next point: the default recipe, then a Latin hypercube for half of the trials, then TPE.
-
-    Bergstra, Bardenet, Bengio & Kegl (2011), Algorithms for hyper-parameter optimization.
+    Example:
+        >>> as_changes({"batch_size": 64, "method.sigma": 0.1})
+        {'batch_size': 64, 'method': {'sigma': 0.1}}
     """
-    search, number = spec["search"], len(trials)
-    space: Space = {
-        axis: Range(*one["range"]) if "range" in one else tuple(one["values"])
-        for axis, one in search["space"].items()
+    changes: dict[str, Any] = {axis: value for axis, value in point.items() if "." not in axis}
+    hyperparameters = {
+        axis.removeprefix("method."): value for axis, value in point.items() if "." in axis
     }
-    spread = max(2, search["trials"] // 2)  # the default and the hypercube
+    if hyperparameters:
+        changes["method"] = hyperparameters
+    return changes
+
+
+def propose(spec: dict[str, Any], trials: Sequence[Mapping[str, Any]]) -> Point:
+    """Propose the next point of a search.
+
+    The first is the default recipe, then come a Latin hypercube for half of the trials and the
+    tree-structured Parzen estimator (TPE).
+
+    Args:
+        spec: the search, as plain data.
+        trials: all earlier trials.
+
+    References:
+        Bergstra, Bardenet, Bengio & Kegl (2011), Algorithms for hyper-parameter optimization.
+    """
+    search = spec["search"]
+    number = len(trials)
+    space: Space = {
+        axis: Range(*values["range"]) if "range" in values else tuple(values["values"])
+        for axis, values in search["space"].items()
+    }
+    num_initial = max(2, search["trials"] // 2)  # the default recipe and the hypercube
     if number == 0:
-        return _start(space, spec)
-    if number < spread:
+        return _default_point(space, spec)
+    if number < num_initial:
         cube = qmc.LatinHypercube(len(space), rng=np.random.default_rng(search["seed"]))
-        place = cube.random(spread - 1)[number - 1]
-        return {a: _at(s, u) for (a, s), u in zip(space.items(), place, strict=True)}
-    return _by_optuna(space, trials, [search["seed"], number])
+        fractions = cube.random(num_initial - 1)[number - 1]
+        pairs = zip(space.items(), fractions, strict=True)
+        return {axis: _value_at(values, fraction) for (axis, values), fraction in pairs}
+    return _propose_by_tpe(space, trials, [search["seed"], number])
 
 
-def _start(space: Space, spec: dict) -> Point:
-    """Where the default recipe stands; what it derives from the data, by the law's own scale."""
-    scale = math.sqrt(10 * spec["langevin"]["step_size"])
-    derived = {"method.step_size": spec["langevin"]["step_size"], "method.sigma": scale / 2}
-    derived["method.width"] = scale
-    point = {}
+def _default_point(space: Space, spec: dict[str, Any]) -> Point:
+    """Return the point nearest to the default recipe.
+
+    What the recipe derives from the data is derived from the dataset's local scale s, with
+    h = s^2 / 10 the Langevin step size.
+    """
+    step_size = spec["langevin"]["step_size"]
+    local_scale = math.sqrt(10 * step_size)
+    derived = {
+        "method.step_size": step_size,
+        "method.sigma": local_scale / 2,
+        "method.width": local_scale,
+    }
+    point: Point = {}
     for axis, values in space.items():
-        value = _default(axis, spec)
-        value = derived[axis] if value is None else value
+        default = _default_of(axis, spec)
+        value = derived[axis] if default is None else default
         if isinstance(values, Range):
             point[axis] = min(max(value, values.low), values.high)
         else:
-            point[axis] = min(values, key=lambda v: abs(math.log(v / value)))
+            point[axis] = _nearest(values, value)
     return point
 
 
-def _given(point: Point, spec: dict) -> Point:
-    """Without what the default recipe derives from the data: in the first trial it does so too."""
-    return {axis: value for axis, value in point.items() if _default(axis, spec) is not None}
+def _nearest(choices: Sequence[int], value: float) -> int:
+    """Return the choice with the smallest ratio to a value."""
+    return min(choices, key=lambda choice: abs(math.log(choice / value)))
 
 
-def _default(axis: str, spec: dict) -> float | None:
-    inside, _, field = axis.rpartition(".")
-    return (spec["training"][inside] if inside else spec["training"])[field]
+def _without_derived(point: Point, spec: dict[str, Any]) -> Point:
+    """Return the point without the values that the default recipe derives from the data."""
+    return {axis: value for axis, value in point.items() if _default_of(axis, spec) is not None}
 
 
-def _at(values: Range | tuple[int, ...], share: float) -> float:
+def _default_of(axis: str, spec: dict[str, Any]) -> float | None:
+    table, _, field = axis.rpartition(".")
+    training = spec["training"]
+    return training[table][field] if table else training[field]
+
+
+def _value_at(values: Range | tuple[int, ...], fraction: float) -> float:
+    """Return the value at a fraction of a range, on the log scale, or of a list of choices."""
     if isinstance(values, Range):
-        return float(f"{values.low * (values.high / values.low) ** share:.4g}")
-    return values[int(share * len(values))]
+        return float(f"{values.low * (values.high / values.low) ** fraction:.4g}")
+    return values[int(fraction * len(values))]
 
 
-def _by_optuna(space: Space, trials: list[dict], seed: list[int]) -> Point:
-    """The tree-structured Parzen estimator's next point, given all trials so far."""
+def _propose_by_tpe(
+    space: Space, trials: Sequence[Mapping[str, Any]], seed: Sequence[int]
+) -> Point:
+    """Return the proposal of the tree-structured Parzen estimator, given all trials so far."""
     try:
         import optuna
     except ImportError:
         raise UserError(
-            "ebmark tune needs optuna, which is not installed: pip install 'ebmark[tune]'"
+            "`ebmark tune` needs the package optuna, which is not installed. "
+            "Install it by pip install 'ebmark[tune]'."
         ) from None
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    kinds = {
-        axis: optuna.distributions.FloatDistribution(values.low, values.high, log=True)
-        if isinstance(values, Range)
-        else optuna.distributions.IntDistribution(0, len(values) - 1)  # their order matters
-        for axis, values in space.items()
-    }
-    number = int(np.random.default_rng(seed).integers(2**31))
-    sampler = optuna.samplers.TPESampler(n_startup_trials=1, seed=number)
+    distributions: dict[str, optuna.distributions.BaseDistribution] = {}
+    for axis, values in space.items():
+        if isinstance(values, Range):
+            distributions[axis] = optuna.distributions.FloatDistribution(*values, log=True)
+        else:
+            # Choices are searched by their index, because they are ordered.
+            last = len(values) - 1
+            distributions[axis] = optuna.distributions.IntDistribution(0, last)
+    sampler_seed = int(np.random.default_rng(seed).integers(2**31))
+    sampler = optuna.samplers.TPESampler(n_startup_trials=1, seed=sampler_seed)
     study = optuna.create_study(sampler=sampler)
     for trial in trials:
-        inside = {
-            axis: value if isinstance(space[axis], Range) else space[axis].index(value)
-            for axis, value in trial["point"].items()
-        }
+        params = {axis: _encode(space[axis], value) for axis, value in trial["point"].items()}
         value = min(score(trial), _WORST)
-        study.add_trial(optuna.trial.create_trial(params=inside, distributions=kinds, value=value))
-    asked = study.ask(kinds).params
-    return {
-        axis: float(f"{asked[axis]:.4g}") if isinstance(values, Range) else values[asked[axis]]
-        for axis, values in space.items()
-    }
+        past = optuna.trial.create_trial(params=params, distributions=distributions, value=value)
+        study.add_trial(past)
+    proposal = study.ask(distributions).params
+    return {axis: _decode(values, proposal[axis]) for axis, values in space.items()}
 
 
-def _plain(value: float) -> float | None:
-    return float(value) if math.isfinite(value) else None
+def _encode(values: Range | tuple[int, ...], value: float) -> float:
+    return value if isinstance(values, Range) else values.index(int(value))
+
+
+def _decode(values: Range | tuple[int, ...], value: float) -> float:
+    return float(f"{value:.4g}") if isinstance(values, Range) else values[int(value)]

@@ -1,8 +1,9 @@
-"""`ebmark tune`: for every method the same search, the same budget, on seeds no study reports."""
+"""`ebmark tune`: the same search and budget for every method, on seeds that no study reports."""
 
 import dataclasses
 import json
 import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,9 @@ from ebmark.store.schema import write_plan
 from ebmark.studies import plugins
 from ebmark.studies.driver import run_plan
 from ebmark.studies.prepare import data_sources, refuse_others, save_points, take_folder
-from ebmark.studies.spec import run_id, run_spec
+from ebmark.studies.spec import langevin_step_size, run_id, run_spec
 from ebmark.studies.study import TUNING_SEEDS, Study, validated
-from ebmark.studies.tuning.search import read_search, score, trial_spec
+from ebmark.studies.tuning.search import Trial, read_search, score, trial_spec
 from ebmark.studies.variants import Variant
 from ebmark.system.reading import SCHEMA
 from ebmark.system.writing import write_whole
@@ -28,15 +29,32 @@ from ebmark.training.search_spaces import Range, space_of
 
 _DEFAULT = Variant("default", {}, {}, {})
 
+_Plan = dict[str, dict[str, Any]]  # id of a search -> its spec
+_Recipes = dict[str, dict[str, Any]]  # method -> dataset -> tuned recipe
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Effort:
-    """What the search for each recipe may spend."""
+    """The budget of the search for each recipe.
+
+    Attributes:
+        trials: recipes tried.
+        seeds: runs per trial.
+        network_evaluations: forward passes of one point, in each run.
+        seed: of the search itself.
+    """
 
     trials: int = 10
-    seeds: int = 3  # of a trial
-    network_evaluations: int = 6_000_000  # of the network, in each training
-    seed: int = 0  # of the search itself
+    seeds: int = 3
+    network_evaluations: int = 6_000_000
+    seed: int = 0
+
+    def __post_init__(self):
+        for name, minimum in (("trials", 1), ("seeds", 1), ("network_evaluations", 1), ("seed", 0)):
+            value = getattr(self, name)
+            if value < minimum:
+                option = f"--{name.replace('_', '-')}"
+                raise UserError(f"{option} must be at least {minimum}, not {value}.")
 
 
 def tune(
@@ -49,25 +67,32 @@ def tune(
     name: str = "",
     plugin_files: tuple[Path, ...] = (),
     plain: bool = False,
-) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
-    """Search a recipe for each method on each dataset; leaves `tuned.json` in the folder.
+) -> tuple[_Recipes, dict[str, str]]:
+    """Search a recipe for each method on each dataset, and write `tuned.json` into the folder.
+
+    Args:
+        study: the methods and datasets.
+        effort: the budget of each search.
+        folder: where; it is created, or holds the same tuning.
+        engine: where searches are executed.
+        command: the command line, as a record.
+        points: user data, which replace the study's datasets; None for built-in ones.
+        name: what the user data are called.
+        plugin_files: Python files that the workers will load.
+        plain: print lines instead of a progress bar.
 
     Returns:
-        The recipes found, and why each search that failed did.
+        The tuned recipes, method -> dataset -> recipe, and why each failed search failed.
+
+    Raises:
+        UserError: if the study is invalid, a method is not tuned, or the folder cannot be used.
     """
-    for what, least in (("trials", 1), ("seeds", 1), ("network_evaluations", 1), ("seed", 0)):
-        if getattr(effort, what) < least:
-            raise UserError(f"--{what} must be at least {least}, not {getattr(effort, what)}")
     study = validated(study)
-    if fixed := [method for method in study.methods if method in ROLES]:
-        raise UserError(f"{fixed[0]} is the {ROLES[fixed[0]]}, which is not tuned; leave it out")
+    for method in study.methods:
+        if method in ROLES:
+            raise UserError(f"'{method}' ({ROLES[method]}) is not tuned. Leave it out.")
     sources, points_file = data_sources(study, points, name)
-    plan = {
-        run_id(spec): spec
-        for source in sources
-        for method in study.methods
-        for spec in [search_spec(study, source, method, effort, points_file)]
-    }
+    plan = _plan(study, sources, effort, points_file)
     content = take_folder(folder)
     if "tuning.json" not in content:
         refuse_others(folder, content, "tuning")
@@ -75,65 +100,92 @@ def tune(
     save_points(folder, sources, points_file)
     write_plan(folder, plan)
     write_whole(folder / "tuning.json", json.dumps({"schema": SCHEMA, "command": command}))
+    recipes: _Recipes = {}
     try:
-        ended = run_plan(folder, plan, engine, plain=plain)
+        outcome = run_plan(folder, plan, engine, plain=plain)
     finally:
-        found = _found(folder, plan, command)
-        tuned.write(folder / "tuned.json", found)
+        recipes = _collect_recipes(folder, plan, command)
+        tuned.write(folder / "tuned.json", recipes)
     failed = {}
-    for cell, reason in ended.failed.items():
-        what = f"{plan[cell]['method']} on {plan[cell]['dataset']}"
-        failed[what] = f"{reason} (see {folder / 'runs' / cell}.error)"
-    return found, failed
+    for search, reason in outcome.failed.items():
+        title = f"{plan[search]['method']} on {plan[search]['dataset']}"
+        failed[title] = f"{reason} (see {folder / 'runs' / search}.error)"
+    return recipes, failed
+
+
+def _plan(
+    study: Study, sources: Sequence[DataSource], effort: Effort, points_file: str | None
+) -> _Plan:
+    specs = [
+        search_spec(study, source, method, effort, points_file)
+        for source in sources
+        for method in study.methods
+    ]
+    return {run_id(spec): spec for spec in specs}
 
 
 def search_spec(
     study: Study, source: DataSource, method: str, effort: Effort, points_file: str | None = None
-) -> dict:
-    """A search as plain data: the cell of the default recipe, and what is tried on which seeds."""
-    step_size = float(f"{source.local_scale() ** 2 / 10:.3g}")
+) -> dict[str, Any]:
+    """Return a search as plain data: the run of the default recipe, and what is searched.
+
+    Args:
+        study: the study, validated.
+        source: where its data come from.
+        method: the method that is tuned.
+        effort: the budget of the search.
+        points_file: the file of user data in the folder; None for built-in datasets.
+    """
+    step_size = langevin_step_size(source)
     spec = run_spec(study, source, method, _DEFAULT, TUNING_SEEDS, step_size, points_file)
-    space = {
-        axis: {"range": list(values)} if isinstance(values, Range) else {"values": list(values)}
-        for axis, values in space_of(method).items()
-    }
-    search = dataclasses.asdict(effort) | {
-        "seeds": [TUNING_SEEDS + i for i in range(effort.seeds)],
-        "dim": source.dim,
-        "space": space,
-        "objective": "kl" if isinstance(source, SyntheticDataset) else "nll",
-    }
+    space = {axis: _as_json(values) for axis, values in space_of(method).items()}
+    search = dataclasses.asdict(effort)
+    search["seeds"] = [TUNING_SEEDS + i for i in range(effort.seeds)]
+    search["dim"] = source.dim
+    search["space"] = space
+    search["objective"] = "kl" if isinstance(source, SyntheticDataset) else "nll"
     return spec | {"search": search}
 
 
-def _found(folder: Path, plan: dict[str, dict], command: str) -> dict[str, dict[str, Any]]:
-    """The best recipe of each search that ended, and all that made it."""
-    tuned_recipes: dict[str, dict[str, Any]] = {}
+def _as_json(values: Range | tuple[int, ...]) -> dict[str, list[float]]:
+    key = "range" if isinstance(values, Range) else "values"
+    return {key: list(values)}
+
+
+def _collect_recipes(folder: Path, plan: _Plan, command: str) -> _Recipes:
+    """Return the best recipe of each completed search, and how it was found."""
+    recipes: _Recipes = {}
     for name, spec in plan.items():
         trials = read_search(folder, name)
         if trials is None:
             continue
-        first = min(trials, key=score)
-        if not math.isfinite(score(first)):
+        best = min(trials, key=score)
+        if not math.isfinite(score(best)):
             continue
-        search = spec["search"]
-        training = trial_spec(spec, first["changes"], search["seeds"][0])["training"]
-        made = {
-            "command": command,
-            "ebmark": ebmark.__version__,
-            "code_hash": spec["code_hash"],
-            "versions": spec["versions"],
-            "device": device(),
-            "dataset_fingerprint": spec["dataset_fingerprint"],
-            "num_train": spec["num_train"],
-            "energy": spec["energy"],
-            "search": search,
-            "score": score(first),
-            "score_of_default": score(trials[0]) if math.isfinite(score(trials[0])) else None,
-            "diverged": sum(not math.isfinite(score(trial)) for trial in trials),
-            "trials": trials,
-        }
-        changes = first["changes"] | {"num_updates": training["num_updates"]}
-        found = {"changes": changes, "made": made}
-        tuned_recipes.setdefault(spec["method"], {})[spec["dataset"]] = found
-    return tuned_recipes
+        training = trial_spec(spec, best["changes"], spec["search"]["seeds"][0])["training"]
+        changes = best["changes"] | {"num_updates": training["num_updates"]}
+        recipe = {"changes": changes, "made": _record(spec, trials, best, command)}
+        recipes.setdefault(spec["method"], {})[spec["dataset"]] = recipe
+    return recipes
+
+
+def _record(
+    spec: Mapping[str, Any], trials: Sequence[Trial], best: Trial, command: str
+) -> dict[str, Any]:
+    """Return how a recipe was found: by what code, from what data, out of which trials."""
+    default_score = score(trials[0])
+    return {
+        "command": command,
+        "ebmark": ebmark.__version__,
+        "code_hash": spec["code_hash"],
+        "versions": spec["versions"],
+        "device": device(),
+        "dataset_fingerprint": spec["dataset_fingerprint"],
+        "num_train": spec["num_train"],
+        "energy": spec["energy"],
+        "search": spec["search"],
+        "score": score(best),
+        "score_of_default": default_score if math.isfinite(default_score) else None,
+        "diverged": sum(not math.isfinite(score(trial)) for trial in trials),
+        "trials": trials,
+    }

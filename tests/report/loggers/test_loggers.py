@@ -1,4 +1,4 @@
-"""Loggers: what a study's cells say is what each viewer's own reader finds, once."""
+"""Loggers: each tracker's own reader finds the numbers of the runs, once."""
 
 import importlib.util
 import json
@@ -12,7 +12,9 @@ import pytest
 
 from ebmark.errors import UserError
 from ebmark.report.loggers import LOGGERS, log_study, logger
+from ebmark.store.schema import read_plan, write_plan
 
+A, B, C = (letter * 16 for letter in "abc")  # ids of runs
 SPEC = {
     "dataset": "half_moons",
     "dataset_fingerprint": "1",
@@ -30,102 +32,83 @@ SPEC = {
 
 @pytest.fixture
 def folder(tmp_path):
-    """A study of three cells: one done, one diverged, one not done yet."""
+    """Return a study of three runs: one done, one diverged, one not done yet."""
     place = tmp_path / "study"
     place.mkdir()
-    (place / "study.json").write_text(json.dumps({"name": "toy"}))
-    plan = {
-        name: SPEC | {"seed": seed}
-        for seed, name in enumerate(("aaaaaaaaaaaaaaaa", "bbbbbbbbbbbbbbbb", "cccccccccccccccc"))
-    }
-    (place / "plan.json").write_text(json.dumps(plan))
-    finish(
-        place, "aaaaaaaaaaaaaaaa", "done", [[100, "kl", 0.5], [200, "kl", 0.25], [200, "w1", "inf"]]
-    )
-    finish(place, "bbbbbbbbbbbbbbbb", "diverged", [[200, "kl", None]], "the loss was not finite")
+    (place / "study.json").write_text(json.dumps({"schema": 2, "name": "toy"}))
+    plan = {name: SPEC | {"seed": seed} for seed, name in enumerate((A, B, C))}
+    write_plan(place, plan)
+    rows = [[100, "kl", 0.5], [200, "kl", 0.25], [200, "w1", "inf"]]
+    complete(place, A, "done", rows)
+    complete(place, B, "diverged", [[200, "kl", None]], "the loss was not finite")
     return place
 
 
-def finish(place, name, status, rows, reason=""):
-    cell = place / "runs" / name
-    cell.mkdir(parents=True)
-    np.savez(cell / "samples.npz", losses=np.repeat([3.0, 1.0], 100).astype(np.float32))
+def complete(place, name, status, rows, reason=""):
+    folder = place / "runs" / name
+    folder.mkdir(parents=True)
+    np.savez(folder / "samples.npz", losses=np.repeat([3.0, 1.0], 100).astype(np.float32))
     made = {"ebmark": "0", "versions": {"jax": "0"}, "code_hash": "0", "device": "cpu"}
-    result = {"status": status, "reason": reason, "rows": rows} | made
-    (cell / "result.json").write_text(json.dumps(result))
+    result = {"schema": 2, "status": status, "reason": reason, "rows": rows} | made
+    (folder / "result.json").write_text(json.dumps(result))
 
 
-def by_tensorboardx(place):
-    """(cell, metric, step) -> value, and what else was written."""
+def read_tensorboard(place):
+    """Return (run, metric, step) -> value, and everything else by run."""
     from tensorboardX.proto.event_pb2 import Event
 
-    found, words = {}, {}
+    values, other = {}, {}
     for path in place.glob("*/events*"):
-        content, at = path.read_bytes(), 0
+        content = path.read_bytes()
+        at = 0
         while at < len(content):  # length, its checksum, the event, its checksum
             size = int.from_bytes(content[at : at + 8], "little")
             event = Event.FromString(content[at + 12 : at + 12 + size])
             at += 16 + size
             for value in event.summary.value:
                 if value.HasField("simple_value"):
-                    found[path.parent.name, value.tag, event.step] = value.simple_value
+                    values[path.parent.name, value.tag, event.step] = value.simple_value
                 else:
-                    words.setdefault(path.parent.name, b"")
-                    words[path.parent.name] += value.SerializeToString()
-    return found, words
+                    other.setdefault(path.parent.name, b"")
+                    other[path.parent.name] += value.SerializeToString()
+    return values, other
 
 
-def test_tensorboard_holds_the_numbers_of_the_cells(folder, tmp_path):
+def test_tensorboard_has_numbers_of_runs(folder, tmp_path):
     writer = logger("tensorboard", tmp_path / "tb", "toy")
     assert log_study(folder, writer) == 2
-    found, words = by_tensorboardx(tmp_path / "tb")
-    assert (
-        found["aaaaaaaaaaaaaaaa", "kl", 100] == 0.5 and found["aaaaaaaaaaaaaaaa", "kl", 200] == 0.25
-    )
-    assert found["aaaaaaaaaaaaaaaa", "w1", 200] == math.inf and math.isnan(
-        found["bbbbbbbbbbbbbbbb", "kl", 200]
-    )
-    assert found["aaaaaaaaaaaaaaaa", "last/kl", 0] == 0.25
-    losses = {
-        step: value
-        for (cell, tag, step), value in found.items()
-        if (cell, tag) == ("aaaaaaaaaaaaaaaa", "loss")
-    }
+    values, other = read_tensorboard(tmp_path / "tb")
+    assert values[A, "kl", 100] == 0.5 and values[A, "kl", 200] == 0.25
+    assert values[A, "w1", 200] == math.inf and math.isnan(values[B, "kl", 200])
+    assert values[A, "last/kl", 0] == 0.25
+    losses = {step: x for (run, tag, step), x in values.items() if (run, tag) == (A, "loss")}
     assert len(losses) == 100 and losses[2] == 3.0 and losses[200] == 1.0
-    assert (
-        b"training.learning_rate" in words["aaaaaaaaaaaaaaaa"]
-        and b"gaussian" in words["aaaaaaaaaaaaaaaa"]
-    )
-    assert b"the loss was not finite" in words["bbbbbbbbbbbbbbbb"]
+    assert b"training.learning_rate" in other[A] and b"gaussian" in other[A]
+    assert b"the loss was not finite" in other[B]
 
 
-def test_a_cell_is_logged_once_and_a_new_one_when_it_is_done(folder, tmp_path):
+def test_run_logged_once_when_completed(folder, tmp_path):
     writer = logger("tensorboard", tmp_path / "tb", "toy")
     assert [log_study(folder, writer) for _ in range(2)] == [2, 0]
-    finish(folder, "cccccccccccccccc", "done", [[200, "kl", 0.1]])
+    complete(folder, C, "done", [[200, "kl", 0.1]])
     assert log_study(folder, logger("tensorboard", tmp_path / "tb", "toy"), follow=True) == 1
-    assert {path.name for path in (tmp_path / "tb").iterdir()} == {
-        "aaaaaaaaaaaaaaaa",
-        "bbbbbbbbbbbbbbbb",
-        "cccccccccccccccc",
-    }
+    assert {path.name for path in (tmp_path / "tb").iterdir()} == {A, B, C}
 
 
-def test_mistakes_are_told(folder, tmp_path, monkeypatch):
+def test_logger_errors_name_the_problem(folder, tmp_path, monkeypatch):
     with pytest.raises(UserError, match="tensorboard"):
         logger("tensorbord", tmp_path / "tb", "toy")
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(UserError, match=r"pip install \"ebmark\[wandb\]\""):
+    with pytest.raises(UserError, match=r"pip install 'ebmark\[wandb\]'"):
         logger("wandb", tmp_path / "wandb", "toy")
-    (folder / "runs" / "aaaaaaaaaaaaaaaa" / "result.json").write_text("{")
+    (folder / "runs" / A / "result.json").write_text('{"schema": 2,')
     with pytest.raises(UserError, match="damaged"):
         log_study(folder, None)
 
 
 @pytest.mark.parametrize("name", ["../../up", "/tmp/up", "up"])
-def test_a_strangers_names_lead_nowhere(folder, tmp_path, name):
-    plan = json.loads((folder / "plan.json").read_text())
-    (folder / "plan.json").write_text(json.dumps({name: plan["a" * 16]}))
+def test_untrusted_run_id_is_no_path(folder, tmp_path, name):
+    write_plan(folder, {name: read_plan(folder)[A]})
     before = sorted(tmp_path.rglob("*"))
     with pytest.raises(UserError, match="plan.json: damaged"):
         log_study(folder, None)
@@ -143,7 +126,7 @@ READERS = {
 from mlflow import MlflowClient
 client = MlflowClient(tracking_uri=sys.argv[1])
 experiment = client.get_experiment_by_name("toy").experiment_id
-runs = {run.data.tags["ebmark.cell"]: run for run in client.search_runs([experiment])}
+runs = {run.data.tags["ebmark.run_id"]: run for run in client.search_runs([experiment])}
 history = client.get_metric_history(runs["aaaaaaaaaaaaaaaa"].info.run_id, "kl")
 print(json.dumps({"kl": {m.step: m.value for m in history}, "runs": sorted(runs),
     "losses": len(client.get_metric_history(runs["aaaaaaaaaaaaaaaa"].info.run_id, "loss")),
@@ -172,21 +155,21 @@ def records(content):
 
 found = {"kl": {}, "runs": [], "losses": 0}
 for path in sorted(glob.glob(sys.argv[1] + "/wandb/offline-run-*/*.wandb")):
-    cell = path.rsplit("-", 1)[1].removesuffix(".wandb")
-    found["runs"].append(cell)
+    run = path.rsplit("-", 1)[1].removesuffix(".wandb")
+    found["runs"].append(run)
     for data in records(open(path, "rb").read()):
         record = Record.FromString(data)
         step = record.history.step.num
         for item in record.history.item:
             name = item.key or item.nested_key[0]
-            if cell == "aaaaaaaaaaaaaaaa" and name == "kl":
+            if run == "aaaaaaaaaaaaaaaa" and name == "kl":
                 found["kl"][step] = json.loads(item.value_json)
-            found["losses"] += cell == "aaaaaaaaaaaaaaaa" and name == "loss"
+            found["losses"] += run == "aaaaaaaaaaaaaaaa" and name == "loss"
         for item in record.run.config.update:
             if item.key == "training.learning_rate":
                 found["learning_rate"] = item.value_json
         for item in record.summary.update:
-            if (item.key or item.nested_key[0]) == "outcome" and cell == "bbbbbbbbbbbbbbbb":
+            if (item.key or item.nested_key[0]) == "outcome" and run == "bbbbbbbbbbbbbbbb":
                 found["outcome"] = json.loads(item.value_json)
 print(json.dumps(found))
 """,
@@ -195,8 +178,8 @@ print(json.dumps(found))
 
 @pytest.mark.full
 @pytest.mark.parametrize("name", READERS)
-def test_the_viewers_own_reader_finds_what_the_cells_say(folder, tmp_path, name):
-    """In processes of their own: what these packages warn of and leave running is theirs."""
+def test_tracker_reads_numbers_of_runs(folder, tmp_path, name):
+    """Separate processes isolate the warnings and background threads of these packages."""
     if importlib.util.find_spec(name) is None:
         pytest.skip(f'{name} is not installed: pip install "ebmark[{name}]"')
     place = tmp_path / name
@@ -205,16 +188,13 @@ def test_the_viewers_own_reader_finds_what_the_cells_say(folder, tmp_path, name)
     command = [sys.executable, "-m", "ebmark", "log", folder, "--logger", name, "--out", place]
     for new in (2, 0):
         ended = subprocess.run(command, capture_output=True, text=True, env=environment)
-        assert ended.returncode == 0 and f"{new} new cells" in ended.stdout, ended.stderr
+        assert ended.returncode == 0 and f"{new} new runs" in ended.stdout, ended.stderr
     where = str(place) if name == "wandb" else place.as_uri()
     reader = [sys.executable, "-c", "import json, sys\n" + READERS[name], where]
     read = subprocess.run(reader, capture_output=True, text=True, env=environment)
     assert read.returncode == 0, read.stderr
     found = json.loads(read.stdout)
-    assert found["kl"] == {"100": 0.5, "200": 0.25} and found["runs"] == [
-        "aaaaaaaaaaaaaaaa",
-        "bbbbbbbbbbbbbbbb",
-    ]
+    assert found["kl"] == {"100": 0.5, "200": 0.25} and found["runs"] == [A, B]
     assert found["losses"] == 100 and float(found["learning_rate"]) == 0.003
     assert found["outcome"] == "diverged: the loss was not finite"
 

@@ -1,4 +1,4 @@
-"""The search for recipes: equal effort, seeds of its own, the same result however it is cut."""
+"""The search for recipes: equal budgets, separate seeds, the same result if interrupted."""
 
 import json
 import math
@@ -28,29 +28,29 @@ from ebmark.training.search_spaces import SPACES, Range, space_of
 CORE = ("cd", "pcd", "dsm", "nce", "ed")
 
 
-def spec_of(method="nce", dataset="half_moons", **effort):
+def make_spec(method="nce", dataset="half_moons", **effort):
     study = Study(methods=(method,), datasets=(dataset,))
     return search_spec(study, SyntheticDataset(dataset), method, Effort(**effort))
 
 
-def smooth(spec):
-    """A stand-in for training: best in the middle of the space, and divergent at one end."""
-    share = spec["training"]["learning_rate"] / 3e-3
-    own = spec["training"]["method"]["scale"] / 1.6
-    if share > 5:
+def smooth_objective(spec):
+    """Return an objective that is lowest inside the space and diverges at one end."""
+    rate = spec["training"]["learning_rate"] / 3e-3
+    scale = spec["training"]["method"]["scale"] / 1.6
+    if rate > 5:
         return math.inf
-    return 0.01 + math.log(share) ** 2 + math.log(own) ** 2 + 1e-4 * (spec["seed"] % 3)
+    return 0.01 + math.log(rate) ** 2 + math.log(scale) ** 2 + 1e-4 * (spec["seed"] % 3)
 
 
-def run(tmp_path, spec, monkeypatch, quality=smooth):
+def run(tmp_path, spec, monkeypatch, objective=smooth_objective):
     (tmp_path / "runs").mkdir(exist_ok=True)
-    monkeypatch.setattr(search, "final_quality", lambda folder, spec: quality(spec))
-    search.run_search(tmp_path, run_id(spec), spec, lambda what, share: None)
+    monkeypatch.setattr(search, "evaluate_objective", lambda folder, spec: objective(spec))
+    search.run_search(tmp_path, run_id(spec), spec, lambda stage, fraction: None)
     return json.loads((tmp_path / "runs" / run_id(spec) / "result.json").read_text())["trials"]
 
 
 @pytest.mark.parametrize("method", SPACES)
-def test_a_space_names_fields_of_its_method_and_holds_valid_values(method):
+def test_search_space_values_are_valid(method):
     assert method in METHODS and method not in ROLES and 2 <= len(SPACES[method]) <= 3
     for ends in (0, -1):
         point = {
@@ -60,13 +60,13 @@ def test_a_space_names_fields_of_its_method_and_holds_valid_values(method):
         with_changes(method, search.as_changes(point))
 
 
-def test_the_core_methods_have_the_same_number_of_tuned_numbers():
+def test_core_methods_tune_three_hyperparameters():
     assert {len(space_of(method)) for method in CORE} == {3}
 
 
 @pytest.mark.parametrize("method", CORE)
-def test_every_trial_of_every_method_costs_the_same_evaluations(method):
-    spec = spec_of(method, trials=12)
+def test_trials_cost_same_network_evaluations(method):
+    spec = make_spec(method, trials=12)
     for number in range(6):
         point = search.propose(spec, [{"point": None, "values": None}] * number)
         training = search.trial_spec(spec, search.as_changes(point), TUNING_SEEDS)["training"]
@@ -75,44 +75,43 @@ def test_every_trial_of_every_method_costs_the_same_evaluations(method):
         assert spent == pytest.approx(Effort().network_evaluations, rel=0.01)
 
 
-def test_the_first_trial_is_the_default_recipe():
-    spec = spec_of("nce")
+def test_first_trial_is_default_recipe():
+    spec = make_spec("nce")
     point = search.propose(spec, [])
     assert point == {"learning_rate": 3e-3, "method.scale": 1.2, "method.ratio": 1}
-    assert search.propose(spec_of("cd"), [])["method.step_size"] == spec["langevin"]["step_size"]
+    assert search.propose(make_spec("cd"), [])["method.step_size"] == spec["langevin"]["step_size"]
 
 
 @pytest.mark.parametrize("method", ["cd", "dsm", "nce"])
-def test_the_first_trial_derives_from_the_data_what_the_default_recipe_does(
-    method, tmp_path, monkeypatch
-):
-    seen, spec = [], spec_of(method, trials=1)
+def test_first_trial_derives_lengths_from_data(method, tmp_path, monkeypatch):
+    seen, spec = [], make_spec(method, trials=1)
     run(tmp_path, spec, monkeypatch, lambda tried: seen.append(tried["training"]) or 0.1)
-    assert all(one | {"num_updates": 0} == spec["training"] | {"num_updates": 0} for one in seen)
+    default = spec["training"] | {"num_updates": 0}
+    assert all(training | {"num_updates": 0} == default for training in seen)
 
 
-def test_tuning_seeds_are_none_that_a_study_can_report():
-    search_ = spec_of(seeds=5)["search"]
+def test_tuning_seeds_are_reserved():
+    search_ = make_spec(seeds=5)["search"]
     assert search_["seeds"] == [TUNING_SEEDS + i for i in range(5)]
     for datasets in tuned.read(tuned._SHIPPED).values():
         for found in datasets.values():
             assert min(found["made"]["search"]["seeds"]) >= TUNING_SEEDS
 
 
-def test_a_search_is_the_same_again_and_after_being_cut_anywhere(tmp_path, monkeypatch):
-    spec = spec_of(trials=9)
+def test_interrupted_search_gives_same_trials(tmp_path, monkeypatch):
+    spec = make_spec(trials=9)
     (tmp_path / "a").mkdir(), (tmp_path / "b").mkdir()
     whole = run(tmp_path / "a", spec, monkeypatch)
     assert len(whole) == 9 and len({tuple(t["point"].items()) for t in whole}) == 9
 
-    left = 7  # runs until the power fails
+    left = 7  # runs until the next interruption
 
     def failing(spec):
         nonlocal left
         left -= 1
         if left % 7 == 0:
             raise KeyboardInterrupt
-        return smooth(spec)
+        return smooth_objective(spec)
 
     for _ in range(8):
         try:
@@ -123,22 +122,22 @@ def test_a_search_is_the_same_again_and_after_being_cut_anywhere(tmp_path, monke
     assert again == whole
 
 
-def test_the_search_finds_what_no_default_has_and_survives_divergence(tmp_path, monkeypatch):
-    spec = spec_of(trials=20)
+def test_search_improves_despite_divergence(tmp_path, monkeypatch):
+    spec = make_spec(trials=20)
     trials = run(tmp_path, spec, monkeypatch)
     scores = [search.score(trial) for trial in trials]
-    assert any(not math.isfinite(one) for one in scores)  # and no NaN reached the sampler
-    # the hypercube's best of 10 lies within .4 of the optimum or so; the estimator goes on
+    assert any(not math.isfinite(value) for value in scores)  # no NaN reaches the estimator
+    # The hypercube's best of 10 lies within about 0.4 of the optimum; the estimator improves it.
     assert min(scores) < min(scores[:10]) and min(scores) < 0.1
 
 
-def test_a_trial_is_worth_its_median_and_divergence_is_the_worst():
+def test_score_is_median_with_divergence_worst():
     assert search.score({"values": [0.3, 0.1, 0.2]}) == pytest.approx(0.2)
     assert search.score({"values": [0.3, 0.1, None]}) == pytest.approx(0.3)
     assert search.score({"values": [None, 0.1, None]}) == math.inf
 
 
-def test_the_shipped_recipes_are_whole_and_can_be_used():
+def test_shipped_recipes_are_complete():
     for method, datasets in tuned.read(tuned._SHIPPED).items():
         for dataset, found in datasets.items():
             recipe = with_changes(method, found["changes"])
@@ -166,7 +165,7 @@ SMALL = (
 )
 
 
-def test_tune_leaves_recipes_that_a_study_takes(tmp_path):
+def test_tune_command_writes_recipes(tmp_path):
     ended = ebmark(*SMALL.split(), "--trials", "3", "--seeds", "1", "--out", "t", cwd=tmp_path)
     assert ended.returncode == 0, ended.stderr
     found = tuned.read(tmp_path / "t" / "tuned.json")["nce"]["half_moons"]
@@ -175,14 +174,14 @@ def test_tune_leaves_recipes_that_a_study_takes(tmp_path):
 
 
 @pytest.mark.full
-def test_a_killed_tuning_goes_on_and_ends_as_the_undisturbed_one(tmp_path):
+def test_killed_tuning_resumes_to_same_trials(tmp_path):
     arguments = [*SMALL.split(), "--trials", "4", "--seeds", "2"]
-    undisturbed = ebmark(*arguments, "--out", "a", cwd=tmp_path)
-    assert undisturbed.returncode == 0, undisturbed.stderr
+    uninterrupted = ebmark(*arguments, "--out", "a", cwd=tmp_path)
+    assert uninterrupted.returncode == 0, uninterrupted.stderr
     command = [sys.executable, "-m", "ebmark", *arguments, "--out", "b"]
     driver = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.DEVNULL)
-    cells, deadline = tmp_path / "b" / "runs", time.monotonic() + 200
-    while not list(cells.glob("*.trials.json")) and time.monotonic() < deadline:
+    runs, deadline = tmp_path / "b" / "runs", time.monotonic() + 200
+    while not list(runs.glob("*.trials.json")) and time.monotonic() < deadline:
         time.sleep(0.02)
     os.kill(driver.pid, signal.SIGKILL)
     driver.wait()
@@ -193,16 +192,16 @@ def test_a_killed_tuning_goes_on_and_ends_as_the_undisturbed_one(tmp_path):
     )
     assert a == b
     again = ebmark(*arguments, "--out", "b", cwd=tmp_path)
-    assert "1 of 1 cells were done before" in again.stderr
+    assert "1 of 1 runs were done before" in again.stderr
 
 
-def test_a_file_that_holds_no_recipes_is_told_so(tmp_path):
-    (tmp_path / "notes.json").write_text('{"tuned": 3}')
+def test_file_without_recipes_refused(tmp_path):
+    (tmp_path / "notes.json").write_text('{"schema": 2, "tuned": 3}')
     with pytest.raises(UserError, match="ebmark tune"):
         tuned.read(tmp_path / "notes.json")
 
 
-def test_the_comparison_is_at_the_budget_that_its_recipes_were_tuned_for():
+def test_comparison_uses_budget_of_tuning():
     study = STUDIES["comparison"]
     specs = run_specs(study, [SyntheticDataset(name) for name in study.datasets], None)
     assert len(specs) == 3 * (2 * 5 + 1) * 10

@@ -1,4 +1,4 @@
-"""`ebmark status`: show the progress of a study."""
+"""`ebmark status`: show progress of a study."""
 
 import sys
 import time
@@ -20,7 +20,7 @@ _MAX_LISTED = 20  # runs of one kind
 
 
 def status(folder: Positional[Path], /, watch: bool = False) -> int:
-    """Show the progress of a study.
+    """Show progress of a study.
 
     Args:
         folder: the folder of a study, on this or a shared file system.

@@ -52,9 +52,9 @@ def local_scale(
     num, dim = points.shape
     query_points = points[:num_query_points]
     squares = jax.vmap(lambda a: jnp.sum((points - a) ** 2, axis=-1))(query_points)
-    num_coarse = round(num ** (4 / (4 + dim)) / 4)
-    num_fine = num_coarse // 4 if dim > 1 else num_coarse
-    num_coarse, num_fine = (min(max(k, 2 * dim, 8), num - 1) for k in (num_coarse, num_fine))
+    k = round(num ** (4 / (4 + dim)) / 4)
+    num_coarse = _clip_count(k, num, dim)
+    num_fine = _clip_count(k // 4, num, dim) if dim > 1 else num_coarse
     nearest = -jax.lax.top_k(-squares, num_coarse + 1)[0]
 
     def smallest_variance(square: Float[Array, " n"], t2: Scalar) -> Scalar:
@@ -70,6 +70,10 @@ def local_scale(
 
     coarse, fine = jax.vmap(scale)(jnp.array([num_coarse, num_fine]))
     return jnp.where(fine < coarse / 3, fine, coarse)
+
+
+def _clip_count(num_neighbors: int, num: int, dim: int) -> int:
+    return min(max(num_neighbors, 2 * dim, 8), num - 1)
 
 
 def default_step_size(scale: Scalar, step_size: float | None = None) -> Scalar:

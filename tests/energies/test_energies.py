@@ -193,7 +193,7 @@ def test_walls_are_not_trained(energy):
 
 @pytest.mark.parametrize("num_extra_inputs", [0, 1])
 @pytest.mark.parametrize("dim", [1, 2, 3])
-def test_new_energy_has_walls_around_coordinates_only(dim, num_extra_inputs):
+def test_new_energy_walls_surround_coordinates(dim, num_extra_inputs):
     """A noise level of 50, an extra input, adds no penalty."""
     z = np.random.default_rng(0).normal(size=(50, dim))
     settings = dataclasses.asdict(Network())

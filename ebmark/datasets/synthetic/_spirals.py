@@ -80,9 +80,8 @@ class TwoSpirals(AbstractDataset):
             high = low + self.jitter / self.noise
             # differences of Phi are computed in the lower tail, where they keep their digits
             flip = low + high > 0
-            low, high = jnp.where(flip, -high, low), jnp.where(flip, -low, high)
-            log_high = jsp.log_ndtr(high)
-            log_low = jsp.log_ndtr(low)
+            log_high = jsp.log_ndtr(jnp.where(flip, -low, high))
+            log_low = jsp.log_ndtr(jnp.where(flip, -high, low))
             log_box = log_high + jnp.log1p(-jnp.exp(log_low - log_high)) - math.log(self.jitter)
             return jax.nn.logsumexp(log_weights + jnp.sum(log_box, axis=-1)) - math.log(2)
 

@@ -104,7 +104,9 @@ def _describe_changes(changes: dict[str, Any]) -> str:
     return ", ".join(f"{key} {value:g}" for key, value in fields.items())
 
 
-def print_parts(parts: list[tuple[str, list[str], list[list[str]]]], notes: Sequence[Any]) -> None:
+def print_parts(
+    parts: Sequence[tuple[str, list[str], list[list[str]]]], notes: Sequence[Any]
+) -> None:
     """Print tables of text, each as title, heads and rows, then the notes on them."""
     for title, heads, rows in parts:
         printed = _new_table(title)
@@ -133,5 +135,5 @@ def _new_table(title: str) -> Table:
     return Table(title=escape(title), title_justify="left")
 
 
-def _range(null_range: dict | None) -> str:
+def _range(null_range: Mapping[str, Any] | None) -> str:
     return f"{null_range['low']:.3g} to {null_range['high']:.3g}" if null_range else ""

@@ -1,6 +1,7 @@
 """Sinkhorn divergence."""
 
 import math
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -49,6 +50,7 @@ def _regularized_transport(a: np.ndarray, b: np.ndarray, epsilon: float) -> floa
     import ot
 
     cost = ot.dist(a, b)
+    plan: Any  # POT declares a plan or a plan with its log
     a_weights = np.full(len(a), 1 / len(a))
     b_weights = np.full(len(b), 1 / len(b))
     settings = {"numItermax": _MAX_ITERATIONS, "stopThr": _TOLERANCE, "warn": False}

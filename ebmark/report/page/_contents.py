@@ -36,7 +36,7 @@ from ebmark.report.page._sweeps import Sweep, build_sweeps
 from ebmark.report.page._tables import Results, build_details, build_results
 from ebmark.report.page._top_entries import select_leading
 from ebmark.statistics import ErrorSources, metric_of, profiles, ranks, role, without_axes
-from ebmark.store.metric_info import METRICS, Meaning, stem
+from ebmark.store.metric_info import METRICS, MetricInfo, stem
 
 _FACTORS = np.geomspace(0.8, 50, 140)  # multiples of the best KL on the profiles' axis
 _RUN = ["dataset", "method", "seed"]
@@ -109,7 +109,7 @@ class Contents:
     num_entries: int
     recipes: Recipes
     settings: dict[str, str]
-    glossary: list[Meaning]
+    glossary: list[MetricInfo]
     colors: dict[str, str]
     roles: dict[str, str]
     files: list[str]

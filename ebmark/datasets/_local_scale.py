@@ -42,7 +42,7 @@ def local_scale(
     References: Silverman (1986), Density estimation for statistics and data analysis.
 
     Example:
-        >>> scale = local_scale(jr.normal(jr.key(0), (500, 2)), jr.key(1))
+        >>> scale = local_scale(jr.normal(jr.key(0), (4_000, 2)), jr.key(1))
         >>> bool(0.5 < scale <= 1)
         True
     """

@@ -1,6 +1,7 @@
 """Wasserstein distances between two samples: exact, sliced, and of minibatches."""
 
 import math
+from typing import cast
 
 import numpy as np
 from jaxtyping import Float
@@ -54,8 +55,8 @@ def wasserstein(
     cost = cdist(x, y, metric)
     x_weights = np.full(len(x), 1 / len(x))
     y_weights = np.full(len(y), 1 / len(y))
-    mean_cost = float(ot.emd2(x_weights, y_weights, cost, numItermax=10_000_000))
-    return max(mean_cost, 0.0) ** (1 / order)
+    mean_cost = cast(float, ot.emd2(x_weights, y_weights, cost, numItermax=10_000_000))
+    return max(float(mean_cost), 0.0) ** (1 / order)
 
 
 def sliced_wasserstein(

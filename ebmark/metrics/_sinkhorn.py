@@ -1,7 +1,7 @@
 """Sinkhorn divergence."""
 
 import math
-from typing import Any
+from typing import cast
 
 import numpy as np
 from jaxtyping import Float
@@ -50,16 +50,18 @@ def _regularized_transport(a: np.ndarray, b: np.ndarray, epsilon: float) -> floa
     import ot
 
     cost = ot.dist(a, b)
-    plan: Any  # POT declares a plan or a plan with its log
     a_weights = np.full(len(a), 1 / len(a))
     b_weights = np.full(len(b), 1 / len(b))
     settings = {"numItermax": _MAX_ITERATIONS, "stopThr": _TOLERANCE, "warn": False}
     with np.errstate(all="ignore"):
-        plan = ot.bregman.sinkhorn_knopp(a_weights, b_weights, cost, epsilon, **settings)
+        result = ot.bregman.sinkhorn_knopp(a_weights, b_weights, cost, epsilon, **settings)
+    # Without a log, POT returns the plan alone.
+    plan = cast(np.ndarray, result)
     # The kernel underflows for points that are far from all others: the iteration on logarithms
     # takes seventy times as long, but does not.
     if not np.abs(plan.sum(axis=1) - a_weights).max() < 10 * _TOLERANCE:
-        plan = ot.bregman.sinkhorn_log(a_weights, b_weights, cost, epsilon, **settings)
+        result = ot.bregman.sinkhorn_log(a_weights, b_weights, cost, epsilon, **settings)
+        plan = cast(np.ndarray, result)
     entropy = np.sum(plan * (np.log(np.maximum(plan, 1e-300)) - math.log(1 / plan.size)))
     return float(np.sum(plan * cost) + epsilon * entropy)
 

@@ -1,7 +1,7 @@
 """Wasserstein distances between two samples: exact, sliced, and of minibatches."""
 
 import math
-from typing import Any
+from typing import cast
 
 import numpy as np
 from jaxtyping import Float
@@ -55,7 +55,7 @@ def wasserstein(
     cost = cdist(x, y, metric)
     x_weights = np.full(len(x), 1 / len(x))
     y_weights = np.full(len(y), 1 / len(y))
-    mean_cost: Any = ot.emd2(x_weights, y_weights, cost, numItermax=10_000_000)
+    mean_cost = cast(float, ot.emd2(x_weights, y_weights, cost, numItermax=10_000_000))
     return max(float(mean_cost), 0.0) ** (1 / order)
 
 

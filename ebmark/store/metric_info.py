@@ -212,13 +212,13 @@ METRICS = {
         "Normalized effective sample size of the weighted particles, in (0, 1].",
     ),
     "train_seconds": MetricInfo(
-        "training time", "s", "Wall-clock time of training, without compilation."
+        "training time", "s", "Elapsed time of training, without compilation."
     ),
     "train_cpu_seconds": MetricInfo(
         "training CPU time", "s", "CPU time of training, without compilation."
     ),
-    "compile_seconds": MetricInfo("compilation time", "s", "Wall-clock time of compilation."),
-    "sample_seconds": MetricInfo("sampling time", "s", "Wall-clock time of Langevin sampling."),
+    "compile_seconds": MetricInfo("compilation time", "s", "Elapsed time of compilation."),
+    "sample_seconds": MetricInfo("sampling time", "s", "Elapsed time of Langevin sampling."),
     "network_evaluations": MetricInfo(
         "network evaluations",
         "",

@@ -47,7 +47,7 @@ def ask(study, *args, _ask=optuna.study.Study.ask, **more):
     return _ask(study, *args, **more)
 
 
-search.final_quality = no_training
+search.evaluate_objective = no_training
 optuna.study.Study.ask = ask
 study = validated(Study(methods=("cnce",), datasets=(LAW,)))
 spec = search_spec(study, SyntheticDataset(LAW), "cnce", Effort(trials=4, seeds=1))

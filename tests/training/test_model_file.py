@@ -106,17 +106,22 @@ def arrays(tree):
     return jax.tree.leaves(eqx.filter(tree, eqx.is_array))
 
 
-def test_model_without_wall_width_has_no_walls(folder):
-    """A missing wall_width means 0: the energy has no soft walls and equal values."""
-    old = {key: value for key, value in NETWORK.items() if key != "wall_width"}
-    path = folder / "old"
-    spec = spec_of("cd")
-    data = jr.normal(jr.key(3), (64, 2))
-    energy = new_energy(old | {"wall_width": 0.0}, data, jr.key(4))
-    save_model(path, Model(energy, Standardizer(np.zeros(2), np.ones(2)), spec | {"energy": old}))
+def test_model_of_zero_wall_width_has_no_walls(folder):
+    """Width 0 means no soft walls: the energy has the same type and values after loading."""
+    path = folder / "open"
+    network = {**NETWORK, "wall_width": 0.0}
+    energy = new_energy(network, jr.normal(jr.key(3), (64, 2)), jr.key(4))
+    spec = {**spec_of("cd"), "energy": network}
+    save_model(path, Model(energy, Standardizer(np.zeros(2), np.ones(2)), spec))
     x = jnp.array([7.0, -9.0])
     loaded = load_model(path)
     assert isinstance(loaded.energy, Confined) and loaded.energy(x) == energy(x)
+
+
+def test_model_of_schema_1_is_rejected(file, folder):
+    """Models of earlier versions, with or without wall_width, are refused in one line."""
+    message = load_error(folder / "schema1", b"EBMARK1\n" + file[len(MAGIC) :])
+    assert "Fit the model again." in message
 
 
 def test_nce_model_keeps_offset(folder):
@@ -287,6 +292,12 @@ def test_header_without_field_is_rejected(field, folder):
     save_with_header(folder / "without", lambda header: header.pop(field))
     with pytest.raises(UserError, match="not that of a model"):
         load_model(folder / "without")
+
+
+def test_network_without_field_is_rejected(folder):
+    save_with_header(folder / "network", lambda header: header["spec"]["energy"].pop("wall_width"))
+    with pytest.raises(UserError, match="not that of a model"):
+        load_model(folder / "network")
 
 
 def test_huge_array_is_rejected_before_allocation(folder):

@@ -68,11 +68,7 @@ def fit_points(
     recipe = _read_recipe(method, updates)
     points = read_points(path)
     dataset = UserDataset(path.stem, points.x)
-    if method == "mle" and dataset.dim > 2:
-        raise UserError(
-            f"'mle' supports 1-D and 2-D data only, but {path} has {dataset.dim} columns. "
-            "Use --method nce or --method dsm."
-        )
+    _check_supported(method, path, dataset.dim)
     check_writable(out)
     is_first = join() if distributed else True
     keep_compiled_programs()
@@ -81,12 +77,9 @@ def fit_points(
     train_x, test_x = dataset.split(len(points.x), MAX_COMPARED, split_key)
     scaler = Standardizer.fit(train_x)
     network = dataclasses.asdict(Network())
-    energy = new_energy(
-        network,
-        scaler.transform(train_x),
-        energy_key,
-        num_extra_inputs=recipe.method.num_extra_inputs,
-    )
+    inputs = recipe.method.num_extra_inputs
+    train_points = scaler.transform(train_x)
+    energy = new_energy(network, train_points, energy_key, num_extra_inputs=inputs)
     _, train_z, fitted = train_with_early_stopping(
         recipe,
         energy,
@@ -124,6 +117,14 @@ def fit_points(
         print_scores(scores, f"{method} on {path.name}, {len(test_x)} held-out points")
         print(f"Model: {out}")
     return 0
+
+
+def _check_supported(method: str, path: Path, dim: int) -> None:
+    if method == "mle" and dim > 2:
+        raise UserError(
+            f"'mle' supports 1-D and 2-D data only, but {path} has {dim} columns. "
+            "Use --method nce or --method dsm."
+        )
 
 
 def _read_recipe(method: str, updates: int | None) -> Recipe:

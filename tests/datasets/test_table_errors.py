@@ -190,7 +190,7 @@ def test_read_rejects_paths(tmp_path):
 def test_write_rejects_unknown_suffix(tmp_path):
     for path in ("p.xlsx", "p", "p.cvs"):
         for write in (lambda path: write_points(path, normal()), check_output):
-            with pytest.raises(UserError, match="unknown suffix .*one of: .csv") as caught:
+            with pytest.raises(UserError, match="Unknown suffix .*Choose one of .csv") as caught:
                 write(tmp_path / path)
             assert is_clear(caught.value, "p")
     assert list(tmp_path.iterdir()) == []

@@ -51,7 +51,11 @@ RETIRED = {
 # where a retired word may stay: (file, a pattern of the line)
 MAY_STAY = [
     ("", r"`[^`]*(cell|Normalised|colou?r|centred|share|nodes?|truth|floor)[^`]*`"),
-    ("", r"SelfNormalisedLikelihood|estimation of unnormalised|table cell|grid cell|cells? of (a|the|its) (grid|box|table)"),
+    (
+        "",
+        r"SelfNormalisedLikelihood|estimation of unnormalised|table cell|grid cell|"
+        r"cells? of (a|the|its) (grid|box|table)",
+    ),
     ("", r"cells? (of|in) (a|the|its) (spreadsheet|Parquet|CSV)|power laws?|scaling laws?"),
     ("", r"law of large numbers|Duane|floor division"),
     ("ebmark/datasets/_grid.py", r"cell"),
@@ -62,9 +66,12 @@ MAY_STAY = [
     ("ebmark/system/", r"node"),
     ("ebmark/cli/run.py", r"nodes of"),
     ("docs/engines/", r"node"),
-    ("docs/developers/", r"nodes? of a cluster|cluster nodes?|login node|compute nodes?"),
+    ("docs/developers/architecture.md", r"node"),
+    ("docs/developers/execution.md", r"node"),
+    ("docs/developers/numerics.md", r"node"),
+    ("docs/studies/ablations.md", r"labels? .*\"evaluations\"|\"evaluations\" are network"),
     ("README.md", r"cluster"),
-    ("CHANGELOG.md", r"→|->|^\|"),
+    ("CHANGELOG.md", r"→|->|^\s*\|"),
 ]
 
 
@@ -98,12 +105,17 @@ def may_stay(name: str, line: str) -> bool:
 
 def found_in(name: str, root: Path = ROOT) -> list[str]:
     retired = {re.compile(rf"(?<![\w.-])({p})(?![\w(])", re.I): to for p, to in RETIRED.items()}
-    return [
-        f"{name}:{number}: '{match.group(0)}' (write: {instead}) in: {line.strip()[:90]}"
-        for number, line in texts(root / name)
-        for pattern, instead in retired.items()
-        if (match := pattern.search(line)) and not may_stay(name, line)
-    ]
+    found = []
+    before = ""
+    for number, line in texts(root / name):
+        # "network" at the end of a line belongs to "evaluations" at the start of the next.
+        text = f"{before} {line.strip()}"
+        for pattern, instead in retired.items():
+            match = pattern.search(text)
+            if match and match.end() > len(before) and not may_stay(name, line):
+                found.append(f"{name}:{number}: '{match.group(0)}' (write: {instead}): {text[:90]}")
+        before = line.split()[-1] if line.strip() else ""
+    return found
 
 
 @pytest.mark.parametrize("name", files())

@@ -49,7 +49,7 @@ def test_write_rejects_paths(tmp_path):
         tmp_path / "file" / "a.csv": "is not a folder",
         tmp_path / "folder": "there is a folder of that name",
         tmp_path / ("x" * 300 + ".csv"): "name is too long",
-        "a\0b": "no file can have this name",
+        "a\0b": "is not a valid file name",
     }
     for path, message in cases.items():
         with pytest.raises(UserError, match=message) as caught:

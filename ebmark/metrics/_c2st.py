@@ -6,7 +6,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from ebmark.metrics._inputs import are_finite
+from ebmark.metrics._inputs import are_finite, read_samples
+
+_NUM_FOLDS = 5
 
 
 def classifier_accuracy(
@@ -21,8 +23,8 @@ def classifier_accuracy(
     independent of the units and sensitive to missing modes and wrong mode weights.
 
     Args:
-        x: Samples of the model.
-        y: Target samples.
+        x: Samples of the model, at least 5.
+        y: Target samples, at least 5.
         seed: Seed of the folds and of the forest.
 
     Returns:
@@ -33,6 +35,7 @@ def classifier_accuracy(
     from sklearn.ensemble import HistGradientBoostingClassifier
     from sklearn.model_selection import StratifiedKFold, cross_val_score
 
+    x, y = read_samples(x, y, min_points=_NUM_FOLDS)
     if not are_finite(x, y):
         return math.nan
     points = np.concatenate([x, y])
@@ -42,6 +45,6 @@ def classifier_accuracy(
     settings: dict[str, Any] = {"max_iter": 60, "learning_rate": 0.1, "max_leaf_nodes": 16}
     settings["early_stopping"] = False
     forest = HistGradientBoostingClassifier(random_state=seed, **settings)
-    folds = StratifiedKFold(5, shuffle=True, random_state=seed)
+    folds = StratifiedKFold(_NUM_FOLDS, shuffle=True, random_state=seed)
     scores = cross_val_score(forest, features, labels, cv=folds, scoring="balanced_accuracy")
     return float(scores.mean())

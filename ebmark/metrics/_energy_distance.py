@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.spatial.distance import cdist
 
-from ebmark.metrics._inputs import are_finite
+from ebmark.metrics._inputs import are_finite, read_samples
 
 # Rows and columns per block: memory is proportional to the square of it.
 _BLOCK = 1024
@@ -30,6 +30,7 @@ def energy_distance(x: Float[np.ndarray, "n dim"], y: Float[np.ndarray, "m dim"]
     References: Szekely & Rizzo (2013), Energy statistics: a class of statistics based on
     distances, equation 1.
     """
+    x, y = read_samples(x, y, min_points=2)
     if not are_finite(x, y):
         return math.nan
     within = [_sum_of_distances(z, z) / (len(z) * (len(z) - 1)) for z in (x, y)]

@@ -1,20 +1,71 @@
-"""Check of the two samples that a metric compares."""
+"""The door by which samples come into a metric."""
+
+from numbers import Real
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
+from numpy.typing import ArrayLike
+
+Samples = Float[np.ndarray, "n dim"]
 
 
-def are_finite(x: Float[np.ndarray, "n dim"], y: Float[np.ndarray, "m dim"]) -> bool:
-    """Return whether all coordinates of both samples are finite; a metric is NaN otherwise.
+def read_samples(
+    x: ArrayLike, y: ArrayLike, *, names: tuple[str, str] = ("x", "y"), min_points: int = 1
+) -> tuple[Samples, Samples]:
+    """Return the two samples of a metric as float64 arrays of points of the same dimension.
+
+    Args:
+        x: Real numbers of any type, (n, dim): an array, a nested list or a data frame.
+        y: The same, (m, dim); two data frames with named columns must have the same names.
+        names: The names of both in messages.
+        min_points: How many points of each the metric needs.
 
     Raises:
-        ValueError: If they are not two arrays of points with the same dimension.
+        ValueError: If they are anything else.
     """
-    if np.ndim(x) != 2 or np.ndim(y) != 2 or x.shape[1] != y.shape[1]:
+    a = _to_float64(x, names[0])
+    b = _to_float64(y, names[1])
+    both = f"'{names[0]}' and '{names[1]}'"
+    if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[1] or a.shape[1] == 0:
         raise ValueError(
-            f"'x' and 'y' must have shapes (n, dim) and (m, dim), got {np.shape(x)} and "
-            f"{np.shape(y)}."
+            f"{both} must have shapes (n, dim) and (m, dim), got {a.shape} and {b.shape}."
         )
-    if len(x) == 0 or len(y) == 0:
-        raise ValueError(f"'x' and 'y' must have at least one point, got {len(x)} and {len(y)}.")
+    if min(len(a), len(b)) < min_points:
+        least = "one point" if min_points == 1 else f"{min_points} points"
+        raise ValueError(f"{both} must have at least {least}, got {len(a)} and {len(b)}.")
+    columns = [_column_names(samples) for samples in (x, y)]
+    if None not in columns and columns[0] != columns[1]:
+        raise ValueError(
+            f"{both} must have the same columns in the same order, got {columns[0]} and "
+            f"{columns[1]}."
+        )
+    return a, b
+
+
+def are_finite(x: Samples, y: Samples) -> bool:
+    """Return whether all coordinates of both samples are finite; a metric is NaN otherwise."""
     return bool(np.isfinite(x).all() and np.isfinite(y).all())
+
+
+def _to_float64(samples: ArrayLike, name: str) -> np.ndarray:
+    """The samples in float64; a mask or text is no number, though numpy would drop or read it."""
+    if np.ma.is_masked(samples):
+        raise ValueError(f"'{name}' has masked values; remove these points.")
+    try:
+        array = np.asarray(samples)
+        # A data frame of several types is an array of objects.
+        are_objects = array.dtype.kind == "O"
+        is_real = all(isinstance(v, Real) for v in array.flat) if are_objects else False
+        if array.dtype.kind in "biuf" or is_real:
+            return np.asarray(array, dtype=np.float64)
+    except (ValueError, OverflowError) as error:
+        problem = str(error).splitlines()[0].rstrip(".")
+        raise ValueError(f"'{name}' must be an array of real numbers: {problem}.") from error
+    raise ValueError(f"'{name}' must be an array of real numbers, got {array.dtype}.")
+
+
+def _column_names(samples: Any) -> list[str] | None:
+    """The names of the columns of a data frame; None for an array or numbered columns."""
+    columns = list(getattr(samples, "columns", ()))
+    return columns if columns and all(isinstance(name, str) for name in columns) else None

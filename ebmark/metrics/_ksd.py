@@ -5,7 +5,7 @@ import math
 import numpy as np
 from jaxtyping import Float
 
-from ebmark.metrics._inputs import are_finite
+from ebmark.metrics._inputs import are_finite, read_samples
 
 # Rows per block of the kernel matrix.
 _BLOCK = 512
@@ -37,6 +37,7 @@ def kernel_stein_discrepancy(
         raise ValueError(
             f"'x' and 'scores' must have the same shape, got {np.shape(x)} and {np.shape(scores)}."
         )
+    x, scores = read_samples(x, scores, names=("x", "scores"), min_points=2)
     if not are_finite(x, scores):
         return math.nan
     n, dim = x.shape

@@ -4,8 +4,9 @@ import math
 
 import numpy as np
 from jaxtyping import Float
+from scipy.spatial.distance import cdist, pdist
 
-from ebmark.metrics._inputs import are_finite
+from ebmark.metrics._inputs import are_finite, read_samples
 
 # Bandwidths of the kernels, in units of the median distance.
 _WIDTHS = (0.1, 0.3, 1.0, 3.0)
@@ -32,24 +33,14 @@ def mmd(x: Float[np.ndarray, "n dim"], y: Float[np.ndarray, "m dim"]) -> float:
 
     References: Gretton et al. (2012), A kernel two-sample test, equation 3.
     """
+    x, y = read_samples(x, y, min_points=2)
     if not are_finite(x, y):
         return math.nan
-    # Centering keeps the digits of squared distances if the points are far from the origin.
-    center = np.mean(y, axis=0)
-    x = x - center
-    y = y - center
     subset = y[:: max(1, len(y) // _MAX_MEDIAN_POINTS)]
-    squares = _squared_distances(subset, subset)[np.triu_indices(len(subset), 1)]
-    median = float(np.median(squares)) or 1.0
+    median = float(np.median(pdist(subset, "sqeuclidean"))) or 1.0
     within_x = (_kernel_sum(x, x, median) - len(x)) / (len(x) * (len(x) - 1))
     within_y = (_kernel_sum(y, y, median) - len(y)) / (len(y) * (len(y) - 1))
     return within_x + within_y - 2 * _kernel_sum(x, y, median) / (len(x) * len(y))
-
-
-def _squared_distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    products = a @ b.T
-    squares = np.sum(a**2, axis=1)[:, None] + np.sum(b**2, axis=1)[None] - 2 * products
-    return np.maximum(squares, 0)
 
 
 def _kernel_sum(a: np.ndarray, b: np.ndarray, median_square: float) -> float:
@@ -58,7 +49,8 @@ def _kernel_sum(a: np.ndarray, b: np.ndarray, median_square: float) -> float:
     for start in range(0, len(a), _BLOCK):
         rows = a[start : start + _BLOCK]
         for column in range(start if a is b else 0, len(b), _BLOCK):
-            squares = _squared_distances(rows, b[column : column + _BLOCK])
+            # Sums of squared differences, as products lose digits far from the origin.
+            squares = cdist(rows, b[column : column + _BLOCK], "sqeuclidean")
             block = sum(np.exp(squares * (-0.5 / (w**2 * median_square))).sum() for w in _WIDTHS)
             total += block * (2 if a is b and column > start else 1)
     return total / len(_WIDTHS)

@@ -5,6 +5,8 @@ import math
 import numpy as np
 from jaxtyping import Float
 
+from ebmark.metrics._inputs import read_samples
+
 # Fraction of the target samples with the lowest density, which counts as low quality.
 _LOW_QUALITY_FRACTION = 0.01
 
@@ -30,6 +32,7 @@ def mode_frequency_tv(x: Float[np.ndarray, "n modes"], y: Float[np.ndarray, "m m
         >>> mode_frequency_tv(first, np.concatenate([first, second]))
         0.5
     """
+    x, y = read_samples(x, y)
     if np.isnan(x).any() or np.isnan(y).any():
         return math.nan
     x_frequencies = np.bincount(x.argmax(axis=1), minlength=x.shape[1]) / len(x)
@@ -57,6 +60,7 @@ def high_quality_fraction(
     References: Srivastava et al. (2017), VEEGAN, with three standard deviations in place of the
     quantile of the density.
     """
+    x, y = read_samples(x, y)
     if np.isnan(x).any() or np.isnan(y).any():
         return math.nan
     x_log_density = np.logaddexp.reduce(x, axis=1)

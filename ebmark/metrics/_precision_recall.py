@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.spatial import KDTree
 
-from ebmark.metrics._inputs import are_finite
+from ebmark.metrics._inputs import are_finite, read_samples
 
 _NUM_NEIGHBORS = 5
 
@@ -55,6 +55,7 @@ def density(x: Float[np.ndarray, "n dim"], y: Float[np.ndarray, "m dim"]) -> flo
 
     References: Naeem et al. (2020), Reliable fidelity and diversity metrics, equation 3.
     """
+    x, y = read_samples(x, y)
     if not are_finite(x, y):
         return math.nan
     num_inside = KDTree(x).query_ball_point(y, _knn_radius(y), return_length=True)
@@ -75,6 +76,7 @@ def coverage(x: Float[np.ndarray, "n dim"], y: Float[np.ndarray, "m dim"]) -> fl
 
     References: Naeem et al. (2020), Reliable fidelity and diversity metrics, equation 4.
     """
+    x, y = read_samples(x, y)
     if not are_finite(x, y):
         return math.nan
     nearest, _ = KDTree(x).query(y)
@@ -83,12 +85,17 @@ def coverage(x: Float[np.ndarray, "n dim"], y: Float[np.ndarray, "m dim"]) -> fl
 
 def _knn_radius(y: np.ndarray) -> np.ndarray:
     """The distance of each point to its fifth neighbor, not counting itself."""
-    distances, _ = KDTree(y).query(y, k=min(_NUM_NEIGHBORS + 1, len(y)))
+    if len(y) <= _NUM_NEIGHBORS:
+        raise ValueError(
+            f"Neighbors need samples of at least {_NUM_NEIGHBORS + 1} points, got {len(y)}."
+        )
+    distances, _ = KDTree(y).query(y, k=_NUM_NEIGHBORS + 1)
     return distances[:, -1]
 
 
 def _covered_fraction(x: np.ndarray, y: np.ndarray) -> float:
     """The fraction of `x` within the k-NN radius of some point of `y`."""
+    x, y = read_samples(x, y)
     if not are_finite(x, y):
         return math.nan
     is_covered = np.zeros(len(x), bool)

@@ -6,7 +6,7 @@ from typing import cast
 import numpy as np
 from jaxtyping import Float
 
-from ebmark.metrics._inputs import are_finite
+from ebmark.metrics._inputs import are_finite, read_samples
 
 # Regularization, as a fraction of the mean squared distance of two target samples.
 _REGULARIZATION = 0.05
@@ -26,21 +26,25 @@ def sinkhorn_divergence(x: Float[np.ndarray, "n dim"], y: Float[np.ndarray, "m d
     removed, that of finite samples is not.
 
     Args:
-        x: Samples of the model.
-        y: Target samples.
+        x: Samples of the model, at least 2.
+        y: Target samples, at least 2.
 
     Returns:
-        The divergence in squared data units; NaN for input that is not finite.
+        The divergence in squared data units; NaN for input that is not finite, or if all points of
+        `y` coincide.
 
     References: Feydy et al. (2019), Interpolating between optimal transport and MMD using Sinkhorn
     divergences.
     """
+    x, y = read_samples(x, y, min_points=2)
     if not are_finite(x, y):
         return math.nan
     origin = np.mean(y, axis=0, dtype=np.float64)
     x = x - origin
     y = y - origin
     epsilon = regularization(y)
+    if not epsilon > 0:
+        return math.nan
     x_to_x = _regularized_transport(x, x, epsilon)
     y_to_y = _regularized_transport(y, y, epsilon)
     return _regularized_transport(x, y, epsilon) - 0.5 * x_to_x - 0.5 * y_to_y
@@ -48,8 +52,9 @@ def sinkhorn_divergence(x: Float[np.ndarray, "n dim"], y: Float[np.ndarray, "m d
 
 def _regularized_transport(a: np.ndarray, b: np.ndarray, epsilon: float) -> float:
     import ot
+    from scipy.spatial.distance import cdist
 
-    cost = ot.dist(a, b)
+    cost = cdist(a, b, "sqeuclidean")
     a_weights = np.full(len(a), 1 / len(a))
     b_weights = np.full(len(b), 1 / len(b))
     settings = {"numItermax": _MAX_ITERATIONS, "stopThr": _TOLERANCE, "warn": False}

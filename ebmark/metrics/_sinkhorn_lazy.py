@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from ebmark.metrics._inputs import are_finite
+from ebmark.metrics._inputs import are_finite, read_samples
 from ebmark.metrics._sinkhorn import regularization
 from ebmark.system.devices import full_matmul_precision
 
@@ -47,6 +47,7 @@ def sinkhorn_on_the_fly(x: Float[np.ndarray, "n dim"], y: Float[np.ndarray, "m d
     References: Feydy et al. (2019), Interpolating between optimal transport and MMD using Sinkhorn
     divergences.
     """
+    x, y = read_samples(x, y, min_points=2)
     if not are_finite(x, y):
         return math.nan
     origin = np.mean(y, axis=0, dtype=np.float64)

@@ -6,6 +6,7 @@ import numpy as np
 
 from ebmark.datasets import DATASETS, DataSource, Grid, SyntheticDataset
 from ebmark.metrics._divergences import TargetGrid, target_on_grid
+from ebmark.metrics._inputs import read_samples
 from ebmark.metrics._ksd import kernel_stein_discrepancy
 from ebmark.metrics._modes import high_quality_fraction, mode_frequency_tv
 from ebmark.metrics._registry import ADDITIONAL_SAMPLE_METRICS, SAMPLE_METRICS, SampleMetric
@@ -46,10 +47,25 @@ def additional_metrics(source: DataSource) -> dict[str, SampleMetric]:
     """Return the metrics of `--all-metrics`, with KSD if the score of the target is known."""
     metrics = dict(ADDITIONAL_SAMPLE_METRICS)
     if isinstance(source, SyntheticDataset):
-        metrics["ksd_sq"] = lambda x, y: kernel_stein_discrepancy(np.asarray(x), source.scores(x))
+        metrics["ksd_sq"] = _of_scores(source)
     return metrics
 
 
 def _of_components(source: SyntheticDataset, metric: SampleMetric) -> SampleMetric:
     """The metric as a function of points instead of log-densities of the components."""
-    return lambda x, y: metric(source.component_log_probs(x), source.component_log_probs(y))
+
+    def of_points(x: np.ndarray, y: np.ndarray) -> float:
+        x, y = read_samples(x, y)
+        return metric(source.component_log_probs(x), source.component_log_probs(y))
+
+    return of_points
+
+
+def _of_scores(source: SyntheticDataset) -> SampleMetric:
+    """KSD as a function of samples and target samples, of which it uses the score instead."""
+
+    def of_points(x: np.ndarray, y: np.ndarray) -> float:
+        x, _ = read_samples(x, y, min_points=2)
+        return kernel_stein_discrepancy(x, source.scores(x))
+
+    return of_points

@@ -1,19 +1,24 @@
 """Wasserstein distances between two samples: exact, sliced, and of minibatches."""
 
 import math
+from numbers import Real
 from typing import cast
 
 import numpy as np
 from jaxtyping import Float
 
-from ebmark.metrics._inputs import are_finite
+from ebmark.metrics._inputs import are_finite, read_samples
 
 # Directions per block: memory is proportional to it times the number of points.
 _DIRECTIONS = 20
+# Costs of the simplex are clipped at this multiple of a lower bound of their mean, which keeps six
+# digits of it; if the optimal plan uses one of them, the multiple is raised by the factor.
+_CLIP = 1e6
+_CLIP_FACTOR = 1e3
 
 
 def wasserstein(
-    x: Float[np.ndarray, "n dim"], y: Float[np.ndarray, "m dim"], *, order: int = 2
+    x: Float[np.ndarray, "n dim"], y: Float[np.ndarray, "m dim"], *, order: float = 2
 ) -> float:
     r"""Return the exact Wasserstein distance of two samples by network simplex (POT, float64).
 
@@ -24,13 +29,13 @@ def wasserstein(
     Args:
         x: Samples of the model.
         y: Target samples.
-        order: The order p, 1 or 2.
+        order: The order p, a number of at least 1.
 
     Returns:
         The distance in data units; NaN for input that is not finite.
 
     Raises:
-        ValueError: If `order` is not 1 or 2, or if the shapes do not match.
+        ValueError: If `order` is below 1, or if the shapes do not match.
 
     References: Flamary et al. (2021), POT: Python optimal transport.
 
@@ -39,24 +44,57 @@ def wasserstein(
         >>> wasserstein(x, x + [0.0, 2.0], order=1)
         2.0
     """
-    import ot
     from scipy.spatial.distance import cdist
 
-    if order not in (1, 2):
-        raise ValueError(f"'order' must be 1 or 2, got {order}.")
+    _check_order(order)
+    x, y = read_samples(x, y)
     if not are_finite(x, y):
         return math.nan
-    # Centering keeps the digits of squared distances if the points are far from the origin.
-    origin = np.mean(y, axis=0, dtype=np.float64)
-    x = x - origin
-    y = y - origin
-    metric = "sqeuclidean" if order == 2 else "euclidean"
     # cdist is several times as fast as ot.dist.
-    cost = cdist(x, y, metric)
-    x_weights = np.full(len(x), 1 / len(x))
-    y_weights = np.full(len(y), 1 / len(y))
-    mean_cost = cast(float, ot.emd2(x_weights, y_weights, cost, numItermax=10_000_000))
-    return max(float(mean_cost), 0.0) ** (1 / order)
+    return _transport(cdist(x, y), order)
+
+
+def _check_order(order: float) -> None:
+    if not (isinstance(order, Real) and 1 <= order < math.inf):
+        raise ValueError(f"'order' must be a finite number of at least 1, got {order}.")
+
+
+def _transport(distances: Float[np.ndarray, "n m"], order: float) -> float:
+    """The distance of two samples from those of their points, at any scale of these.
+
+    The simplex loses the digits of small costs beside much larger ones, such as those of outliers.
+    Costs above a limit are therefore clipped: a plan that is optimal with clipped costs and uses
+    none of them is optimal. Otherwise the limit is raised, as is then the distance.
+    """
+    import ot
+
+    n, m = distances.shape
+    nearest = max(_power_mean(distances.min(axis=axis), order) for axis in (0, 1))
+    # Without a lower bound of the distance (equal sets of points): the smallest step of a point.
+    scale = nearest or float(np.min(distances, where=distances > 0, initial=np.inf))
+    if math.isinf(scale):
+        return 0.0
+    limit = scale * _CLIP ** (1 / order)
+    weights = np.full(n, 1 / n), np.full(m, 1 / m)
+    while True:
+        cost = np.minimum(distances, limit)
+        cost /= limit
+        cost **= order
+        plan = cast(np.ndarray, ot.emd(*weights, cost, numItermax=10_000_000))
+        # Masses are at least 1 / nm, but for rounding.
+        moves = plan > 1e-3 / (n * m)
+        used = distances[moves]
+        if used.max() <= limit:
+            mean_cost = float(plan[moves] @ (used / limit) ** order)
+            return limit * mean_cost ** (1 / order)
+        limit *= _CLIP_FACTOR ** (1 / order)
+
+
+def _power_mean(values: Float[np.ndarray, " n"], order: float) -> float:
+    largest = float(values.max())
+    if largest == 0:
+        return 0.0
+    return largest * float(np.mean((values / largest) ** order)) ** (1 / order)
 
 
 def sliced_wasserstein(
@@ -84,8 +122,13 @@ def sliced_wasserstein(
 
     References: Bonneel et al. (2015), Sliced and Radon Wasserstein barycenters of measures.
     """
+    x, y = read_samples(x, y)
     if not are_finite(x, y):
         return math.nan
+    # Centering keeps the digits of projections if the points are far from the origin.
+    origin = np.median(y, axis=0)
+    x = x - origin
+    y = y - origin
     directions = _directions(x.shape[1], num_projections, seed)
     blocks = np.array_split(directions, max(1, directions.shape[1] // _DIRECTIONS), axis=1)
     squares = [_squared_w2_of_projections(x, y, block) for block in blocks]
@@ -124,7 +167,7 @@ def minibatch_wasserstein(
     x: Float[np.ndarray, "n dim"],
     y: Float[np.ndarray, "m dim"],
     *,
-    order: int = 2,
+    order: float = 2,
     batch_size: int = 1_000,
     max_batches: int = 30,
 ) -> float:
@@ -138,13 +181,15 @@ def minibatch_wasserstein(
     Args:
         x: Samples of the model.
         y: Target samples.
-        order: The order p, 1 or 2.
+        order: The order p, a number of at least 1.
         batch_size: Points per batch.
         max_batches: Number of batches at most.
 
     References: Fatras et al. (2020), Learning with minibatch Wasserstein: asymptotic and gradient
     properties.
     """
+    _check_order(order)
+    x, y = read_samples(x, y)
     num_batches = max(1, min(max_batches, min(len(x), len(y)) // batch_size))
     distances = []
     for i in range(num_batches):

@@ -15,7 +15,12 @@ import pytest
 HERE = Path(__file__).parent
 SHARED = {"case.py", "damage.py", "test_faults.py"}
 CASES = [path for path in sorted(HERE.rglob("*.py")) if path.name not in SHARED]
-PASSING: set[str] = set()  # the cases that pass already
+PASSING: set[str] = {
+    "14_w2_scale",
+    "17_mmd_float16",
+    "35_unlike_widths",
+    "wasserstein_order3",
+}  # the cases that pass already
 
 
 def names() -> list:

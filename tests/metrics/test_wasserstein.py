@@ -176,8 +176,3 @@ def test_sliced_w2_of_translation_is_closed_form(dim):
     assert sliced_wasserstein(x, x + shift, num_projections=4_000) == pytest.approx(
         0.7, rel=1e-6 if dim == 2 else 0.05
     )
-
-
-def test_wasserstein_rejects_other_order():
-    with pytest.raises(ValueError, match="'order' must be 1 or 2, got 3."):
-        wasserstein(np.zeros((2, 1)), np.zeros((2, 1)), order=3)

@@ -11,6 +11,8 @@ from scipy import stats
 from ebmark.statistics._intervals import LEVEL, Values, median_of_sorted, worst_if_diverged
 
 SIGNIFICANT = 0.05
+# Seeds up to which scipy's test is exact.
+_MAX_EXACT = 50
 
 
 class Paired(NamedTuple):
@@ -43,9 +45,9 @@ def paired(a: Values, b: Values) -> Paired:
        \hat\Delta = \mathrm{med}_{i \le j} \tfrac12 (d_i + d_j) $$
 
     The interval contains the shifts that the test would not reject: order statistics of the same
-    averages. A seed on which one of the two diverged counts as the largest difference; one on
-    which both diverged is left out. With fewer than 6 seeds no outcome reaches 0.05
-    (2 / 2^5 = 0.0625), and p is NaN.
+    averages. Beyond 50 seeds W is taken as normal. A seed on which one of the two diverged counts
+    as the largest difference; one on which both diverged is left out. With fewer than 6 seeds no
+    outcome reaches 0.05 (2 / 2^5 = 0.0625), and p is NaN.
 
     Args:
         a: One value per seed; a value that is not finite is a run that diverged.
@@ -81,18 +83,23 @@ def paired(a: Values, b: Values) -> Paired:
 
 def _walsh_averages(d: np.ndarray) -> np.ndarray:
     """The sorted averages of all pairs; that of two opposite infinities is set to 0."""
-    i, j = np.triu_indices(len(d))
     with np.errstate(invalid="ignore"):
-        averages = (d[i] + d[j]) / 2
-    return np.sort(np.where(np.isnan(averages), 0.0, averages))
+        averages = np.concatenate([(d[i] + d[i:]) / 2 for i in range(len(d))])
+    averages[np.isnan(averages)] = 0.0
+    averages.sort()
+    return averages
 
 
 @functools.cache
 def _num_excluded(n: int) -> int:
     """How many averages lie below the interval: the largest k with P(W <= k) at most 0.025.
 
-    P is the exact null distribution of W, without ties.
+    P is the null distribution of W without ties: exact for up to 50 seeds, else the normal
+    approximation, as for the p-value.
     """
+    if n > _MAX_EXACT:
+        deviation = math.sqrt(n * (n + 1) * (2 * n + 1) / 24)
+        return math.floor(n * (n + 1) / 4 + stats.norm.ppf((1 - LEVEL) / 2) * deviation)
     num_subsets = np.zeros(n * (n + 1) // 2 + 1)
     num_subsets[0] = 1.0
     for rank in range(1, n + 1):

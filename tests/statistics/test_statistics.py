@@ -11,6 +11,7 @@ import pytest
 from scipy import stats
 
 from ebmark.statistics import (
+    _paired,
     at_equal_budget,
     bca,
     best,
@@ -220,6 +221,29 @@ def test_paired_interval_inverts_scipy_test(n):
         outside = stats.wilcoxon(a - b - end + inward, method="exact").pvalue
         assert outside <= 0.05 < inside
     assert test.low < test.difference < test.high
+
+
+@pytest.mark.parametrize("n", [6, 20, 49, 50, 51, 60, 200, 1_023, 1_024, 2_500])
+def test_paired_interval_excludes_0_if_significant(n):
+    """p and the interval agree, at shifts around the end of the interval, for any number."""
+    d = np.random.default_rng(n).normal(size=n)
+    test = paired(d, np.zeros(n))
+    assert test.n == n and test.p == stats.wilcoxon(d).pvalue
+    assert test.low < test.difference < test.high
+    for end in (test.low, test.high):
+        for shift in (end - 1e-9, end + 1e-9):
+            shifted = paired(d - shift, np.zeros(n))
+            is_excluded = shifted.low > 0 or shifted.high < 0
+            assert is_excluded == (shifted.p <= 0.05)
+
+
+def test_paired_interval_is_continuous_in_seeds():
+    """The normal approximation is within one average of the exact distribution at 50 seeds."""
+    exact = _paired._num_excluded.__wrapped__
+    for n in range(30, 51):
+        sum_of_squares = n * (n + 1) * (2 * n + 1)
+        approximate = n * (n + 1) / 4 + stats.norm.ppf(0.025) * math.sqrt(sum_of_squares / 24)
+        assert abs(exact(n) - math.floor(approximate)) <= 1
 
 
 def test_paired_difference_is_median_of_walsh_averages():

@@ -21,7 +21,7 @@ def table(
         folder: a folder written by `ebmark run`.
         metric: a metric of results.csv, such as kl, w1_exact or train_cpu_seconds.
         format: markdown, latex (requires the package booktabs) or csv.
-        statistic: mean (geometric) or median.
+        statistic: mean (geometric if every value is positive, else arithmetic) or median.
         digits: number of significant digits.
     """
     from ebmark.report.paper_table import paper_table, render

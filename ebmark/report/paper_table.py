@@ -11,7 +11,7 @@ import pandas as pd
 
 from ebmark.errors import UserError, unknown
 from ebmark.report import markdown
-from ebmark.statistics import best, final_values, role, summary
+from ebmark.statistics import all_positive, best, final_values, role, summary
 from ebmark.store.metric_info import UNRANKED, metric_info, stem
 from ebmark.store.schema import load_study
 from ebmark.store.table import current, with_entries
@@ -42,7 +42,7 @@ class Value(NamedTuple):
         high: upper end.
         seeds: number of runs.
         diverged: number of runs that diverged.
-        best: whether it is significantly lower than all others on its dataset.
+        best: whether it is significantly better than all others on its dataset.
     """
 
     value: float
@@ -62,6 +62,7 @@ class PaperTable(NamedTuple):
         datasets: the columns.
         rows: configurations and their values by dataset; None where one was not run.
         null_ranges: by dataset, the 95% range between two target samples; None if unknown.
+        is_geometric: whether all means are geometric, else all are arithmetic.
     """
 
     metric: str
@@ -69,13 +70,15 @@ class PaperTable(NamedTuple):
     datasets: list[str]
     rows: list[tuple[str, list[Value | None]]]
     null_ranges: Sequence[tuple[float, float] | None]
+    is_geometric: bool = True
 
 
 def paper_table(folder: Path, metric: str, statistic: str = "mean") -> PaperTable:
     """Return the table of a study.
 
-    The mean is the geometric mean over the runs that did not diverge, with a t-interval on the log
-    scale. The median is over all runs; a diverged run counts as the worst value.
+    The mean is over the runs that did not diverge: geometric with a t-interval on the log scale if
+    every value of the table is positive, else arithmetic. The median is over all runs; a diverged
+    run counts as the worst value.
 
     Args:
         folder: the study's folder.
@@ -100,39 +103,47 @@ def paper_table(folder: Path, metric: str, statistic: str = "mean") -> PaperTabl
             runs[dataset] = values
     if not runs:
         raise UserError(f"{folder}: no completed run has the metric '{metric}'. Choose another.")
-    lowest = {dataset: _significantly_lowest(table, dataset, metric) for dataset in runs}
+    is_geometric = all_positive(x for values in runs.values() for x in values.values())
+    best_entries = {dataset: _significantly_best(table, dataset, metric) for dataset in runs}
     configurations = dict.fromkeys(run["method"] for run in study["runs"].values())
     rows: list[tuple[str, list[Value | None]]] = []
     # The oracle and the baselines come last.
     for name in sorted(configurations, key=lambda name: role(name) is not None):
         if any(name in values for values in runs.values()):
             values = [
-                _value(runs[dataset].get(name), statistic, name in lowest[dataset])
-                for dataset in runs
+                _value(runs[dataset].get(name), metric, statistic, is_geometric) for dataset in runs
+            ]
+            values = [
+                value and value._replace(best=name in best_entries[dataset])
+                for dataset, value in zip(runs, values, strict=True)
             ]
             rows.append((name, values))
-    return PaperTable(metric, statistic, list(runs), rows, _null_ranges(study, list(runs), metric))
+    return PaperTable(
+        metric, statistic, list(runs), rows, _null_ranges(study, list(runs), metric), is_geometric
+    )
 
 
-def _value(runs: pd.Series | None, statistic: str, is_best: bool) -> Value | None:
+def _value(runs: pd.Series | None, metric: str, statistic: str, is_geometric: bool) -> Value | None:
     if runs is None or not len(runs):
         return None
-    result = summary(runs)
+    higher_is_better = metric_info(metric).higher_is_better
+    result = summary(runs, is_geometric=is_geometric, higher_is_better=higher_is_better)
     if statistic == "median":
         interval = (result.median, result.median_low, result.median_high)
     else:
         interval = (result.mean, result.low, result.high)
-    return Value(*interval, result.n, result.diverged, is_best)
+    return Value(*interval, result.n, result.diverged, best=False)
 
 
-def _significantly_lowest(table: pd.DataFrame, dataset: str, metric: str) -> set[str]:
-    """Return the configuration that is significantly lower than the runner-up, if there is one.
+def _significantly_best(table: pd.DataFrame, dataset: str, metric: str) -> set[str]:
+    """Return the configuration that is significantly better than the runner-up, if there is one.
 
     Other configurations with exactly the same runs are included.
     """
     if metric in UNRANKED:
         return set()
-    first = best(table, dataset, metric)
+    higher_is_better = metric_info(metric).higher_is_better
+    first = best(table, dataset, metric, higher_is_better=higher_is_better)
     if first is None or not first.significant:
         return set()
     runs = final_values(table, dataset, metric)
@@ -183,13 +194,17 @@ def caption(table: PaperTable) -> str:
         seeds = f"{min_seeds} to {max_seeds} seeds"
     statistic = table.statistic
     interval = "95% CI"
-    if statistic == "mean" and all(v.value > 0 for v in values if math.isfinite(v.value)):
+    if statistic == "mean" and table.is_geometric:
         statistic = "geometric mean"
         interval = "95% t-interval on the log scale"
+    elif statistic == "mean":
+        statistic = "arithmetic mean"
+        interval = "95% t-interval"
     significance = ""
     if any(value.best for value in values):
-        significance = "; bold: significantly lower than the runner-up (Wilcoxon signed-rank test "
-        significance += "on paired seeds, p < 0.05, unadjusted)"
+        side = "higher" if metric_info(table.metric).higher_is_better else "lower"
+        significance = f"; bold: significantly {side} than the runner-up (Wilcoxon signed-rank "
+        significance += "test on paired seeds, p < 0.05, unadjusted)"
     return f"{name}: {statistic} over {seeds} [{interval}]{significance}{divergence}."
 
 

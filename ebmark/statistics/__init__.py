@@ -19,6 +19,7 @@ from ebmark.statistics._decomposition import ErrorSources as ErrorSources
 from ebmark.statistics._decomposition import error_sources as error_sources
 from ebmark.statistics._intervals import LEVEL as LEVEL
 from ebmark.statistics._intervals import Summary as Summary
+from ebmark.statistics._intervals import all_positive as all_positive
 from ebmark.statistics._intervals import bca as bca
 from ebmark.statistics._intervals import success as success
 from ebmark.statistics._intervals import summary as summary

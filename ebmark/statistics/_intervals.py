@@ -1,7 +1,7 @@
 """A metric over seeds: median, mean and worst value, with 95% intervals."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -23,10 +23,11 @@ class Summary(NamedTuple):
         median: Median of all runs.
         median_low: Lower end of the median's 95% interval.
         median_high: Upper end of the median's 95% interval.
-        mean: Mean of the runs that did not diverge, geometric if they are all positive.
+        mean: Mean of the runs that did not diverge, geometric or arithmetic.
         low: Lower end of the mean's 95% interval.
         high: Upper end of the mean's 95% interval.
-        worst: Largest value; +inf if a run diverged.
+        worst: Largest value, or the smallest if more is better; infinite if a run diverged.
+        is_geometric: Whether the mean is geometric.
     """
 
     n: int
@@ -38,30 +39,48 @@ class Summary(NamedTuple):
     low: float
     high: float
     worst: float
+    is_geometric: bool = False
 
 
-def worst_if_diverged(values: Values) -> np.ndarray:
+def worst_if_diverged(values: Values, *, higher_is_better: bool = False) -> np.ndarray:
     """Replace values that are not finite by +inf: a run that diverged counts as the worst.
+
+    If `higher_is_better`, the worst is -inf.
 
     Example:
         >>> worst_if_diverged([0.5, float("nan")]).tolist()
         [0.5, inf]
     """
     values = np.asarray(values, float)
-    return np.where(np.isfinite(values), values, np.inf)
+    return np.where(np.isfinite(values), values, -np.inf if higher_is_better else np.inf)
 
 
-def summary(values: Values) -> Summary:
+def all_positive(columns: Iterable[Values]) -> bool:
+    """Return whether all finite values of a column are positive: its means are then geometric.
+
+    Args:
+        columns: The values of each configuration, one per seed.
+    """
+    values = [np.asarray(values, float) for values in columns]
+    return all(bool(np.all(x[np.isfinite(x)] > 0)) for x in values)
+
+
+def summary(
+    values: Values, *, is_geometric: bool | None = None, higher_is_better: bool = False
+) -> Summary:
     r"""Return median, mean and worst value over seeds, with 95% intervals.
 
     $$ [x_{(k)},\, x_{(n+1-k)}], \quad k = \max\{k : 2 P(\mathrm{Bin}(n, 1/2) < k) \le 0.05\};
        \qquad \exp(\bar y \pm t_{0.975, m-1}\, s_y / \sqrt m), \; y = \log x $$
 
     The median is that of all n runs, the mean that of the m runs which did not diverge. The mean
-    is geometric if all of these are positive (otherwise y = x, without exp).
+    is geometric, or arithmetic (y = x, without exp); means of both kinds are not compared.
 
     Args:
         values: One value per seed; a value that is not finite is a run that diverged.
+        is_geometric: Whether the mean is geometric; if None, it is if all values are positive. Set
+            it by `all_positive` of all configurations where several are compared.
+        higher_is_better: Whether the smallest value is the worst.
 
     References: Thompson (1936), On confidence ranges for the median; Student (1908), The probable
     error of a mean.
@@ -71,7 +90,7 @@ def summary(values: Values) -> Summary:
         >>> s.n, s.diverged, s.median, round(s.mean, 6), s.worst
         (4, 1, 3.0, 2.0, inf)
     """
-    ordered = np.sort(worst_if_diverged(values))
+    ordered = np.sort(worst_if_diverged(values, higher_is_better=higher_is_better))
     n = len(ordered)
     if n == 0:
         return Summary(0, 0, *[math.nan] * 7)
@@ -79,7 +98,9 @@ def summary(values: Values) -> Summary:
     median_low = float(ordered[k - 1]) if k else math.nan
     median_high = float(ordered[n - k]) if k else math.nan
     finite = ordered[np.isfinite(ordered)]
-    mean, low, high = _mean_interval(finite)
+    if is_geometric is None:
+        is_geometric = all_positive([finite])
+    mean, low, high = _mean_interval(finite, is_geometric)
     return Summary(
         n=n,
         diverged=n - len(finite),
@@ -89,7 +110,8 @@ def summary(values: Values) -> Summary:
         mean=mean,
         low=low,
         high=high,
-        worst=float(ordered[-1]),
+        worst=float(ordered[0 if higher_is_better else -1]),
+        is_geometric=is_geometric,
     )
 
 
@@ -100,17 +122,17 @@ def median_of_sorted(ordered: np.ndarray) -> float:
     return lower if lower == upper else (lower + upper) / 2
 
 
-def _mean_interval(x: np.ndarray) -> tuple[float, float, float]:
-    """The mean and its t interval, on the logarithm if all values are positive."""
+def _mean_interval(x: np.ndarray, is_geometric: bool) -> tuple[float, float, float]:
+    """The mean and its t interval, on the logarithm if the mean is geometric."""
     if len(x) == 0:
         return math.nan, math.nan, math.nan
-    is_positive = bool(np.all(x > 0))
-    y = np.log(x) if is_positive else x
+    y = np.log(x) if is_geometric else x
     half_width = math.nan
     if len(y) > 1:
         half_width = stats.t.ppf((1 + LEVEL) / 2, len(y) - 1) * y.std(ddof=1) / math.sqrt(len(y))
     interval = np.array([y.mean(), y.mean() - half_width, y.mean() + half_width])
-    mean, low, high = np.exp(interval) if is_positive else interval
+    with np.errstate(over="ignore"):
+        mean, low, high = np.exp(interval) if is_geometric else interval
     return float(mean), float(low), float(high)
 
 

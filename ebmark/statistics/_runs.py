@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from ebmark.statistics._intervals import summary
+from ebmark.statistics._intervals import all_positive, summary
 from ebmark.statistics._paired import SIGNIFICANT, Paired, paired
 
 # Never ranked and shown separately: the oracle knows Z, a baseline has no energy network.
@@ -24,7 +24,10 @@ def role(entry: str) -> str | None:
 
 
 class Best(NamedTuple):
-    """The method with the lowest median, the runner-up, and their paired comparison.
+    """The method with the best median, the runner-up, and their paired comparison.
+
+    The difference of the comparison is negative where the best method is better, in both directions
+    of a metric.
 
     The two-sided test needs no correction for having selected both from the results: it keeps its
     level as a test of "no other method is as low", for any number of methods.
@@ -39,7 +42,7 @@ class Best(NamedTuple):
 
     @property
     def significant(self) -> bool:
-        """Whether the best method is significantly lower than the runner-up (p < 0.05)."""
+        """Whether the best method is significantly better than the runner-up (p < 0.05)."""
         if self.paired is None:
             return False
         return self.paired.p < SIGNIFICANT and self.paired.difference < 0
@@ -74,26 +77,36 @@ def final_values(table: pd.DataFrame, dataset: str, metric: str) -> dict[str, pd
     return {method: pd.Series(by_seed, dtype=float) for method, by_seed in runs.items()}
 
 
-def best(table: pd.DataFrame, dataset: str, metric: str) -> Best | None:
-    """Return the method with the lowest median and its comparison with the runner-up.
+def best(
+    table: pd.DataFrame, dataset: str, metric: str, *, higher_is_better: bool = False
+) -> Best | None:
+    """Return the method with the best median and its comparison with the runner-up.
 
     Oracles and baselines are left out. A configuration with the very same values, such as a tuned
     recipe that equals the default one, is not a runner-up.
+
+    Args:
+        table: As in `final_values`.
+        dataset: Name of the dataset.
+        metric: Name of the metric.
+        higher_is_better: The direction of the metric.
 
     Returns:
         None if there is no method or every median run diverged.
     """
     all_runs = final_values(table, dataset, metric)
-    runs = {method: values for method, values in all_runs.items() if role(method) is None}
-    sums = {method: summary(values) for method, values in runs.items()}
+    sign = -1 if higher_is_better else 1
+    runs = {method: sign * values for method, values in all_runs.items() if role(method) is None}
+    is_geometric = all_positive(runs.values())
+    sums = {method: summary(x, is_geometric=is_geometric) for method, x in runs.items()}
     order = sorted(sums, key=lambda method: (sums[method].median, sums[method].mean, method))
     if not order or not np.isfinite(sums[order[0]].median):
         return None
-    lowest = runs[order[0]]
-    others = [method for method in order if not runs[method].equals(lowest)]
+    first = runs[order[0]]
+    others = [method for method in order if not runs[method].equals(first)]
     if not others:
         return Best(order[0], None, None)
-    a, b = lowest.align(runs[others[0]], join="inner")
+    a, b = first.align(runs[others[0]], join="inner")
     return Best(order[0], others[0], paired(a, b))
 
 

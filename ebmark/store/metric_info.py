@@ -1,5 +1,6 @@
 """Label, unit and description of every stored metric."""
 
+from functools import partial
 from typing import NamedTuple
 
 # A batch of 256 noise samples then has an effective size below 3.
@@ -15,11 +16,13 @@ class MetricInfo(NamedTuple):
         label: Name in tables, figures and the report, such as `KL(target ‖ model)`.
         unit: Unit of the values; empty if they have none.
         description: Complete sentences; the first one is short and stands alone.
+        higher_is_better: Whether a larger value is better; of most metrics a lower one is.
     """
 
     label: str
     unit: str
     description: str
+    higher_is_better: bool = False
 
     @property
     def summary(self) -> str:
@@ -32,6 +35,8 @@ class MetricInfo(NamedTuple):
         """`NLL, nats`; the label alone if the metric has no unit."""
         return f"{self.label}, {self.unit}" if self.unit else self.label
 
+
+_HigherIsBetter = partial(MetricInfo, higher_is_better=True)
 
 METRICS = {
     "kl": MetricInfo(
@@ -99,7 +104,7 @@ METRICS = {
         "Split R-hat of the parallel-tempering chains on which the bounds of log Z rest. "
         "It is 1 for converged chains.",
     ),
-    "high_quality_fraction": MetricInfo(
+    "high_quality_fraction": _HigherIsBetter(
         "high-quality fraction",
         "",
         "Fraction of samples in the 99% highest-density region of the target. "
@@ -179,34 +184,34 @@ METRICS = {
         "Its mean is 0 for target samples. It is insensitive to the weights of well-separated "
         "modes.",
     ),
-    "precision": MetricInfo(
+    "precision": _HigherIsBetter(
         "precision", "", "Fraction of samples within the k-NN radius of a target sample."
     ),
-    "recall": MetricInfo(
+    "recall": _HigherIsBetter(
         "recall", "", "Fraction of target samples within the k-NN radius of a sample."
     ),
-    "density": MetricInfo(
+    "density": _HigherIsBetter(
         "density",
         "",
         "Mean number of target samples whose k-NN radius contains a sample, divided by k. "
         "It is about 1 for the target.",
     ),
-    "coverage": MetricInfo(
+    "coverage": _HigherIsBetter(
         "coverage", "", "Fraction of target samples whose k-NN radius contains a sample."
     ),
-    "noise_ess": MetricInfo(
+    "noise_ess": _HigherIsBetter(
         "noise ESS",
         "",
         "Normalized effective sample size of noise samples reweighted to the model. "
         "It is a fraction in (0, 1]; near 0 the noise is too different from the model.",
     ),
-    "acceptance_rate": MetricInfo(
+    "acceptance_rate": _HigherIsBetter(
         "acceptance rate",
         "",
         "Fraction of accepted moves of Metropolis-adjusted chains started at the data. "
         "Near 0 the chains hardly move.",
     ),
-    "particle_ess": MetricInfo(
+    "particle_ess": _HigherIsBetter(
         "particle ESS",
         "",
         "Normalized effective sample size of the weighted particles, in (0, 1].",
@@ -233,17 +238,9 @@ METRICS = {
         "Early stopping keeps the energy of that step.",
     ),
 }
-COSTS = frozenset(
-    {
-        "train_seconds",
-        "train_cpu_seconds",
-        "compile_seconds",
-        "sample_seconds",
-        "network_evaluations",
-        "num_updates",
-    }
-)
-# Lower is not better for these, so that no table marks their lowest value.
+COSTS = frozenset({"train_seconds", "train_cpu_seconds", "compile_seconds", "sample_seconds"})
+COSTS |= {"network_evaluations", "num_updates"}
+# No value of these is better, so that no table marks one.
 UNRANKED = COSTS | {"log_z", "log_z_error", "log_z_gap", "rhat_tempered", "best_step"}
 UNRANKED |= {"w1_sampling_error", "w1_sampling_error_null"}
 SAMPLE_KINDS = {

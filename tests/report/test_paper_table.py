@@ -5,6 +5,7 @@ import io
 import re
 from math import nan
 
+import pandas as pd
 import pytest
 from helpers.results_folder import build
 
@@ -103,6 +104,22 @@ def test_caption_names_statistic_and_seeds():
     once = table._replace(rows=[("x", [Value(1.0, nan, nan, 1, 0, False)] * 2)])
     assert caption(once) == "KL(target ‖ model), nats: one seed."
     assert "median over" in caption(table._replace(statistic="median"))
+
+
+def test_marks_follow_direction_of_metric(tmp_path):
+    """The values of W1, drawn apart, with the other sign under the name of a metric of which more is better."""
+    folder = build(tmp_path / "toy", seeds=6, points=60, grid=20)
+    results = read(folder)
+    rows = results[(results["metric"] == "w1_exact") & (results["status"] == "done")]
+    rows = rows.assign(value=rows["value"] + 10 * rows["method"].rank(method="dense"))
+    results = pd.concat([results[results["metric"] != "w1_exact"], rows])
+    rising = rows.assign(metric="high_quality_fraction_exact", value=-rows["value"])
+    pd.concat([results, rising]).to_csv(folder / "results.csv", index=False, na_rep="nan")
+    lower, higher = (paper_table(folder, m) for m in ("w1_exact", "high_quality_fraction_exact"))
+    marks = [[v and v.best for _, row in table.rows for v in row] for table in (lower, higher)]
+    assert marks[0] == marks[1] and any(marks[0])
+    assert "significantly higher" in caption(higher) and "arithmetic mean" in caption(higher)
+    assert "significantly lower" in caption(lower) and "geometric mean" in caption(lower)
 
 
 def test_table_command(folder, monkeypatch, capsys):

@@ -8,10 +8,13 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy import stats
 
 from ebmark.statistics import (
     _paired,
+    all_positive,
     at_equal_budget,
     bca,
     best,
@@ -199,6 +202,38 @@ def test_best_counts_diverged_runs_as_worst():
     assert best(table([("a", 0, NAN)]), "d", "kl") is None
     single = best(table([("a", 0, 1.0)]), "d", "kl")
     assert single.runner_up is None and not single.significant
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_best_of_rising_metric_mirrors_falling_one(seed):
+    """Also with diverged runs, which are the worst in both directions."""
+    values = np.random.default_rng(seed).normal(size=(4, 9)) + np.arange(4)[:, None]
+    values[np.random.default_rng(seed).uniform(size=(4, 9)) < 0.2] = NAN
+    runs = [(m, s, v) for m, row in zip("abcd", values, strict=True) for s, v in enumerate(row)]
+    mirrored = [(method, seed, -value) for method, seed, value in runs]
+    falling = best(table(runs), "d", "kl")
+    rising = best(table(mirrored), "d", "kl", higher_is_better=True)
+    assert rising == falling and rising.significant == falling.significant
+
+
+def test_summary_of_rising_metric_mirrors_falling_one():
+    values = np.random.default_rng(0).normal(size=12)
+    values[:3] = NAN
+    falling, rising = summary(values), summary(-values, higher_is_better=True)
+    assert rising.median == -falling.median and rising.worst == -falling.worst == -INF
+    assert (rising.median_low, rising.median_high) == (-falling.median_high, -falling.median_low)
+
+
+@settings(max_examples=60, deadline=None, derandomize=True, database=None)
+@given(st.lists(st.tuples(st.floats(-1, 1e3), st.floats(0, 10)), min_size=2, max_size=9))
+def test_mean_of_one_kind_keeps_order(pairs):
+    """A configuration that is nowhere higher has no higher mean, whatever the signs."""
+    b = np.array([low for low, _ in pairs])
+    a = b + np.array([rise for _, rise in pairs])
+    is_geometric = all_positive([a, b])
+    means = [summary(values, is_geometric=is_geometric) for values in (a, b)]
+    assert means[0].is_geometric == means[1].is_geometric == bool(np.all(b > 0))
+    assert means[1].mean <= means[0].mean + 1e-9 * abs(means[0].mean)
 
 
 def test_best_compares_common_seeds():

@@ -5,6 +5,7 @@ import doctest
 import pytest
 
 from ebmark.metrics import ADDITIONAL_SAMPLE_METRICS, SAMPLE_METRICS
+from ebmark.metrics.power import _HIGHER_IS_BETTER
 from ebmark.store import metric_info as module
 from ebmark.store.metric_info import COSTS, METRICS, UNRANKED, metric_info, stem
 
@@ -48,6 +49,15 @@ def test_label_names_metric_and_samples(metric, label):
 @pytest.mark.parametrize("name", ["w1", "mode_frequency_tv", "mmd_sq"])
 def test_stem_removes_kind_of_samples(name, kind):
     assert stem(f"{name}_{kind}") == name
+
+
+def test_direction_agrees_with_power_of_metrics():
+    """The package of metrics may not import this one, and states the direction of its own."""
+    rising = {name for name, info in METRICS.items() if info.higher_is_better}
+    of_samples = {*SAMPLE_METRIC_NAMES, "high_quality_fraction"}
+    assert rising & of_samples == _HIGHER_IS_BETTER
+    assert rising - of_samples == {"noise_ess", "acceptance_rate", "particle_ess"}
+    assert metric_info("high_quality_fraction_langevin_500").higher_is_better
 
 
 def test_stem_keeps_complete_metric_names():

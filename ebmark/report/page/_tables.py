@@ -16,7 +16,7 @@ from ebmark.report.page._numbers import (
     significant_digits,
 )
 from ebmark.report.page._rows import count_unique, list_unique, select_rows
-from ebmark.statistics import Summary, best, final_values, role, summary
+from ebmark.statistics import Summary, all_positive, best, final_values, role, summary
 from ebmark.store.metric_info import COSTS, UNRANKED, metric_info, stem
 
 _FULL = ("median", "mean", "worst")
@@ -46,9 +46,10 @@ _WITHOUT_GRID = {
     "mode_frequency_tv_langevin",
 }
 _ORDER = [*_MAIN, "w2_exact", "sliced_w2_exact", "mode_weight_tv", "log_z", "log_z_error"]
-_LABELS = {"median": "median", "mean": "mean [95% CI]", "worst": "worst"}
+_LABELS = {"median": "median", "mean": "{kind} mean [95% CI]", "worst": "worst"}
+_KINDS = {True: "geometric", False: "arithmetic"}
 _DETAILS = ["metric", "method", "seeds", "diverged", "median", "95% CI of the median", "mean"]
-_DETAILS += ["95% CI of the mean", "worst", "null range"]
+_DETAILS += ["kind of mean", "95% CI of the mean", "worst", "null range"]
 
 
 class Head(NamedTuple):
@@ -113,12 +114,15 @@ def build_results(
     cells: dict[str, list[Cell]] = {entry: [] for entry in entries}
     null_cells: list[Cell] = []
     for metric in metrics:
-        summaries = {entry: _summarize(metric, runs[metric].get(entry)) for entry in entries}
+        is_geometric = all_positive(runs[metric].values())
+        summaries = {
+            entry: _summarize(metric, runs[metric].get(entry), is_geometric) for entry in entries
+        }
         decimals = _count_decimals(metric, summaries)
         leader = None if metric in UNRANKED else best(table, dataset, metric)
         marked = leader.method if leader and leader.significant else None
         null_range = null_ranges.get(stem(metric))
-        heads += _heads(metric)
+        heads += _heads(metric, _KINDS[is_geometric])
         for statistic in _MAIN[metric]:
             for entry in entries:
                 is_marked = entry == marked
@@ -138,8 +142,8 @@ def build_results(
     )
 
 
-def _heads(metric: str) -> list[Head]:
-    name, unit, description = metric_info(metric)
+def _heads(metric: str, kind: str) -> list[Head]:
+    name, unit, description, _ = metric_info(metric)
     name = name.replace("_", " ")
     if metric in KL_PARTS:
         span = len(KL_PARTS) if metric == next(iter(KL_PARTS)) else 0
@@ -149,16 +153,20 @@ def _heads(metric: str) -> list[Head]:
     statistics = _MAIN[metric]
     spans = [len(statistics)] + [0] * (len(statistics) - 1)
     return [
-        Head(group, _LABELS[statistic], description, span)
+        Head(group, _LABELS[statistic].format(kind=kind), description, span)
         for statistic, span in zip(statistics, spans, strict=True)
     ]
 
 
-def _summarize(metric: str, values: pd.Series | None) -> Summary:
+def _summarize(metric: str, values: pd.Series | None, is_geometric: bool) -> Summary:
     """Summarize a metric over seeds; the cost of a diverged run is unknown, not the worst."""
     if values is None:
         return summary(())
-    return summary(values.dropna() if metric in COSTS else values)
+    return summary(
+        values.dropna() if metric in COSTS else values,
+        is_geometric=is_geometric,
+        higher_is_better=metric_info(metric).higher_is_better,
+    )
 
 
 def _count_decimals(metric: str, summaries: Mapping[str, Summary]) -> int:
@@ -235,7 +243,8 @@ def build_details(
     for metric in dict.fromkeys([*_ORDER, *measured]):
         runs = final_values(table, dataset, metric)
         if runs:
-            summaries[metric] = {e: _summarize(metric, runs[e]) for e in entries if e in runs}
+            kind = all_positive(runs.values())
+            summaries[metric] = {e: _summarize(metric, runs[e], kind) for e in entries if e in runs}
     if count_unique(selected, "seed") == 1:
         return _of_one_seed(summaries, null_ranges)
     rows = []
@@ -265,6 +274,7 @@ def _details(
         _cell(stats, "median", decimals),
         Cell(format_interval(stats.median_low, stats.median_high, decimals), kind="mean"),
         Cell(format_number(stats.mean, decimals, pad=True), stats.mean),
+        Cell(_KINDS[stats.is_geometric]),
         Cell(format_interval(stats.low, stats.high, decimals), kind="mean"),
         _cell(stats, "worst", decimals),
         Cell(" ".join(null).strip(), kind="mean"),

@@ -8,7 +8,7 @@ import pandas as pd
 
 from ebmark.report import paper_table as paper
 from ebmark.errors import UserError
-from ebmark.report.page._tables import details
+from ebmark.report.page._tables import build_details
 
 NAME = "mean_mixes_kinds"
 WANT = "one kind of mean in a column, so that the entry that is nowhere worse has no higher mean; or no mean of a metric that can be negative"
@@ -44,7 +44,7 @@ def results(values):
 
 def in_the_report(table):
     """method -> mean, as the report's table of details has it."""
-    heads, rows = details(table, LAW, ["a", "b"], {})
+    heads, rows = build_details(table, LAW, ["a", "b"], {})
     names = [head.text for head in heads]
     if "mean" not in names:
         return {}

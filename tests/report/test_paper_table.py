@@ -107,7 +107,7 @@ def test_caption_names_statistic_and_seeds():
 
 
 def test_marks_follow_direction_of_metric(tmp_path):
-    """The values of W1, drawn apart, with the other sign under the name of a metric of which more is better."""
+    """The values of W1, drawn apart and with the other sign, as a metric that should be high."""
     folder = build(tmp_path / "toy", seeds=6, points=60, grid=20)
     results = read(folder)
     rows = results[(results["metric"] == "w1_exact") & (results["status"] == "done")]

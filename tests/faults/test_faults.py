@@ -15,7 +15,13 @@ import pytest
 HERE = Path(__file__).parent
 SHARED = {"case.py", "damage.py", "test_faults.py"}
 CASES = [path for path in sorted(HERE.rglob("*.py")) if path.name not in SHARED]
-PASSING: set[str] = set()  # the cases that pass already
+PASSING = {  # the cases that pass already
+    "20_sample_steps",
+    "21_diverged_fit_energy",
+    "22_train_raw_data",
+    "hmc_resonance",
+    "tune_cnce_default",
+}
 
 
 def names() -> list:

@@ -12,9 +12,10 @@ from ebmark.samplers import SAMPLERS
 from ebmark.system.distributed import join, leave
 from ebmark.system.threads import keep_compiled_programs
 from ebmark.training.model import load_model
-from ebmark.training.sampling import ChainDiagnostics, normalize_model, sample_chains
+from ebmark.training.sampling import MIN_KEPT, ChainDiagnostics, normalize_model, sample_chains
 
 _SAMPLERS = ("exact", *SAMPLERS)
+_NUM_STEPS = 2_000
 
 
 def sample_model(
@@ -23,7 +24,7 @@ def sample_model(
     *,
     n: int,
     sampler: str | None,
-    steps: int,
+    steps: int | None,
     seed: int,
     distributed: bool = False,
 ) -> int:
@@ -35,7 +36,7 @@ def sample_model(
         n: number of samples.
         sampler: "exact" or a name in SAMPLERS; None chooses "exact" in 1-D and 2-D, else
             "langevin".
-        steps: number of chain steps.
+        steps: number of chain steps; None for 2,000.
         seed: seed of the samples.
         distributed: whether this process is one of several.
 
@@ -57,11 +58,18 @@ def sample_model(
             "Use --sampler tempering."
         )
     keep_compiled_programs()
+    notes = []
     if name == "exact":
+        if steps is not None:
+            notes.append(
+                f"--steps {steps} has no effect: the exact sampler has no chains. "
+                "Use --sampler langevin for chains."
+            )
         samples = exact_samples(normalize_model(model), n, jr.key(seed))
     else:
-        samples, diagnostics = sample_chains(model, name, n, steps, jr.key(seed))
-        print_notes([describe_chains(diagnostics)] if is_first else [])
+        samples, diagnostics = sample_chains(model, name, n, steps or _NUM_STEPS, jr.key(seed))
+        notes.append(describe_chains(diagnostics))
+    print_notes(notes if is_first else [])
     if distributed:
         leave()
     if is_first:
@@ -78,6 +86,12 @@ def describe_chains(diagnostics: ChainDiagnostics) -> str:
             f"Acceptance rate {diagnostics.acceptance_rate:.0%} at step size "
             f"{diagnostics.step_size:.3g}."
         )
+    if diagnostics.num_kept < MIN_KEPT:
+        sentences.append(
+            f"Chains of {diagnostics.num_kept} steps are too short for R-hat and ESS: whether they "
+            f"have converged is unknown. Use --steps {MIN_KEPT} or more."
+        )
+        return " ".join(sentences)
     sentences.append(
         f"The last {diagnostics.num_kept} kept states per chain have split R-hat "
         f"{diagnostics.rhat:.3f} and an ESS of {diagnostics.ess:,.0f} independent points of "

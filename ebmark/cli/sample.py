@@ -15,7 +15,7 @@ def sample(
     out: Path,
     n: Annotated[int, tyro.conf.arg(aliases=["-n"])] = 1_000,
     sampler: str | None = None,
-    steps: int = 2_000,
+    steps: int | None = None,
     seed: int = 0,
     plugin: tuple[Path, ...] = (),
     distributed: bool = False,
@@ -27,13 +27,13 @@ def sample(
         out: the file to write: .csv, .tsv, .npy, .npz or .parquet.
         n: number of samples.
         sampler: exact (1-D and 2-D data; the default there) or a sampler of `ebmark list`.
-        steps: number of chain steps.
+        steps: number of chain steps; 2,000 by default. The exact sampler has no chains.
         seed: seed of the samples.
         plugin: Python files that define METHODS, if the model was trained with one of them.
         distributed: distribute the chains over all processes that srun or mpiexec has started.
     """
     for option, value in (("-n", n), ("--steps", steps)):
-        if value < 1:
+        if value is not None and value < 1:
             raise UserError(f"{option} must be at least 1, not {value}.")
     check_seed(seed)
     load_plugins(plugin)

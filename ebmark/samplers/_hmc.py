@@ -24,14 +24,18 @@ class HMCState(NamedTuple):
 class HMC(AbstractSampler):
     r"""Hamiltonian Monte Carlo: several leapfrog steps, accepted or rejected; exact.
 
-    $$ p \sim N(0, I), \quad (x', p') = \mathrm{leapfrog}^{L}_{\epsilon}(x, p), \quad
+    $$ p \sim N(0, I), \quad (x', p') = \mathrm{leapfrog}^{n}_{\epsilon}(x, p), \quad
        \alpha = \min\left(1, e^{E(x) + |p|^2/2 - E(x') - |p'|^2/2}\right), \quad
        \epsilon = \sqrt{2h} $$
 
-    `step_size` is $h$, so that HMC with one leapfrog step is MALA with the same $h$. The best
-    acceptance rate is 0.65 to 0.8. A proposal whose energy is not finite is rejected.
+    The number of leapfrog steps $n$ is uniform on $\lceil L/2 \rceil, \dots, L$ with
+    $L$ = `num_leapfrogs`, drawn independently of the point. Trajectories of one length resonate:
+    on a Gaussian, one of half a period only reflects the point. `step_size` is $h$, so that HMC
+    with $L = 1$ is MALA with the same $h$. The best acceptance rate is 0.65 to 0.8. A proposal
+    whose energy is not finite is rejected.
 
-    References: Duane, Kennedy, Pendleton & Roweth (1987), Hybrid Monte Carlo.
+    References: Duane, Kennedy, Pendleton & Roweth (1987), Hybrid Monte Carlo; Mackenzie (1989), An
+    improved hybrid Monte Carlo method; Neal (2011), MCMC using Hamiltonian dynamics, section 3.2.
     """
 
     step_size: float | Float[Array, ""]
@@ -43,7 +47,7 @@ class HMC(AbstractSampler):
 
     def step(self, energy: Energy, state: HMCState, key: Key) -> HMCState:
         epsilon = jnp.sqrt(2 * self.step_size)
-        momentum_key, accept_key = jr.split(key)
+        momentum_key, accept_key, length_key = jr.split(key, 3)
         start = jr.normal(momentum_key, state.x.shape)
 
         def leapfrog(_: int, phase: tuple) -> tuple:
@@ -54,7 +58,9 @@ class HMC(AbstractSampler):
             return x, p - epsilon / 2 * gradient, value, gradient
 
         phase = (state.x, start, state.energy, state.gradient)
-        x, p, value, gradient = jax.lax.fori_loop(0, self.num_leapfrogs, leapfrog, phase)
+        shortest = (self.num_leapfrogs + 1) // 2
+        length = jr.randint(length_key, (), shortest, self.num_leapfrogs + 1)
+        x, p, value, gradient = jax.lax.fori_loop(0, length, leapfrog, phase)
         log_ratio = (state.energy - value) + 0.5 * (start @ start - p @ p)
         # NaN compares false, so such a proposal is rejected
         accepted = jnp.log(jr.uniform(accept_key)) < log_ratio

@@ -14,13 +14,14 @@ import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 import optax
-from jaxtyping import Array, Float, Int, PyTree
+from jaxtyping import Array, ArrayLike, Float, Int, PyTree
 
 from ebmark.energies import Energy, Key, State
 from ebmark.methods import Recipe
 from ebmark.system.devices import full_matmul_precision, gather_local, replicate, shard
 from ebmark.training.checkpoint import Carry, Checkpoint, Record, fingerprint
 from ebmark.training.divergence import explain_divergence
+from ebmark.training.inputs import as_standardized, check_energy, check_recipe
 from ebmark.training.snapshots import Fit, make_snapshot
 from ebmark.training.stopwatch import Stopwatch
 from ebmark.training.uncompiled import Plan, fit_without_updates, follow_own_loop
@@ -35,7 +36,7 @@ Progress = Callable[[int, int], None]
 def train(
     recipe: Recipe,
     energy: Energy,
-    data: Float[Array, "n dim"],
+    data: Float[ArrayLike, "n dim"],
     *,
     key: Key,
     snapshot_steps: Sequence[int] = (),
@@ -53,7 +54,7 @@ def train(
     Args:
         recipe: the method, its hyperparameters, optimizer settings and number of updates.
         energy: the initial energy, a PyTree that maps one point, shape (dim,), to a scalar.
-        data: standardized points, one per row.
+        data: standardized points, one per row: an array or a data frame.
         key: PRNG key; the result is a function of it.
         snapshot_steps: numbers of updates after which to take a snapshot; the last one is taken
             in any case.
@@ -65,8 +66,9 @@ def train(
         The snapshots, the losses, and `divergence_reason`, which is None for a healthy training.
 
     Raises:
-        TypeError: `recipe` is not a `Recipe`.
-        ValueError: `data` do not have the shape (n, dim) with n > 0.
+        TypeError: `recipe` is not a `Recipe`, or `energy` is not callable.
+        ValueError: `data` are not finite or not standardized points of shape (n, dim) with n > 0,
+            or `energy` does not map one point to a scalar or has no trainable arrays.
 
     Example:
         >>> import dataclasses, jax.numpy as jnp, jax.random as jr
@@ -79,7 +81,34 @@ def train(
         >>> fit.divergence_reason is None, fit.snapshots[-1].step
         (True, 10)
     """
-    _check_inputs(recipe, data)
+    check_recipe(recipe)
+    points = as_standardized(data)
+    check_energy(energy, recipe, points.shape[1])
+    return train_unchecked(
+        recipe,
+        energy,
+        points,
+        key=key,
+        snapshot_steps=snapshot_steps,
+        checkpoint_path=checkpoint_path,
+        save_every=save_every,
+        progress=progress,
+    )
+
+
+@full_matmul_precision
+def train_unchecked(
+    recipe: Recipe,
+    energy: Energy,
+    data: Float[Array, "n dim"],
+    *,
+    key: Key,
+    snapshot_steps: Sequence[int] = (),
+    checkpoint_path: Path | None = None,
+    save_every: float = 30.0,
+    progress: Progress = lambda step, num_updates: None,
+) -> Fit:
+    """Train as `train` does, without its checks: a part of standardized data may have any scale."""
     build_key, init_key, loop_key = jr.split(key, 3)
     if recipe.num_updates == 0:
         return fit_without_updates(recipe, energy, data, build_key, init_key)
@@ -113,19 +142,6 @@ class _Run(NamedTuple):
     carry: Carry
     record: Record
     divergence_reason: str | None
-
-
-def _check_inputs(recipe: Recipe, data: Float[Array, "n dim"]) -> None:
-    if not isinstance(recipe, Recipe):
-        raise TypeError(
-            f"'recipe' must be a Recipe, got {type(recipe).__name__}. "
-            "Pass METHODS[name] or Recipe(method=...)."
-        )
-    if np.ndim(data) != 2 or len(data) == 0:
-        raise ValueError(
-            f"'data' must have shape (n, dim) with n > 0, got {np.shape(data)}. "
-            "Reshape 1-D data to (n, 1)."
-        )
 
 
 def _plan(num_updates: int, snapshot_steps: Sequence[int]) -> Plan:

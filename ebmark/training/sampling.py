@@ -1,5 +1,6 @@
 """Samples of a trained model: by Markov chains, with diagnostics, and its density on a grid."""
 
+import math
 from typing import NamedTuple
 
 import jax.numpy as jnp
@@ -27,8 +28,10 @@ from ebmark.training.model import Model
 
 # steps that adapt the step size or the preconditioner
 _NUM_ADAPT = 200
-# states per chain from which the diagnostics are computed
+# maximum number of states per chain from which the diagnostics are computed
 _NUM_KEPT = 100
+# states per chain that R-hat and ESS need: three in each half
+MIN_KEPT = 6
 # grid points per axis
 _NUM_GRID_POINTS = 256
 # split R-hat from which on chains count as not converged
@@ -40,8 +43,8 @@ class ChainDiagnostics(NamedTuple):
     """How well chains have converged.
 
     Attributes:
-        rhat: the largest split R-hat of the columns.
-        ess: the smallest effective sample size of the columns.
+        rhat: the largest split R-hat of the columns; NaN for fewer than 6 states per chain.
+        ess: the smallest effective sample size of the columns; NaN for fewer than 6.
         num_kept: states per chain that these are computed from.
         num_draws: their number over all chains.
         acceptance_rate: of Metropolis-adjusted samplers; None for others.
@@ -81,7 +84,8 @@ def sample_chains(
         key: PRNG key.
 
     Returns:
-        The last point of each chain, in data units, and diagnostics of the second half.
+        The last point of each chain, in data units, and diagnostics of the second half, or of the
+        last 100 steps if there are fewer than 200.
 
     Raises:
         UserError: a chain diverged.
@@ -100,9 +104,10 @@ def sample_chains(
         x = run_chains(Langevin(step_size), model.energy, x, _NUM_ADAPT, adapt_key).x
         kernel = PreconditionedLangevin.from_points(step_size, x)
     every = max(1, steps // 2 // _NUM_KEPT)
-    num_burn_in = max(steps - _NUM_KEPT * every, 0)
+    num_kept = min(steps, _NUM_KEPT)
+    num_burn_in = steps - num_kept * every
     states = run_chains(kernel, model.energy, x, num_burn_in, chain_key)
-    traced = trace_chains(kernel, model.energy, states, _NUM_KEPT, trace_key, every=every)
+    traced = trace_chains(kernel, model.energy, states, num_kept, trace_key, every=every)
     last, kept = gather_local(traced)
     points = np.asarray(last.x, np.float64)
     num_diverged = int((~np.isfinite(points).all(axis=1)).sum())
@@ -120,9 +125,10 @@ def _diagnose(
     trace: Float[np.ndarray, "kept chains dim"], acceptance_rate: float | None, step_size: float
 ) -> ChainDiagnostics:
     columns = [trace[..., column] for column in range(trace.shape[-1])]
+    is_long_enough = len(trace) >= MIN_KEPT
     return ChainDiagnostics(
-        rhat=max(split_rhat(column) for column in columns),
-        ess=min(ess(column) for column in columns),
+        rhat=max(map(split_rhat, columns)) if is_long_enough else math.nan,
+        ess=min(map(ess, columns)) if is_long_enough else math.nan,
         num_kept=len(trace),
         num_draws=columns[0].size,
         acceptance_rate=acceptance_rate,

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float, PyTree
 
 from ebmark.energies import Energy, State
+from ebmark.errors import UserError
 from ebmark.methods import Recipe
 
 
@@ -53,13 +54,30 @@ class Fit:
 
     @property
     def energy(self) -> Energy:
-        """The energy of the last snapshot."""
-        return self.snapshots[-1].energy
+        """The energy of the last snapshot.
+
+        Raises:
+            UserError: the training diverged before its first snapshot.
+        """
+        return self._last.energy
 
     @property
     def state(self) -> State:
-        """The method's state at the last snapshot."""
-        return self.snapshots[-1].state
+        """The method's state at the last snapshot.
+
+        Raises:
+            UserError: the training diverged before its first snapshot.
+        """
+        return self._last.state
+
+    @property
+    def _last(self) -> Snapshot:
+        if not self.snapshots:
+            raise UserError(
+                "This fit has no energy: the training diverged before its first snapshot. "
+                f"{self.divergence_reason}"
+            )
+        return self.snapshots[-1]
 
 
 def evenly(num_updates: int, num: int) -> list[int]:

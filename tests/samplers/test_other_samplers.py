@@ -10,7 +10,15 @@ import jax.random as jr
 import numpy as np
 import pytest
 import scipy.stats
-from samplers.test_langevin import COVARIANCE, MEAN, asymmetry, correlated, run, skewed
+from samplers.test_langevin import (
+    COVARIANCE,
+    MEAN,
+    asymmetry,
+    correlated,
+    from_skewed,
+    run,
+    skewed,
+)
 
 from ebmark.datasets import DATASETS
 from ebmark.samplers import (
@@ -38,7 +46,7 @@ def line(x):
 
 
 def uneven(x):
-    """A Gaussian with standard deviations 1 to 3; with equal ones, HMC moves in phase."""
+    """A Gaussian with standard deviations 1 to 3."""
     return 0.5 * jnp.sum((x / jnp.linspace(1, 3, x.shape[0])) ** 2)
 
 
@@ -94,18 +102,59 @@ def test_hmc_matches_blackjax():
     h = 0.05
     x = jnp.full((CHAINS, 1), 1.5)
     points = _run(HMC(h), skewed, x, 4, jr.key(1)).x[:, 0]
-    kernel = blackjax.hmc(lambda x: -skewed(x), np.sqrt(2 * h), jnp.ones(1), 8)
+    kernel = blackjax.dynamic_hmc(
+        lambda x: -skewed(x),
+        np.sqrt(2 * h),
+        jnp.ones(1),
+        next_random_arg_fn=lambda key: jr.split(key)[1],
+        integration_steps_fn=lambda key: jr.randint(key, (), 4, 9),
+    )
 
     @jax.jit
     def of_blackjax(x, key):
+        init_key, key = jr.split(key)
+
         def body(states, key):
             return jax.vmap(lambda k, s: kernel.step(k, s)[0])(jr.split(key, len(x)), states), None
 
-        return jax.lax.scan(body, jax.vmap(kernel.init)(x), jr.split(key, 4))[0].position[:, 0]
+        start = jax.vmap(kernel.init)(x, jr.split(init_key, len(x)))
+        return jax.lax.scan(body, start, jr.split(key, 4))[0].position[:, 0]
 
     assert scipy.stats.ks_2samp(points, of_blackjax(x, jr.key(2))).pvalue > 1e-3
     other = _run(HMC(h / 2), skewed, x, 4, jr.key(1)).x[:, 0]
     assert scipy.stats.ks_2samp(other, of_blackjax(x, jr.key(2))).pvalue < 1e-6  # power
+
+
+@pytest.mark.parametrize(
+    "num_leapfrogs", [2, pytest.param(3, marks=FULL), pytest.param(8, marks=FULL)]
+)
+def test_hmc_does_not_resonate(num_leapfrogs):
+    """At every frequency up to near the stability limit, chains forget their start.
+
+    Their second moment starts at 4 and is exactly 1; 0.25 are 8 standard errors.
+    """
+    sampler = HMC(0.02, num_leapfrogs=num_leapfrogs)
+    widths = jnp.geomspace(0.13, 0.2 * num_leapfrogs, 40)
+    start = 2 * jr.normal(jr.key(1), (2_000, 1))
+
+    @jax.jit
+    @jax.vmap
+    def second_moment(width):
+        scaled = lambda x: 0.5 * jnp.sum((x / width) ** 2)
+        return jnp.mean((run_chains(sampler, scaled, start * width, 60, jr.key(2)).x / width) ** 2)
+
+    np.testing.assert_allclose(second_moment(widths), 1, atol=0.25)
+
+
+def test_hmc_keeps_target():
+    """From independent samples, after 3 steps with rejections: p > 1e-4."""
+    start = jnp.asarray(from_skewed(CHAINS, seed=1), jnp.float32)
+    states = _run(HMC(0.15, num_leapfrogs=5), skewed, start, 3, jr.key(1))
+    assert 0.02 < 1 - np.mean(states.accepted) < 0.9
+    fresh = from_skewed(CHAINS, seed=2)
+    assert scipy.stats.ks_2samp(states.x[:, 0], fresh.ravel()).pvalue > 1e-4
+    off = scipy.stats.ks_2samp(1.05 * states.x[:, 0], fresh.ravel())
+    assert off.pvalue < 1e-4  # power
 
 
 def test_preconditioning_is_change_of_variables():

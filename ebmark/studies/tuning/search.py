@@ -182,25 +182,39 @@ def propose(spec: dict[str, Any], trials: Sequence[Mapping[str, Any]]) -> Point:
 def _default_point(space: Space, spec: dict[str, Any]) -> Point:
     """Return the point nearest to the default recipe.
 
-    What the recipe derives from the data is derived from the dataset's local scale s, with
-    h = s^2 / 10 the Langevin step size.
+    A value that the recipe derives from the data is derived from the dataset's local scale, as the
+    training of the recipe does. An axis without such a value within its range is left out, so that
+    the estimator is told only what was trained.
     """
-    step_size = spec["langevin"]["step_size"]
-    local_scale = math.sqrt(10 * step_size)
-    derived = {
-        "method.step_size": step_size,
-        "method.sigma": local_scale / 2,
-        "method.width": local_scale,
-    }
     point: Point = {}
     for axis, values in space.items():
         default = _default_of(axis, spec)
-        value = derived[axis] if default is None else default
-        if isinstance(values, Range):
-            point[axis] = min(max(value, values.low), values.high)
+        if default is None:
+            derived = _derived(axis, spec)
+            if (
+                derived is not None
+                and isinstance(values, Range)
+                and values.low <= derived <= values.high
+            ):
+                point[axis] = derived
+        elif isinstance(values, Range):
+            point[axis] = min(max(default, values.low), values.high)
         else:
-            point[axis] = _nearest(values, value)
+            point[axis] = _nearest(values, default)
     return point
+
+
+def _derived(axis: str, spec: dict[str, Any]) -> float | None:
+    """Return what the recipe derives from the local scale s; None if it is not a single value.
+
+    h = s^2 / 10 is the Langevin step size.
+    """
+    step_size = spec["langevin"]["step_size"]
+    if axis == "method.step_size":
+        return step_size
+    if axis == "method.sigma":
+        return math.sqrt(10 * step_size) * spec["training"]["method"]["relative_scale"]
+    return None
 
 
 def _nearest(choices: Sequence[int], value: float) -> int:
@@ -251,8 +265,9 @@ def _propose_by_tpe(
     study = optuna.create_study(sampler=sampler)
     for trial in trials:
         params = {axis: _encode(space[axis], value) for axis, value in trial["point"].items()}
+        known = {axis: distributions[axis] for axis in params}
         value = min(score(trial), _WORST)
-        past = optuna.trial.create_trial(params=params, distributions=distributions, value=value)
+        past = optuna.trial.create_trial(params=params, distributions=known, value=value)
         study.add_trial(past)
     proposal = study.ask(distributions).params
     return {axis: _decode(values, proposal[axis]) for axis, values in space.items()}

@@ -8,11 +8,14 @@ import subprocess
 import sys
 import time
 
+import jax.numpy as jnp
+import jax.random as jr
 import numpy as np
 import pytest
 from helpers.tiny_study import ebmark
 
 from ebmark.datasets import SyntheticDataset
+from ebmark.datasets.preprocessing import Standardizer
 from ebmark.errors import UserError
 from ebmark.methods import METHODS
 from ebmark.statistics import ROLES
@@ -80,6 +83,37 @@ def test_first_trial_is_default_recipe():
     point = search.propose(spec, [])
     assert point == {"learning_rate": 3e-3, "method.scale": 1.2, "method.ratio": 1}
     assert search.propose(make_spec("cd"), [])["method.step_size"] == spec["langevin"]["step_size"]
+
+
+@pytest.mark.parametrize("dataset", ["half_moons", "eight_gaussians"])
+@pytest.mark.parametrize("method", SPACES)
+def test_first_trial_tells_only_what_it_trained(method, dataset):
+    """Each value is the recipe's, or that of the state which the recipe's training starts with."""
+    spec = make_spec(method, dataset)
+    point = search.propose(spec, [])
+    derived = {axis for axis in point if search._default_of(axis, spec) is None}
+    assert derived <= {"method.step_size", "method.sigma"}
+    source = SyntheticDataset(dataset)
+    x = source.draw(2_000, jr.key(0))
+    z = jnp.asarray(Standardizer.fit(x).transform(x), jnp.float32)
+    for axis in derived:
+        state = METHODS[method].method.init(z, jr.key(1))
+        trained = float(getattr(state, axis.removeprefix("method.")))
+        assert point[axis] == pytest.approx(trained, rel=0.8)
+
+
+def test_value_outside_range_is_not_told():
+    spec = make_spec("cd")
+    spec = spec | {"langevin": spec["langevin"] | {"step_size": 1.0}}
+    assert set(search.propose(spec, [])) == {"learning_rate", "method.num_steps"}
+
+
+def test_estimator_accepts_trials_without_an_axis():
+    spec = make_spec("cnce", trials=4)
+    first = {"point": search.propose(spec, []), "values": [0.1]}
+    assert "method.width" not in first["point"]
+    second = {"point": search.propose(spec, [first]), "values": [0.2]}
+    assert set(search.propose(spec, [first, second])) == set(SPACES["cnce"])
 
 
 @pytest.mark.parametrize("method", ["cd", "dsm", "nce"])

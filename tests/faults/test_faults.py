@@ -15,7 +15,7 @@ import pytest
 HERE = Path(__file__).parent
 SHARED = {"case.py", "damage.py", "test_faults.py"}
 CASES = [path for path in sorted(HERE.rglob("*.py")) if path.name not in SHARED]
-PASSING: set[str] = set()  # the cases that pass already
+PASSING = {"01_cwd_modules", "02_planted_pyc", "29_plugin_shape_error"}
 
 
 def names() -> list:

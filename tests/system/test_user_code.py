@@ -121,7 +121,7 @@ def test_explain_returns_one_line_without_notes(message, notes):
 
 def test_command_reports_error_of_user_file_in_one_line(tmp_path, monkeypatch, capsys, execute):
     """As of a method's loss, which JAX traces: its note on its own frames is not printed."""
-    text = "import jax\ndef fail(*_, **__):\n    jax.jit(lambda: jax.numpy.ones(5) + jax.numpy.ones(7))()"
+    text = "import jax, numpy as np\ndef fail(*_, **__):\n    jax.numpy.ones(5) + jax.numpy.ones(7)"
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("tyro.extras.subcommand_cli_from_dict", execute(text).fail)
     assert main() == 2

@@ -70,6 +70,9 @@ def run_to_report(
 
 def load_plugins(files: tuple[Path, ...]) -> None:
     """Register the methods and datasets of plugin files beside the built-in ones."""
+    from ebmark.system import user_code
+
+    user_code.name_files(files)
     if files:
         from ebmark.studies.plugins import load
 

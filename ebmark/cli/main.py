@@ -22,6 +22,7 @@ from ebmark.cli.status import status
 from ebmark.cli.table import table
 from ebmark.cli.tune import tune
 from ebmark.errors import UserError
+from ebmark.system import user_code
 
 COMMANDS = {
     "run": run,
@@ -41,7 +42,7 @@ COMMANDS = {
 
 
 def main() -> int:
-    """Run the command `ebmark`; a UserError is one line and exit status 2."""
+    """Run the command `ebmark`; an error of the user or of their code is one line, status 2."""
     try:
         return tyro.extras.subcommand_cli_from_dict(
             COMMANDS,
@@ -52,10 +53,15 @@ def main() -> int:
     except UserError as error:
         print(f"ebmark: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        return 130
     except BrokenPipeError:
         # The reader of our output has ended, as `ebmark list | head` does. Python would report
         # the same error again when it flushes standard output at its exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except KeyboardInterrupt:
+        return 130
+    except Exception as error:
+        if user_code.locate(error) is None:
+            raise
+        print(f"ebmark: {user_code.explain(error)}", file=sys.stderr)
+        return 2

@@ -1,6 +1,5 @@
 """Energy functions of users, written with any framework: NumPy points in, energies out."""
 
-import traceback
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,7 +7,8 @@ import numpy as np
 
 from ebmark.errors import UserError, shown
 from ebmark.metrics.scores import Energies
-from ebmark.studies.plugins import run_file
+from ebmark.studies.plugins import read_file, run_file
+from ebmark.system import user_code
 
 _MAX_POINTS_PER_CALL = 65_536
 
@@ -34,7 +34,9 @@ def load_energy(where: str, dim: int) -> Energies:
     file, colon, name = where.rpartition(":")
     if not colon or not file or not name.isidentifier():
         raise UserError(f"--energy must be FILE.py:FUNCTION, not '{shown(where)}'.")
-    function = getattr(run_file(Path(file)), name, None)
+    path = Path(file)
+    user_code.name_files((path,))
+    function = getattr(run_file(read_file(path), path), name, None)
     if not callable(function):
         raise UserError(f"{file}: defines no function '{name}'.")
 
@@ -73,9 +75,4 @@ def _call(function: Callable, where: str, points: np.ndarray) -> np.ndarray:
 
 def _explain(error: Exception, where: str, shape: tuple[int, ...]) -> UserError:
     """Return the error of a failed call, with the line of the user's file."""
-    file = Path(where.rpartition(":")[0]).resolve()
-    frames = traceback.extract_tb(error.__traceback__)
-    own_frames = [frame for frame in frames if Path(frame.filename).resolve() == file]
-    line = f" at line {own_frames[-1].lineno}" if own_frames else ""
-    reason = shown(f"{type(error).__name__}: {error}".splitlines()[0], 120)
-    return UserError(f"{where}: failed{line} on points {shape}: {reason}")
+    return UserError(f"{where}: failed on points {shape}: {user_code.explain(error)}")

@@ -15,6 +15,7 @@ from typing import Any
 from ebmark.engines._sites import Site
 from ebmark.engines._task import EngineLost, WorkerLost, as_task, run_in_pool
 from ebmark.errors import UserError
+from ebmark.system import user_code
 from ebmark.system.threads import cache_folder
 
 _MAX_RETRIES = 2
@@ -112,7 +113,8 @@ def _start_kernel(folder: Path, site: Site, addresses: set[str], watch: _Watch) 
 def _executor(executor_class: Any, site: Site, addresses: set[str], watch: _Watch) -> Any:
     from parsl.executors.high_throughput.executor import DEFAULT_LAUNCH_CMD
 
-    pool = f"{site.python or sys.executable} -m parsl.executors.high_throughput.process_worker_pool"
+    python = f"{site.python or sys.executable} -P"
+    pool = f"{python} -m parsl.executors.high_throughput.process_worker_pool"
     num_workers = site.workers or (_num_cores() if site.scheduler == "local" else site.cores)
     executor = executor_class(
         label="nodes",
@@ -128,7 +130,7 @@ def _executor(executor_class: Any, site: Site, addresses: set[str], watch: _Watc
         heartbeat_threshold=site.lost_after,
         block_error_handler=watch,
         launch_cmd=DEFAULT_LAUNCH_CMD.replace("process_worker_pool.py", pool),
-        interchange_launch_cmd=[sys.executable, "-m", "ebmark.engines.interchange"],
+        interchange_launch_cmd=[sys.executable, "-P", "-m", "ebmark.engines.interchange"],
     )
     if len(addresses) > 1:
         # listen on all networks; the nodes try each address
@@ -140,14 +142,18 @@ def _executor(executor_class: Any, site: Site, addresses: set[str], watch: _Watc
 def _provider(site: Site) -> Any:
     from parsl.providers import LocalProvider, PBSProProvider, SlurmProvider
 
-    export_cache = f"export EBMARK_CACHE={shlex.quote(str(cache_folder()))}"
+    environment = {
+        "EBMARK_CACHE": str(cache_folder()),
+        user_code.VARIABLE: os.environ.get(user_code.VARIABLE, ""),
+    }
+    exports = [f"export {name}={shlex.quote(value)}" for name, value in environment.items()]
     common: dict[str, Any] = {
         "nodes_per_block": site.nodes,
         "init_blocks": 1,
         "min_blocks": 0,
         "max_blocks": site.blocks,
         "launcher": _launcher(site),
-        "worker_init": "\n".join([*site.setup, export_cache]),
+        "worker_init": "\n".join([*site.setup, *exports]),
         "cmd_timeout": 120,
     }
     if site.scheduler == "local":

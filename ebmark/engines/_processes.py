@@ -66,7 +66,7 @@ class Processes:
 
     def __init__(self, folder: Path, runner: str, jobs: int):
         self._folder = folder
-        self._command = [sys.executable, "-m", "ebmark.engines.worker"]
+        self._command = [sys.executable, "-P", "-m", "ebmark.engines.worker"]
         self._command += [str(folder.resolve()), runner]
         self._num_workers = jobs
         self._gpus = list_gpus(os.environ)

@@ -16,7 +16,7 @@ from typing import Any
 from ebmark.errors import UserError
 from ebmark.store.folder import is_done
 from ebmark.store.locks import acquire_lock
-from ebmark.system import threads
+from ebmark.system import threads, user_code
 from ebmark.system.temporary_files import tag
 from ebmark.system.writing import write_whole
 
@@ -136,7 +136,7 @@ def die_with(parent: int) -> None:
 def _execute(
     folder: Path, runner: str, name: str, spec: dict, report_progress: ReportProgress
 ) -> str:
-    """Execute the run and return the last line of its error, or "" if it succeeded."""
+    """Execute the run and return its error in one line, or "" if it succeeded."""
     error_file = folder / "runs" / f"{name}.error"
     try:
         _load_runner(runner)(folder, name, spec, report_progress)
@@ -151,7 +151,7 @@ def _execute(
         # for example because the disk is full: the error is then only returned
         except Exception as write_error:
             return f"{error!r}; {write_error}"
-        return text.strip().splitlines()[-1]
+        return user_code.explain(error)
     return ""
 
 

@@ -1,6 +1,6 @@
 """Parsl's interchange, which distributes the runs, as a process that ends with the command.
 
-    python -m ebmark.engines.interchange
+    python -P -m ebmark.engines.interchange
 
 Otherwise it would outlive a killed command, and so would the jobs on the nodes. Without it the
 nodes receive no heartbeat, and their jobs end.

@@ -1,6 +1,6 @@
 """A worker of the engine `processes`, which executes runs one after another.
 
-    python -m ebmark.engines.worker FOLDER RUNNER INDEX NUM_WORKERS PARENT
+    python -P -m ebmark.engines.worker FOLDER RUNNER INDEX NUM_WORKERS PARENT
 
 A run is one line of JSON on its standard input; its result is one line on its standard output.
 """

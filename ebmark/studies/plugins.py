@@ -3,13 +3,11 @@
     METHODS = {"mine": Recipe(method=MyLoss())}      DATASETS = {"my_dataset": MyDataset()}
 
 A study keeps a copy of each file in its folder, and the file's hash in the spec of every run that
-uses it. Only files that the user names in the command are executed.
+uses it. Only files that the user names in the command are executed, and only the bytes that were
+hashed.
 """
 
 import hashlib
-import importlib.util
-import sys
-import traceback
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -17,6 +15,7 @@ from typing import Any
 from ebmark.datasets import DATASETS, AbstractDataset
 from ebmark.errors import UserError
 from ebmark.methods import METHODS, Recipe
+from ebmark.system import user_code
 from ebmark.system.writing import make_folder, write_whole
 
 _KINDS: dict[str, tuple[dict[str, Any], type]] = {
@@ -34,8 +33,12 @@ def load(path: Path) -> None:
         UserError: if the file cannot be read or executed, defines nothing, or uses a name that is
             already registered.
     """
-    module = run_file(path)
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    _load(read_file(path), path)
+
+
+def _load(source: bytes, path: Path) -> None:
+    module = run_file(source, path)
+    digest = hashlib.sha256(source).hexdigest()
     definitions = {kind: getattr(module, kind, {}) for kind in _KINDS}
     if not any(definitions.values()):
         raise UserError(
@@ -71,13 +74,16 @@ def _register(path: Path, digest: str, kind: str, name: Any, value: Any) -> None
 def load_kept(folder: Path, digests: frozenset[str]) -> None:
     """Load the plugins in a study's folder that have one of the hashes.
 
-    Other files there are not executed, as the folder may come from an untrusted source.
+    Other files there are not executed, as the folder may come from an untrusted source. Errors name
+    the user's own file instead of its copy.
     """
     if not digests:
         return
+    own_files = {path.name: path for path in user_code.named_files()}
     for path in sorted((folder / "plugins").glob("*.py")):
-        if hashlib.sha256(path.read_bytes()).hexdigest() in digests:
-            load(path)
+        source = path.read_bytes()
+        if hashlib.sha256(source).hexdigest() in digests:
+            _load(source, own_files.get(path.name, path))
 
 
 def keep(paths: tuple[Path, ...], folder: Path) -> None:
@@ -99,34 +105,31 @@ def origin(*names: str) -> dict[str, str]:
     return {name: _ORIGINS[name] for name in names if name in _ORIGINS}
 
 
-def run_file(path: Path) -> ModuleType:
-    """Execute a Python file and return its module.
+def read_file(path: Path) -> bytes:
+    """Return the content of a Python file.
+
+    Raises:
+        UserError: if it cannot be read.
+    """
+    if path.suffix != ".py":
+        raise UserError(f"{path}: a Python file must have the ending .py.")
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise UserError(f"{path}: there is no such file.") from None
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror}.") from None
+
+
+def run_file(source: bytes, path: Path) -> ModuleType:
+    """Execute the content of a Python file and return its module.
 
     Raises:
         UserError: if this fails; the message names the line.
     """
-    if path.suffix != ".py":
-        raise UserError(f"{path}: a Python file must have the ending .py.")
-    name = f"ebmark_plugin_{path.stem}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise UserError(f"{path}: cannot be loaded as a Python file.")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
     try:
-        spec.loader.exec_module(module)
-    except FileNotFoundError:
-        raise UserError(f"{path}: there is no such file.") from None
+        return user_code.execute(source, path)
     except Exception as error:
-        message = f"{type(error).__name__}: {error}".splitlines()[0]
-        raise UserError(f"{path}: line {_line_of(error, path)}: {message}") from None
-    return module
-
-
-def _line_of(error: Exception, path: Path) -> int | str:
-    """Return the line of a file where an error arose, if it is known."""
-    if isinstance(error, SyntaxError) and error.lineno is not None:
-        return error.lineno
-    frames = traceback.extract_tb(error.__traceback__)
-    lines = [frame.lineno for frame in frames if frame.filename == str(path)]
-    return (lines[-1] if lines else None) or "?"
+        message = user_code.explain(error)
+        is_located = user_code.locate(error) is not None
+        raise UserError(message if is_located else f"{path}: {message}") from None

@@ -67,5 +67,5 @@ def _to_float64(samples: ArrayLike, name: str) -> np.ndarray:
 
 def _column_names(samples: Any) -> list[str] | None:
     """The names of the columns of a data frame; None for an array or numbered columns."""
-    columns = list(getattr(samples, "columns", ()))
+    columns: list[Any] = list(getattr(samples, "columns", ()))
     return columns if columns and all(isinstance(name, str) for name in columns) else None

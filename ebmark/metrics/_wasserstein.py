@@ -81,7 +81,7 @@ def _transport(distances: Float[np.ndarray, "n m"], order: float) -> float:
         cost /= limit
         cost **= order
         plan = cast(np.ndarray, ot.emd(*weights, cost, numItermax=10_000_000))
-        # Masses are at least 1 / nm, but for rounding.
+        # Entries of the plan are at least 1 / nm, but for rounding.
         moves = plan > 1e-3 / (n * m)
         used = distances[moves]
         if used.max() <= limit:

@@ -93,7 +93,8 @@ def summary(
     ordered = np.sort(worst_if_diverged(values, higher_is_better=higher_is_better))
     n = len(ordered)
     if n == 0:
-        return Summary(0, 0, *[math.nan] * 7)
+        nan = math.nan
+        return Summary(0, 0, nan, nan, nan, nan, nan, nan, nan)
     k = int(stats.binom.ppf((1 - LEVEL) / 2, n, 0.5))
     median_low = float(ordered[k - 1]) if k else math.nan
     median_high = float(ordered[n - k]) if k else math.nan

@@ -68,20 +68,20 @@ def _families(dataset_info: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _sweep(folder: FigureFolder, metric: str, axes: list[str], points: list[SweepPoint]) -> Sweep:
-    name, unit, description = metric_info(metric)
-    label = f"{name}, {unit}" if unit else name
+    info = metric_info(metric)
+    label = info.label_with_unit
     figure = None
     if len(axes) == 1:
         figure = figures.sweep(points, axes[0], label)
     elif len(axes) == 2:
         figure = figures.sweep_map(points, (axes[0], axes[1]), label)
-    alt = f"{name} against {' and '.join(axes)}"
+    alt = f"{info.label} against {' and '.join(axes)}"
     heads = ["dataset", "method", *axes, "seeds", "diverged", "unresolved", "median"]
     heads.append(_name_band(points))
     return Sweep(
         label,
-        description,
-        _sentences(points, axes, name),
+        info.description,
+        _sentences(points, axes, info.label),
         folder.add(figure, f"sweep_{metric}", alt, lines=True),
         [head.replace("_", " ") for head in heads],
         _rows(points, axes),

@@ -143,17 +143,17 @@ def build_results(
 
 
 def _heads(metric: str, kind: str) -> list[Head]:
-    name, unit, description, _ = metric_info(metric)
-    name = name.replace("_", " ")
+    info = metric_info(metric)
+    name = info.label.replace("_", " ")
     if metric in KL_PARTS:
         span = len(KL_PARTS) if metric == next(iter(KL_PARTS)) else 0
         label = KL_PARTS[metric].removesuffix(" KL")
-        return [Head("KL decomposition (medians)", label, description, span)]
-    group = f"{name}, {unit}" if unit and unit != "data units" else name
+        return [Head("KL decomposition (medians)", label, info.description, span)]
+    group = f"{name}, {info.unit}" if info.unit and info.unit != "data units" else name
     statistics = _MAIN[metric]
     spans = [len(statistics)] + [0] * (len(statistics) - 1)
     return [
-        Head(group, _LABELS[statistic].format(kind=kind), description, span)
+        Head(group, _LABELS[statistic].format(kind=kind), info.description, span)
         for statistic, span in zip(statistics, spans, strict=True)
     ]
 

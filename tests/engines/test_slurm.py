@@ -57,9 +57,9 @@ def test_cancelled_job_loses_no_run(tmp_path):
     ):
         process = subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=errors)
         try:
-            wait_for(lambda: list(runs.glob("*/result.json")))
+            wait_for(lambda: list(runs.glob("[!.]*/result.json")))
             (lock,) = wait_for(lambda: [p for p in runs.glob("*.lock") if p.read_text().strip()])
-            done = {path: path.stat() for path in runs.glob("*/result.json")}
+            done = {path: path.stat() for path in runs.glob("[!.]*/result.json")}
             (job,) = slurm_cluster.jobs(environment)
             subprocess.run(["scancel", job], env=environment, check=True)
             assert process.wait(150) == 0, (tmp_path / "errors").read_text()

@@ -3,21 +3,23 @@
 from pathlib import Path
 
 import jax.random as jr
+import numpy as np
 
 from ebmark.cli._common import print_notes
-from ebmark.cli.terminal_tables import print_scores
+from ebmark.cli.terminal_tables import print_columns, print_scores, unit_of
 from ebmark.cli.user_energy import load_energy
 from ebmark.datasets import DATASETS, DataSource, SyntheticDataset, UserDataset
-from ebmark.datasets.tables import read_points
+from ebmark.datasets.tables import Points, read_points
 from ebmark.errors import UserError, unknown
 from ebmark.metrics import (
     MANY_POINTS,
-    OF_MANY_POINTS,
     SAMPLE_METRICS,
     SampleMetric,
     additional_metrics,
+    metrics_of_many_points,
     sample_metrics,
 )
+from ebmark.metrics.columns import compare_columns
 from ebmark.metrics.scores import score_energy, score_samples
 
 _MIN_SAMPLES = 10
@@ -46,7 +48,7 @@ def evaluate_energy(where: str, *, dataset: str | None, seed: int) -> int:
         )
     scores, num_samples = score_energy(load_energy(where, target.dim), target, seed)
     title = f"{where} on {dataset}: by quadrature, and from {num_samples} exact samples"
-    print_scores(scores, title)
+    print_scores(scores, title, unit_of(target))
     return 0
 
 
@@ -80,36 +82,45 @@ def evaluate_samples(
         )
     if dataset is not None and dataset not in DATASETS:
         raise unknown("dataset", dataset, DATASETS)
-    given = read_points(path)
+    given = read_points(path, for_training=False)
     print_notes(given.notes)
-    target, max_target_samples = _read_target(target_samples, dataset, max_samples)
-    dim = given.x.shape[1]
-    if dim != target.dim:
-        raise UserError(f"{path}: has {dim} columns, but the target has {target.dim}.")
+    x, target, columns = _match(path, given, target_samples, dataset)
     target_key, sample_key = jr.split(jr.key(seed))
-    num = min(max_target_samples, len(given.x))
-    samples = UserDataset("samples", given.x).draw(num, sample_key)
-    if num == max_samples < len(given.x):
-        print_notes([f"{num} of {len(given.x)} samples are compared; increase --max-samples."])
+    num = min(max_samples, len(x))
+    if isinstance(target, UserDataset):
+        # the null range needs two disjoint subsets
+        num = min(num, len(target.points) // 2)
+    samples = UserDataset("samples", x).draw(num, sample_key)
+    if num == max_samples < len(x):
+        print_notes([f"{num} of {len(x)} samples are compared; increase --max-samples."])
     metrics = _choose_metrics(target, all_metrics, num)
-    scores = score_samples(samples, target.draw(num, target_key), target, metrics)
-    print_scores(scores, f"{path.name} vs. {target.name}, {num} samples each")
+    target_x = target.draw(num, target_key)
+    scores = score_samples(samples, target_x, target, metrics)
+    print_scores(scores, f"{path.name} vs. {target.name}, {num} samples each", unit_of(target))
+    if isinstance(target, UserDataset):
+        print_columns(compare_columns(samples, target_x, target, columns))
     return 0
 
 
-def _read_target(
-    target_samples: Path | None, dataset: str | None, max_samples: int
-) -> tuple[DataSource, int]:
-    """Return the target and how many of its samples can be compared.
-
-    The null range of user data needs two disjoint subsets, so that half of the points are left.
-    """
+def _match(
+    path: Path, given: Points, target_samples: Path | None, dataset: str | None
+) -> tuple[np.ndarray, DataSource, tuple[str, ...]]:
+    """Return the samples with their columns in the order of the target's, and the target."""
     if target_samples is None:
         assert dataset is not None
-        return SyntheticDataset(dataset), max_samples
+        target = SyntheticDataset(dataset)
+        if len(given.columns) != target.dim:
+            raise UserError(
+                f"{path}: has {len(given.columns)} columns, but the target has {target.dim}."
+            )
+        return given.x, target, given.columns
     points = read_points(target_samples)
     print_notes(points.notes)
-    return UserDataset(target_samples.stem, points.x), min(max_samples, len(points.x) // 2)
+    try:
+        x = given.in_order_of(points)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
+    return x, UserDataset(target_samples.stem, points.x), points.columns
 
 
 def _choose_metrics(target: DataSource, all_metrics: bool, num: int) -> dict[str, SampleMetric]:
@@ -118,5 +129,6 @@ def _choose_metrics(target: DataSource, all_metrics: bool, num: int) -> dict[str
     if all_metrics:
         metrics |= additional_metrics(target)
     if num > MANY_POINTS:
-        metrics = dict(OF_MANY_POINTS.get(name, (name, f)) for name, f in metrics.items())
+        replacements = metrics_of_many_points(target)
+        metrics = dict(replacements.get(name, (name, f)) for name, f in metrics.items())
     return metrics

@@ -6,24 +6,25 @@ from pathlib import Path
 from typing import Any
 
 import equinox as eqx
-import jax
-import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 from jaxtyping import Array, Float
 
 from ebmark.cli._common import MAX_COMPARED, print_notes
 from ebmark.cli._sample import describe_chains
-from ebmark.cli.terminal_tables import print_scores
+from ebmark.cli.terminal_tables import print_columns, print_scores, unit_of
 from ebmark.datasets import UserDataset
 from ebmark.datasets.preprocessing import Standardizer
 from ebmark.datasets.tables import read_points
 from ebmark.energies import Key, Network, new_energy
 from ebmark.errors import UserError
-from ebmark.methods import AbstractMethod, Recipe
+from ebmark.methods import AbstractBaseline, AbstractMethod, Recipe
+from ebmark.metrics import sample_metrics
+from ebmark.metrics.columns import compare_columns
 from ebmark.metrics.scores import Score, score_samples
 from ebmark.partition_function import exact_samples, normalize_on_grid
 from ebmark.store.metric_info import MIN_ACCEPTANCE_RATE, MIN_NOISE_ESS
+from ebmark.studies.spec import langevin_step_size
 from ebmark.system.distributed import join, leave
 from ebmark.system.threads import keep_compiled_programs
 from ebmark.system.writing import check_writable
@@ -75,6 +76,7 @@ def fit_points(
     print_notes(points.notes if is_first else ())
     split_key, energy_key, train_key, sample_key = jr.split(jr.key(seed), 4)
     train_x, test_x = dataset.split(len(points.x), MAX_COMPARED, split_key)
+    known = dataset.training_part(train_x)
     scaler = Standardizer.fit(train_x)
     network = dataclasses.asdict(Network())
     inputs = recipe.method.num_extra_inputs
@@ -85,7 +87,7 @@ def fit_points(
         energy,
         train_x,
         scaler,
-        dataset.grid,
+        known.grid,
         _NUM_SNAPSHOTS if early_stopping else 1,
         early=early_stopping,
         choice_key=jr.fold_in(split_key, 1),
@@ -96,11 +98,16 @@ def fit_points(
         if is_first:
             print(f"\nebmark: {fitted.divergence_reason}", file=sys.stderr)
         return 1
-    spec = _describe_model(method, recipe, network, train_x, dataset)
+    spec = _describe_model(method, recipe, network, known)
     model = Model(fitted.energy, scaler, spec, points.columns)
     samples = None
     notes = [fitted.stopped] if fitted.stopped else []
-    if dataset.dim > 2:
+    if isinstance(recipe.method, AbstractBaseline):
+        draws = recipe.method.sample(
+            fitted.snapshots[-1].trainable, fitted.state, len(test_x), sample_key
+        )
+        samples = scaler.inverse_transform(np.asarray(draws))
+    elif dataset.dim > 2:
         # All processes take part: the chains are distributed over them.
         samples, diagnostics = sample_chains(
             model, "langevin", len(test_x), _NUM_CHAIN_STEPS, sample_key
@@ -113,8 +120,10 @@ def fit_points(
         print(file=sys.stderr)
         print_notes(notes)
         save_model(out, model)
-        scores = _evaluate(model, dataset, test_x, samples, sample_key)
-        print_scores(scores, f"{method} on {path.name}, {len(test_x)} held-out points")
+        scores, samples = _evaluate(model, recipe.method, dataset, test_x, samples, sample_key)
+        title = f"{method} on {path.name}, {len(test_x)} held-out points"
+        print_scores(scores, title, unit_of(dataset))
+        print_columns(compare_columns(samples, test_x, dataset, points.columns))
         print(f"Model: {out}")
     return 0
 
@@ -140,14 +149,16 @@ def _describe_model(
     method: str,
     recipe: Recipe,
     network: dict[str, Any],
-    train_x: np.ndarray,
-    dataset: UserDataset,
+    known: UserDataset,
 ) -> dict[str, Any]:
-    """Return what a model file records of the training, with a step size for its chains."""
-    step_size = float(f"{dataset.local_scale() ** 2 / 10:.3g}")
+    """Return what a model file records of the training, with a step size for its chains.
+
+    `known` holds the training points only.
+    """
+    step_size = langevin_step_size(known)
     return {
         "method": method,
-        "num_train": len(train_x),
+        "num_train": len(known.points),
         "energy": network,
         "training": recipes.as_dict(recipe),
         "langevin": {"steps": _NUM_CHAIN_STEPS, "step_size": step_size},
@@ -156,27 +167,30 @@ def _describe_model(
 
 def _evaluate(
     model: Model,
+    method: AbstractMethod,
     dataset: UserDataset,
     test_x: np.ndarray,
-    chain_samples: np.ndarray | None,
+    samples: np.ndarray | None,
     key: Key,
-) -> list:
-    """Return the metrics on held-out points: of chain samples, or of exact samples with the NLL.
+) -> tuple[list[Score], np.ndarray]:
+    """Return the metrics on held-out points, with the NLL where log Z is known, and the samples.
 
     Args:
         model: the trained model.
+        method: what trained it; log Z of a baseline is 0.
         dataset: the user's points.
         test_x: the held-out points (n, dim), in data units.
-        chain_samples: end points of chains (n, dim), or None in 1-D and 2-D.
+        samples: of a baseline, or end points of chains (n, dim); None for exact samples.
         key: key of the exact samples.
     """
-    if chain_samples is not None:
-        return score_samples(chain_samples, test_x, dataset)
-    density = normalize_on_grid(model.energy, dataset.grid(), model.units)
-    samples = exact_samples(density, len(test_x), key)
-    energies = np.asarray(jax.vmap(model.in_user_units)(jnp.asarray(test_x, jnp.float32)))
-    nll = float(energies.mean(dtype=np.float64)) + density.log_z
-    return [Score("nll", nll), *score_samples(samples, test_x, dataset)]
+    log_z = 0.0 if isinstance(method, AbstractBaseline) else None
+    if samples is None:
+        density = normalize_on_grid(model.energy, dataset.grid(), model.units)
+        samples = exact_samples(density, len(test_x), key)
+        log_z = density.log_z
+    scores = [] if log_z is None else [Score("nll", model.mean_energy(test_x) + log_z)]
+    scores += score_samples(samples, test_x, dataset, sample_metrics(dataset))
+    return scores, samples
 
 
 def _collect_warnings(

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from rich.console import Console
@@ -13,6 +13,12 @@ from ebmark.statistics import summary
 from ebmark.store import table
 from ebmark.store.schema import load_study
 
+if TYPE_CHECKING:
+    from ebmark.datasets import DataSource
+    from ebmark.metrics.columns import ColumnComparison
+
+# columns that are printed
+_MAX_COLUMNS = 20
 _SUMMARY_METRICS = ("kl", "nll", "w1_exact", "w1_langevin", "w2_langevin", "train_cpu_seconds")
 
 
@@ -119,9 +125,17 @@ def print_parts(
         print(note)
 
 
-def print_scores(scores: Sequence[tuple[str, float, Mapping[str, Any] | None]], title: str) -> None:
-    """Print metrics as name, value and null range."""
-    printed = _new_table(title)
+def unit_of(source: "DataSource") -> str:
+    """Return the unit of distances between samples of a data source."""
+    is_user_data = hasattr(source, "metric_units")
+    return "robust standard deviations (IQR / 1.349)" if is_user_data else "data units"
+
+
+def print_scores(
+    scores: Sequence[tuple[str, float, Mapping[str, Any] | None]], title: str, unit: str
+) -> None:
+    """Print metrics as name, value and null range, and the unit of their distances."""
+    printed = _new_table(title, f"Distances in {unit}.")
     printed.add_column("metric")
     printed.add_column("value", justify="right")
     printed.add_column("null range (95%)", justify="right")
@@ -130,9 +144,41 @@ def print_scores(scores: Sequence[tuple[str, float, Mapping[str, Any] | None]], 
     Console().print(printed)
 
 
-def _new_table(title: str) -> Table:
+def print_columns(comparison: "ColumnComparison") -> None:
+    """Print W1 of each column with its null range and what differs, and rank correlations.
+
+    Of many columns, those farthest above their null range are printed.
+    """
+    scores = comparison.columns
+    if len(scores) > _MAX_COLUMNS:
+        order = sorted(scores, key=lambda score: score.null_range["high"] - score.w1)
+        scores = order[:_MAX_COLUMNS]
+    title = f"{len(scores)} of {len(comparison.columns)} columns"
+    printed = _new_table(title, "W1 in robust standard deviations (SD).")
+    for head in ("column", "W1", "null range (95%)", "what differs"):
+        printed.add_column(head, justify="right" if head[0] in "Wn" else "left")
+    for score in scores:
+        words = "; ".join(score.findings)
+        printed.add_row(escape(score.column), f"{score.w1:.3g}", _range(score.null_range), words)
+    Console().print(printed)
+    if not comparison.correlations:
+        return
+    largest = _range(comparison.correlations[0].null_range)
+    caption = f"Null range (95%) of the largest absolute difference of all pairs: {largest}."
+    printed = _new_table("strongest differences of rank correlation", caption)
+    for head in ("columns", "samples", "target", "difference"):
+        printed.add_column(head, justify="left" if head == "columns" else "right")
+    for pair in comparison.correlations:
+        difference = pair.value - pair.target
+        numbers = (pair.value, pair.target, difference)
+        name = escape(" and ".join(pair.columns))
+        printed.add_row(name, *(f"{number:+.2f}" for number in numbers))
+    Console().print(printed)
+
+
+def _new_table(title: str, caption: str | None = None) -> Table:
     """Return an empty table; names in the title are no markup."""
-    return Table(title=escape(title), title_justify="left")
+    return Table(title=escape(title), title_justify="left", caption=caption, caption_justify="left")
 
 
 def _range(null_range: Mapping[str, Any] | None) -> str:

@@ -1,6 +1,7 @@
 """The sources of a study's points: a dataset with a known density, or a user's own points."""
 
 import dataclasses
+import functools
 import hashlib
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -14,6 +15,7 @@ from jaxtyping import Array, Float, Scalar
 from ebmark.datasets._grid import Grid
 from ebmark.datasets._local_scale import local_scale
 from ebmark.datasets._registry import DATASETS
+from ebmark.datasets.preprocessing import RobustStandardizer, Standardizer
 from ebmark.datasets.synthetic._base import AbstractDataset
 from ebmark.energies import Key, Point
 from ebmark.errors import UserError, unknown
@@ -86,6 +88,11 @@ class SyntheticDataset:
         """Draw `num` independent points."""
         return np.asarray(_draw(self.dataset, jr.split(key, num)), np.float64)
 
+    def training_part(self, train_x: Points) -> "SyntheticDataset":
+        """Return what may be known in training: all of it, as no point of it is held out."""
+        del train_x
+        return self
+
     def split(self, num_train: int, num_test: int, key: Key) -> tuple[Points, Points]:
         """Draw training and test points, independent of each other."""
         train_key, test_key = jr.split(key)
@@ -111,13 +118,14 @@ class SyntheticDataset:
         return np.asarray(_scores(self.dataset, jnp.asarray(x, jnp.float32)), np.float64)
 
 
-@dataclasses.dataclass(frozen=True)
+# compared by identity, as arrays have no truth value
+@dataclasses.dataclass(frozen=True, eq=False)
 class UserDataset:
     """A user's own points, whose density is not known; a fifth is held out for testing.
 
     Attributes:
         name: A name for reports and folders.
-        points: The points, (n, dim), in data units.
+        points: The points, (n, dim), in data units; stored in float64.
 
     Raises:
         ValueError: If the points are not of shape (n, dim).
@@ -129,6 +137,7 @@ class UserDataset:
     def __post_init__(self):
         if np.ndim(self.points) != 2:
             raise ValueError(f"'points' must have shape (n, dim), got {np.shape(self.points)}.")
+        object.__setattr__(self, "points", np.asarray(self.points, np.float64, order="C"))
 
     @property
     def dim(self) -> int:
@@ -138,6 +147,11 @@ class UserDataset:
     def fingerprint(self) -> str:
         """The hash of the points, as it is stored with results."""
         return hashlib.sha256(np.ascontiguousarray(self.points).tobytes()).hexdigest()
+
+    @functools.cached_property
+    def metric_units(self) -> RobustStandardizer:
+        """The units in which samples are compared: no column and no outlier dominates them."""
+        return RobustStandardizer.fit(self.points)
 
     @property
     def num_held_out(self) -> int:
@@ -154,9 +168,13 @@ class UserDataset:
         held_out = shuffled[: self.num_held_out]
         return shuffled[self.num_held_out :][:num_train], held_out[:num_test]
 
+    def training_part(self, train_x: Points) -> "UserDataset":
+        """Return what may be known in training: the training points of a split."""
+        return dataclasses.replace(self, points=train_x)
+
     def local_scale(self) -> float:
         """Estimate the smallest local standard deviation in standardized units."""
-        z = (self.points - self.points.mean(axis=0)) / self.points.std(axis=0)
+        z = Standardizer.fit(self.points).transform(self.points)
         return float(jax.jit(local_scale)(jnp.asarray(z, jnp.float32), jr.key(0)))
 
     def grid(self) -> Grid:

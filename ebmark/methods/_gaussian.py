@@ -1,7 +1,7 @@
 """A Gaussian, fitted in closed form."""
 
 from ebmark.methods.families._baselines import AbstractBaseline
-from ebmark.methods.noises._gaussian import Gaussian
+from ebmark.methods.noises._gaussian import FactoredGaussian
 
 
 class GaussianFit(AbstractBaseline):
@@ -18,4 +18,4 @@ class GaussianFit(AbstractBaseline):
     """
 
     def build_trainable(self, energy, data, key):
-        return Gaussian.fit(data, 1.0, key)
+        return FactoredGaussian.fit(data, 1.0, key)

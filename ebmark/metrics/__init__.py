@@ -25,6 +25,7 @@ from ebmark.metrics._registry import SampleMetric as SampleMetric
 from ebmark.metrics._sinkhorn import sinkhorn_divergence as sinkhorn_divergence
 from ebmark.metrics._sinkhorn_lazy import sinkhorn_on_the_fly as sinkhorn_on_the_fly
 from ebmark.metrics._suite import additional_metrics as additional_metrics
+from ebmark.metrics._suite import metrics_of_many_points as metrics_of_many_points
 from ebmark.metrics._suite import sample_metrics as sample_metrics
 from ebmark.metrics._suite import target as target
 from ebmark.metrics._wasserstein import minibatch_wasserstein as minibatch_wasserstein

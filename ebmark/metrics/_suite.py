@@ -1,15 +1,22 @@
 """The metrics that apply to a data source, and its target on a grid."""
 
 import functools
+from collections.abc import Mapping
 
 import numpy as np
 
-from ebmark.datasets import DATASETS, DataSource, Grid, SyntheticDataset
+from ebmark.datasets import DATASETS, DataSource, Grid, SyntheticDataset, UserDataset
+from ebmark.datasets.preprocessing import RobustStandardizer
 from ebmark.metrics._divergences import TargetGrid, target_on_grid
 from ebmark.metrics._inputs import read_samples
 from ebmark.metrics._ksd import kernel_stein_discrepancy
 from ebmark.metrics._modes import high_quality_fraction, mode_frequency_tv
-from ebmark.metrics._registry import ADDITIONAL_SAMPLE_METRICS, SAMPLE_METRICS, SampleMetric
+from ebmark.metrics._registry import (
+    ADDITIONAL_SAMPLE_METRICS,
+    OF_MANY_POINTS,
+    SAMPLE_METRICS,
+    SampleMetric,
+)
 from ebmark.partition_function import evaluate
 
 
@@ -27,13 +34,13 @@ def _target_of_dataset(name: str, grid: Grid) -> TargetGrid:
 
 
 def sample_metrics(source: DataSource) -> dict[str, SampleMetric]:
-    """Return the sample metrics of every run.
+    """Return the sample metrics of every run, as functions of points in data units.
 
     For synthetic datasets they include metrics that use the target density, and MMD only for
-    more than two dimensions.
+    more than two dimensions. Those of user data are computed in robustly standardized units.
     """
-    if not isinstance(source, SyntheticDataset):
-        return dict(SAMPLE_METRICS)
+    if isinstance(source, UserDataset):
+        return in_metric_units(SAMPLE_METRICS, source)
     metrics = dict(SAMPLE_METRICS)
     if source.dim <= 2:
         del metrics["mmd_sq"]
@@ -45,10 +52,32 @@ def sample_metrics(source: DataSource) -> dict[str, SampleMetric]:
 
 def additional_metrics(source: DataSource) -> dict[str, SampleMetric]:
     """Return the metrics of `--all-metrics`, with KSD if the score of the target is known."""
-    metrics = dict(ADDITIONAL_SAMPLE_METRICS)
-    if isinstance(source, SyntheticDataset):
-        metrics["ksd_sq"] = _of_scores(source)
-    return metrics
+    if isinstance(source, UserDataset):
+        return in_metric_units(ADDITIONAL_SAMPLE_METRICS, source)
+    return ADDITIONAL_SAMPLE_METRICS | {"ksd_sq": _of_scores(source)}
+
+
+def metrics_of_many_points(source: DataSource) -> dict[str, tuple[str, SampleMetric]]:
+    """Return what replaces a metric where there are too many points for it, with its name."""
+    if not isinstance(source, UserDataset):
+        return OF_MANY_POINTS
+    replaced = in_metric_units(dict(OF_MANY_POINTS.values()), source)
+    return {metric: (name, replaced[name]) for metric, (name, _) in OF_MANY_POINTS.items()}
+
+
+def in_metric_units(
+    metrics: Mapping[str, SampleMetric], source: UserDataset
+) -> dict[str, SampleMetric]:
+    """Return metrics of points in data units that compare them in robustly standardized units."""
+    return {name: _in_units(metric, source.metric_units) for name, metric in metrics.items()}
+
+
+def _in_units(metric: SampleMetric, units: RobustStandardizer) -> SampleMetric:
+    def of_points(x: np.ndarray, y: np.ndarray) -> float:
+        x, y = read_samples(x, y)
+        return metric(units.transform(x), units.transform(y))
+
+    return of_points
 
 
 def _of_components(source: SyntheticDataset, metric: SampleMetric) -> SampleMetric:

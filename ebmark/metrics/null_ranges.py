@@ -16,8 +16,8 @@ import numpy as np
 
 from ebmark.datasets import DATASETS, DataSource, SyntheticDataset, UserDataset
 from ebmark.errors import unknown
-from ebmark.metrics import MANY_POINTS, OF_MANY_POINTS, SAMPLE_METRICS
-from ebmark.metrics._suite import additional_metrics, sample_metrics
+from ebmark.metrics import MANY_POINTS, SAMPLE_METRICS
+from ebmark.metrics._suite import additional_metrics, metrics_of_many_points, sample_metrics
 from ebmark.system.writing import write_whole
 
 _SHIPPED = Path(__file__).parent / "null_ranges.json"
@@ -96,11 +96,9 @@ def measure_null_ranges(
     Returns:
         As `null_ranges`.
     """
-    functions = sample_metrics(source)
-    functions.update(SAMPLE_METRICS)
-    functions.update(additional_metrics(source))
+    functions = SAMPLE_METRICS | sample_metrics(source) | additional_metrics(source)
     if num > MANY_POINTS:
-        functions.update(OF_MANY_POINTS.values())
+        functions.update(metrics_of_many_points(source).values())
     values: dict[str, list[float]] = {metric: [] for metric in metrics}
     for draw in range(num_draws):
         points = source.draw(2 * num, jr.fold_in(jr.key(_SEED), draw))

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from ebmark.datasets import DataSource, SyntheticDataset
 from ebmark.errors import UserError
 from ebmark.metrics._divergences import density_metrics
-from ebmark.metrics._registry import SAMPLE_METRICS, SampleMetric
+from ebmark.metrics._registry import SampleMetric
 from ebmark.metrics._suite import sample_metrics, target
 from ebmark.metrics.null_ranges import null_ranges
 from ebmark.partition_function import exact_samples, normalize_values_on_grid
@@ -87,7 +87,7 @@ def score_samples(
     x: Float[np.ndarray, "n dim"],
     y: Float[np.ndarray, "m dim"],
     source: DataSource,
-    metrics: Mapping[str, SampleMetric] = SAMPLE_METRICS,
+    metrics: Mapping[str, SampleMetric],
 ) -> list[Score]:
     """Evaluate samples against target samples.
 
@@ -95,7 +95,7 @@ def score_samples(
         x: Samples of the model.
         y: Target samples.
         source: The data source, from which null ranges are measured.
-        metrics: Sample metrics by name.
+        metrics: Sample metrics by name, of `source`.
     """
     ranges = null_ranges(source, min(len(x), len(y)), list(metrics))
     return [Score(name, metric(x, y), ranges[name]) for name, metric in metrics.items()]

@@ -1,17 +1,19 @@
 """The specs of a study's runs: each run as plain data, whose hash is its id."""
 
 import dataclasses
+import functools
 import hashlib
 import json
 from collections.abc import Sequence
 from typing import Any
 
-from ebmark.datasets import DataSource, SyntheticDataset
+from ebmark.datasets import DataSource, SyntheticDataset, UserDataset
 from ebmark.methods import Recipe
 from ebmark.statistics import ROLES
 from ebmark.store.provenance import code_hash, versions
 from ebmark.studies import plugins
 from ebmark.studies.study import Study
+from ebmark.studies.trained import seed_keys
 from ebmark.studies.variants import Variant, column, variants
 from ebmark.training import recipes
 
@@ -29,12 +31,11 @@ def run_specs(
         sources: where its data come from.
         points_file: the file of user data in the study's folder; None for built-in datasets.
     """
-    step_sizes = [langevin_step_size(source) for source in sources]
     return [
-        run_spec(study, source, method, variant, seed, step_size, points_file)
+        run_spec(study, source, method, variant, seed, points_file)
         for seed in range(study.seeds)
         for method in study.methods
-        for source, step_size in zip(sources, step_sizes, strict=True)
+        for source in sources
         if method != "mle" or source.dim <= 2
         for variant in variants(
             method,
@@ -46,13 +47,23 @@ def run_specs(
     ]
 
 
-def langevin_step_size(source: DataSource) -> float:
-    r"""Return the step size of a study's Langevin sampler, in standardized units.
+@functools.lru_cache(maxsize=4096)
+def langevin_step_size(source: DataSource, split: tuple[int, int] | None = None) -> float:
+    r"""Return the step size of a run's Langevin sampler, in standardized units.
 
     $$ h = s_{\min}^2 / 10 $$
 
-    rounded to 3 digits, where s_min is the smallest local standard deviation of the data.
+    rounded to 3 digits, where s_min is the smallest local standard deviation: of a built-in
+    dataset, or of the training points of user data, as no sampler may depend on held-out points.
+
+    Args:
+        source: the data source.
+        split: of user data, the number of training points and the seed of the run.
     """
+    if split is not None:
+        num_train, seed = split
+        train_x, _ = source.split(num_train, 0, seed_keys(seed)["data"])
+        source = source.training_part(train_x)
     return float(f"{source.local_scale() ** 2 / 10:.3g}")
 
 
@@ -62,7 +73,6 @@ def run_spec(
     method: str,
     variant: Variant,
     seed: int,
-    step_size: float,
     points_file: str | None,
 ) -> dict[str, Any]:
     """Return everything that determines a run, as plain data.
@@ -73,10 +83,11 @@ def run_spec(
         method: the method's name.
         variant: the recipe and the point of the sweep.
         seed: the run's seed.
-        step_size: of its Langevin sampler, in standardized units.
         points_file: the file of user data in the study's folder; None for built-in datasets.
     """
     study = dataclasses.replace(study, **variant.settings)
+    split = (study.num_train, seed) if isinstance(source, UserDataset) else None
+    step_size = langevin_step_size(source, split)
     recipe = recipes.with_changes(method, variant.changes)
     if recipe.num_updates and not variant.pinned:
         num_updates = _num_updates(study, method, recipe, source.dim)

@@ -88,7 +88,7 @@ def train_run(
         energy,
         train_x,
         standardizer,
-        source.grid,
+        source.training_part(train_x).grid,
         spec["num_snapshots"],
         early=spec.get("early_stopping", False),
         choice_key=keys["choice"],

@@ -9,12 +9,14 @@ import jax
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
+from jaxtyping import Float
 
 import ebmark
 from ebmark.datasets.preprocessing import Standardizer
 from ebmark.energies import Energy, Key, StandardizedEnergy, new_energy
 from ebmark.errors import UserError
 from ebmark.methods import AbstractMethod
+from ebmark.partition_function import evaluate
 from ebmark.training import recipes
 from ebmark.training.tree_file import load_tree, read_header, save_tree
 
@@ -51,9 +53,24 @@ class Model:
         """The number of columns."""
         return len(self.units.mean)
 
+    def mean_energy(self, x: Float[np.ndarray, "n dim"]) -> float:
+        """Return the mean energy of points, of a density in data units.
+
+        Points are standardized in float64, so that an offset takes no digits.
+
+        Args:
+            x: points in data units.
+        """
+        energies = evaluate(self.energy, self.units.transform(x))
+        return float(energies.mean()) + self.units.log_jacobian
+
     @property
     def in_user_units(self) -> StandardizedEnergy:
-        """The energy as a function of points in data units."""
+        """The energy as a function of points in data units, in float32.
+
+        It loses digits where the data lie far from 0: standardize such points in float64, by
+        `units`, and pass them to `energy`.
+        """
         mean, scale = (jnp.asarray(a, jnp.float32) for a in self.units)
         return StandardizedEnergy(self.energy, mean, scale)
 

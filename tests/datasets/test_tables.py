@@ -185,12 +185,11 @@ def test_notes_name_limitations():
     assert notes_with(x @ normal(2, 3), "on a plane")
     assert notes_with(normal(1000, 3) @ normal(3, 5), "subspace of 3 dimensions")
     assert notes_with(np.column_stack([np.arange(1000), x]), "increase from row to row")
-    assert notes_with(x * 1e-3 + [1e9, 0], '"x1" vary little')
+    assert notes_with(x * 1e-4 + [1e9, 0], '"x1" are stored with too few digits')
 
 
 def test_notes_not_given_for_usable_points():
     rng = np.random.default_rng(0)
-    assert notes_with(rng.standard_cauchy((100_000, 2)), "") == []
     assert notes_with(rng.normal(size=(1000, 2)) * [1e-20, 1e20], "") == []
     ring = rng.uniform(0, 2 * np.pi, 1000)
     assert notes_with(np.column_stack([np.cos(ring), np.sin(ring)]), "") == []

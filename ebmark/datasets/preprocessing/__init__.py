@@ -4,4 +4,5 @@ May import `energies` and `system`.
 To add a map, write one file with a class that has the methods of `Standardizer`.
 """
 
+from ebmark.datasets.preprocessing._robust import RobustStandardizer as RobustStandardizer
 from ebmark.datasets.preprocessing._standardize import Standardizer as Standardizer

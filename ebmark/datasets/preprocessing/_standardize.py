@@ -23,18 +23,21 @@ class Standardizer(NamedTuple):
     scale: Float[np.ndarray, " dim"]
 
     @classmethod
-    def fit(cls, x: Float[np.ndarray, "n dim"]) -> Self:
+    def fit(cls, x: Float[ArrayLike, "n dim"]) -> Self:
         """Compute the map under which the points have mean 0 and standard deviation 1.
 
         Args:
-            x: The points, in data units.
+            x: The points, in data units: an array of any real type, or a data frame.
 
         Raises:
             ValueError: If `x` is not of shape (n, dim) or a coordinate is constant or not finite.
         """
-        if np.ndim(x) != 2:
-            raise ValueError(f"'x' must have shape (n, dim), got {np.shape(x)}.")
+        x = np.asarray(x, np.float64, order="C")
+        if x.ndim != 2:
+            raise ValueError(f"'x' must have shape (n, dim), got {x.shape}.")
         scale = x.std(axis=0)
+        # rounding gives a constant column a positive standard deviation
+        scale = np.where(np.ptp(x, axis=0) > 0, scale, 0.0)
         if not (np.isfinite(scale) & (scale > 0)).all():
             raise ValueError(
                 f"'x' must be finite and vary in every column, got standard deviations {scale}."

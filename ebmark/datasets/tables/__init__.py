@@ -14,7 +14,8 @@ from typing import BinaryIO, NamedTuple, cast
 
 import numpy as np
 
-from ebmark.datasets.tables._checks import check_points, describe_limitations
+from ebmark.datasets.tables._checks import check_count, check_variation, join_names
+from ebmark.datasets.tables._notes import describe_limitations, describe_thinning
 from ebmark.datasets.tables._numpy import open_npy, open_npz
 from ebmark.datasets.tables._parquet import open_parquet
 from ebmark.datasets.tables._stream import TableStream, damaged, tidy_names
@@ -46,25 +47,64 @@ _UNSUPPORTED = {
 
 
 class Points(NamedTuple):
-    """Points of a user's file: at least 20, all finite, no column constant.
+    """Points of a user's file: at least 20, all finite.
 
     Attributes:
         x: The points, float64 of shape (n, dim).
         columns: The names of the columns.
         notes: Sentences for the user on the limitations of the points.
+        has_names: Whether the names are in the file; otherwise they number the columns.
     """
 
     x: np.ndarray
     columns: tuple[str, ...]
     notes: tuple[str, ...]
+    has_names: bool = True
+
+    def in_order_of(self, target: "Points") -> np.ndarray:
+        """Return the points with their columns in the order of a target's.
+
+        Columns are matched by name where both files name them, else by position.
+
+        Args:
+            target: The points whose columns they are compared with.
+
+        Raises:
+            UserError: If a column is missing or there is one too many.
+        """
+        if not (self.has_names and target.has_names):
+            if len(self.columns) != len(target.columns):
+                raise UserError(
+                    f"has {_count(self.columns)}, but the target has {len(target.columns)}. "
+                    "Give both the same columns."
+                )
+            return self.x
+        missing = [name for name in target.columns if name not in self.columns]
+        extra = [name for name in self.columns if name not in target.columns]
+        problems = []
+        if missing:
+            problems.append(f"lacks {join_names(missing)} of the target")
+        if extra:
+            problems.append(f"has {join_names(extra)}, which the target has not")
+        if problems:
+            raise UserError(f"{' and '.join(problems)}. Columns are matched by name: rename them.")
+        return self.x[:, [self.columns.index(name) for name in target.columns]]
 
 
-def read_points(path: str | Path, *, max_rows: int = 1_000_000) -> Points:
+def _count(columns: tuple[str, ...]) -> str:
+    return "1 column" if len(columns) == 1 else f"{len(columns)} columns"
+
+
+def read_points(
+    path: str | Path, *, max_rows: int = 1_000_000, for_training: bool = True
+) -> Points:
     """Read the points in a CSV, TSV, text, NPY, NPZ or Parquet file; the content decides which.
 
     Args:
         path: The file.
         max_rows: If the file has more rows, a uniform sample of so many is read.
+        for_training: Whether the points must vary in every column, and notes say what they do not
+            allow; False for samples, which are only compared.
 
     Returns:
         The points.
@@ -83,20 +123,24 @@ def read_points(path: str | Path, *, max_rows: int = 1_000_000) -> Points:
     if max_rows < 1:
         raise ValueError(f"'max_rows' must be positive, got {max_rows}.")
     try:
-        return _read_points(path, max_rows)
+        return _read_points(path, max_rows, for_training)
     except UserError as error:
         name = shown(path, 80) or '""'
         raise UserError(f"{name}: {error}") from error.__cause__
 
 
-def _read_points(path: str | Path, max_rows: int) -> Points:
+def _read_points(path: str | Path, max_rows: int, for_training: bool) -> Points:
     with _opened(path) as file:
         source = _open(file)
         _check_width(len(source.columns))
         rows, total = sample_rows(source, max_rows)
     x, columns, notes = _drop_row_numbers(rows, source)
-    check_points(x, columns, total)
-    return Points(x, columns, source.notes + notes + describe_limitations(x, columns, total))
+    check_count(x, total)
+    notes = (*source.notes, *notes, *describe_thinning(x, total))
+    if for_training:
+        check_variation(x, columns)
+        notes += describe_limitations(x, columns)
+    return Points(x, columns, notes, source.has_names)
 
 
 @contextlib.contextmanager

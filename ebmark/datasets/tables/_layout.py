@@ -27,6 +27,7 @@ class Layout(NamedTuple):
         line: The number of the line that determines how many columns there are.
         is_header: Whether that line holds the names.
         notes: Sentences for the user.
+        has_names: Whether the names are in the file.
     """
 
     separator: str
@@ -34,6 +35,7 @@ class Layout(NamedTuple):
     line: int
     is_header: bool
     notes: tuple[str, ...] = ()
+    has_names: bool = True
 
     @property
     def dim(self) -> int:
@@ -84,9 +86,10 @@ def find_layout(text: str, line: int) -> Layout | None:
             notes = (f'The first line, "{shown(first)}", was read as column names.',)
         return Layout(separator, tuple(cells), number, True, notes)
     columns = _names_in_comment(text, line, number, separator)
-    if len(columns) != len(cells):
+    has_names = len(columns) == len(cells)
+    if not has_names:
         columns = numbered_names(len(cells))
-    return Layout(separator, columns, number, False)
+    return Layout(separator, columns, number, False, has_names=has_names)
 
 
 def iterate_content(text: str, line: int) -> Iterator[tuple[int, str]]:

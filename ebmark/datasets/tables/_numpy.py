@@ -126,7 +126,7 @@ def _several_arrays(archive: zipfile.ZipFile) -> UserError:
 def _source(array: np.ndarray, note: str = "") -> TableStream:
     table = array.reshape(len(array), -1)
     columns = numbered_names(table.shape[1])
-    return TableStream(columns, _blocks(table), (note,) if note else ())
+    return TableStream(columns, _blocks(table), (note,) if note else (), has_names=False)
 
 
 def _blocks(table: np.ndarray) -> Generator[np.ndarray, None, None]:

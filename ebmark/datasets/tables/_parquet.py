@@ -29,16 +29,31 @@ def open_parquet(file: BinaryIO) -> TableStream:
         groups = [table.metadata.row_group(i) for i in range(table.num_row_groups)]
         declared = sum(group.total_byte_size for group in groups)
         reject_bomb(declared, os.fstat(file.fileno()).st_size)
-    chosen = [i for i, field in enumerate(schema) if not _INDEX.fullmatch(field.name)]
+        index, notes = _index_of_pandas(schema)
+    named = [i for i, field in enumerate(schema) if not _INDEX.fullmatch(field.name)]
+    # as in a CSV file, the index comes first
+    chosen = sorted(named, key=lambda i: schema.field(i).name not in index)
     if not chosen:
         raise UserError("file has no columns. Save one column per coordinate.")
     for i in chosen:
         _reject_non_numeric(schema.field(i))
     columns = tuple(schema.field(i).name for i in chosen)
-    notes: tuple[str, ...] = ()
     if len(chosen) < len(schema):
-        notes = ("The row labels of the table were left out.",)
+        notes += ("The row labels of the table were left out.",)
     return TableStream(columns, _blocks(table, chosen), notes)
+
+
+def _index_of_pandas(schema: "pa.Schema") -> tuple[set[str], tuple[str, ...]]:
+    """Return the columns that are an index, and a note if a named one is not stored."""
+    index: set[str] = set()
+    notes: list[str] = []
+    for level in (schema.pandas_metadata or {}).get("index_columns", ()):
+        if isinstance(level, str):
+            index.add(level)
+        elif isinstance(level, dict) and level.get("name") is not None:
+            name = shown(level["name"], 25)
+            notes.append(f'The index "{name}", a range of row numbers, was left out.')
+    return index, tuple(notes)
 
 
 def _reject_non_numeric(field: "pa.Field") -> None:

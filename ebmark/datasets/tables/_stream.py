@@ -16,11 +16,13 @@ class TableStream(NamedTuple):
         columns: The names as they are in the file; see `tidy_names`.
         blocks: Float64 arrays of shape (rows, columns).
         notes: Sentences for the user.
+        has_names: Whether the names are in the file; otherwise they number the columns.
     """
 
     columns: tuple[str, ...]
     blocks: Generator[np.ndarray, None, None]
     notes: tuple[str, ...] = ()
+    has_names: bool = True
 
 
 def numbered_names(dim: int) -> tuple[str, ...]:

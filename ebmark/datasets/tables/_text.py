@@ -47,7 +47,7 @@ def open_text(file: BinaryIO) -> TableStream:
         if layout is not None:
             first = layout.skip_header(text, line)
             rows = _parse_blocks(itertools.chain([first], blocks), layout)
-            return TableStream(layout.columns, rows, layout.notes)
+            return TableStream(layout.columns, rows, layout.notes, layout.has_names)
     raise UserError("file has no points, only blank lines or comments. Give a table of numbers.")
 
 

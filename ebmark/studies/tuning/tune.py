@@ -18,7 +18,7 @@ from ebmark.store.schema import write_plan
 from ebmark.studies import plugins
 from ebmark.studies.driver import run_plan
 from ebmark.studies.prepare import data_sources, refuse_others, save_points, take_folder
-from ebmark.studies.spec import langevin_step_size, run_id, run_spec
+from ebmark.studies.spec import run_id, run_spec
 from ebmark.studies.study import TUNING_SEEDS, Study, validated
 from ebmark.studies.tuning.search import Trial, read_search, score, trial_spec
 from ebmark.studies.variants import Variant
@@ -136,8 +136,7 @@ def search_spec(
         effort: the budget of the search.
         points_file: the file of user data in the folder; None for built-in datasets.
     """
-    step_size = langevin_step_size(source)
-    spec = run_spec(study, source, method, _DEFAULT, TUNING_SEEDS, step_size, points_file)
+    spec = run_spec(study, source, method, _DEFAULT, TUNING_SEEDS, points_file)
     space = {axis: _as_json(values) for axis, values in space_of(method).items()}
     search = dataclasses.asdict(effort)
     search["seeds"] = [TUNING_SEEDS + i for i in range(effort.seeds)]

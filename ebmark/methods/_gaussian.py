@@ -1,7 +1,7 @@
 """A Gaussian, fitted in closed form."""
 
 from ebmark.methods.families._baselines import AbstractBaseline
-from ebmark.methods.noises._gaussian import FactoredGaussian
+from ebmark.methods.noises import FactoredGaussian
 
 
 class GaussianFit(AbstractBaseline):

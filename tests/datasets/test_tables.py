@@ -195,6 +195,77 @@ def test_notes_not_given_for_usable_points():
     assert notes_with(np.column_stack([np.cos(ring), np.sin(ring)]), "") == []
 
 
+@pytest.mark.parametrize("names", [["a"], ["b", "a"], ["a", None], [None]])
+def test_parquet_index_is_read_as_from_csv(tmp_path, names):
+    """A named index comes first, as in a CSV file; of the others a note says that they are left."""
+    import pandas as pd
+
+    frame = pd.DataFrame(np.column_stack([normal(300, 2), normal(300, 3)]), columns=list("vwxyz"))
+    frame = frame.set_index(list("vw")[: len(names)]).rename_axis(names)
+    frame.to_parquet(tmp_path / "p.parquet")
+    frame.reset_index([n for n in names if n]).to_csv(tmp_path / "p.csv", index=False)
+    read, expected = (read_points(tmp_path / f"p.{kind}") for kind in ("parquet", "csv"))
+    assert sorted(read.columns) == sorted(expected.columns)
+    assert any("row labels" in note for note in read.notes) == (None in names)
+    if None not in names:
+        assert read.columns == (*names, *frame.columns)
+        np.testing.assert_array_equal(read.x, frame.reset_index()[list(read.columns)])
+
+
+def test_parquet_range_index_with_name_is_noted(tmp_path):
+    import pandas as pd
+
+    frame = pd.DataFrame(normal(300, 2), columns=["a", "b"]).rename_axis("day")
+    frame.to_parquet(tmp_path / "p.parquet")
+    points = read_points(tmp_path / "p.parquet")
+    assert points.columns == ("a", "b") and '"day"' in points.notes[0]
+
+
+def test_columns_are_matched_by_name(read):
+    x = normal(300, 3)
+    target = read(text_of(x, header="a,b,c"), "target")
+    for order in ([0, 1, 2], [2, 0, 1], [1, 0, 2]):
+        header = ",".join("abc"[j] for j in order)
+        samples = read(text_of(x[:, order], header=header), "samples")
+        np.testing.assert_array_equal(samples.in_order_of(target), x)
+    for unnamed in (read(npy_of(x), "u"), read(text_of(x), "v")):
+        assert not unnamed.has_names
+        np.testing.assert_array_equal(unnamed.in_order_of(target), x)
+        np.testing.assert_array_equal(target.in_order_of(unnamed), x)
+
+
+@pytest.mark.parametrize(
+    ("header", "message"),
+    [
+        ("a,b,d", 'lacks "c" of the target and has "d"'),
+        ("a,b", 'lacks "c" of the target'),
+        ("a,b,c,d", 'has "d", which'),
+        ("A,b,c", 'lacks "a" of the target and has "A"'),
+        ("x1,x2,x3", 'lacks "a", "b", "c"'),
+        ("", "has 2 columns, but the target has 3"),
+    ],
+)
+def test_unmatched_column_is_named(read, header, message):
+    target = read(text_of(normal(300, 3), header="a,b,c"), "target")
+    width = header.count(",") + 1 if header else 2
+    samples = read(text_of(normal(300, width), header=header), "samples")
+    with pytest.raises(UserError, match=message):
+        samples.in_order_of(target)
+
+
+def test_samples_may_be_constant(read):
+    x = np.column_stack([normal(300, 1), np.ones(300)])
+    assert read_error(read, text_of(x, header="a,b"))
+    points = read(text_of(x, header="a,b"), for_training=False)
+    assert points.notes == () and points.x.shape == (300, 2)
+
+
+def read_error(read, content: str) -> str:
+    with pytest.raises(UserError, match="is constant") as raised:
+        read(content)
+    return str(raised.value)
+
+
 @pytest.mark.parametrize("suffix", [".csv", ".tsv", ".parquet"])
 @pytest.mark.parametrize(
     "columns",

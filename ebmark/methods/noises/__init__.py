@@ -9,6 +9,7 @@ from ebmark.methods.noises._base import AbstractNoise as AbstractNoise
 from ebmark.methods.noises._base import noise_ess as noise_ess
 from ebmark.methods.noises._box import Box as Box
 from ebmark.methods.noises._flow import CouplingFlow as CouplingFlow
+from ebmark.methods.noises._gaussian import FactoredGaussian as FactoredGaussian
 from ebmark.methods.noises._gaussian import Gaussian as Gaussian
 from ebmark.methods.noises._kde import Kernels as Kernels
 from ebmark.methods.noises._mixture import GaussianMixture as GaussianMixture

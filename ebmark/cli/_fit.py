@@ -100,19 +100,7 @@ def fit_points(
         return 1
     spec = _describe_model(method, recipe, network, known)
     model = Model(fitted.energy, scaler, spec, points.columns)
-    samples = None
-    notes = [fitted.stopped] if fitted.stopped else []
-    if isinstance(recipe.method, AbstractBaseline):
-        draws = recipe.method.sample(
-            fitted.snapshots[-1].trainable, fitted.state, len(test_x), sample_key
-        )
-        samples = scaler.inverse_transform(np.asarray(draws))
-    elif dataset.dim > 2:
-        # All processes take part: the chains are distributed over them.
-        samples, diagnostics = sample_chains(
-            model, "langevin", len(test_x), _NUM_CHAIN_STEPS, sample_key
-        )
-        notes = [describe_chains(diagnostics), *notes]
+    samples, notes = _draw_samples(model, recipe.method, fitted, len(test_x), sample_key)
     notes += _collect_warnings(recipe.method, fitted, train_z, jr.fold_in(sample_key, 1))
     if distributed:
         leave()
@@ -163,6 +151,23 @@ def _describe_model(
         "training": recipes.as_dict(recipe),
         "langevin": {"steps": _NUM_CHAIN_STEPS, "step_size": step_size},
     }
+
+
+def _draw_samples(
+    model: Model, method: AbstractMethod, fitted: Fit, num: int, key: Key
+) -> tuple[np.ndarray | None, list[str]]:
+    """Return samples of a baseline or, for d > 2, of chains, with notes; None in 1-D and 2-D.
+
+    All processes take part: the chains are distributed over them.
+    """
+    stopped = [fitted.stopped] if fitted.stopped else []
+    if isinstance(method, AbstractBaseline):
+        draws = method.sample(fitted.snapshots[-1].trainable, fitted.state, num, key)
+        return model.units.inverse_transform(np.asarray(draws)), stopped
+    if model.dim <= 2:
+        return None, stopped
+    samples, diagnostics = sample_chains(model, "langevin", num, _NUM_CHAIN_STEPS, key)
+    return samples, [describe_chains(diagnostics), *stopped]
 
 
 def _evaluate(

@@ -118,7 +118,7 @@ class SyntheticDataset:
         return np.asarray(_scores(self.dataset, jnp.asarray(x, jnp.float32)), np.float64)
 
 
-# compared by identity, as arrays have no truth value
+# compared by identity: arrays cannot be compared as a whole
 @dataclasses.dataclass(frozen=True, eq=False)
 class UserDataset:
     """A user's own points, whose density is not known; a fifth is held out for testing.

@@ -1,5 +1,6 @@
 """Comparison of samples with user data column by column, and of their correlations."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -192,18 +193,12 @@ def _correlations(
     if not len(found.correlation):
         return []
     null_range = _range(null.correlation.max(axis=1))
-    first, second = np.triu_indices(min(len(columns), _MAX_CORRELATED), 1)
+    pairs = list(itertools.combinations(columns[:_MAX_CORRELATED], 2))
     strongest = np.argsort(-found.correlation, kind="stable")[:_NUM_PAIRS]
     of_x = _spearman(x)
     of_y = _spearman(y)
     return [
-        CorrelationScore(
-            (columns[first[pair]], columns[second[pair]]),
-            float(of_x[pair]),
-            float(of_y[pair]),
-            null_range,
-        )
-        for pair in strongest
+        CorrelationScore(pairs[i], float(of_x[i]), float(of_y[i]), null_range) for i in strongest
     ]
 
 

@@ -102,6 +102,25 @@ def test_model_round_trip_is_bit_identical(method, dim, folder):
     assert back.in_user_units(x) == model.in_user_units(x)
 
 
+@given(
+    st.integers(-9, 9),
+    st.sampled_from([0.0, 1.0, 1e3, -1e6, 1e7, 1.7e9]),
+    st.sampled_from(["gaussian", "nce"]),
+)
+@settings(max_examples=20, deadline=None, derandomize=True)
+def test_mean_energy_depends_on_neither_offset_nor_unit(exponent, offset, method):
+    """E(x) = E(z) + sum log s: exact up to what is lost where x is stored."""
+    model = model_of(method)
+    z = np.random.default_rng(0).normal(size=(50, 2))
+    scale = np.array([10.0**exponent, 3.0])
+    x = offset * scale + z * scale
+    units = Standardizer(offset * scale, scale)
+    moved = dataclasses.replace(model, units=units)
+    plain = dataclasses.replace(model, units=Standardizer(np.zeros(2), np.ones(2)))
+    expected = plain.mean_energy(z) + np.log(scale).sum()
+    assert moved.mean_energy(x) == pytest.approx(expected, abs=1e-5)
+
+
 def arrays(tree):
     return jax.tree.leaves(eqx.filter(tree, eqx.is_array))
 

@@ -128,7 +128,7 @@ def print_parts(
 def unit_of(source: "DataSource") -> str:
     """Return the unit of distances between samples of a data source."""
     is_user_data = hasattr(source, "metric_units")
-    return "robust standard deviations (IQR / 1.349)" if is_user_data else "data units"
+    return "robust SD (IQR / 1.349)" if is_user_data else "data units"
 
 
 def print_scores(
@@ -153,9 +153,12 @@ def print_columns(comparison: "ColumnComparison") -> None:
     if len(scores) > _MAX_COLUMNS:
         order = sorted(scores, key=lambda score: score.null_range["high"] - score.w1)
         scores = order[:_MAX_COLUMNS]
-    title = f"{len(scores)} of {len(comparison.columns)} columns"
-    printed = _new_table(title, "W1 in robust standard deviations (SD).")
-    for head in ("column", "W1", "null range (95%)", "what differs"):
+    title = "each column"
+    if len(scores) < len(comparison.columns):
+        title = f"{len(scores)} of {len(comparison.columns)} columns"
+    caption = "By chance, 2.5% of columns are above their range."
+    printed = _new_table(title, caption)
+    for head in ("column", "W1 (SD)", "null range (95%)", "what differs"):
         printed.add_column(head, justify="right" if head[0] in "Wn" else "left")
     for score in scores:
         words = "; ".join(score.findings)

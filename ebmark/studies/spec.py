@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ from ebmark.store.provenance import code_hash, versions
 from ebmark.studies import plugins
 from ebmark.studies.study import Study
 from ebmark.studies.variants import Variant, column, variants
+from ebmark.system.flags import xla_flags
 from ebmark.training import recipes
 
 
@@ -98,6 +100,8 @@ def run_spec(
         "versions": versions(*recipe.method.packages),
         "code_hash": code_hash(*_modules(recipe, source)),
     }
+    if flags := xla_flags(os.environ):
+        spec["xla_flags"] = flags
     if _stops_early(study, source):
         spec["early_stopping"] = True
     if coordinates := _coordinates(study, source, variant):

@@ -100,3 +100,30 @@ def test_xla_flags_change_the_run_id(monkeypatch):
     monkeypatch.setenv("XLA_FLAGS", "")
     with pytest.raises(UserError, match=r"planned with \['--xla_cpu_enable_fast_math=true'\]"):
         task.run(Path(), "0", fast, lambda activity, fraction: None)
+
+
+EVERY_CALL = Path(__file__).parents[1] / "helpers" / "every_call.py"
+FLAGS = pytest.mark.parametrize("flag", ["JAX_ENABLE_X64", "JAX_DEBUG_NANS"])
+
+
+def failures(flag: str, *names: str) -> list[str]:
+    """Return what fails when the methods and samplers are used with the flag, from Python."""
+    ended = subprocess.run(
+        [sys.executable, str(EVERY_CALL), *names],
+        env=os.environ | {flag: "1"},
+        capture_output=True,
+        text=True,
+    )
+    assert ended.returncode == 0, ended.stderr
+    return ended.stdout.splitlines()
+
+
+@FLAGS
+def test_flag_from_python(flag):
+    assert failures(flag, "langevin", "mala", "nce") == []
+
+
+@pytest.mark.full
+@FLAGS
+def test_flag_from_python_everywhere(flag):
+    assert failures(flag) == []

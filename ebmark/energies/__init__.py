@@ -15,6 +15,8 @@ from ebmark.energies._quadratic import Quadratic as Quadratic
 from ebmark.energies._quadratic import gaussian_log_z as gaussian_log_z
 from ebmark.energies._transforms import Offset as Offset
 from ebmark.energies._transforms import StandardizedEnergy as StandardizedEnergy
+from ebmark.energies._transforms import cast_like as cast_like
+from ebmark.energies._transforms import cast_to_energy as cast_to_energy
 from ebmark.energies._transforms import stop_gradient as stop_gradient
 from ebmark.energies._types import Energy as Energy
 from ebmark.energies._types import Key as Key

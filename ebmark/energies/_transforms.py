@@ -3,7 +3,7 @@
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import PyTree, Scalar
+from jaxtyping import Array, PyTree, Scalar
 
 from ebmark.energies._types import Energy, Point
 
@@ -54,4 +54,33 @@ def stop_gradient(energy: PyTree) -> PyTree:
     """
     return jax.tree.map(
         lambda leaf: jax.lax.stop_gradient(leaf) if eqx.is_array(leaf) else leaf, energy
+    )
+
+
+def cast_to_energy(energy: PyTree, x: Array) -> Array:
+    """Cast points to the floating type of an energy's parameters, if it has any.
+
+    With JAX_ENABLE_X64, an energy may be of float32 or float64. What is computed follows it.
+
+    Args:
+        energy: Any PyTree.
+        x: Points of any real type.
+    """
+    parameters = jax.tree.leaves(eqx.filter(energy, eqx.is_inexact_array))
+    if parameters:
+        return jnp.asarray(x, jnp.result_type(*parameters))
+    return x if jnp.issubdtype(x.dtype, jnp.floating) else jnp.asarray(x, float)
+
+
+def cast_like(new: PyTree, old: PyTree) -> PyTree:
+    """Cast the arrays of a tree to the types of another of the same structure.
+
+    A compiled loop needs it where the noise of a step is of float64 and its state of float32.
+
+    Args:
+        new: A tree of arrays.
+        old: The tree with the types.
+    """
+    return jax.tree.map(
+        lambda leaf, like: leaf if leaf.dtype == like.dtype else leaf.astype(like.dtype), new, old
     )

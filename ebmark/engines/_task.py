@@ -16,7 +16,7 @@ from typing import Any
 from ebmark.errors import UserError
 from ebmark.store.folder import is_done
 from ebmark.store.locks import acquire_lock
-from ebmark.system import threads, user_code
+from ebmark.system import flags, threads, user_code
 from ebmark.system.temporary_files import tag
 from ebmark.system.writing import write_whole
 
@@ -114,6 +114,7 @@ def run_in_pool(folder: str, runner: str, task: str) -> dict[str, Any]:
 def _become_worker() -> None:
     # before jax and numpy are imported
     os.environ.update(threads.single(dict(os.environ)))
+    flags.pin_flags()
     die_with(os.getppid())
 
 

@@ -40,6 +40,9 @@ from ebmark.methods._mdsm import (
 from ebmark.methods._mle import MaximumLikelihood as MaximumLikelihood
 from ebmark.methods._nce import NoiseContrastiveEstimation as NoiseContrastiveEstimation
 from ebmark.methods._pcd import PersistentContrastiveDivergence as PersistentContrastiveDivergence
+from ebmark.methods._pcd_paired import (
+    PairedPersistentContrastiveDivergence as PairedPersistentContrastiveDivergence,
+)
 from ebmark.methods._ranking import (
     RankingNoiseContrastiveEstimation as RankingNoiseContrastiveEstimation,
 )
@@ -54,6 +57,9 @@ METHODS: dict[str, Recipe] = {
     # MCMC-based maximum likelihood
     "cd": Recipe(method=ContrastiveDivergence(), num_updates=2_500),
     "pcd": Recipe(method=PersistentContrastiveDivergence(), num_updates=3_000, ema_decay=0.999),
+    "pcd_paired": Recipe(
+        method=PairedPersistentContrastiveDivergence(), num_updates=3_000, ema_decay=0.999
+    ),
     "icd": Recipe(method=ImprovedContrastiveDivergence(), num_updates=2_000),
     "jarzynski": Recipe(method=JarzynskiContrastiveDivergence(), num_updates=2_500),
     "drl": Recipe(method=DiffusionRecoveryLikelihood(), num_updates=2_500),

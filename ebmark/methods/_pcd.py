@@ -6,65 +6,52 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.random as jr
-import numpy as np
-from jaxtyping import Array, Float, Int, Scalar
+from jaxtyping import Array, Float, Scalar
 
 from ebmark.datasets import default_step_size, local_scale
-from ebmark.energies import Key, stop_gradient
+from ebmark.energies import Point, stop_gradient
 from ebmark.methods._limits import COUNT, FRACTION, POSITIVE
-from ebmark.methods.families._mcmc import AbstractMCMCMethod
+from ebmark.methods.families._mcmc import AbstractMCMCMethod, draw_stratified
 from ebmark.samplers import run_chains
 
 
 class PCDState(NamedTuple):
-    """Persistent chains, the data points they started from, and their step size."""
+    """Persistent chains, their step size, and the bounding box of the data."""
 
-    starts: Float[Array, "chains dim"]
     chains: Float[Array, "chains dim"]
     step_size: Scalar
-
-
-def draw_stratified(total: int, num: int, key: Key) -> Int[Array, " num"]:
-    """Draw `num` different numbers below `total`, one from each of `num` random strata.
-
-    Chains are exchangeable, so that only their equal frequency matters; a permutation of all
-    chains would cost as much as moving them.
-
-    Args:
-        total: Number of chains.
-        num: Number of draws, at most `total`.
-        key: Random key.
-    """
-    offset_key, shift_key = jr.split(key)
-    edges = np.arange(num + 1) * total // num
-    draws = jr.randint(offset_key, (num,), edges[:-1], edges[1:])
-    return (draws + jr.randint(shift_key, (), 0, total)) % total
+    low: Point
+    high: Point
 
 
 class PersistentContrastiveDivergence(AbstractMCMCMethod):
-    r"""CD with persistent chains.
+    r"""Negatives from chains that persist from update to update.
 
-    $$ \nabla_\theta \mathcal{L} = \mathbb{E}_{starts}[\nabla_\theta E(x)]
-       - \mathbb{E}_{buffer}[\nabla_\theta E(x^-)] $$
+    $$ \nabla_\theta \mathcal{L} = \mathbb{E}_{x \sim data}[\nabla_\theta E(x)]
+       - \mathbb{E}_{chains}[\nabla_\theta E(x^-)] $$
 
-    Each update draws a batch from a buffer of persistent chains, restarts each at a data point with
-    probability `reinit_prob`, and moves them `num_steps` MALA or Langevin steps. A chain is
-    compared with the data point it started from: this removes the gradient noise from random mode
-    frequencies of a batch, which tilts the energy where chains do not cross between modes.
+    Each update continues the chains by `num_steps` MALA or Langevin steps and compares them with
+    the batch. The chains start at data points and never restart, so that they sample the model if
+    its energy changes slowly. With more chains than data points per update they are a replay
+    buffer: each update draws as many chains as data points, restarts each at uniform noise in the
+    bounding box of the data with probability `reinit_prob`, moves them and puts them back.
 
     Attributes:
         num_steps: MCMC steps per update.
-        num_chains: Chains in the buffer.
-        reinit_prob: Probability that a drawn chain is restarted.
+        num_chains: Persistent chains; above the batch size, the size of the replay buffer. Du &
+            Mordatch have 10,000.
+        reinit_prob: Probability that a drawn chain is restarted. Du & Mordatch have 0.05.
         step_size: Step size h; None is $s_{min}^2 / 10$, from the smallest local scale of the data.
         adjusted: Whether the chains are Metropolis-adjusted (MALA).
 
     Requires: persistent chains, gradients in x.
-    Use when: CD chains are too short: long chains at the cost of short ones.
-    Avoid when: weights of well-separated modes matter, which stay those of the starting points, or
-        the energy changes faster than the chains mix.
+    Use when: chains mix over the modes within the training, so that they are samples of the model.
+    Avoid when: modes are separated: the mode frequencies of a batch and of the chains differ at
+        random, which tilts the energy (`pcd_paired` removes this noise), or the energy changes
+        faster than the chains mix.
     References: Tieleman (2008), Training RBMs using approximations to the likelihood gradient; Du
-        & Mordatch (2019), Implicit generation and modeling with energy-based models.
+        & Mordatch (2019), Implicit generation and modeling with energy-based models, for the
+        replay buffer.
     """
 
     limits = {
@@ -75,27 +62,30 @@ class PersistentContrastiveDivergence(AbstractMCMCMethod):
     }
 
     num_steps: int = eqx.field(static=True, default=10)
-    num_chains: int = eqx.field(static=True, default=1024)
-    reinit_prob: float = 0.2
+    num_chains: int = eqx.field(static=True, default=256)
+    reinit_prob: float = 0.0
     step_size: float | None = None
     adjusted: bool = eqx.field(static=True, default=True)
 
     def init(self, data, key):
         scale_key, chain_key = jr.split(key)
-        starts = data[jr.randint(chain_key, (self.num_chains,), 0, data.shape[0])]
+        chains = data[jr.randint(chain_key, (self.num_chains,), 0, data.shape[0])]
         step_size = default_step_size(local_scale(data, scale_key), self.step_size)
-        return PCDState(starts, starts, step_size)
+        return PCDState(chains, step_size, jnp.min(data, axis=0), jnp.max(data, axis=0))
 
     def loss(self, energy, batch, state, key):
-        draw_key, reinit_key, chain_key = jr.split(key, 3)
+        draw_key, reinit_key, noise_key, chain_key = jr.split(key, 4)
         num = min(self.num_chains, batch.shape[0])
         drawn = draw_stratified(self.num_chains, num, draw_key)
+        noise = jr.uniform(noise_key, (num, batch.shape[1]), batch.dtype, state.low, state.high)
         is_reinit = jr.bernoulli(reinit_key, self.reinit_prob, (num, 1))
-        starts = jnp.where(is_reinit, batch[:num], state.starts[drawn])
-        chains = jnp.where(is_reinit, batch[:num], state.chains[drawn])
+        start = jnp.where(is_reinit, noise, state.chains[drawn])
         kernel = self.kernel(state)
-        chains = run_chains(kernel, stop_gradient(energy), chains, self.num_steps, chain_key).x
-        loss = jnp.mean(jax.vmap(energy)(starts)) - jnp.mean(jax.vmap(energy)(chains))
-        all_starts = state.starts.at[drawn].set(starts)
-        all_chains = state.chains.at[drawn].set(chains)
-        return loss, PCDState(all_starts, all_chains, state.step_size)
+        chains = run_chains(kernel, stop_gradient(energy), start, self.num_steps, chain_key).x
+        loss = jnp.mean(jax.vmap(energy)(batch)) - jnp.mean(jax.vmap(energy)(chains))
+        return loss, state._replace(chains=state.chains.at[drawn].set(chains))
+
+    def network_evaluations(self, batch_size, dim):
+        del dim
+        num = min(self.num_chains, batch_size)
+        return 3 * batch_size + num * (2 * self.num_steps + 3)

@@ -4,9 +4,33 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.random as jr
+from jaxtyping import Array, Float, Scalar
 
+from ebmark.energies import Energy, Key, Point
 from ebmark.methods._base import AbstractMethod
 from ebmark.methods._limits import COUNT
+
+
+def sliced_derivatives(
+    energy: Energy, batch: Float[Array, "batch dim"], num_slices: int, key: Key
+) -> tuple[
+    Float[Array, "slices batch"], Float[Array, "slices batch"], Float[Array, "slices batch"]
+]:
+    r"""Return $v^\top \nabla E$, $\|\nabla E\|^2$ and $v^\top \nabla^2 E\, v$ for random signs v.
+
+    Args:
+        energy: Maps one point to a scalar.
+        batch: Points.
+        num_slices: Directions v per point.
+        key: Random key.
+    """
+
+    def derivatives(x: Point, v: Point) -> tuple[Scalar, Scalar, Scalar]:
+        gradient, hessian_v = jax.jvp(jax.grad(energy), (x,), (v,))
+        return v @ gradient, gradient @ gradient, v @ hessian_v
+
+    directions = jr.rademacher(key, (num_slices, *batch.shape), batch.dtype)
+    return jax.vmap(jax.vmap(derivatives), in_axes=(None, 0))(batch, directions)
 
 
 class SlicedScoreMatching(AbstractMethod):
@@ -33,14 +57,8 @@ class SlicedScoreMatching(AbstractMethod):
     num_slices: int = eqx.field(static=True, default=1)
 
     def loss(self, energy, batch, state, key):
-        directions = jr.rademacher(key, (self.num_slices, *batch.shape), batch.dtype)
-
-        def objective(x, v):
-            gradient, hessian_v = jax.jvp(jax.grad(energy), (x,), (v,))
-            return 0.5 * (v @ gradient) ** 2 - v @ hessian_v
-
-        objectives = jax.vmap(jax.vmap(objective), in_axes=(None, 0))(batch, directions)
-        return jnp.mean(objectives), state
+        slopes, _, curvatures = sliced_derivatives(energy, batch, self.num_slices, key)
+        return jnp.mean(0.5 * slopes**2 - curvatures), state
 
     def network_evaluations(self, batch_size, dim):
         del dim

@@ -1,12 +1,11 @@
 """Sliced score matching with reduced variance."""
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
-import jax.random as jr
 
 from ebmark.methods._base import AbstractMethod
 from ebmark.methods._limits import COUNT
+from ebmark.methods._ssm import sliced_derivatives
 
 
 class SlicedScoreMatchingVR(AbstractMethod):
@@ -33,14 +32,8 @@ class SlicedScoreMatchingVR(AbstractMethod):
     num_slices: int = eqx.field(static=True, default=1)
 
     def loss(self, energy, batch, state, key):
-        directions = jr.rademacher(key, (self.num_slices, *batch.shape), batch.dtype)
-
-        def objective(x, v):
-            gradient, hessian_v = jax.jvp(jax.grad(energy), (x,), (v,))
-            return 0.5 * gradient @ gradient - v @ hessian_v
-
-        objectives = jax.vmap(jax.vmap(objective), in_axes=(None, 0))(batch, directions)
-        return jnp.mean(objectives), state
+        _, squares, curvatures = sliced_derivatives(energy, batch, self.num_slices, key)
+        return jnp.mean(0.5 * squares - curvatures), state
 
     def network_evaluations(self, batch_size, dim):
         del dim

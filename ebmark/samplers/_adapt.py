@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, Float, Scalar
 
-from ebmark.energies import Energy, Key
+from ebmark.energies import Energy, Key, cast_like, cast_to_energy
 from ebmark.samplers._base import AbstractSampler
 from ebmark.samplers._hmc import HMC
 from ebmark.system.devices import full_matmul_precision, shard
@@ -51,6 +51,7 @@ def adapt(
 
     References: Hoffman & Gelman (2014), The No-U-Turn Sampler, section 3.2.
     """
+    x = cast_to_energy(energy, jnp.asarray(x))
     log_step_prior = jnp.log(10 * jnp.asarray(sampler.step_size))
 
     def with_step_size(log_step: Scalar) -> AbstractSampler:
@@ -66,7 +67,7 @@ def adapt(
         log_step = log_step_prior - jnp.sqrt(t) / _SHRINKAGE * gap / (t + _DELAY)
         weight = t**-_DECAY
         average = weight * log_step + (1 - weight) * average
-        return (states, log_step, average, gap), None
+        return cast_like((states, log_step, average, gap), carry), None
 
     states = jax.vmap(sampler.init, in_axes=(None, 0))(energy, shard(x))
     start = (states, jnp.log(jnp.asarray(sampler.step_size)), jnp.array(0.0), jnp.array(0.0))

@@ -5,10 +5,11 @@ from typing import Any
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, Float
 
-from ebmark.energies import Energy, Key, Point
+from ebmark.energies import Energy, Key, Point, cast_like, cast_to_energy
 from ebmark.system.devices import full_matmul_precision, one_processor, shard
 
 # number of chains whose activations fit into a processor's cache
@@ -44,7 +45,7 @@ class AbstractUnadjusted(AbstractSampler):
         """Return the state after one transition driven by a standard normal vector."""
 
     def step(self, energy: Energy, state: Any, key: Key) -> Any:
-        return self.move(energy, state, jr.normal(key, state.x.shape))
+        return self.move(energy, state, jr.normal(key, state.x.shape, state.x.dtype))
 
 
 @full_matmul_precision
@@ -79,6 +80,7 @@ def run_chains(
     def body(states: Any, step_key: Key) -> tuple[Any, None]:
         return _transition(sampler, energy, states, step_key), None
 
+    x = cast_to_energy(energy, jnp.asarray(x))
     start = jax.vmap(sampler.init, in_axes=(None, 0))(energy, shard(x))
     return jax.lax.scan(body, start, jr.split(key, num_steps))[0]
 
@@ -122,13 +124,13 @@ def _transition(sampler: AbstractSampler, energy: Energy, states: Any, key: Key)
     """Move all chains by one step; on one processor in blocks, with the same result."""
     if isinstance(sampler, AbstractUnadjusted):
         kernel = sampler.move
-        randomness = jr.normal(key, states.x.shape)
+        randomness = jr.normal(key, states.x.shape, states.x.dtype)
     else:
         kernel = sampler.step
         randomness = jr.split(key, len(states.x))
 
     def step(state: Any, random: Any) -> Any:
-        return kernel(energy, state, random)
+        return cast_like(kernel(energy, state, random), state)
 
     if len(states.x) > _BLOCK and one_processor():
         pairs = (states, randomness)

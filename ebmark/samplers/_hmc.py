@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, Bool, Float, Scalar
 
-from ebmark.energies import Energy, Key, Point
+from ebmark.energies import Energy, Key, Point, cast_like
 from ebmark.samplers._base import AbstractSampler
 
 
@@ -48,14 +48,14 @@ class HMC(AbstractSampler):
     def step(self, energy: Energy, state: HMCState, key: Key) -> HMCState:
         epsilon = jnp.sqrt(2 * self.step_size)
         momentum_key, accept_key, length_key = jr.split(key, 3)
-        start = jr.normal(momentum_key, state.x.shape)
+        start = jr.normal(momentum_key, state.x.shape, state.x.dtype)
 
         def leapfrog(_: int, phase: tuple) -> tuple:
             x, p, _, gradient = phase
             p = p - epsilon / 2 * gradient
             x = x + epsilon * p
             value, gradient = jax.value_and_grad(energy)(x)
-            return x, p - epsilon / 2 * gradient, value, gradient
+            return cast_like((x, p - epsilon / 2 * gradient, value, gradient), phase)
 
         phase = (state.x, start, state.energy, state.gradient)
         shortest = (self.num_leapfrogs + 1) // 2

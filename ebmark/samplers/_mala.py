@@ -41,7 +41,7 @@ class MALA(AbstractSampler):
     def step(self, energy: Energy, state: MALAState, key: Key) -> MALAState:
         h = self.step_size
         noise_key, accept_key = jr.split(key)
-        noise = jnp.sqrt(2 * h) * jr.normal(noise_key, state.x.shape)
+        noise = jnp.sqrt(2 * h) * jr.normal(noise_key, state.x.shape, state.x.dtype)
         x = state.x - h * state.gradient + noise
         value, gradient = jax.value_and_grad(energy)(x)
 

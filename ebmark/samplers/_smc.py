@@ -26,7 +26,7 @@ import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, Float, Scalar
 
-from ebmark.energies import Energy, Key, stop_gradient
+from ebmark.energies import Energy, Key, cast_like, stop_gradient
 from ebmark.samplers._base import trace_chains
 from ebmark.samplers._mala import MALA
 from ebmark.system.devices import shard
@@ -117,7 +117,8 @@ def move_unadjusted(
         forward = jnp.sum((y - x + h * gradients) ** 2, axis=1)
         backward = jnp.sum((x - y + h * new_gradients) ** 2, axis=1)
         log_ratio = energies - new_energies + (forward - backward) / (4 * h)
-        return (y, new_energies, new_gradients, log_weights + log_ratio), None
+        new = (y, new_energies, new_gradients, log_weights + log_ratio)
+        return cast_like(new, carry), None
 
     start = (x, energies, gradients, log_weights)
     (x, energies, _, log_weights), _ = jax.lax.scan(step, start, jr.split(key, num_steps))

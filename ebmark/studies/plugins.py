@@ -16,6 +16,7 @@ from ebmark.datasets import DATASETS, AbstractDataset
 from ebmark.errors import UserError
 from ebmark.methods import METHODS, Recipe
 from ebmark.system import user_code
+from ebmark.system.flags import pin_flags
 from ebmark.system.writing import make_folder, write_whole
 
 _KINDS: dict[str, tuple[dict[str, Any], type]] = {
@@ -38,6 +39,8 @@ def load(path: Path) -> None:
 
 def _load(source: bytes, path: Path) -> None:
     module = run_file(source, path)
+    # the file may have set JAX's flags for all that follows
+    pin_flags()
     digest = hashlib.sha256(source).hexdigest()
     definitions = {kind: getattr(module, kind, {}) for kind in _KINDS}
     if not any(definitions.values()):

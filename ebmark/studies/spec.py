@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import hashlib
 import json
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ from ebmark.studies import plugins
 from ebmark.studies.study import Study
 from ebmark.studies.trained import seed_keys
 from ebmark.studies.variants import Variant, column, variants
+from ebmark.system.flags import xla_flags
 from ebmark.training import recipes
 
 
@@ -109,6 +111,8 @@ def run_spec(
         "versions": versions(*recipe.method.packages),
         "code_hash": code_hash(*_modules(recipe, source)),
     }
+    if flags := xla_flags(os.environ):
+        spec["xla_flags"] = flags
     if _stops_early(study, source):
         spec["early_stopping"] = True
     if coordinates := _coordinates(study, source, variant):

@@ -19,6 +19,7 @@ from ebmark.energies import MLP, Confined, FourierMLP, Key, Network, Quadratic, 
 from ebmark.methods import METHODS, AbstractBaseline, AbstractMethod, Recipe
 from ebmark.metrics import density_metrics, target
 from ebmark.partition_function import normalize_on_grid
+from ebmark.training.divergence import is_finite
 from ebmark.training.loop import train
 from ebmark.training.snapshots import Fit
 
@@ -113,7 +114,7 @@ def short_run(recipe: Recipe) -> Iterator[Check]:
     short = dataclasses.replace(recipe, num_updates=min(recipe.num_updates, 250), batch_size=32)
     fit = train(short, network, data, key=jr.key(2))
     repeated = train(short, network, data, key=jr.key(2))
-    is_healthy = fit.divergence_reason is None and _is_finite(
+    is_healthy = fit.divergence_reason is None and is_finite(
         (fit.snapshots[-1].trainable, fit.state, fit.losses)
     )
     result = fit.divergence_reason or ("healthy" if is_healthy else "non-finite numbers")
@@ -130,11 +131,11 @@ def short_run(recipe: Recipe) -> Iterator[Check]:
         yield Check("parameters", "move" if has_moved else "do not move", "move", has_moved)
     native = method.sample(last.trainable, fit.state, 20, jr.key(3))
     if native is not None:
-        is_valid = native.shape == (20, 2) and _is_finite(native)
+        is_valid = native.shape == (20, 2) and is_finite(native)
         yield Check("native sampler", f"shape {native.shape}", "20 finite points", is_valid)
     diagnostics = method.diagnostics(last.trainable, fit.state, data, jr.key(4))
     for metric, value in diagnostics.items():
-        yield Check(f"diagnostic {metric}", f"{float(value):.4g}", "finite", _is_finite(value))
+        yield Check(f"diagnostic {metric}", f"{float(value):.4g}", "finite", is_finite(value))
 
 
 def gaussian(recipe: Recipe) -> Iterator[Check]:
@@ -221,7 +222,3 @@ def _leaves(tree: PyTree) -> list[Array]:
 
 def _are_equal(a: PyTree, b: PyTree) -> bool:
     return all(np.array_equal(x, y) for x, y in zip(_leaves(a), _leaves(b), strict=True))
-
-
-def _is_finite(tree: PyTree) -> bool:
-    return all(np.isfinite(leaf).all() for leaf in _leaves(tree))

@@ -25,6 +25,6 @@ def explain_divergence(
 
 
 def is_finite(tree: PyTree) -> bool:
-    """Whether all inexact arrays of a tree are finite."""
-    leaves = jax.tree.leaves(eqx.filter(tree, eqx.is_inexact_array))
+    """Whether all arrays of floats in a tree are finite, of NumPy as well as of JAX."""
+    leaves = jax.tree.leaves(eqx.filter(tree, eqx.is_inexact_array_like))
     return all(np.isfinite(leaf).all() for leaf in leaves)

@@ -19,7 +19,7 @@ from ebmark.datasets.preprocessing import Standardizer
 from ebmark.energies import Energy, Key
 from ebmark.methods import Recipe
 from ebmark.partition_function import log_z_annealed, normalize_on_grid
-from ebmark.training.loop import train_unchecked
+from ebmark.training.loop import train
 from ebmark.training.snapshots import Fit, evenly
 
 # held-out points: this fraction of the training points, at most this number
@@ -69,7 +69,7 @@ def train_with_early_stopping(
         x, held_out = split_validation(x, choice_key)
     z = jnp.asarray(units.transform(x), jnp.float32)
     # without the held-out points, the scale of a column with a far outlier may be any
-    fit = train_unchecked(recipe, energy, z, snapshot_steps=steps, **options)
+    fit = train(recipe, energy, z, snapshot_steps=steps, check_data=False, **options)
     if held_out is not None:
         choosing()
         fit = select_best(fit, held_out_nll(held_out, units, grid(), choice_key), steps)

@@ -16,7 +16,7 @@ import numpy as np
 import optax
 from jaxtyping import Array, ArrayLike, Float, Int, PyTree
 
-from ebmark.energies import Energy, Key, State
+from ebmark.energies import Energy, Key, State, cast_like, cast_to_energy
 from ebmark.methods import Recipe
 from ebmark.system.devices import full_matmul_precision, gather_local, replicate, shard
 from ebmark.training.checkpoint import Carry, Checkpoint, Record, fingerprint
@@ -43,6 +43,7 @@ def train(
     checkpoint_path: Path | None = None,
     save_every: float = 30.0,
     progress: Progress = lambda step, num_updates: None,
+    check_data: bool = True,
 ) -> Fit:
     """Train an energy on standardized data.
 
@@ -61,6 +62,7 @@ def train(
         checkpoint_path: file of the checkpoint; None for no checkpoints.
         save_every: seconds between two checkpoints.
         progress: called with the updates done and the total number after each chunk.
+        check_data: whether to check `data`. A part of standardized points may have any scale.
 
     Returns:
         The snapshots, the losses, and `divergence_reason`, which is None for a healthy training.
@@ -82,46 +84,22 @@ def train(
         (True, 10)
     """
     check_recipe(recipe)
-    points = as_standardized(data)
+    points = as_standardized(data) if check_data else jnp.asarray(data)
     check_energy(energy, recipe, points.shape[1])
-    return train_unchecked(
-        recipe,
-        energy,
-        points,
-        key=key,
-        snapshot_steps=snapshot_steps,
-        checkpoint_path=checkpoint_path,
-        save_every=save_every,
-        progress=progress,
-    )
-
-
-@full_matmul_precision
-def train_unchecked(
-    recipe: Recipe,
-    energy: Energy,
-    data: Float[Array, "n dim"],
-    *,
-    key: Key,
-    snapshot_steps: Sequence[int] = (),
-    checkpoint_path: Path | None = None,
-    save_every: float = 30.0,
-    progress: Progress = lambda step, num_updates: None,
-) -> Fit:
-    """Train as `train` does, without its checks: a part of standardized data may have any scale."""
+    points = cast_to_energy(energy, points)
     build_key, init_key, loop_key = jr.split(key, 3)
     if recipe.num_updates == 0:
-        return fit_without_updates(recipe, energy, data, build_key, init_key)
+        return fit_without_updates(recipe, energy, points, build_key, init_key)
     plan = _plan(recipe.num_updates, snapshot_steps)
-    own_loop = recipe.method.fit(recipe, energy, data, plan.stops, key)
+    own_loop = recipe.method.fit(recipe, energy, points, plan.stops, key)
     if own_loop is not None:
         return follow_own_loop(own_loop, recipe, plan, progress)
-    trainable = recipe.method.build_trainable(energy, data, build_key)
+    trainable = recipe.method.build_trainable(energy, points, build_key)
     params, static = eqx.partition(trainable, eqx.is_inexact_array)
-    program = _compile(recipe, params, static, data, init_key, loop_key)
+    program = _compile(recipe, params, static, points, init_key, loop_key)
     identity = ""
     if checkpoint_path is not None:
-        identity = fingerprint(recipe, (params, data), key, plan.snapshot_steps)
+        identity = fingerprint(recipe, (params, points), key, plan.snapshot_steps)
     checkpoint = Checkpoint(checkpoint_path, identity, save_every)
     run = _run(recipe, plan, program, checkpoint, progress)
     return _finish(recipe, plan, program, run)
@@ -251,10 +229,10 @@ def _advance(
         params = optax.apply_updates(params, updates)
         decay = jnp.minimum(recipe.ema_decay, (1 + step) / (10 + step))
         average = optax.incremental_update(params, average, 1 - decay)
-        carry = replicate(Carry(params, average, opt_state, state, step + 1))
-        return carry, losses.at[step - start].set(loss)
+        carry = cast_like(Carry(params, average, opt_state, state, step + 1), loop[0])
+        return replicate(carry), losses.at[step - start].set(loss)
 
-    return jax.lax.fori_loop(start, stop, update, (carry, jnp.full((_CHUNK,), jnp.nan)))
+    return jax.lax.fori_loop(start, stop, update, (carry, jnp.zeros(_CHUNK)))
 
 
 @eqx.filter_jit

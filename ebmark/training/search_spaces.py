@@ -39,6 +39,7 @@ _RELATIVE_SCALE: Space = {
 SPACES: dict[str, Space] = {
     "cd": _CHAINS,
     "pcd": _CHAINS,
+    "pcd_paired": _CHAINS,
     "icd": _CHAINS,
     "short_run": _CHAINS,
     "jarzynski": {**_CHAINS, "method.num_steps": (1, 2, 4, 8)},

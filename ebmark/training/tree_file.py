@@ -66,10 +66,13 @@ def load_tree(path: Path, like: PyTree) -> PyTree:
     """
     header, body, is_intact = _read(path)
     expected, structure = jax.tree.flatten(like)
-    shapes = [[list(leaf.shape), np.dtype(leaf.dtype).str] for leaf in expected]
-    if header.get("leaves") != shapes:
+    types = _stored_types(header.get("leaves"), expected)
+    if types is None:
         raise UserError(f"{path}: holds other arrays than expected. Create the file again.")
-    sizes = [math.prod(leaf.shape) * np.dtype(leaf.dtype).itemsize for leaf in expected]
+    sizes = [
+        math.prod(leaf.shape) * stored.itemsize
+        for leaf, stored in zip(expected, types, strict=True)
+    ]
     if len(body) != sum(sizes):
         raise UserError(
             f"{path}: truncated ({len(body)} of {sum(sizes)} bytes). Create the file again."
@@ -78,11 +81,31 @@ def load_tree(path: Path, like: PyTree) -> PyTree:
         raise UserError(f"{path}: damaged (wrong checksum). Create the file again.")
     leaves = []
     offset = 0
-    for leaf, size in zip(expected, sizes, strict=True):
-        array = np.frombuffer(body[offset : offset + size], leaf.dtype).reshape(leaf.shape)
-        leaves.append(array.copy() if isinstance(leaf, np.ndarray) else jnp.asarray(array))
+    for leaf, stored, size in zip(expected, types, sizes, strict=True):
+        array = np.frombuffer(body[offset : offset + size], stored).reshape(leaf.shape)
+        array = array.astype(leaf.dtype)
+        leaves.append(array if isinstance(leaf, np.ndarray) else jnp.asarray(array))
         offset += size
     return jax.tree.unflatten(structure, leaves)
+
+
+def _stored_types(stored: Any, expected: list[Any]) -> list[np.dtype] | None:
+    """Return the types of a file's leaves; None unless they fit the expected ones.
+
+    JAX has numbers of 32 bits, or of 64 with JAX_ENABLE_X64. A file of either mode fits both.
+    """
+    if not isinstance(stored, list) or len(stored) != len(expected):
+        return None
+    types = []
+    for entry, leaf in zip(stored, expected, strict=True):
+        dtype = np.dtype(leaf.dtype)
+        widths = (4, 8) if dtype.kind in "fiu" and dtype.itemsize in (4, 8) else (dtype.itemsize,)
+        valid = [np.dtype(f"{dtype.kind}{width}") for width in widths]
+        matches = [one for one in valid if entry == [list(leaf.shape), one.str]]
+        if not matches:
+            return None
+        types.append(matches[0])
+    return types
 
 
 def _read(path: Path) -> tuple[dict[str, Any], bytes, bool]:

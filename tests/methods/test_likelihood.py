@@ -24,10 +24,13 @@ from ebmark.methods import (
     DenoisingScoreMatching,
     MaximumLikelihood,
     NoiseContrastiveEstimation,
+    PairedPersistentContrastiveDivergence,
     PersistentContrastiveDivergence,
 )
 from ebmark.methods._cd import CDState
-from ebmark.methods._pcd import PCDState, draw_stratified
+from ebmark.methods._pcd import PCDState
+from ebmark.methods._pcd_paired import PairedPCDState
+from ebmark.methods.families._mcmc import draw_stratified
 from ebmark.partition_function import evaluate, normalize_on_grid
 from ebmark.samplers import Langevin, run_chains
 from ebmark.training.loop import train
@@ -195,11 +198,30 @@ def test_cd_gradient_skips_chain(gaussian):
     assert float(gradient) == pytest.approx(float(expected), abs=1e-4)
 
 
+def pcd_state(chains, step_size):
+    box = jnp.full(chains.shape[1], 3.0)
+    return PCDState(chains, jnp.array(step_size), -box, box)
+
+
+def paired_state(chains, step_size):
+    return PairedPCDState(chains, chains, jnp.array(step_size))
+
+
+BOTH_PCDS = pytest.mark.parametrize(
+    ("kind", "state_of"),
+    [
+        (PersistentContrastiveDivergence, pcd_state),
+        (PairedPersistentContrastiveDivergence, paired_state),
+    ],
+)
+
+
+@BOTH_PCDS
 @pytest.mark.parametrize("adjusted", [False, True])
-def test_pcd_fixed_point(adjusted, gaussian):
+def test_pcd_fixed_point(kind, state_of, adjusted, gaussian):
     """1 / s^2 if adjusted, else (1 - sqrt(1 - 2 h / s^2)) / h."""
-    method = PersistentContrastiveDivergence(num_chains=40_000, reinit_prob=0.0, adjusted=adjusted)
-    state = PCDState(gaussian, gaussian, jnp.array(0.02))
+    method = kind(num_chains=40_000, reinit_prob=0.0, adjusted=adjusted)
+    state = state_of(gaussian, 0.02)
     fixed = 1 / VARIANCE if adjusted else (1 - math.sqrt(1 - 2 * 0.02 / VARIANCE)) / 0.02
     mean, error = mean_slope(method, fixed, gaussian, state)
     assert abs(mean) < 4 * error + 1e-3
@@ -217,7 +239,7 @@ class Tilted(eqx.Module):
         return modes + self.tilt * jnp.sign(x[0])
 
 
-def test_pcd_one_sided_batch_does_not_tilt():
+def test_paired_pcd_batch_does_not_tilt():
     """Starting points have the mode frequencies of their chains: the gradient of the tilt is 0."""
     rng = np.random.default_rng(0)
     side = np.where(rng.uniform(size=(1_000, 1)) < 0.5, 4.0, -4.0)
@@ -225,14 +247,42 @@ def test_pcd_one_sided_batch_does_not_tilt():
     chains = jnp.asarray(side + rng.normal(size=side.shape), jnp.float32)
     one_sided = jnp.full((500, 1), 4.0)
     for reinit_prob in (0.0, 0.2):
-        method = PersistentContrastiveDivergence(num_chains=1_000, reinit_prob=reinit_prob)
-        state = PCDState(starts, chains, jnp.array(0.05))
+        method = PairedPersistentContrastiveDivergence(num_chains=1_000, reinit_prob=reinit_prob)
+        state = PairedPCDState(starts, chains, jnp.array(0.05))
         gradient = slope(method, Tilted(jnp.array(0.0)), one_sided, state, jr.key(0))
         # Exactly 0, as no sign changed.
         assert float(gradient.tilt) == 0
-    # Power: a comparison of the chains with the batch would tilt the energy.
-    tilt_by_batch = jnp.mean(jnp.sign(one_sided)) - jnp.mean(jnp.sign(chains))
-    assert float(tilt_by_batch) > 0.9
+    # PCD compares the chains with the batch, whose mode frequencies are the gradient.
+    method = PersistentContrastiveDivergence(num_chains=1_000)
+    state = pcd_state(chains, 0.05)
+    gradient = slope(method, Tilted(jnp.array(0.0)), one_sided, state, jr.key(0))
+    assert float(gradient.tilt) > 0.9
+
+
+@BOTH_PCDS
+def test_pcd_gradient_noise(kind, state_of):
+    """In 2-D, Var of d loss / d lambda is 2 (1 - rho^2) s^4 / n for pairs, 2 s^4 / n for PCD.
+
+    Unadjusted chains at the fixed point are AR(1) of variance s^2 with rho = (1 - h lambda)^k. The
+    relative standard error of a variance of 4,000 is 2.2%.
+    """
+    n, h, k = 64, 0.1, 5
+    fixed = 1 - math.sqrt(1 - 2 * h)
+    rho = (1 - fixed) ** k
+    assert 0.3 < rho < 0.6
+    method = kind(num_chains=n, num_steps=k, reinit_prob=0.0, adjusted=False)
+
+    @jax.jit
+    @jax.vmap
+    def slopes(key):
+        chain_key, batch_key, key = jr.split(key, 3)
+        state = state_of(jr.normal(chain_key, (n, 2)), h)
+        batch = jr.normal(batch_key, (n, 2))
+        return slope(method, quadratic(fixed / h), batch, state, key).precision
+
+    variance = np.var(np.asarray(slopes(jr.split(jr.key(5), 4_000))))
+    is_paired = kind is PairedPersistentContrastiveDivergence
+    assert variance * n / 2 == pytest.approx(1 - rho**2 if is_paired else 1.0, rel=0.1)
 
 
 @pytest.mark.parametrize(("total", "num"), [(8, 3), (50, 20), (20, 20), (1_024, 256)])
@@ -251,14 +301,32 @@ def test_draw_stratified_is_uniform(total, num):
     assert abs(np.mean(counts[1:] * counts[:-1]) - prob**2) < 1e-2
 
 
-def test_pcd_stores_chains_and_starts(gaussian):
-    method = PersistentContrastiveDivergence(num_chains=50, reinit_prob=0.0)
+def test_pcd_buffer(gaussian):
+    """Chains persist; only drawn ones move; a restarted one starts within the box of the data."""
+    start = 100.0 + gaussian[:50]
+    state = pcd_state(start, 0.01)
+    for reinit_prob in (0.0, 1.0):
+        method = PersistentContrastiveDivergence(num_chains=50, reinit_prob=reinit_prob)
+        _, new = method.loss(quadratic(1.0), gaussian[100:120], state, jr.key(0))
+        moved = np.asarray(jnp.any(new.chains != start, axis=1))
+        assert moved.sum() == 20
+        restarted = np.abs(new.chains[moved]).max(axis=1) < 5
+        assert restarted.all() if reinit_prob else not restarted.any()
+    # Tieleman's PCD: with no more chains than data points all of them move.
+    method = PersistentContrastiveDivergence(num_chains=50)
+    _, new = method.loss(quadratic(1.0), gaussian[:256], state, jr.key(0))
+    assert jnp.any(new.chains != start, axis=1).all()
+    assert method.network_evaluations(256, 2) == 3 * 256 + 50 * 23
+
+
+def test_paired_pcd_stores_chains_and_starts(gaussian):
+    method = PairedPersistentContrastiveDivergence(num_chains=50, reinit_prob=0.0)
     start = gaussian[:50]
-    state = PCDState(start, start, jnp.array(0.01))
+    state = PairedPCDState(start, start, jnp.array(0.01))
     _, new = method.loss(quadratic(1.0), gaussian[100:120], state, jr.key(0))
     moved = jnp.any(new.chains != start, axis=1)
     assert int(moved.sum()) == 20 and bool((new.starts == start).all())
-    method = PersistentContrastiveDivergence(num_chains=50, reinit_prob=1.0)
+    method = PairedPersistentContrastiveDivergence(num_chains=50, reinit_prob=1.0)
     _, new = method.loss(quadratic(1.0), gaussian[100:120], state, jr.key(0))
     is_reinit = jnp.any(new.starts != start, axis=1)
     assert int(is_reinit.sum()) == 20

@@ -2,9 +2,11 @@
 
 import equinox as eqx
 import jax.numpy as jnp
+import jax.random as jr
 import numpy as np
+from jaxtyping import Array, Int
 
-from ebmark.energies import State
+from ebmark.energies import Key, State
 from ebmark.methods.families._chains import AbstractChainMethod
 from ebmark.samplers import MALA, AbstractSampler, Langevin, run_chains
 
@@ -48,3 +50,20 @@ class AbstractMCMCMethod(AbstractChainMethod):
         if reason is None or self.adjusted:
             return reason
         return f"{reason.removesuffix('.')} or set adjusted = true."
+
+
+def draw_stratified(total: int, num: int, key: Key) -> Int[Array, " num"]:
+    """Draw `num` different numbers below `total`, one from each of `num` random strata.
+
+    Chains are exchangeable, so that only their equal frequency matters; a permutation of all
+    chains would cost as much as moving them.
+
+    Args:
+        total: Number of chains.
+        num: Number of draws, at most `total`.
+        key: Random key.
+    """
+    offset_key, shift_key = jr.split(key)
+    edges = np.arange(num + 1) * total // num
+    draws = jr.randint(offset_key, (num,), edges[:-1], edges[1:])
+    return (draws + jr.randint(shift_key, (), 0, total)) % total

@@ -1,5 +1,6 @@
 """Divergences of a model density from the target on a grid, and the decomposition of KL."""
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -9,6 +10,8 @@ from ebmark.datasets import Grid
 
 # Mass of the highest-density region that counts as the support of the target.
 _SUPPORT_MASS = 0.999
+# Mass of the target where the model density may be 0 and still has a Fisher divergence.
+_MAX_MISSED_MASS = 1e-6
 
 
 class TargetGrid(NamedTuple):
@@ -19,22 +22,25 @@ class TargetGrid(NamedTuple):
         regions: 0 off the support, else 1..K for the mode.
         modes: 0..K-1, the most likely component, also off the support.
         num_modes: The number K of modes.
+        has_score: Whether the density is differentiable.
     """
 
     log_density: Float[np.ndarray, "*axes"]
     regions: Int[np.ndarray, "*axes"]
     modes: Int[np.ndarray, "*axes"]
     num_modes: int
+    has_score: bool = True
 
 
 def target_on_grid(
-    component_log_probs: Float[np.ndarray, "points modes"], grid: Grid
+    component_log_probs: Float[np.ndarray, "points modes"], grid: Grid, *, has_score: bool = True
 ) -> TargetGrid:
     """Return the target on a grid, with the 99.9% highest-density region divided into modes.
 
     Args:
         component_log_probs: Log-density of each component, with its weight, at `grid.points()`.
         grid: The grid.
+        has_score: Whether the density is differentiable.
     """
     log_density = np.logaddexp.reduce(component_log_probs, axis=1)
     modes = component_log_probs.argmax(axis=1)
@@ -49,6 +55,7 @@ def target_on_grid(
         regions=regions.reshape(shape),
         modes=modes.reshape(shape),
         num_modes=component_log_probs.shape[1],
+        has_score=has_score,
     )
 
 
@@ -62,7 +69,9 @@ def density_metrics(
        FD = \sum_g \Delta\, p\, \| \nabla \log p - \nabla \log q \|^2 $$
 
     FD is the Fisher divergence, twice the objective of score matching. It is insensitive to the
-    weights of well-separated modes. Gradients are central differences of the grid.
+    weights of well-separated modes. It is NaN for a target without a score, such as one whose
+    density jumps. Gradients are central differences of the grid, one-sided at the edges of a
+    support.
 
     With the probabilities $P_r, Q_r$ of the regions, the chain rule splits KL exactly into
 
@@ -109,7 +118,7 @@ def density_metrics(
         "nll": float(nll),
         **_kl_parts(target, p, log_density, kl_density),
         "mode_weight_tv": float(0.5 * np.abs(p_modes - q_modes).sum()),
-        "fisher_divergence": _fisher_divergence(p, target.log_density - log_density, grid),
+        "fisher_divergence": _fisher_divergence(target, p, log_density, grid),
     }
 
 
@@ -149,10 +158,24 @@ def _log_probabilities(
     return log_sums - np.logaddexp.reduce(log_sums)
 
 
-def _fisher_divergence(p: np.ndarray, log_ratio: np.ndarray, grid: Grid) -> float:
-    """The mean under p of the squared gradient of log p / q; points with p = 0 do not count."""
-    finite = np.where(np.isfinite(log_ratio), log_ratio, 0.0)
-    gradients = np.gradient(finite, *grid.spacing)
-    if log_ratio.ndim == 1:
-        gradients = [gradients]
-    return float(np.sum(p * sum(gradient**2 for gradient in gradients)))
+def _fisher_divergence(
+    target: TargetGrid, p: np.ndarray, log_density: np.ndarray, grid: Grid
+) -> float:
+    """The mean under p of the squared gradient of log p / q; NaN if p has no score, or q none."""
+    is_inside = np.isfinite(target.log_density) & np.isfinite(log_density)
+    if not target.has_score or p[~is_inside].sum() > _MAX_MISSED_MASS:
+        return math.nan
+    log_ratio = np.full(p.shape, math.nan)
+    np.subtract(target.log_density, log_density, out=log_ratio, where=is_inside)
+    total = 0.0
+    for axis, spacing in enumerate(grid.spacing):
+        central = np.gradient(log_ratio, spacing, axis=axis)
+        steps = np.diff(log_ratio, axis=axis) / spacing
+        ends = [[(0, 0)] * p.ndim for _ in range(2)]
+        ends[0][axis] = (0, 1)
+        ends[1][axis] = (1, 0)
+        for end in ends:
+            one_sided = np.pad(steps, end, constant_values=math.nan)
+            central = np.where(np.isnan(central), one_sided, central)
+        total += float(np.sum(p * np.where(np.isnan(central), 0.0, central) ** 2))
+    return total

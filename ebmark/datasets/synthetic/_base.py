@@ -29,8 +29,8 @@ class AbstractDataset(eqx.Module):
         local_scale: The smallest local standard deviation, in data units.
         entropy: Differential entropy in nats: the smallest expected NLL of any model.
         description: One line that says what the dataset is.
-        has_score: Whether the density is differentiable and Stein's identity holds. If not, there is no
-            Fisher divergence and no kernel Stein discrepancy.
+        has_score: Whether the density is differentiable and Stein's identity holds. If not, there
+            is no Fisher divergence and no kernel Stein discrepancy.
     """
 
     has_score: ClassVar[bool] = True

@@ -78,10 +78,15 @@ def _around(field: Float[np.ndarray, "*axes"], corners: Int[np.ndarray, "n dim"]
 def _best_corners(
     field: Float[np.ndarray, "*axes"], grid: Grid, num: int
 ) -> Float[np.ndarray, "corners dim"]:
-    shape = tuple(length - 1 for length in field.shape)
-    corners = np.stack(np.unravel_index(np.arange(np.prod(shape)), shape), axis=-1)
-    best = corners[np.argsort(_around(field, corners), kind="stable")[:num]]
-    return grid.lower + (best + 1) * grid.spacing
+    lowest = field
+    for axis in range(field.ndim):
+        moved = np.moveaxis(lowest, axis, 0)
+        lowest = np.moveaxis(np.minimum(moved[1:], moved[:-1]), 0, axis)
+    best = np.arange(lowest.size)
+    if num < lowest.size:
+        best = np.argpartition(lowest, num, axis=None)[:num]
+    corners = np.stack(np.unravel_index(best, lowest.shape), axis=-1)
+    return grid.lower + (corners + 1) * grid.spacing
 
 
 def _excess(

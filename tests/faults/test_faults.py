@@ -24,6 +24,7 @@ PASSING = {
     "20_sample_steps",
     "21_diverged_fit_energy",
     "22_train_raw_data",
+    "23_dataframe",
     "29_plugin_shape_error",
     "34_many_seeds",
     "35_unlike_widths",
@@ -32,6 +33,7 @@ PASSING = {
     "hmc_resonance",
     "ksd_checkerboard",
     "mean_mixes_kinds",
+    "quadrature_spike",
     "tune_cnce_default",
     "wasserstein_order3",
 }

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
+from scipy.special import logsumexp
 
 from ebmark.datasets import SyntheticDataset
 from ebmark.metrics import (
@@ -235,7 +236,9 @@ def brute_force(name, x, y):
         return within - 2 * kernel["xy"].mean()
     if name == "sinkhorn":
         epsilon = 0.1 * y.var(axis=0).sum()
-        values = {pair: log_sinkhorn(d**2 / epsilon) for pair, d in distances.items()}
+        values = {
+            pair: log_sinkhorn(np.asarray(d**2 / epsilon, float)) for pair, d in distances.items()
+        }
         return epsilon * (values["xy"] - values["xx"] / 2 - values["yy"] / 2)
     return {
         "precision": np.mean((distances["xy"] <= radius["yy"]).any(axis=1)),
@@ -247,9 +250,9 @@ def brute_force(name, x, y):
 
 def log_sinkhorn(cost):
     f, g = np.zeros(cost.shape[0]), np.zeros(cost.shape[1])
-    for _ in range(400):
-        f = np.log(len(g)) - np.logaddexp.reduce(g - cost, axis=1)
-        g = np.log(len(f)) - np.logaddexp.reduce(f[:, None] - cost, axis=0)
+    for _ in range(300):
+        f = np.log(len(g)) - logsumexp(g - cost, axis=1)
+        g = np.log(len(f)) - logsumexp(f[:, None] - cost, axis=0)
     return f.mean() + g.mean()
 
 

@@ -143,7 +143,8 @@ def test_spike_between_grid_points_is_noticed(place, dim):
     for weight, background in ((0.5, 0.3), (0.2, 0.3), (0.5, 0.6)):
         energy = two_gaussians(center, weight, spacing / 8, background, dim)
         grid = Grid((-4.0,) * dim, (4.0,) * dim, 256)
-        density = normalize_on_grid(energy, grid, Standardizer(np.zeros(dim), np.ones(dim)))
+        units = Standardizer(np.zeros(dim), np.ones(dim))
+        density = normalize_on_grid(energy, grid, units, attempts=1)
         error = abs(density.log_z - dim / 2 * math.log(2 * math.pi))
         assert not density.is_resolved or error < 0.05
 

@@ -13,6 +13,8 @@ _REGULARIZATION = 0.05
 _MAX_ITERATIONS = 1_000
 # Error of the marginals of the transport plan.
 _TOLERANCE = 1e-7
+# Error at which the iteration on logarithms takes over.
+_MAX_ERROR = 1e-5
 
 
 def sinkhorn_divergence(x: Float[np.ndarray, "n dim"], y: Float[np.ndarray, "m dim"]) -> float:
@@ -81,7 +83,7 @@ def _transport(a: np.ndarray, b: np.ndarray) -> float:
         potentials = np.log(log["u"] * len(a)), np.log(log["v"] * len(b))
     # The kernel underflows for points that are far from all others: the iteration on logarithms
     # takes seventy times as long, but does not.
-    if not np.abs(plan.sum(axis=1) - weights[0]).max() < 10 * _TOLERANCE:
+    if not np.abs(plan.sum(axis=1) - weights[0]).max() < _MAX_ERROR:
         _, log = ot.bregman.sinkhorn_log(*weights, cost, 1.0, **settings)
         potentials = log["log_u"] + math.log(len(a)), log["log_v"] + math.log(len(b))
     # The error of the dual value is the square of that of the marginals.

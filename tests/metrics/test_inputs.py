@@ -276,7 +276,10 @@ def test_metric_matches_brute_force(name, exponent, offset, kind, seed):
     want = float(brute_force(name, x.astype(float), y.astype(float)))
     # Differences of mean distances lose the digits by which they are smaller.
     size = cdist(x.astype(float), y.astype(float)).mean() if name == "energy_distance_sq" else 0
-    assert value == pytest.approx(want, rel=1e-6, abs=max(1e-9 * size, 1e-12 * (name == "mmd_sq")))
+    # The iteration of Sinkhorn divergences ends near the optimum.
+    relative = 1e-5 if name == "sinkhorn" else 1e-6
+    absolute = max(1e-9 * size, 1e-12 * (name == "mmd_sq"))
+    assert value == pytest.approx(want, rel=relative, abs=absolute)
 
 
 def test_c2st_is_invariant_to_units():

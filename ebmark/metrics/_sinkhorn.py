@@ -85,6 +85,8 @@ def _transport(a: np.ndarray, b: np.ndarray) -> float:
     # takes seventy times as long, but does not.
     if not np.abs(plan.sum(axis=1) - weights[0]).max() < _MAX_ERROR:
         _, log = ot.bregman.sinkhorn_log(*weights, cost, 1.0, **settings)
-        potentials = log["log_u"] + math.log(len(a)), log["log_v"] + math.log(len(b))
+        potentials = [
+            np.asarray(log[k]) + math.log(len(z)) for k, z in (("log_u", a), ("log_v", b))
+        ]
     # The error of the dual value is the square of that of the marginals.
     return float(np.mean(potentials[0]) + np.mean(potentials[1]))

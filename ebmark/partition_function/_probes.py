@@ -10,7 +10,7 @@ from ebmark.datasets import Grid
 
 # A probe is unexpected if its energy is lower than at all grid points around it by more than this.
 _SLACK = 0.5
-# The lowest minima of the grid, each searched by a lattice over the cells around it.
+# The lowest minima of the grid, each searched by a lattice around it.
 _NUM_CENTERS = 64
 _LATTICE = 8
 # Smallest number of probes; in 2-D there are as many as points of the coarse grid, whose compiled
@@ -23,9 +23,9 @@ def missed_fraction(
 ) -> float:
     """Return mass that probes find between the grid points, as a fraction of that on the grid.
 
-    The corners of the cells of highest density are probed, and a lattice around each minimum of the
-    grid. Where an energy is lower than at the grid points around it, a finer lattice follows. For
-    a density that is smooth on the scale of a cell the fraction is 0.
+    The middles of neighboring points of highest density are probed, and a lattice around each
+    minimum of the grid. Where an energy is lower than at all grid points around it, a finer lattice
+    follows. For a density that is smooth on the scale of the spacing the fraction is 0.
 
     Args:
         energies: maps points in data units, shape (n, dim), to energies, shape (n,).
@@ -63,7 +63,7 @@ def _lowest_minima(field: Float[np.ndarray, "*axes"]) -> Int[np.ndarray, " minim
 def _lattices(
     centers: Float[np.ndarray, "n dim"], half_width: Float[np.ndarray, " dim"]
 ) -> Float[np.ndarray, "points dim"]:
-    """A lattice of equal cells around each center."""
+    """A lattice of equal steps around each center."""
     steps = (np.arange(_LATTICE) + 0.5) * 2 / _LATTICE - 1
     offsets = np.array(list(itertools.product(steps, repeat=centers.shape[1])))
     return (centers[:, None] + offsets * half_width).reshape(-1, centers.shape[1])

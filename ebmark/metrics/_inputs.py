@@ -1,11 +1,12 @@
 """The door by which samples come into a metric."""
 
-from numbers import Real
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
+
+from ebmark.datasets.preprocessing import as_points
 
 Samples = Float[np.ndarray, "n dim"]
 
@@ -24,10 +25,10 @@ def read_samples(
     Raises:
         ValueError: If they are anything else.
     """
-    a = _to_float64(x, names[0])
-    b = _to_float64(y, names[1])
+    a = as_points(x, name=names[0])
+    b = as_points(y, name=names[1])
     both = f"'{names[0]}' and '{names[1]}'"
-    if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[1] or a.shape[1] == 0:
+    if a.shape[1] != b.shape[1]:
         raise ValueError(
             f"{both} must have shapes (n, dim) and (m, dim), got {a.shape} and {b.shape}."
         )
@@ -46,23 +47,6 @@ def read_samples(
 def are_finite(x: Samples, y: Samples) -> bool:
     """Return whether all coordinates of both samples are finite; a metric is NaN otherwise."""
     return bool(np.isfinite(x).all() and np.isfinite(y).all())
-
-
-def _to_float64(samples: ArrayLike, name: str) -> np.ndarray:
-    """The samples in float64; a mask or text is no number, though numpy would drop or read it."""
-    if np.ma.is_masked(samples):
-        raise ValueError(f"'{name}' has masked values; remove these points.")
-    try:
-        array = np.asarray(samples)
-        # A data frame of several types is an array of objects.
-        are_objects = array.dtype.kind == "O"
-        is_real = all(isinstance(v, Real) for v in array.flat) if are_objects else False
-        if array.dtype.kind in "biuf" or is_real:
-            return np.asarray(array, dtype=np.float64)
-    except (ValueError, OverflowError) as error:
-        problem = str(error).splitlines()[0].rstrip(".")
-        raise ValueError(f"'{name}' must be an array of real numbers: {problem}.") from error
-    raise ValueError(f"'{name}' must be an array of real numbers, got {array.dtype}.")
 
 
 def _column_names(samples: Any) -> list[str] | None:

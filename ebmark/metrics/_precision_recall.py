@@ -39,6 +39,7 @@ def recall(x: Float[np.ndarray, "n dim"], y: Float[np.ndarray, "m dim"]) -> floa
 
     References: Kynkaanniemi et al. (2019), Improved precision and recall metric, equation 2.
     """
+    x, y = read_samples(x, y)
     return _covered_fraction(y, x)
 
 

@@ -1,7 +1,7 @@
 """Sinkhorn divergence."""
 
 import math
-from typing import cast
+from collections.abc import Callable
 
 import numpy as np
 from jaxtyping import Float
@@ -12,7 +12,9 @@ from ebmark.metrics._inputs import are_finite, read_samples
 _REGULARIZATION = 0.05
 _MAX_ITERATIONS = 1_000
 # Error of the marginals of the transport plan.
-_TOLERANCE = 1e-6
+_TOLERANCE = 1e-7
+# Error at which the iteration on logarithms takes over.
+_MAX_ERROR = 1e-5
 
 
 def sinkhorn_divergence(x: Float[np.ndarray, "n dim"], y: Float[np.ndarray, "m dim"]) -> float:
@@ -36,41 +38,55 @@ def sinkhorn_divergence(x: Float[np.ndarray, "n dim"], y: Float[np.ndarray, "m d
     References: Feydy et al. (2019), Interpolating between optimal transport and MMD using Sinkhorn
     divergences.
     """
+    return debiased_transport(x, y, _transport)
+
+
+def debiased_transport(
+    x: Float[np.ndarray, "n dim"],
+    y: Float[np.ndarray, "m dim"],
+    transport: Callable[[np.ndarray, np.ndarray], float],
+) -> float:
+    r"""Return the divergence from a function that computes $OT_\epsilon / \epsilon$.
+
+    Args:
+        x: Samples of the model.
+        y: Target samples.
+        transport: Maps two samples in units of $\sqrt\epsilon$, of mean about 0, to OT; the two are
+            one and the same array for the transport of a sample to itself.
+    """
     x, y = read_samples(x, y, min_points=2)
     if not are_finite(x, y):
         return math.nan
-    origin = np.mean(y, axis=0, dtype=np.float64)
-    x = x - origin
-    y = y - origin
-    epsilon = regularization(y)
-    if not epsilon > 0:
+    unit = float(np.ptp(y, axis=0).max())
+    if not unit > 0:
         return math.nan
-    x_to_x = _regularized_transport(x, x, epsilon)
-    y_to_y = _regularized_transport(y, y, epsilon)
-    return _regularized_transport(x, y, epsilon) - 0.5 * x_to_x - 0.5 * y_to_y
+    origin = np.mean(y, axis=0)
+    a = (x - origin) / unit
+    b = (y - origin) / unit
+    # 5% of the mean squared distance of two points.
+    scale = math.sqrt(_REGULARIZATION * 2 * float(np.sum(np.var(b, axis=0))))
+    a = a / scale
+    b = b / scale
+    value = transport(a, b) - 0.5 * transport(a, a) - 0.5 * transport(b, b)
+    return (unit * scale) ** 2 * value
 
 
-def _regularized_transport(a: np.ndarray, b: np.ndarray, epsilon: float) -> float:
+def _transport(a: np.ndarray, b: np.ndarray) -> float:
     import ot
     from scipy.spatial.distance import cdist
 
     cost = cdist(a, b, "sqeuclidean")
-    a_weights = np.full(len(a), 1 / len(a))
-    b_weights = np.full(len(b), 1 / len(b))
-    settings = {"numItermax": _MAX_ITERATIONS, "stopThr": _TOLERANCE, "warn": False}
+    weights = np.full(len(a), 1 / len(a)), np.full(len(b), 1 / len(b))
+    settings = {"numItermax": _MAX_ITERATIONS, "stopThr": _TOLERANCE, "warn": False, "log": True}
     with np.errstate(all="ignore"):
-        result = ot.bregman.sinkhorn_knopp(a_weights, b_weights, cost, epsilon, **settings)
-    # Without a log, POT returns the plan alone.
-    plan = cast(np.ndarray, result)
+        plan, log = ot.bregman.sinkhorn_knopp(*weights, cost, 1.0, **settings)
+        potentials = np.log(log["u"] * len(a)), np.log(log["v"] * len(b))
     # The kernel underflows for points that are far from all others: the iteration on logarithms
     # takes seventy times as long, but does not.
-    if not np.abs(plan.sum(axis=1) - a_weights).max() < 10 * _TOLERANCE:
-        result = ot.bregman.sinkhorn_log(a_weights, b_weights, cost, epsilon, **settings)
-        plan = cast(np.ndarray, result)
-    entropy = np.sum(plan * (np.log(np.maximum(plan, 1e-300)) - math.log(1 / plan.size)))
-    return float(np.sum(plan * cost) + epsilon * entropy)
-
-
-def regularization(y: Float[np.ndarray, "m dim"]) -> float:
-    r"""Return $\epsilon$, 5% of the mean squared distance of two points of `y`."""
-    return _REGULARIZATION * 2 * float(np.sum(np.var(y, axis=0, dtype=np.float64)))
+    if not np.abs(plan.sum(axis=1) - weights[0]).max() < _MAX_ERROR:
+        _, log = ot.bregman.sinkhorn_log(*weights, cost, 1.0, **settings)
+        potentials = [
+            np.asarray(log[k]) + math.log(len(z)) for k, z in (("log_u", a), ("log_v", b))
+        ]
+    # The error of the dual value is the square of that of the marginals.
+    return float(np.mean(potentials[0]) + np.mean(potentials[1]))

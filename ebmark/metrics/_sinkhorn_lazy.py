@@ -7,8 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from ebmark.metrics._inputs import are_finite, read_samples
-from ebmark.metrics._sinkhorn import regularization
+from ebmark.metrics._sinkhorn import debiased_transport
 from ebmark.system.devices import full_matmul_precision
 
 # Rows per block: memory is proportional to it times the number of points.
@@ -47,16 +46,12 @@ def sinkhorn_on_the_fly(x: Float[np.ndarray, "n dim"], y: Float[np.ndarray, "m d
     References: Feydy et al. (2019), Interpolating between optimal transport and MMD using Sinkhorn
     divergences.
     """
-    x, y = read_samples(x, y, min_points=2)
-    if not are_finite(x, y):
-        return math.nan
-    origin = np.mean(y, axis=0, dtype=np.float64)
-    epsilon = regularization(y)
-    if not epsilon > 0:
-        return math.nan
-    a = jnp.asarray((x - origin) / math.sqrt(epsilon), jnp.float32)
-    b = jnp.asarray((y - origin) / math.sqrt(epsilon), jnp.float32)
-    return epsilon * (_transport(a, b) - 0.5 * _transport(a, a) - 0.5 * _transport(b, b))
+
+    def transport(a: np.ndarray, b: np.ndarray) -> float:
+        a_points = jnp.asarray(a, jnp.float32)
+        return _transport(a_points, a_points if b is a else jnp.asarray(b, jnp.float32))
+
+    return debiased_transport(x, y, transport)
 
 
 def _transport(x: Points, y: Points) -> float:

@@ -30,7 +30,9 @@ def target(source: DataSource, grid: Grid) -> TargetGrid | None:
 # A study runs method by method, so that all of its datasets alternate.
 @functools.lru_cache(maxsize=32)
 def _target_of_dataset(name: str, grid: Grid) -> TargetGrid:
-    return target_on_grid(evaluate(DATASETS[name].component_log_probs, grid.points()), grid)
+    dataset = DATASETS[name]
+    component_log_probs = evaluate(dataset.component_log_probs, grid.points())
+    return target_on_grid(component_log_probs, grid, has_score=dataset.has_score)
 
 
 def sample_metrics(source: DataSource) -> dict[str, SampleMetric]:
@@ -51,10 +53,13 @@ def sample_metrics(source: DataSource) -> dict[str, SampleMetric]:
 
 
 def additional_metrics(source: DataSource) -> dict[str, SampleMetric]:
-    """Return the metrics of `--all-metrics`, with KSD if the score of the target is known."""
+    """Return the metrics of `--all-metrics`, with KSD if the target has a known score."""
     if isinstance(source, UserDataset):
         return in_metric_units(ADDITIONAL_SAMPLE_METRICS, source)
-    return ADDITIONAL_SAMPLE_METRICS | {"ksd_sq": _of_scores(source)}
+    metrics = dict(ADDITIONAL_SAMPLE_METRICS)
+    if source.dataset.has_score:
+        metrics["ksd_sq"] = _of_scores(source)
+    return metrics
 
 
 def metrics_of_many_points(source: DataSource) -> dict[str, tuple[str, SampleMetric]]:

@@ -14,6 +14,7 @@ from jaxtyping import Array, Float
 from ebmark.datasets import Grid
 from ebmark.datasets.preprocessing import Standardizer
 from ebmark.energies import Energy, Key
+from ebmark.partition_function._probes import missed_fraction
 from ebmark.system.devices import full_matmul_precision
 
 # nats by which log Z may still change after all refinements
@@ -45,7 +46,8 @@ class GridDensity(NamedTuple):
     """A density on a grid, its log Z and the numerical error of log Z.
 
     `log_density[i, j]` is the value at `(grid.axes[0][i], grid.axes[1][j])`, in nats. `log_z_error`
-    is the change of log Z if the box is twice as wide or has half the grid points.
+    is the change of log Z if the box is twice as wide or has half the grid points, or by mass that
+    probes find between the grid points.
     """
 
     grid: Grid
@@ -66,8 +68,8 @@ def normalize_on_grid(
 
     $$ \log Z = \log \sum_g \Delta\, e^{-E(x_g)}, \quad E(x) = E_{std}(z) + \sum_i \log s_i $$
 
-    The grid is widened or refined until neither a box twice as wide nor half the grid points change
-    log Z by more than `tolerance`.
+    The grid is widened or refined until neither a box twice as wide nor half the grid points nor
+    probes between the grid points change log Z by more than `tolerance`.
 
     Args:
         energy: maps one standardized point, shape (dim,), to a scalar.
@@ -130,6 +132,8 @@ def _normalize_once(
     wide_grid = grid.resized(width=2)
     wide_log_z = _log_z(energies(wide_grid.points()), wide_grid)
     spacing_error = abs(log_z - coarse_log_z)
+    if math.isfinite(log_z):
+        spacing_error = max(spacing_error, math.log1p(missed_fraction(energies, values, grid)))
     box_error = abs(coarse_log_z - wide_log_z)
     log_density = -(values + log_z).reshape((grid.points_per_axis,) * len(grid.lower))
     return GridDensity(grid, log_density, log_z, max(spacing_error, box_error)), box_error

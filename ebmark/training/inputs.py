@@ -6,8 +6,9 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, ArrayLike, Float
+from jaxtyping import Array, Float
 
+from ebmark.datasets.preprocessing import as_points
 from ebmark.energies import Energy
 from ebmark.methods import AbstractBaseline, Recipe
 from ebmark.methods.external import AbstractExternalMethod
@@ -37,7 +38,9 @@ def as_standardized(data: Any) -> Float[Array, "n dim"]:
     Raises:
         ValueError: `data` are not numbers of shape (n, dim), not finite or not standardized.
     """
-    points = _as_points(data)
+    points = as_points(data, name="data")
+    if len(points) == 0:
+        raise ValueError(f"'data' must have shape (n, dim) with n > 0, got {points.shape}.")
     if not np.isfinite(points).all():
         row, column = np.argwhere(~np.isfinite(points))[0]
         raise ValueError(
@@ -58,22 +61,6 @@ def as_standardized(data: Any) -> Float[Array, "n dim"]:
     if isinstance(data, jax.Array) and jnp.issubdtype(data.dtype, jnp.floating):
         return data
     return jnp.asarray(points, jnp.float32)
-
-
-def _as_points(data: ArrayLike) -> Float[np.ndarray, "n dim"]:
-    try:
-        points = np.asarray(data, np.float64)
-    except (TypeError, ValueError) as error:
-        raise ValueError(
-            f"'data' must be numbers of shape (n, dim), got {type(data).__name__}: {error}. "
-            "Pass an array or a data frame of numeric columns."
-        ) from None
-    if points.ndim != 2 or points.size == 0:
-        raise ValueError(
-            f"'data' must have shape (n, dim) with n > 0 and dim > 0, got {points.shape}. "
-            "Reshape 1-D data to (n, 1)."
-        )
-    return points
 
 
 def check_energy(energy: Energy, recipe: Recipe, dim: int) -> None:

@@ -41,8 +41,11 @@ PASSING = {
     "35_unlike_widths",
     "36_nearly_collinear",
     "bold_is_best",
+    "fisher_checkerboard",
     "hmc_resonance",
+    "ksd_checkerboard",
     "mean_mixes_kinds",
+    "quadrature_spike",
     "tune_cnce_default",
     "wasserstein_order3",
 }

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from ebmark.datasets import Grid
+from ebmark.datasets import DATASETS, Grid, SyntheticDataset
 from ebmark.metrics import density_metrics, target_on_grid
+from ebmark.metrics import target as target_of_source
+from ebmark.partition_function import evaluate
 
 KL_PARTS = ("kl_off_support", "kl_mode_weights", "kl_within_mode")
 GRID = Grid((-9.0, -9.0), (9.0, 9.0), 360)
@@ -187,6 +189,61 @@ def test_fisher_divergence_of_gaussians_is_closed_form():
     target = target_on_grid(log_p[:, None], grid)
     values = density_metrics(target, log_q.reshape(400, 400), grid)["fisher_divergence"]
     assert values == pytest.approx(2 * (1 - 1 / s2) ** 2 + m @ m / s2**2, rel=1e-3)
+
+
+def gaussian_model(dataset, grid):
+    """A Gaussian with 1.2 times the standard deviations of a dataset: its log q, and its score."""
+    mean, sd = (np.array(moment) for moment in dataset.moments())
+    z = (grid.points() - mean) / (1.2 * sd)
+    log_q = -0.5 * np.sum(z**2, axis=1) - math.log(2 * math.pi) - np.log(1.2 * sd).sum()
+    return log_q.reshape((grid.points_per_axis,) * 2), -z / (1.2 * sd)
+
+
+IN_2D = [name for name, dataset in DATASETS.items() if dataset.dim == 2]
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("name", IN_2D)
+def test_fisher_divergence_is_stable_under_refinement(name):
+    """Within 0.2% of the value by exact scores; NaN where there is none."""
+    source = SyntheticDataset(name)
+    box = source.grid()
+    values = []
+    for num in (256, 320, 400):
+        grid = Grid(box.lower, box.upper, num)
+        on_grid = target_of_source(source, grid)
+        log_q, model_scores = gaussian_model(source.dataset, grid)
+        values.append(density_metrics(on_grid, log_q, grid)["fisher_divergence"])
+    if not source.dataset.has_score:
+        assert np.isnan(values).all()
+        return
+    p = np.exp(on_grid.log_density).ravel()
+    has_mass = p > 1e-9 * p.max()
+    scores = evaluate(source.dataset.score, grid.points()[has_mass])
+    squares = np.sum((scores - model_scores[has_mass]) ** 2, axis=1)
+    assert values == pytest.approx([p[has_mass] @ squares / p.sum()] * 3, rel=2e-3)
+
+
+def test_fisher_divergence_at_an_edge_is_one_sided():
+    """The half-normal x > 0 from N(0, 4): E (x - x/4)^2 = 9/16, to 1e-4 on each grid."""
+    for num in (300, 450, 676):
+        grid = Grid((-6.0,), (6.0,), num)
+        x = grid.points()[:, 0]
+        log_p = np.where(x > 0, scipy.stats.halfnorm.logpdf(np.abs(x)), -np.inf)
+        model = scipy.stats.norm.logpdf(x, 0, 2)
+        values = density_metrics(target_on_grid(log_p[:, None], grid), model, grid)
+        assert values["fisher_divergence"] == pytest.approx(9 / 16, rel=1e-4)
+
+
+def test_fisher_divergence_of_model_with_hole_is_nan():
+    """Where the model has no density and the target has, no gradient is known."""
+    grid = Grid((-6.0,), (6.0,), 300)
+    x = grid.points()[:, 0]
+    target = target_on_grid(scipy.stats.norm.logpdf(x)[:, None], grid)
+    hole = np.where(np.abs(x) < 1, -np.inf, target.log_density)
+    far = np.where(np.abs(x) > 5.5, -np.inf, target.log_density)
+    assert math.isnan(density_metrics(target, hole, grid)["fisher_divergence"])
+    assert density_metrics(target, far, grid)["fisher_divergence"] == pytest.approx(0, abs=1e-9)
 
 
 def test_fisher_divergence_is_insensitive_to_weights():

@@ -198,3 +198,93 @@ def test_metric_scales_with_units(metric, exponent, offset, seed):
     if metric is kernel_stein_discrepancy:
         moved = (x + shift) * scale, y / scale
     assert metric(*moved) == pytest.approx(want, rel=1e-6)
+
+
+def brute_force(name, x, y):
+    """The metric of few points by its definition, in extended precision, with all pairs at once."""
+    x, y = (
+        np.asarray(z, np.longdouble) - np.asarray(y, np.longdouble).mean(axis=0) for z in (x, y)
+    )
+    distances = {
+        pair: np.sqrt(np.sum((a[:, None] - b) ** 2, axis=-1))
+        for pair, (a, b) in {"xx": (x, x), "yy": (y, y), "xy": (x, y)}.items()
+    }
+    n, m = len(x), len(y)
+    radius = {pair: np.sort(distances[pair], axis=1)[:, 5] for pair in ("xx", "yy")}
+    if name in ("w1", "w2"):
+        scale = distances["xy"].max()
+        order = int(name[1])
+        rows, columns = linear_sum_assignment(np.asarray(distances["xy"] / scale, float) ** order)
+        return np.mean(distances["xy"][rows, columns] ** order) ** (1 / order)
+    if name == "sliced_w2":
+        angles = np.pi * np.arange(200) / 200
+        u = np.stack([np.cos(angles), np.sin(angles)])
+        return np.sqrt(np.mean((np.sort(x @ u, axis=0) - np.sort(y @ u, axis=0)) ** 2))
+    if name == "energy_distance_sq":
+        within = distances["xx"].sum() / (n * (n - 1)) + distances["yy"].sum() / (m * (m - 1))
+        return 2 * distances["xy"].mean() - within
+    if name == "mmd_sq":
+        squares = np.median((distances["yy"] ** 2)[np.triu_indices(m, 1)])
+        kernel = {
+            pair: np.mean(
+                [np.exp(-(d**2) / (2 * w**2 * squares)) for w in (0.1, 0.3, 1, 3)], axis=0
+            )
+            for pair, d in distances.items()
+        }
+        within = (kernel["xx"].sum() - n) / (n * (n - 1)) + (kernel["yy"].sum() - m) / (m * (m - 1))
+        return within - 2 * kernel["xy"].mean()
+    if name == "sinkhorn":
+        epsilon = 0.1 * y.var(axis=0).sum()
+        values = {
+            pair: log_sinkhorn(np.asarray(d**2 / epsilon, float)) for pair, d in distances.items()
+        }
+        return epsilon * (values["xy"] - values["xx"] / 2 - values["yy"] / 2)
+    return {
+        "precision": np.mean((distances["xy"] <= radius["yy"]).any(axis=1)),
+        "recall": np.mean((distances["xy"] <= radius["xx"][:, None]).any(axis=0)),
+        "density": np.sum(distances["xy"] <= radius["yy"]) / (5 * n),
+        "coverage": np.mean((distances["xy"] <= radius["yy"]).any(axis=0)),
+    }[name]
+
+
+def log_sinkhorn(cost):
+    f, g = np.zeros(cost.shape[0]), np.zeros(cost.shape[1])
+    for _ in range(300):
+        f = -np.log(np.exp(g - cost).mean(axis=1))
+        g = -np.log(np.exp(f[:, None] - cost).mean(axis=0))
+    return f.mean() + g.mean()
+
+
+REFEREED = sorted(set(SAMPLE_METRICS) | set(ADDITIONAL_SAMPLE_METRICS) - {"c2st"})
+
+
+@pytest.mark.parametrize("name", REFEREED)
+@settings(examples, max_examples=12)
+@given(
+    st.floats(-9, 9),
+    st.floats(-2, 9),
+    st.sampled_from(["f8", ">f8", "f4", "f2", "i8"]),
+    st.integers(0, 99),
+)
+def test_metric_matches_brute_force(name, exponent, offset, kind, seed):
+    """To 1e-6 of the values as stored, at any scale, offset and type that holds them."""
+    x, y = drawn(seed), drawn(seed + 100) * 1.3 + 0.2
+    if kind in ("f8", ">f8"):
+        x, y = ((z + 10**offset) * 10**exponent for z in (x, y))
+    x, y = ((z * (1000 if kind == "i8" else 1)).astype(kind) for z in (x, y))
+    value = METRICS[name](x, y)
+    want = float(brute_force(name, x.astype(float), y.astype(float)))
+    # Differences of mean distances lose the digits by which they are smaller.
+    size = cdist(x.astype(float), y.astype(float)).mean() if name == "energy_distance_sq" else 0
+    # The iteration of Sinkhorn divergences ends near the optimum.
+    relative = 1e-5 if name == "sinkhorn" else 1e-6
+    absolute = max(1e-9 * size, 1e-12 * (name == "mmd_sq"))
+    assert value == pytest.approx(want, rel=relative, abs=absolute)
+
+
+def test_c2st_is_invariant_to_units():
+    """To scale and offset, as it depends on ranks and distances in standard deviations."""
+    x, y = np.round(drawn(0, 60) * 2**20) / 2**20, np.round(drawn(1, 60) * 2**20) / 2**20 + 0.5
+    want = METRICS["c2st"](x, y)
+    for scale, shift in ((2.0**-30, 0), (2.0**30, 0), (1, 2.0**20)):
+        assert METRICS["c2st"]((x + shift) * scale, (y + shift) * scale) == want

@@ -8,10 +8,11 @@ import pytest
 import scipy.integrate
 import scipy.stats
 
-from ebmark.datasets import Grid
+from ebmark.datasets import Grid, SyntheticDataset
 from ebmark.datasets.preprocessing import Standardizer
 from ebmark.energies import Quadratic, gaussian_log_z
 from ebmark.partition_function import evaluate, normalize_on_grid
+from ebmark.partition_function._probes import missed_fraction
 
 UNIT = Standardizer(np.zeros(2), np.ones(2))
 LINE = Standardizer(np.zeros(1), np.ones(1))
@@ -119,3 +120,42 @@ def test_evaluate_in_blocks_matches_formula():
         rtol=1e-4,
         atol=1e-4,
     )
+
+
+def two_gaussians(center, weight, scale, background, dim=2):
+    """The energy of a narrow and a wide Gaussian, whose log Z is dim / 2 log(2 pi)."""
+
+    def energy(z):
+        def part(weight, center, sd):
+            return math.log(weight) - dim * math.log(sd) - jnp.sum((z - center) ** 2) / (2 * sd**2)
+
+        return -jnp.logaddexp(part(weight, center, scale), part(1 - weight, -1.0, background))
+
+    return energy
+
+
+@pytest.mark.parametrize("dim", [1, pytest.param(2, marks=pytest.mark.full)])
+@pytest.mark.parametrize("place", [(0.0, 0.0), (0.5, 0.5), (0.25, 0.4), (0.5, 0.1)])
+def test_spike_between_grid_points_is_noticed(place, dim):
+    """A spike of an eighth of the spacing, at any place in a cell, is found or log Z unresolved."""
+    spacing = 8 / 256
+    center = jnp.array([1.0, 0.5][:dim]) + spacing * jnp.array(place[:dim])
+    for weight, background in ((0.5, 0.3), (0.2, 0.3), (0.5, 0.6)):
+        energy = two_gaussians(center, weight, spacing / 8, background, dim)
+        grid = Grid((-4.0,) * dim, (4.0,) * dim, 256)
+        units = Standardizer(np.zeros(dim), np.ones(dim))
+        density = normalize_on_grid(energy, grid, units, attempts=1)
+        error = abs(density.log_z - dim / 2 * math.log(2 * math.pi))
+        assert not density.is_resolved or error < 0.05
+
+
+@pytest.mark.parametrize("name", ["eight_gaussians", "rings", "half_moons"])
+def test_probes_find_nothing_in_smooth_density(name):
+    """So that log Z and its error are those of the grids alone, bit for bit."""
+    source = SyntheticDataset(name)
+
+    def energies(points):
+        return -np.logaddexp.reduce(source.component_log_probs(points), axis=1)
+
+    grid = source.grid()
+    assert missed_fraction(energies, energies(grid.points()), grid) == 0

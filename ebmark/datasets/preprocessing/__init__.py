@@ -1,8 +1,9 @@
-"""Invertible maps between data units and the standardized coordinates of the network.
+"""Arrays of points, and maps between data units and the standardized coordinates of the network.
 
 May import `energies` and `system`.
 To add a map, write one file with a class that has the methods of `Standardizer`.
 """
 
+from ebmark.datasets.preprocessing._points import as_points as as_points
 from ebmark.datasets.preprocessing._robust import RobustStandardizer as RobustStandardizer
 from ebmark.datasets.preprocessing._standardize import Standardizer as Standardizer

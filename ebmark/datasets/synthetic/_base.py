@@ -1,7 +1,7 @@
 """The interface of a synthetic dataset: a sum of components, each with a known density."""
 
 import abc
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import equinox as eqx
 import jax
@@ -29,7 +29,11 @@ class AbstractDataset(eqx.Module):
         local_scale: The smallest local standard deviation, in data units.
         entropy: Differential entropy in nats: the smallest expected NLL of any model.
         description: One line that says what the dataset is.
+        has_score: Whether the density is differentiable and Stein's identity holds. If not, there
+            is no Fisher divergence and no kernel Stein discrepancy.
     """
+
+    has_score: ClassVar[bool] = True
 
     dim: eqx.AbstractVar[int]
     if TYPE_CHECKING:

@@ -1,6 +1,7 @@
 """A checkerboard."""
 
 import math
+from typing import ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -21,6 +22,7 @@ class Checkerboard(AbstractDataset):
     References: Grathwohl et al. (2019), FFJORD.
     """
 
+    has_score: ClassVar[bool] = False
     entropy: float = eqx.field(static=True, default=math.log(32))
     dim: int = eqx.field(static=True, default=2)
     modes: int = eqx.field(static=True, default=8)

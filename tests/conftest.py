@@ -3,6 +3,7 @@
 import itertools
 
 import jax.random as jr
+import jaxtyping
 import pytest
 
 from ebmark.system.threads import keep_compiled_programs
@@ -13,6 +14,12 @@ def pytest_configure(config):
     # a program that another worker is still writing is compiled again, with a warning
     config.addinivalue_line("filterwarnings", "ignore:Error reading persistent compilation cache")
     keep_compiled_programs("tests")
+
+
+@pytest.fixture
+def unchecked_shapes(monkeypatch):
+    """Let a test pass arguments that annotations exclude, as users can: shapes are not checked."""
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
 
 
 @pytest.fixture

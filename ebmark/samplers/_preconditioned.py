@@ -1,6 +1,6 @@
 """Preconditioned Langevin dynamics."""
 
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -34,7 +34,7 @@ class PreconditionedLangevin(AbstractUnadjusted):
     @classmethod
     def from_points(
         cls, step_size: float | Float[Array, ""], points: Float[Array, "n dim"]
-    ) -> Self:
+    ) -> "PreconditionedLangevin":
         """Use the covariance of points, such as the last points of preliminary chains."""
         covariance = jnp.atleast_2d(jnp.cov(points, rowvar=False))
         ridge = 1e-6 * jnp.trace(covariance) * jnp.eye(points.shape[1])

@@ -19,7 +19,7 @@ References: Carbone, Hua, Coste & Vanden-Eijnden (2023), Efficient training of e
 using Jarzynski equality, proposition 1, there with unadjusted steps that precede the reweighting.
 """
 
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -48,7 +48,7 @@ class Particles(NamedTuple):
     log_z: Scalar
 
     @classmethod
-    def of_normal(cls, num: int, dim: int, key: Key) -> Self:
+    def of_normal(cls, num: int, dim: int, key: Key) -> "Particles":
         """Draw equally weighted particles from N(0, I), whose energy is normalized (log Z = 0)."""
         x = jr.normal(key, (num, dim))
         energies = 0.5 * jnp.sum(x**2, axis=1) + 0.5 * dim * jnp.log(2 * jnp.pi)

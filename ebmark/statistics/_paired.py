@@ -108,7 +108,7 @@ def _num_excluded(n: int) -> int:
     return int(np.searchsorted(cumulative, (1 - LEVEL) / 2, side="right")) - 1
 
 
-def holm(p: Sequence[float]) -> list[float]:
+def holm(p: Sequence[float] | Float[np.ndarray, " m"]) -> list[float]:
     r"""Adjust the p-values of m comparisons by Holm's step-down method.
 
     $$ \tilde p_{(i)} = \max_{j \le i} \min\{1, (m - j + 1)\, p_{(j)}\} $$

@@ -215,7 +215,7 @@ def test_new_energy_walls_surround_coordinates(dim, num_extra_inputs):
         (lambda: new_energy({}, np.ones(3), jr.key(0)), "'z' must have shape (n, dim), got (3,)."),
     ],
 )
-def test_energies_reject_invalid_arguments(make, message):
+def test_energies_reject_invalid_arguments(make, message, unchecked_shapes):
     with pytest.raises(ValueError, match=re.escape(message)):
         make()
 

@@ -1,6 +1,6 @@
 """Coordinates of median 0 and a robust standard deviation of 1."""
 
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import ArrayLike, Float
@@ -36,7 +36,7 @@ class RobustStandardizer(NamedTuple):
     scale: Float[np.ndarray, " dim"]
 
     @classmethod
-    def fit(cls, x: Float[ArrayLike, "n dim"]) -> Self:
+    def fit(cls, x: Float[ArrayLike, "n dim"]) -> "RobustStandardizer":
         """Compute the map under which the points have median 0 and a robust deviation of 1.
 
         Args:

@@ -1,6 +1,6 @@
 """Coordinates of mean 0 and standard deviation 1."""
 
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import ArrayLike, Float
@@ -23,7 +23,7 @@ class Standardizer(NamedTuple):
     scale: Float[np.ndarray, " dim"]
 
     @classmethod
-    def fit(cls, x: Float[ArrayLike, "n dim"]) -> Self:
+    def fit(cls, x: Float[ArrayLike, "n dim"]) -> "Standardizer":
         """Compute the map under which the points have mean 0 and standard deviation 1.
 
         Args:

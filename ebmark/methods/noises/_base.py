@@ -1,7 +1,7 @@
 """The interface of a noise distribution, and the diagnostic that compares it with a model."""
 
 import abc
-from typing import ClassVar, Self
+from typing import ClassVar
 
 import equinox as eqx
 import jax
@@ -28,7 +28,7 @@ class AbstractNoise(eqx.Module):
 
     @classmethod
     @abc.abstractmethod
-    def fit(cls, data: Float[Array, "n dim"], scale: float, key: Key) -> Self:
+    def fit(cls, data: Float[Array, "n dim"], scale: float, key: Key) -> "AbstractNoise":
         """Fit the distribution to data.
 
         Args:

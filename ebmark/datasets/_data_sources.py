@@ -17,7 +17,7 @@ from ebmark.datasets._local_scale import local_scale
 from ebmark.datasets._registry import DATASETS
 from ebmark.datasets.preprocessing import RobustStandardizer, Standardizer
 from ebmark.datasets.synthetic._base import AbstractDataset
-from ebmark.energies import Key, Point
+from ebmark.energies import Key, Keys, Point
 from ebmark.errors import UserError, unknown
 from ebmark.system.array_files import read_array
 from ebmark.system.devices import full_matmul_precision
@@ -32,7 +32,7 @@ _POINTS_PER_AXIS = 256
 
 @full_matmul_precision
 @jax.jit
-def _draw(dataset: AbstractDataset, keys: Key) -> Float[Array, "n dim"]:
+def _draw(dataset: AbstractDataset, keys: Keys) -> Float[Array, "n dim"]:
     return jax.vmap(dataset.sample)(keys)
 
 

@@ -3,9 +3,11 @@
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from jaxtyping import Array, Float, PRNGKeyArray, PyTree, Scalar
+import jaxtyping
+from jaxtyping import Array, Float, PRNGKeyArray, PyTree, Scalar, UInt32
 
 Key: TypeAlias = PRNGKeyArray
+Keys: TypeAlias = jaxtyping.Key[Array, " n"] | UInt32[Array, "n words"]
 Point: TypeAlias = Float[Array, " dim"]
 # p(x) is proportional to exp(-energy(x))
 Energy: TypeAlias = Callable[[Point], Scalar]

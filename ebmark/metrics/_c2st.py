@@ -4,16 +4,14 @@ import math
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from numpy.typing import ArrayLike
 
 from ebmark.metrics._inputs import are_finite, read_samples
 
 _NUM_FOLDS = 5
 
 
-def classifier_accuracy(
-    x: Float[np.ndarray, "n dim"], y: Float[np.ndarray, "m dim"], *, seed: int = 0
-) -> float:
+def classifier_accuracy(x: ArrayLike, y: ArrayLike, *, seed: int = 0) -> float:
     r"""Return the cross-validated accuracy of a classifier that separates two samples.
 
     $$ C2ST = P(\hat c(z) = c(z)) \le \tfrac12 + \tfrac12 TV $$
@@ -23,7 +21,7 @@ def classifier_accuracy(
     independent of the units and sensitive to missing modes and wrong mode weights.
 
     Args:
-        x: Samples of the model, at least 5.
+        x: Samples of the model, (n, dim), at least 5.
         y: Target samples, at least 5.
         seed: Seed of the folds and of the forest.
 

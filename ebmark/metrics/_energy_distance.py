@@ -3,7 +3,7 @@
 import math
 
 import numpy as np
-from jaxtyping import Float
+from numpy.typing import ArrayLike
 from scipy.spatial.distance import cdist
 
 from ebmark.metrics._inputs import are_finite, read_samples
@@ -12,7 +12,7 @@ from ebmark.metrics._inputs import are_finite, read_samples
 _BLOCK = 1024
 
 
-def energy_distance(x: Float[np.ndarray, "n dim"], y: Float[np.ndarray, "m dim"]) -> float:
+def energy_distance(x: ArrayLike, y: ArrayLike) -> float:
     r"""Return the squared energy distance of two samples, unbiased, in data units.
 
     $$ D^2 = 2\, \mathbb{E} \|x - y\| - \mathbb{E} \|x - x'\| - \mathbb{E} \|y - y'\| $$
@@ -21,7 +21,7 @@ def energy_distance(x: Float[np.ndarray, "n dim"], y: Float[np.ndarray, "m dim"]
     that it can be negative.
 
     Args:
-        x: Samples of the model, at least 2.
+        x: Samples of the model, (n, dim), at least 2.
         y: Target samples, at least 2.
 
     Returns:

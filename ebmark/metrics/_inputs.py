@@ -8,12 +8,10 @@ from numpy.typing import ArrayLike
 
 from ebmark.datasets.preprocessing import as_points
 
-Samples = Float[np.ndarray, "n dim"]
-
 
 def read_samples(
     x: ArrayLike, y: ArrayLike, *, names: tuple[str, str] = ("x", "y"), min_points: int = 1
-) -> tuple[Samples, Samples]:
+) -> tuple[Float[np.ndarray, "n dim"], Float[np.ndarray, "m dim"]]:
     """Return the two samples of a metric as float64 arrays of points of the same dimension.
 
     Args:
@@ -44,7 +42,7 @@ def read_samples(
     return a, b
 
 
-def are_finite(x: Samples, y: Samples) -> bool:
+def are_finite(x: Float[np.ndarray, "n dim"], y: Float[np.ndarray, "m dim"]) -> bool:
     """Return whether all coordinates of both samples are finite; a metric is NaN otherwise."""
     return bool(np.isfinite(x).all() and np.isfinite(y).all())
 

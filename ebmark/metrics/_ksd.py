@@ -3,7 +3,7 @@
 import math
 
 import numpy as np
-from jaxtyping import Float
+from numpy.typing import ArrayLike
 
 from ebmark.metrics._inputs import are_finite, read_samples
 
@@ -12,9 +12,7 @@ _BLOCK = 512
 _MAX_MEDIAN_POINTS = 1_000
 
 
-def kernel_stein_discrepancy(
-    x: Float[np.ndarray, "n dim"], scores: Float[np.ndarray, "n dim"]
-) -> float:
+def kernel_stein_discrepancy(x: ArrayLike, scores: ArrayLike) -> float:
     r"""Return the squared kernel Stein discrepancy of samples from a density, unbiased.
 
     $$ KSD^2 = \mathbb{E}\left[s^\top s' k + s^\top \nabla' k + s'^\top \nabla k

@@ -3,7 +3,7 @@
 import math
 
 import numpy as np
-from jaxtyping import Float
+from numpy.typing import ArrayLike
 from scipy.spatial.distance import cdist, pdist
 
 from ebmark.metrics._inputs import are_finite, read_samples
@@ -15,7 +15,7 @@ _BLOCK = 1024
 _MAX_MEDIAN_POINTS = 1_000
 
 
-def mmd(x: Float[np.ndarray, "n dim"], y: Float[np.ndarray, "m dim"]) -> float:
+def mmd(x: ArrayLike, y: ArrayLike) -> float:
     r"""Return the squared maximum mean discrepancy, unbiased, with Gaussian kernels.
 
     $$ MMD^2 = \mathbb{E}\, k(x, x') + \mathbb{E}\, k(y, y') - 2\, \mathbb{E}\, k(x, y), \quad
@@ -25,7 +25,7 @@ def mmd(x: Float[np.ndarray, "n dim"], y: Float[np.ndarray, "m dim"]) -> float:
     mean 0 for samples of the same distribution, so that it can be negative.
 
     Args:
-        x: Samples of the model, at least 2.
+        x: Samples of the model, (n, dim), at least 2.
         y: Target samples, at least 2.
 
     Returns:

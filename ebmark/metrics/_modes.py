@@ -3,7 +3,7 @@
 import math
 
 import numpy as np
-from jaxtyping import Float
+from numpy.typing import ArrayLike
 
 from ebmark.metrics._inputs import read_samples
 
@@ -11,7 +11,7 @@ from ebmark.metrics._inputs import read_samples
 _LOW_QUALITY_FRACTION = 0.01
 
 
-def mode_frequency_tv(x: Float[np.ndarray, "n modes"], y: Float[np.ndarray, "m modes"]) -> float:
+def mode_frequency_tv(x: ArrayLike, y: ArrayLike) -> float:
     r"""Return the total variation distance between the mode frequencies of two samples, 0 to 1.
 
     $$ \tfrac12 \sum_k \left| \hat P_x(k) - \hat P_y(k) \right|, \quad
@@ -40,9 +40,7 @@ def mode_frequency_tv(x: Float[np.ndarray, "n modes"], y: Float[np.ndarray, "m m
     return float(0.5 * np.abs(x_frequencies - y_frequencies).sum())
 
 
-def high_quality_fraction(
-    x: Float[np.ndarray, "n modes"], y: Float[np.ndarray, "m modes"]
-) -> float:
+def high_quality_fraction(x: ArrayLike, y: ArrayLike) -> float:
     r"""Return the fraction of samples in the 99% highest-density region of the target.
 
     $$ \hat P_x(p(x) \ge c), \quad c = \text{the 1\% quantile of } p(y),\; y \sim p $$

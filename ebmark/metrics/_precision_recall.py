@@ -3,7 +3,7 @@
 import math
 
 import numpy as np
-from jaxtyping import Float
+from numpy.typing import ArrayLike
 from scipy.spatial import KDTree
 
 from ebmark.metrics._inputs import are_finite, read_samples
@@ -11,7 +11,7 @@ from ebmark.metrics._inputs import are_finite, read_samples
 _NUM_NEIGHBORS = 5
 
 
-def precision(x: Float[np.ndarray, "n dim"], y: Float[np.ndarray, "m dim"]) -> float:
+def precision(x: ArrayLike, y: ArrayLike) -> float:
     r"""Return the fraction of samples within the k-NN radius of a target sample.
 
     $$ \frac1n \sum_i 1\left[\exists j: \|x_i - y_j\| \le r_5(y_j)\right] $$
@@ -20,7 +20,7 @@ def precision(x: Float[np.ndarray, "n dim"], y: Float[np.ndarray, "m dim"]) -> f
     large for outliers of `y`.
 
     Args:
-        x: Samples of the model.
+        x: Samples of the model, (n, dim).
         y: Target samples.
 
     References: Kynkaanniemi et al. (2019), Improved precision and recall metric, equation 2.
@@ -28,13 +28,13 @@ def precision(x: Float[np.ndarray, "n dim"], y: Float[np.ndarray, "m dim"]) -> f
     return _covered_fraction(x, y)
 
 
-def recall(x: Float[np.ndarray, "n dim"], y: Float[np.ndarray, "m dim"]) -> float:
+def recall(x: ArrayLike, y: ArrayLike) -> float:
     r"""Return the fraction of target samples within the k-NN radius of a sample.
 
     $$ \frac1m \sum_j 1\left[\exists i: \|x_i - y_j\| \le r_5(x_i)\right] $$
 
     Args:
-        x: Samples of the model.
+        x: Samples of the model, (n, dim).
         y: Target samples.
 
     References: Kynkaanniemi et al. (2019), Improved precision and recall metric, equation 2.
@@ -43,7 +43,7 @@ def recall(x: Float[np.ndarray, "n dim"], y: Float[np.ndarray, "m dim"]) -> floa
     return _covered_fraction(y, x)
 
 
-def density(x: Float[np.ndarray, "n dim"], y: Float[np.ndarray, "m dim"]) -> float:
+def density(x: ArrayLike, y: ArrayLike) -> float:
     r"""Return the mean number of target samples whose k-NN radius contains a sample, over k.
 
     $$ \frac{1}{5 n} \sum_{ij} 1\left[\|x_i - y_j\| \le r_5(y_j)\right] $$
@@ -51,7 +51,7 @@ def density(x: Float[np.ndarray, "n dim"], y: Float[np.ndarray, "m dim"]) -> flo
     It is about 1 for target samples.
 
     Args:
-        x: Samples of the model.
+        x: Samples of the model, (n, dim).
         y: Target samples.
 
     References: Naeem et al. (2020), Reliable fidelity and diversity metrics, equation 3.
@@ -63,7 +63,7 @@ def density(x: Float[np.ndarray, "n dim"], y: Float[np.ndarray, "m dim"]) -> flo
     return float(np.sum(num_inside)) / (_NUM_NEIGHBORS * len(x))
 
 
-def coverage(x: Float[np.ndarray, "n dim"], y: Float[np.ndarray, "m dim"]) -> float:
+def coverage(x: ArrayLike, y: ArrayLike) -> float:
     r"""Return the fraction of target samples whose k-NN radius contains a sample.
 
     $$ \frac1m \sum_j 1\left[\exists i: \|x_i - y_j\| \le r_5(y_j)\right] $$
@@ -72,7 +72,7 @@ def coverage(x: Float[np.ndarray, "n dim"], y: Float[np.ndarray, "m dim"]) -> fl
     it is about 1 - 2^-5 = 0.97.
 
     Args:
-        x: Samples of the model.
+        x: Samples of the model, (n, dim).
         y: Target samples.
 
     References: Naeem et al. (2020), Reliable fidelity and diversity metrics, equation 4.

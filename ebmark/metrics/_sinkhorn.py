@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-from jaxtyping import Float
+from numpy.typing import ArrayLike
 
 from ebmark.metrics._inputs import are_finite, read_samples
 
@@ -17,7 +17,7 @@ _TOLERANCE = 1e-7
 _MAX_ERROR = 1e-5
 
 
-def sinkhorn_divergence(x: Float[np.ndarray, "n dim"], y: Float[np.ndarray, "m dim"]) -> float:
+def sinkhorn_divergence(x: ArrayLike, y: ArrayLike) -> float:
     r"""Return optimal transport with entropic regularization, debiased (POT).
 
     $$ S = OT_\epsilon(x, y) - \tfrac12 OT_\epsilon(x, x) - \tfrac12 OT_\epsilon(y, y), \quad
@@ -28,7 +28,7 @@ def sinkhorn_divergence(x: Float[np.ndarray, "n dim"], y: Float[np.ndarray, "m d
     removed, that of finite samples is not.
 
     Args:
-        x: Samples of the model, at least 2.
+        x: Samples of the model, (n, dim), at least 2.
         y: Target samples, at least 2.
 
     Returns:
@@ -42,14 +42,14 @@ def sinkhorn_divergence(x: Float[np.ndarray, "n dim"], y: Float[np.ndarray, "m d
 
 
 def debiased_transport(
-    x: Float[np.ndarray, "n dim"],
-    y: Float[np.ndarray, "m dim"],
+    x: ArrayLike,
+    y: ArrayLike,
     transport: Callable[[np.ndarray, np.ndarray], float],
 ) -> float:
     r"""Return the divergence from a function that computes $OT_\epsilon / \epsilon$.
 
     Args:
-        x: Samples of the model.
+        x: Samples of the model, (n, dim).
         y: Target samples.
         transport: Maps two samples in units of $\sqrt\epsilon$, of mean about 0, to OT; the two are
             one and the same array for the transport of a sample to itself.

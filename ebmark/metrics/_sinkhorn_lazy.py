@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
+from numpy.typing import ArrayLike
 
 from ebmark.metrics._sinkhorn import debiased_transport
 from ebmark.system.devices import full_matmul_precision
@@ -25,7 +26,7 @@ Points = Float[Array, "n dim"]
 Potential = Float[Array, " n"]
 
 
-def sinkhorn_on_the_fly(x: Float[np.ndarray, "n dim"], y: Float[np.ndarray, "m dim"]) -> float:
+def sinkhorn_on_the_fly(x: ArrayLike, y: ArrayLike) -> float:
     r"""Return `sinkhorn_divergence` by log-sum-exp sweeps that compute costs when needed.
 
     $$ f_i = -\epsilon \log \sum_j b_j\, e^{(g_j - C_{ij}) / \epsilon}, \quad
@@ -36,7 +37,7 @@ def sinkhorn_on_the_fly(x: Float[np.ndarray, "n dim"], y: Float[np.ndarray, "m d
     extrapolated as a geometric series.
 
     Args:
-        x: Samples of the model.
+        x: Samples of the model, (n, dim).
         y: Target samples.
 
     Returns:

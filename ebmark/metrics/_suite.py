@@ -3,7 +3,7 @@
 import functools
 from collections.abc import Mapping
 
-import numpy as np
+from numpy.typing import ArrayLike
 
 from ebmark.datasets import DATASETS, DataSource, Grid, SyntheticDataset, UserDataset
 from ebmark.datasets.preprocessing import RobustStandardizer
@@ -78,7 +78,7 @@ def in_metric_units(
 
 
 def _in_units(metric: SampleMetric, units: RobustStandardizer) -> SampleMetric:
-    def of_points(x: np.ndarray, y: np.ndarray) -> float:
+    def of_points(x: ArrayLike, y: ArrayLike) -> float:
         x, y = read_samples(x, y)
         return metric(units.transform(x), units.transform(y))
 
@@ -88,7 +88,7 @@ def _in_units(metric: SampleMetric, units: RobustStandardizer) -> SampleMetric:
 def _of_components(source: SyntheticDataset, metric: SampleMetric) -> SampleMetric:
     """The metric as a function of points instead of log-densities of the components."""
 
-    def of_points(x: np.ndarray, y: np.ndarray) -> float:
+    def of_points(x: ArrayLike, y: ArrayLike) -> float:
         x, y = read_samples(x, y)
         return metric(source.component_log_probs(x), source.component_log_probs(y))
 
@@ -98,7 +98,7 @@ def _of_components(source: SyntheticDataset, metric: SampleMetric) -> SampleMetr
 def _of_scores(source: SyntheticDataset) -> SampleMetric:
     """KSD as a function of samples and target samples, of which it uses the score instead."""
 
-    def of_points(x: np.ndarray, y: np.ndarray) -> float:
+    def of_points(x: ArrayLike, y: ArrayLike) -> float:
         x, _ = read_samples(x, y, min_points=2)
         return kernel_stein_discrepancy(x, source.scores(x))
 

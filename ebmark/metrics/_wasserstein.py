@@ -6,6 +6,7 @@ from typing import cast
 
 import numpy as np
 from jaxtyping import Float
+from numpy.typing import ArrayLike
 
 from ebmark.metrics._inputs import are_finite, read_samples
 
@@ -17,9 +18,7 @@ _CLIP = 1e6
 _CLIP_FACTOR = 1e3
 
 
-def wasserstein(
-    x: Float[np.ndarray, "n dim"], y: Float[np.ndarray, "m dim"], *, order: float = 2
-) -> float:
+def wasserstein(x: ArrayLike, y: ArrayLike, *, order: float = 2) -> float:
     r"""Return the exact Wasserstein distance of two samples by network simplex (POT, float64).
 
     $$ W_p(x, y) = \left( \min_\pi \sum_{ij} \pi_{ij} \|x_i - y_j\|^p \right)^{1/p} $$
@@ -27,7 +26,7 @@ def wasserstein(
     Two samples of the same distribution have a positive distance: compare it with the null range.
 
     Args:
-        x: Samples of the model.
+        x: Samples of the model, (n, dim).
         y: Target samples.
         order: The order p, a number of at least 1.
 
@@ -98,8 +97,8 @@ def _power_mean(values: Float[np.ndarray, " n"], order: float) -> float:
 
 
 def sliced_wasserstein(
-    x: Float[np.ndarray, "n dim"],
-    y: Float[np.ndarray, "m dim"],
+    x: ArrayLike,
+    y: ArrayLike,
     *,
     num_projections: int = 200,
     seed: int = 0,
@@ -112,7 +111,7 @@ def sliced_wasserstein(
     random.
 
     Args:
-        x: Samples of the model.
+        x: Samples of the model, (n, dim).
         y: Target samples.
         num_projections: Number of directions.
         seed: Seed of random directions.
@@ -164,8 +163,8 @@ def _squared_w2_of_projections(
 
 
 def minibatch_wasserstein(
-    x: Float[np.ndarray, "n dim"],
-    y: Float[np.ndarray, "m dim"],
+    x: ArrayLike,
+    y: ArrayLike,
     *,
     order: float = 2,
     batch_size: int = 1_000,
@@ -179,7 +178,7 @@ def minibatch_wasserstein(
     one batch.
 
     Args:
-        x: Samples of the model.
+        x: Samples of the model, (n, dim).
         y: Target samples.
         order: The order p, a number of at least 1.
         batch_size: Points per batch.

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
+from numpy.typing import ArrayLike
 
 from ebmark.datasets import UserDataset
 from ebmark.metrics._inputs import read_samples
@@ -22,6 +23,7 @@ _MAX_CORRELATED = 200
 _NUM_PAIRS = 3
 
 Samples = Float[np.ndarray, "n dim"]
+TargetSamples = Float[np.ndarray, "m dim"]
 
 
 class ColumnScore(NamedTuple):
@@ -76,7 +78,7 @@ class _Differences(NamedTuple):
 
 
 def compare_columns(
-    x: Samples, y: Samples, source: UserDataset, columns: Sequence[str]
+    x: ArrayLike, y: ArrayLike, source: UserDataset, columns: Sequence[str]
 ) -> ColumnComparison:
     r"""Compare each column of samples with user data, and the rank correlations of all pairs.
 
@@ -123,7 +125,7 @@ def _null_differences(points: Samples, num: int) -> _Differences:
     return _Differences(*map(np.stack, zip(*draws, strict=True)))
 
 
-def _differences(x: Samples, y: Samples) -> _Differences:
+def _differences(x: Samples, y: TargetSamples) -> _Differences:
     sorted_x = np.sort(x, axis=0)
     sorted_y = np.sort(y, axis=0)
     spread_x, spread_y = (
@@ -139,12 +141,12 @@ def _differences(x: Samples, y: Samples) -> _Differences:
     )
 
 
-def _outside(x: Samples, y: Samples) -> np.ndarray:
+def _outside(x: Samples, y: TargetSamples) -> np.ndarray:
     """The fraction of each column of x outside the range of y."""
     return np.mean((x < y.min(axis=0)) | (x > y.max(axis=0)), axis=0)
 
 
-def _unseen(x: Samples, y: Samples) -> np.ndarray:
+def _unseen(x: Samples, y: TargetSamples) -> np.ndarray:
     """The fraction of each column of x that is no value of y; 0 where no value of y repeats."""
     unseen = np.zeros(x.shape[1])
     for j in range(x.shape[1]):
@@ -187,7 +189,7 @@ def _findings(found: _Differences, null: _Differences, j: int) -> tuple[str, ...
 
 
 def _correlations(
-    x: Samples, y: Samples, found: _Differences, null: _Differences, columns: Sequence[str]
+    x: Samples, y: TargetSamples, found: _Differences, null: _Differences, columns: Sequence[str]
 ) -> list[CorrelationScore]:
     """The pairs of columns whose correlations differ most."""
     if not len(found.correlation):

@@ -5,11 +5,12 @@ from typing import Any, NamedTuple
 
 import jax.random as jr
 import numpy as np
-from jaxtyping import Float
+from numpy.typing import ArrayLike
 
 from ebmark.datasets import DataSource, SyntheticDataset
 from ebmark.errors import UserError
 from ebmark.metrics._divergences import density_metrics
+from ebmark.metrics._inputs import read_samples
 from ebmark.metrics._registry import SampleMetric
 from ebmark.metrics._suite import sample_metrics, target
 from ebmark.metrics.null_ranges import null_ranges
@@ -84,18 +85,19 @@ def _not_normalizable(log_z_error: float) -> UserError:
 
 
 def score_samples(
-    x: Float[np.ndarray, "n dim"],
-    y: Float[np.ndarray, "m dim"],
+    x: ArrayLike,
+    y: ArrayLike,
     source: DataSource,
     metrics: Mapping[str, SampleMetric],
 ) -> list[Score]:
     """Evaluate samples against target samples.
 
     Args:
-        x: Samples of the model.
+        x: Samples of the model, (n, dim).
         y: Target samples.
         source: The data source, from which null ranges are measured.
         metrics: Sample metrics by name, of `source`.
     """
+    x, y = read_samples(x, y)
     ranges = null_ranges(source, min(len(x), len(y)), list(metrics))
     return [Score(name, metric(x, y), ranges[name]) for name, metric in metrics.items()]

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, ArrayLike, Float
 
 from ebmark.datasets import Grid
 from ebmark.datasets.preprocessing import Standardizer
@@ -28,7 +28,7 @@ def _evaluate(function: Callable, points: Float[Array, "points dim"]) -> Array:
 
 
 def evaluate(
-    function: Callable, points: Float[np.ndarray, "points dim"]
+    function: Callable, points: Float[ArrayLike, "points dim"]
 ) -> Float[np.ndarray, "points *out"]:  # noqa: F821
     """Evaluate a function of one point at many points, in blocks.
 

@@ -6,7 +6,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.random as jr
-from jaxtyping import Array, Bool, Float, Scalar
+from jaxtyping import Array, Bool, Float, Int, Scalar
 
 from ebmark.energies import Energy, Key, Point, cast_like
 from ebmark.samplers._base import AbstractSampler
@@ -50,7 +50,7 @@ class HMC(AbstractSampler):
         momentum_key, accept_key, length_key = jr.split(key, 3)
         start = jr.normal(momentum_key, state.x.shape, state.x.dtype)
 
-        def leapfrog(_: int, phase: tuple) -> tuple:
+        def leapfrog(_: Int[Array, ""], phase: tuple) -> tuple:
             x, p, _, gradient = phase
             p = p - epsilon / 2 * gradient
             x = x + epsilon * p

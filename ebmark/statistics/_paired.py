@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Float
 from scipy import stats
 
 from ebmark.statistics._intervals import LEVEL, Values, median_of_sorted, worst_if_diverged

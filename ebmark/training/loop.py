@@ -1,7 +1,6 @@
 """Training: compiled chunks of updates in a host loop that checks for divergence."""
 
 import bisect
-import dataclasses
 import functools
 import time
 from collections.abc import Callable, Sequence
@@ -254,4 +253,4 @@ def _traced(recipe: Recipe) -> Recipe:
     One compiled program then serves all their values, for example in a search over learning rates.
     """
     arrays = jax.tree.map(lambda a: jnp.asarray(a) if isinstance(a, float) else a, recipe)
-    return dataclasses.replace(arrays, num_updates=jnp.asarray(recipe.num_updates))
+    return eqx.tree_at(lambda r: r.num_updates, arrays, jnp.asarray(recipe.num_updates))

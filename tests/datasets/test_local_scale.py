@@ -146,7 +146,7 @@ def test_user_dataset_local_scale():
     assert user.local_scale() == pytest.approx(source.local_scale(), rel=0.35)
 
 
-def test_data_of_wrong_shape_are_rejected():
+def test_data_of_wrong_shape_are_rejected(unchecked_shapes):
     with pytest.raises(ValueError, match="'data' must have shape"):
         local_scale(jnp.zeros(5), jr.key(0))
     with pytest.raises(ValueError, match="'points' must have shape"):

@@ -69,7 +69,7 @@ def test_scale_of_constant_column_is_1():
 
 
 @pytest.mark.parametrize("bad", [np.zeros(5), np.zeros((0, 2)), [[np.nan]]])
-def test_robust_units_refuse_other_input(bad):
+def test_robust_units_refuse_other_input(bad, unchecked_shapes):
     with pytest.raises(ValueError, match="'x' must have shape"):
         RobustStandardizer.fit(bad)
 

@@ -44,7 +44,7 @@ DSM = DenoisingScoreMatching()
         (lambda: Recipe(method=DSM, ema_decay=1.5), "'ema_decay' must be >= 0 and <= 1, got 1.5."),
     ],
 )
-def test_value_out_of_range_is_rejected(make, message):
+def test_value_out_of_range_is_rejected(make, message, unchecked_shapes):
     with pytest.raises(ValueError) as error:
         make()
     assert str(error.value) == message
@@ -74,7 +74,7 @@ def test_limits_apply_to_study_files():
         recipes.with_changes("dsm", {"method": {"sigma": 0.0}})
 
 
-def test_traced_values_are_not_checked():
+def test_traced_values_are_not_checked(unchecked_shapes):
     """Recipes are trained under vmap, where hyperparameters are traced."""
 
     @jax.jit

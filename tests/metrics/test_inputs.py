@@ -85,7 +85,7 @@ BAD = {
 
 @pytest.mark.parametrize("case", BAD)
 @pytest.mark.parametrize("name", METRICS)
-def test_metric_refuses_other_input(name, case):
+def test_metric_refuses_other_input(name, case, unchecked_shapes):
     x, y = BAD[case]
     for pair in ((x, y), (y, x)):
         with pytest.raises(ValueError, match=r"must (be|have)|masked") as caught:
@@ -105,7 +105,7 @@ def test_metric_of_few_points_is_number_or_error(name, n):
 
 
 @pytest.mark.parametrize("metric", OF_TWO_COLUMNS.values(), ids=OF_TWO_COLUMNS)
-def test_component_metric_refuses_unlike_widths(metric):
+def test_component_metric_refuses_unlike_widths(metric, unchecked_shapes):
     with pytest.raises(ValueError, match="shapes"):
         metric(drawn(0, dim=3), drawn(1))
 
@@ -153,7 +153,7 @@ def test_wasserstein_of_line_matches_quantiles(order, exponent, n, m):
 
 
 @pytest.mark.parametrize("order", [0.99, 0, -1, np.nan, np.inf, "2", None])
-def test_wasserstein_refuses_order_below_1(order):
+def test_wasserstein_refuses_order_below_1(order, unchecked_shapes):
     for distance in (wasserstein, minibatch_wasserstein):
         with pytest.raises(ValueError, match="'order' must be a finite number of at least 1"):
             distance(drawn(0), drawn(1), order=order)

@@ -55,7 +55,7 @@ def test_metric_is_float_independent_of_order(name):
 
 @pytest.mark.parametrize("name", METRICS)
 @pytest.mark.parametrize("x", [np.zeros(5), np.zeros((5, 3)), np.zeros((0, 2))])
-def test_metric_rejects_other_shapes(name, x):
+def test_metric_rejects_other_shapes(name, x, unchecked_shapes):
     with pytest.raises(ValueError, match="'x'.* must have"):
         METRICS[name](x, normal(5))
 

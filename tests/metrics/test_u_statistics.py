@@ -147,6 +147,6 @@ def test_ksd_has_mean_zero_for_own_density_only():
     assert np.mean(wider) > 8 * np.std(wider) / np.sqrt(40)
 
 
-def test_ksd_rejects_other_shape():
+def test_ksd_rejects_other_shape(unchecked_shapes):
     with pytest.raises(ValueError, match="'x' and 'scores' must have the same shape"):
         kernel_stein_discrepancy(normal(3), normal(4))

@@ -184,7 +184,7 @@ def test_annealed_langevin_reduces_to_langevin():
     noise = jr.normal(key, (50, 2))
     step = jax.vmap(cold.move, in_axes=(None, 0, 0))(correlated, after_end, noise)
     same = jax.vmap(Langevin(0.1).move, in_axes=(None, 0, 0))(
-        correlated, Langevin(0.1).init(correlated, x), noise
+        correlated, jax.vmap(Langevin(0.1).init, in_axes=(None, 0))(correlated, x), noise
     )
     np.testing.assert_allclose(step.x, same.x, rtol=1e-6)
 

@@ -101,7 +101,7 @@ def test_energy_of_wrong_shape_refused(function, message):
 
 
 @pytest.mark.parametrize("name", ["nce", "dsm", "cd"])
-def test_energy_without_arrays_refused(name):
+def test_energy_without_arrays_refused(name, unchecked_shapes):
     recipe = dataclasses.replace(METHODS[name], num_updates=1)
     with pytest.raises(ValueError, match="trainable arrays"):
         fit(Z, lambda x: 0.5 * x @ x, recipe)

@@ -237,6 +237,6 @@ def test_train_rejects_method_as_recipe(data):
 
 
 @pytest.mark.parametrize("shape", [(400,), (0, 2), (4, 2, 2)])
-def test_train_rejects_data_of_wrong_shape(shape):
+def test_train_rejects_data_of_wrong_shape(shape, unchecked_shapes):
     with pytest.raises(ValueError, match="'data' must have shape"):
         train(short("dsm"), energy(), jnp.zeros(shape), key=jr.key(2))

@@ -3,7 +3,8 @@
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import ArrayLike, Float
+from jaxtyping import Float
+from numpy.typing import ArrayLike
 
 # the interquartile range of N(0, 1)
 _IQR = 1.349
@@ -36,7 +37,7 @@ class RobustStandardizer(NamedTuple):
     scale: Float[np.ndarray, " dim"]
 
     @classmethod
-    def fit(cls, x: Float[ArrayLike, "n dim"]) -> "RobustStandardizer":
+    def fit(cls, x: ArrayLike) -> "RobustStandardizer":
         """Compute the map under which the points have median 0 and a robust deviation of 1.
 
         Args:
@@ -64,6 +65,6 @@ class RobustStandardizer(NamedTuple):
             scale[column] = np.quantile(distances, 0.5, method="lower") if len(distances) else 1.0
         return cls(median, scale)
 
-    def transform(self, x: Float[ArrayLike, "n dim"]) -> Float[np.ndarray, "n dim"]:
+    def transform(self, x: ArrayLike) -> Float[np.ndarray, "n dim"]:
         """Map points from data units to robustly standardized units."""
         return (np.asarray(x, np.float64) - self.median) / self.scale

@@ -3,7 +3,8 @@
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import ArrayLike, Float
+from jaxtyping import Float
+from numpy.typing import ArrayLike
 
 
 class Standardizer(NamedTuple):
@@ -23,7 +24,7 @@ class Standardizer(NamedTuple):
     scale: Float[np.ndarray, " dim"]
 
     @classmethod
-    def fit(cls, x: Float[ArrayLike, "n dim"]) -> "Standardizer":
+    def fit(cls, x: ArrayLike) -> "Standardizer":
         """Compute the map under which the points have mean 0 and standard deviation 1.
 
         Args:
@@ -49,10 +50,10 @@ class Standardizer(NamedTuple):
         """The sum of log scale: what an energy gains when it is expressed in data units."""
         return float(np.sum(np.log(self.scale)))
 
-    def transform(self, x: Float[ArrayLike, "n dim"]) -> Float[np.ndarray, "n dim"]:
+    def transform(self, x: ArrayLike) -> Float[np.ndarray, "n dim"]:
         """Map points from data units to standardized coordinates."""
         return (np.asarray(x, np.float64) - self.mean) / self.scale
 
-    def inverse_transform(self, z: Float[ArrayLike, "n dim"]) -> Float[np.ndarray, "n dim"]:
+    def inverse_transform(self, z: ArrayLike) -> Float[np.ndarray, "n dim"]:
         """Map points from standardized coordinates to data units."""
         return np.asarray(z, np.float64) * self.scale + self.mean

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 import numpy as np
+from jaxtyping import Int
 
 from ebmark.errors import UserError, shown
 
@@ -47,7 +48,7 @@ def check_variation(x: np.ndarray, columns: tuple[str, ...]) -> None:
         raise UserError(f"the values of {names} vary by less than 1e-30. Rescale them.")
 
 
-def _of(columns: tuple[str, ...], chosen: Iterable[int]) -> list[str]:
+def _of(columns: tuple[str, ...], chosen: Iterable[int] | Int[np.ndarray, " chosen"]) -> list[str]:
     return [columns[j] for j in chosen]
 
 

@@ -4,7 +4,8 @@ import math
 import warnings
 import zipfile
 from collections.abc import Generator
-from typing import IO, BinaryIO, Literal, NamedTuple
+from io import BufferedIOBase
+from typing import BinaryIO, Literal, NamedTuple
 
 import numpy as np
 
@@ -62,7 +63,7 @@ def open_npz(file: BinaryIO) -> TableStream:
             return _source(array.reshape(header.shape, order=header.order), note)
 
 
-def _read_header(file: IO[bytes]) -> _Header:
+def _read_header(file: BinaryIO | BufferedIOBase) -> _Header:
     """Read the header of an array of numbers with one or two dimensions. Raises `UserError`."""
     with damaged("NPY"), warnings.catch_warnings():
         # numpy warns about files from Python 2, which it reads correctly

@@ -1,5 +1,6 @@
 """Tables that commands print on the terminal."""
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -140,7 +141,8 @@ def print_scores(
     printed.add_column("value", justify="right")
     printed.add_column("null range (95%)", justify="right")
     for metric, value, null_range in scores:
-        printed.add_row(metric, f"{value:.4g}", _range(null_range))
+        text = "unresolved" if math.isinf(value) else f"{value:.4g}"
+        printed.add_row(metric, text, _range(null_range))
     Console().print(printed)
 
 

@@ -41,7 +41,7 @@ class Value(NamedTuple):
         low: lower end of the 95% confidence interval.
         high: upper end.
         seeds: number of runs.
-        diverged: number of runs that diverged.
+        diverged: number of runs without a value: diverged, or log Z unresolved.
         best: whether it is significantly better than all others on its dataset.
     """
 
@@ -76,9 +76,10 @@ class PaperTable(NamedTuple):
 def paper_table(folder: Path, metric: str, statistic: str = "mean") -> PaperTable:
     """Return the table of a study.
 
-    The mean is over the runs that did not diverge: geometric with a t-interval on the log scale if
-    every value of the table is positive, else arithmetic. The median is over all runs; a diverged
-    run counts as the worst value.
+    The mean is over the runs with a value: geometric with a t-interval on the log scale if every
+    value of the table is positive, else arithmetic. The median is over all runs; one that diverged
+    or whose log Z is unresolved counts as the worst value. Only the interval of the median holds
+    for any distribution over seeds.
 
     Args:
         folder: the study's folder.
@@ -184,7 +185,9 @@ def caption(table: PaperTable) -> str:
     """Return what the table's numbers are, over how many seeds."""
     values = [value for _, row in table.rows for value in row if value]
     name = metric_info(table.metric).label_with_unit
-    divergence = "; (k): k runs diverged" if any(value.diverged for value in values) else ""
+    divergence = ""
+    if any(value.diverged for value in values):
+        divergence = "; (k): k runs diverged or unresolved"
     min_seeds = min(value.seeds for value in values)
     max_seeds = max(value.seeds for value in values)
     if max_seeds == 1:
@@ -196,10 +199,10 @@ def caption(table: PaperTable) -> str:
     interval = "95% CI"
     if statistic == "mean" and table.is_geometric:
         statistic = "geometric mean"
-        interval = "95% t-interval on the log scale"
+        interval = "95% t-interval on the log scale, if seeds are log-normal"
     elif statistic == "mean":
         statistic = "arithmetic mean"
-        interval = "95% t-interval"
+        interval = "95% t-interval, if seeds are normal"
     significance = ""
     if any(value.best for value in values):
         side = "higher" if metric_info(table.metric).higher_is_better else "lower"

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from ebmark.statistics._intervals import summary
-from ebmark.statistics._paired import SIGNIFICANT, Paired, paired
+from ebmark.statistics._paired import SIGNIFICANT, Paired, holm, paired
 from ebmark.statistics._runs import final_values, role
 
 Runs = Mapping[str, pd.Series]
@@ -28,8 +28,9 @@ class ErrorSources(NamedTuple):
             between two exact samples of it.
         exact: W1 of exact samples.
         langevin: W1 of Langevin samples, the value usually reported.
-        sampled: Paired test of the sampling error against its null.
-        gap: Paired test of `langevin` against `exact`.
+        sampled: Paired test of the sampling error against its null; p is Holm-adjusted over the
+            configurations.
+        gap: Paired test of `langevin` against `exact`; p likewise.
     """
 
     entry: str
@@ -108,7 +109,17 @@ def error_sources(
             gap=_paired(langevin, exact, entry),
         )
         sources.append(entry_sources)
-    return sources
+    return _adjust(sources)
+
+
+def _adjust(sources: list[ErrorSources]) -> list[ErrorSources]:
+    """Apply Holm's correction to each of the two tests over the configurations."""
+    sampled = holm([one.sampled.p for one in sources])
+    gaps = holm([one.gap.p for one in sources])
+    return [
+        one._replace(sampled=one.sampled._replace(p=p), gap=one.gap._replace(p=gap_p))
+        for one, p, gap_p in zip(sources, sampled, gaps, strict=True)
+    ]
 
 
 def _values(runs: Runs, entry: str) -> pd.Series:
@@ -126,4 +137,5 @@ def _excess(value: float, null: float) -> float:
 
 
 def _paired(a: Runs, b: Runs, entry: str) -> Paired:
-    return paired(*_values(a, entry).align(_values(b, entry), join="inner"))
+    """The test over the seeds with both values: a value that is missing is not a worse one."""
+    return paired(*_values(a, entry).dropna().align(_values(b, entry).dropna(), join="inner"))

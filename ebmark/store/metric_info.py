@@ -95,8 +95,8 @@ METRICS = {
         "gap of log Z",
         "",
         "Distance between the two bounds of log Z from annealed importance sampling (d > 2). "
-        "If it is 0.5 or more, or the parallel-tempering chains have not converged, KL is not "
-        "reported.",
+        "If it is 0.5 or more, or the parallel-tempering chains have not converged, KL and NLL "
+        "are unresolved and count as infinite.",
     ),
     "rhat_tempered": MetricInfo(
         "R-hat",

@@ -11,10 +11,11 @@ import pandas as pd
 
 from ebmark.errors import UserError, unknown
 from ebmark.report import markdown
-from ebmark.statistics import all_positive, best, final_values, role, summary
+from ebmark.statistics import LEVEL, all_positive, best, final_values, other_level, role, summary
 from ebmark.store.metric_info import UNRANKED, metric_info, stem
 from ebmark.store.schema import load_study
 from ebmark.store.table import current, with_entries
+from ebmark.store.units import DATA_UNITS, distance_unit
 
 FORMATS = ("markdown", "latex", "csv")
 STATISTICS = ("mean", "median")
@@ -61,16 +62,18 @@ class PaperTable(NamedTuple):
         statistic: `mean` or `median`.
         datasets: the columns.
         rows: configurations and their values by dataset; None where one was not run.
-        null_ranges: by dataset, the 95% range between two target samples; None if unknown.
+        null_ranges: by dataset, the range between two target samples and its level; None if unknown.
         is_geometric: whether all means are geometric, else all are arithmetic.
+        unit: unit of distances.
     """
 
     metric: str
     statistic: str
     datasets: list[str]
     rows: list[tuple[str, list[Value | None]]]
-    null_ranges: Sequence[tuple[float, float] | None]
+    null_ranges: Sequence[tuple[float, float, float] | None]
     is_geometric: bool = True
+    unit: str = DATA_UNITS
 
 
 def paper_table(folder: Path, metric: str, statistic: str = "mean") -> PaperTable:
@@ -119,9 +122,9 @@ def paper_table(folder: Path, metric: str, statistic: str = "mean") -> PaperTabl
                 for dataset, value in zip(runs, values, strict=True)
             ]
             rows.append((name, values))
-    return PaperTable(
-        metric, statistic, list(runs), rows, _null_ranges(study, list(runs), metric), is_geometric
-    )
+    ranges = _null_ranges(study, list(runs), metric)
+    unit = distance_unit(study)
+    return PaperTable(metric, statistic, list(runs), rows, ranges, is_geometric, unit)
 
 
 def _value(runs: pd.Series | None, metric: str, statistic: str, is_geometric: bool) -> Value | None:
@@ -153,12 +156,9 @@ def _significantly_best(table: pd.DataFrame, dataset: str, metric: str) -> set[s
 
 def _null_ranges(
     study: Mapping[str, Any], datasets: Sequence[str], metric: str
-) -> list[tuple[float, float] | None]:
-    ranges: list[tuple[float, float] | None] = []
-    for dataset in datasets:
-        null_range = study["null_ranges"].get(dataset, {}).get(stem(metric))
-        ranges.append(None if null_range is None else (null_range["low"], null_range["high"]))
-    return ranges
+) -> list[tuple[float, float, float] | None]:
+    known = [study["null_ranges"].get(dataset, {}).get(stem(metric)) for dataset in datasets]
+    return [one and (one["low"], one["high"], one.get("level", LEVEL)) for one in known]
 
 
 def render(table: PaperTable, format: str, digits: int = 3) -> str:
@@ -184,7 +184,7 @@ def render(table: PaperTable, format: str, digits: int = 3) -> str:
 def caption(table: PaperTable) -> str:
     """Return what the table's numbers are, over how many seeds."""
     values = [value for _, row in table.rows for value in row if value]
-    name = metric_info(table.metric).label_with_unit
+    name = metric_info(table.metric, table.unit).label_with_unit
     divergence = ""
     if any(value.diverged for value in values):
         divergence = "; (k): k runs diverged or unresolved"
@@ -252,11 +252,11 @@ def _lines(
     return lines
 
 
-def _range_text(ends: tuple[float, float] | None, digits: int) -> str:
+def _range_text(ends: tuple[float, float, float] | None, digits: int) -> str:
     if ends is None:
         return ""
-    low, high = ends
-    return f"{number(low, digits)} to {number(high, digits)}"
+    low, high, level = ends
+    return f"{number(low, digits)} to {number(high, digits)}" + other_level(level)
 
 
 def _markdown(table: PaperTable, digits: int) -> str:

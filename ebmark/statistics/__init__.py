@@ -26,6 +26,7 @@ from ebmark.statistics._intervals import summary as summary
 from ebmark.statistics._intervals import worst_if_diverged as worst_if_diverged
 from ebmark.statistics._null import NullComparison as NullComparison
 from ebmark.statistics._null import compare_to_null as compare_to_null
+from ebmark.statistics._null import other_level as other_level
 from ebmark.statistics._paired import SIGNIFICANT as SIGNIFICANT
 from ebmark.statistics._paired import Paired as Paired
 from ebmark.statistics._paired import holm as holm

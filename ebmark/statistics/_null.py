@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import stats
 
-from ebmark.statistics._intervals import Values, summary, worst_if_diverged
+from ebmark.statistics._intervals import LEVEL, Values, summary, worst_if_diverged
 from ebmark.statistics._paired import SIGNIFICANT
 
 
@@ -27,6 +27,10 @@ class NullComparison(NamedTuple):
     def of_single_draws(self) -> bool:
         """Whether the median was compared with the range of single draws."""
         return math.isnan(self.p)
+
+    def adjusted(self, p: float) -> "NullComparison":
+        """Return the comparison with an adjusted p-value."""
+        return NullComparison("within" if p > SIGNIFICANT else self.position, p)
 
 
 def compare_to_null(
@@ -68,6 +72,16 @@ def compare_to_null(
     if p > SIGNIFICANT:
         return NullComparison("within", float(p))
     return NullComparison("above" if u > len(ranked) * len(draws) / 2 else "below", float(p))
+
+
+def other_level(level: float) -> str:
+    """Return the level of a null range in parentheses if it is not 95%.
+
+    Example:
+        >>> other_level(0.9), other_level(0.95)
+        (' (90%)', '')
+    """
+    return "" if level == LEVEL else f" ({level:.0%})"
 
 
 def stored_draws(null_range: Mapping[str, Any]) -> np.ndarray | None:

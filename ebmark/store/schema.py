@@ -103,6 +103,7 @@ class AboutDataset(TypedDict):
     entropy: NotRequired[FiniteFloat | None]
     langevin_step: NotRequired[FiniteFloat | None]
     family: NotRequired[Text]
+    unit: NotRequired[Text]
 
 
 @with_config(ConfigDict(extra="allow"))

@@ -78,8 +78,8 @@ def tempered_scores(trained: Trained, scores: Scores, progress: Progress) -> Sco
     """Return, for d > 2, log Z with what follows from it and the metrics of tempered samples.
 
     Baselines are sampled exactly, and their log Z is 0. Where the bracket of log Z failed, its
-    width is reported, and KL and NLL are infinite; where the chains have not converged, no metric of their samples.
-    The Fisher divergence is over the test points and needs no Z.
+    width is reported, and KL and NLL are infinite; where the chains have not converged, no metric
+    of their samples. The Fisher divergence is over the test points and needs no Z.
     """
     if scores.density is not None:
         return NO_SCORES

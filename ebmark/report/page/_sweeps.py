@@ -20,7 +20,8 @@ from ebmark.report.page._numbers import (
 )
 from ebmark.report.page._rows import list_unique
 from ebmark.statistics import SweepPoint, sweep_points, usable
-from ebmark.store.metric_info import metric_info
+from ebmark.store.metric_info import MetricInfo, metric_info
+from ebmark.store.units import distance_unit
 
 _CAPITAL = re.compile(r"(?<!^)(?=[A-Z])")
 _DEFAULT_METRICS = ("kl", "nll")  # the first that was measured, if a study names none
@@ -49,11 +50,10 @@ def build_sweeps(folder: FigureFolder, study: dict[str, Any], table: pd.DataFram
     measured = [metric for metric in _DEFAULT_METRICS if metric in metrics]
     sweeps = []
     for metric in study.get("plot_metrics") or measured[:1]:
-        points = sweep_points(
-            table, axes, metric, families, higher_is_better=metric_info(metric).higher_is_better
-        )
+        info = metric_info(metric, distance_unit(study))
+        points = sweep_points(table, axes, metric, families, higher_is_better=info.higher_is_better)
         if points:
-            sweeps.append(_sweep(folder, metric, axes, points))
+            sweeps.append(_sweep(folder, metric, info, axes, points))
     return sweeps
 
 
@@ -69,8 +69,9 @@ def _families(dataset_info: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def _sweep(folder: FigureFolder, metric: str, axes: list[str], points: list[SweepPoint]) -> Sweep:
-    info = metric_info(metric)
+def _sweep(
+    folder: FigureFolder, metric: str, info: MetricInfo, axes: list[str], points: list[SweepPoint]
+) -> Sweep:
     label = info.label_with_unit
     figure = None
     if len(axes) == 1:

@@ -62,7 +62,7 @@ class PaperTable(NamedTuple):
         statistic: `mean` or `median`.
         datasets: the columns.
         rows: configurations and their values by dataset; None where one was not run.
-        null_ranges: by dataset, the range between two target samples and its level; None if unknown.
+        null_ranges: by dataset, ends and level of the range between two target samples, or None.
         is_geometric: whether all means are geometric, else all are arithmetic.
         unit: unit of distances.
     """

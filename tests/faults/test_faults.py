@@ -39,7 +39,11 @@ PASSING = {
     "36_nearly_collinear",
     "bold_is_best",
     "hmc_resonance",
+    "kl_missing_high_dim",
     "mean_mixes_kinds",
+    "null_range_few_draws",
+    "null_range_mark",
+    "null_range_sizes",
     "tune_cnce_default",
     "wasserstein_order3",
 }

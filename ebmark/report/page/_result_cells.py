@@ -1,4 +1,4 @@
-"""Cells of the results tables: a metric over seeds, its mark and its null."""
+"""Fields of the results tables: a metric over seeds, its mark and its null."""
 
 import math
 from collections.abc import Mapping, Sequence

@@ -1,6 +1,7 @@
 """The work of `ebmark fit`, behind the imports of JAX."""
 
 import dataclasses
+import math
 import sys
 from pathlib import Path
 from typing import Any
@@ -180,6 +181,8 @@ def _evaluate(
 ) -> tuple[list[Score], np.ndarray]:
     """Return the metrics on held-out points, with the NLL where log Z is known, and the samples.
 
+    The NLL is infinite where log Z is unresolved.
+
     Args:
         model: the trained model.
         method: what trained it; log Z of a baseline is 0.
@@ -192,7 +195,7 @@ def _evaluate(
     if samples is None:
         density = normalize_on_grid(model.energy, dataset.grid(), model.units)
         samples = exact_samples(density, len(test_x), key)
-        log_z = density.log_z
+        log_z = density.log_z if density.is_resolved else math.inf
     scores = [] if log_z is None else [Score("nll", model.mean_energy(test_x) + log_z)]
     scores += score_samples(samples, test_x, dataset, sample_metrics(dataset))
     return scores, samples

@@ -17,7 +17,7 @@ def leaderboard(
 
     Args:
         folders: folders written by `ebmark run`, with results.csv, study.json and plan.json.
-        metric: the metric to rank by; lower is better.
+        metric: the metric to rank by, lowest or highest first as its direction says.
         reference: the reference method of the significance tests (Holm-adjusted).
         out: a page to write, .md or .html.
     """

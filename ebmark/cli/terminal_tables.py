@@ -1,5 +1,6 @@
 """Tables that commands print on the terminal."""
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,9 +10,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from ebmark.statistics import summary
+from ebmark.statistics import LEVEL, Summary, final_values, other_level, summary
 from ebmark.store import table
 from ebmark.store.schema import load_study
+from ebmark.store.units import DATA_UNITS, ROBUST_UNITS, distance_unit
 
 if TYPE_CHECKING:
     from ebmark.datasets import DataSource
@@ -26,21 +28,26 @@ def print_summary(folder: Path) -> None:
     """Print the medians over seeds, one table per dataset, with null ranges and diverged runs."""
     study, results = table.with_entries(load_study(folder), table.read(folder))
     configurations = list(dict.fromkeys(run["method"] for run in study["runs"].values()))
-    last_step = results.groupby("run_id")["step"].transform("max")
-    final = pd.DataFrame(results.loc[results["step"] == last_step])
     for dataset in study["datasets"]:
-        rows = pd.DataFrame(final.loc[final["dataset"] == dataset])
+        rows = pd.DataFrame(results.loc[results["dataset"] == dataset])
         null_ranges = study["null_ranges"].get(dataset, {})
-        Console().print(_summary_table(dataset, rows, configurations, null_ranges))
+        unit = distance_unit(study)
+        Console().print(_summary_table(dataset, rows, configurations, null_ranges, unit))
 
 
 def _summary_table(
-    dataset: str, rows: pd.DataFrame, configurations: list[str], null_ranges: dict[str, dict]
+    dataset: str,
+    rows: pd.DataFrame,
+    configurations: list[str],
+    null_ranges: dict[str, dict],
+    unit: str,
 ) -> Table:
     stored = set(rows["metric"])
     # KL is NLL minus the entropy of the target, so that NLL says nothing more.
     metrics = [m for m in _SUMMARY_METRICS if m in stored and not (m == "nll" and "kl" in stored)]
-    printed = _new_table(f"{dataset}: medians over seeds")
+    runs = {metric: final_values(rows, dataset, metric) for metric in metrics}
+    caption = f"Distances in {unit}. Null ranges are those of a single run."
+    printed = _new_table(f"{dataset}: medians over seeds", caption)
     printed.add_column("method", no_wrap=True)
     for column in (*metrics, "seeds", "diverged"):
         printed.add_column(column.replace("_", " "), justify="right")
@@ -48,15 +55,15 @@ def _summary_table(
         values = pd.DataFrame(rows.loc[rows["method"] == configuration])
         if values.empty:
             continue
-        medians = [
-            summary(values.loc[values["metric"] == metric, "value"].to_numpy()).median
-            for metric in metrics
-        ]
         num_seeds = values["run_id"].nunique()
         num_diverged = values.loc[values["status"] == "diverged", "run_id"].nunique()
+        medians = [
+            _median_text(summary(runs[metric].get(configuration, ())), num_diverged)
+            for metric in metrics
+        ]
         printed.add_row(
             escape(configuration),
-            *(f"{median:.3g}" for median in medians),
+            *medians,
             str(num_seeds),
             str(num_diverged or "-"),
         )
@@ -64,6 +71,13 @@ def _summary_table(
     ranges = [_range(null_ranges.get(metric.rsplit("_", 1)[0])) for metric in metrics]
     printed.add_row("null range", *ranges, "", "")
     return printed
+
+
+def _median_text(stats: Summary, num_diverged: int) -> str:
+    """Return a median, or why there is none: most runs diverged, or have no value."""
+    if math.isinf(stats.median):
+        return "unresolved" if stats.diverged > num_diverged else "diverged"
+    return "-" if math.isnan(stats.median) else f"{stats.median:.3g}"
 
 
 def print_checks(checks: Sequence[tuple[str, str, str, bool]], method: str) -> None:
@@ -128,7 +142,7 @@ def print_parts(
 def unit_of(source: "DataSource") -> str:
     """Return the unit of distances between samples of a data source."""
     is_user_data = hasattr(source, "metric_units")
-    return "robust SD (IQR / 1.349)" if is_user_data else "data units"
+    return ROBUST_UNITS if is_user_data else DATA_UNITS
 
 
 def print_scores(
@@ -140,7 +154,8 @@ def print_scores(
     printed.add_column("value", justify="right")
     printed.add_column("null range (95%)", justify="right")
     for metric, value, null_range in scores:
-        printed.add_row(metric, f"{value:.4g}", _range(null_range))
+        text = "unresolved" if math.isinf(value) else f"{value:.4g}"
+        printed.add_row(metric, text, _range(null_range))
     Console().print(printed)
 
 
@@ -185,4 +200,7 @@ def _new_table(title: str, caption: str | None = None) -> Table:
 
 
 def _range(null_range: Mapping[str, Any] | None) -> str:
-    return f"{null_range['low']:.3g} to {null_range['high']:.3g}" if null_range else ""
+    if not null_range:
+        return ""
+    ends = f"{null_range['low']:.3g} to {null_range['high']:.3g}"
+    return ends + other_level(null_range.get("level", LEVEL))

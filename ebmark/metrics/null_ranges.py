@@ -5,6 +5,7 @@ python -m ebmark.metrics.null_ranges rings      updates the named datasets
 """
 
 import json
+import re
 import sys
 from collections.abc import Sequence
 from functools import cache
@@ -22,10 +23,12 @@ from ebmark.system.writing import write_whole
 
 _SHIPPED = Path(__file__).parent / "null_ranges.json"
 _SHIPPED_SIZES = (500, 2_000)
+_LEVEL = 0.95
 _NUM_DRAWS_SHIPPED = 100
-_NUM_DRAWS = 20
-# Ranges of large samples are narrow, and draws are slow.
-_NUM_DRAWS_MANY_POINTS = 5
+# The smallest number whose extremes hold 95% of new draws.
+_NUM_DRAWS = 39
+# Draws of large samples are slow; the extremes of 19 hold 90%, which the range states.
+_NUM_DRAWS_MANY_POINTS = 19
 # Degenerate U-statistics and the Sinkhorn divergence decrease as 1 / n.
 _DECREASE_AS_1_BY_N = ("mmd_sq", "energy_distance_sq", "sinkhorn")
 _SEED = 20_261_123
@@ -37,7 +40,8 @@ def null_ranges(source: DataSource, num: int, metrics: Sequence[str]) -> dict[st
     """Return the null range of each metric between two independent target samples.
 
     Ranges of built-in datasets are read from `null_ranges.json` where it has them. For user data,
-    disjoint subsets of equal size are compared, of at most half of the points each.
+    disjoint subsets of equal size are compared, of at most half of the points each. A far outlier
+    is in one of the two subsets, so that it widens the ranges of W1 and W2.
 
     Args:
         source: The data source.
@@ -45,7 +49,8 @@ def null_ranges(source: DataSource, num: int, metrics: Sequence[str]) -> dict[st
         metrics: Names of sample metrics.
 
     Returns:
-        Metric -> `n`, `mean`, `low` and `high` (95% range), `draws`.
+        Metric -> `n`, `mean`, `low` and `high`, the fraction `level` of new draws that this range
+        holds (0.95 if absent), and `draws` (only their number where they were not stored).
     """
     if isinstance(source, UserDataset):
         num = min(num, len(source.points) // 2)
@@ -73,8 +78,11 @@ def _null_ranges_of_many_points(
     ranges = {}
     for metric, null_range in null_ranges(source, _SHIPPED_SIZES[-1], scaled).items():
         scaled_range = dict(null_range)
+        ratio = null_range["n"] / num
         for key in ("mean", "low", "high"):
-            scaled_range[key] = null_range[key] * null_range["n"] / num
+            scaled_range[key] = null_range[key] * ratio
+        if isinstance(null_range["draws"], list):
+            scaled_range["draws"] = [_round(draw * ratio) for draw in null_range["draws"]]
         scaled_range["n"] = num
         ranges[metric] = scaled_range
     others = [metric for metric in metrics if metric not in scaled]
@@ -108,12 +116,23 @@ def measure_null_ranges(
 
 
 def _summarize(values: list[float], num: int) -> NullRange:
+    r"""Return the null range of the values of a metric.
+
+    $$ P(x_{(i)} < X < x_{(j)}) = (j - i) / (m + 1) $$
+
+    for m draws and a new one X of any continuous distribution: quantiles of m + 1.
+    """
+    draws = [_round(value) for value in values]
+    extremes = (len(draws) - 1) / (len(draws) + 1)
+    level = min(_LEVEL, extremes)
+    low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2], method="weibull")
     return {
         "n": num,
-        "mean": float(np.mean(values)),
-        "low": float(np.quantile(values, 0.025)),
-        "high": float(np.quantile(values, 0.975)),
-        "draws": len(values),
+        "mean": _round(float(np.mean(draws))),
+        "low": _round(float(low)),
+        "high": _round(float(high)),
+        "level": round(level, 3),
+        "draws": draws,
     }
 
 
@@ -125,25 +144,25 @@ def _read_shipped() -> dict[str, Any]:
     return json.loads(_SHIPPED.read_text(encoding="utf-8"))["null_ranges"]
 
 
-def _round(null_range: NullRange) -> NullRange:
-    """The same with five significant digits."""
-    return {
-        key: float(f"{value:.5g}") if isinstance(value, float) else value
-        for key, value in null_range.items()
-    }
+def _round(value: float) -> float:
+    """The value with five significant digits."""
+    return float(f"{value:.5g}")
 
 
-def _write_shipped(name: str, ranges: dict[str, Any]) -> None:
+def _write_shipped(name: str, num: int, ranges: dict[str, NullRange]) -> None:
     """Add the ranges of a dataset to the file, which another process may have changed."""
     _read_shipped.cache_clear()
     known = dict(_read_shipped())
-    known[name] = ranges
+    known[name] = {**known.get(name, {}), str(num): ranges}
     content = {
         "schema": 2,
         "command": "python -m ebmark.metrics.null_ranges",
         "null_ranges": {dataset: known[dataset] for dataset in DATASETS if dataset in known},
     }
-    write_whole(_SHIPPED, json.dumps(content, indent=1) + "\n")
+    text = json.dumps(content, indent=1)
+    # a list of draws on one line
+    text = re.sub(r"\[[^]{}]*\]", lambda match: re.sub(r"\s+", " ", match[0]), text)
+    write_whole(_SHIPPED, text + "\n")
 
 
 def main() -> int:
@@ -153,13 +172,11 @@ def main() -> int:
             raise unknown("dataset", name, DATASETS)
     metrics = list(SAMPLE_METRICS)
     for name in names:
-        by_size = {}
         for num in _SHIPPED_SIZES:
             source = SyntheticDataset(name)
             ranges = measure_null_ranges(source, num, metrics, _NUM_DRAWS_SHIPPED)
-            by_size[str(num)] = {metric: _round(ranges[metric]) for metric in metrics}
+            _write_shipped(name, num, ranges)
             print(name, num, ranges, file=sys.stderr, flush=True)
-        _write_shipped(name, by_size)
     return 0
 
 

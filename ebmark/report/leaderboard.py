@@ -22,6 +22,7 @@ from ebmark.statistics import (
     role,
     summary,
 )
+from ebmark.store.metric_info import COSTS, UNRANKED, metric_info
 from ebmark.store.submission import Submission
 from ebmark.system.writing import write_whole
 
@@ -73,35 +74,49 @@ def leaderboard(
     Args:
         submissions: checked results folders.
         refused: why other folders are not ranked; listed in the notes.
-        metric: what is ranked; lower is better.
+        metric: what is ranked, in its own direction.
         reference: the configuration that all others are tested against; None for no tests.
 
     Returns:
         The tables and the notes below them.
 
     Raises:
-        UserError: if the reference is unknown or ambiguous, or the metric was not measured.
+        UserError: if the reference is unknown or ambiguous, or the metric was not measured or has
+            no better direction.
     """
+    if metric in UNRANKED - COSTS:
+        raise UserError(f"--metric {metric}: neither higher nor lower is better. Choose another.")
+    higher_is_better = metric_info(metric).higher_is_better
     table = _join(submissions)
     groups = list(dict.fromkeys(table["dataset"]))
     configurations = list(dict.fromkeys(table["method"]))
     comparisons: dict[tuple[str, str], Comparison] = {}
     if reference is not None:
         _check_reference(reference, configurations)
-        for comparison in compare_to_reference(table, groups, configurations, metric, reference):
+        for comparison in compare_to_reference(
+            table, groups, configurations, metric, reference, higher_is_better=higher_is_better
+        ):
             comparisons[comparison.dataset, comparison.entry] = comparison
     parts = []
     for group in groups:
         values = final_values(table, group, metric)
-        summaries = {configuration: summary(runs) for configuration, runs in values.items()}
+        summaries = {
+            configuration: summary(runs, higher_is_better=higher_is_better)
+            for configuration, runs in values.items()
+        }
         if summaries:
             parts.append(_rank_group(group, summaries, metric, reference, comparisons))
     if not parts:
         raise UserError(f"--metric {metric}: no run has this metric. Choose another one.")
     names = ", ".join(submission.name for submission in submissions)
-    notes = [f"Submissions: {names}. The unit is the seed; a diverged run counts as the worst."]
+    order = "highest" if higher_is_better else "lowest"
+    notes = [
+        f"Submissions: {names}. Ranked by the {order} median. The unit is the seed; a run that "
+        "diverged or whose value is unresolved counts as the worst."
+    ]
     notes += [f"Refused: {error}" for error in refused]
-    if mean_ranks := ranks(table, groups, configurations, metric):
+    mean_ranks = ranks(table, groups, configurations, metric, higher_is_better=higher_is_better)
+    if mean_ranks:
         title = f"Mean rank over {len(mean_ranks.datasets)} datasets"
         pairs = zip(mean_ranks.entries, mean_ranks.mean, strict=True)
         rows = [[configuration, f"{mean:.2f}"] for configuration, mean in pairs]
@@ -140,8 +155,9 @@ def _rank_group(
     heads = ["configuration", "rank", "completed runs", metric, "95% CI of the median"]
     if reference is not None:
         heads.append(f"vs. {reference}")
+    sign = -1 if metric_info(metric).higher_is_better else 1
     order = sorted(
-        summaries, key=lambda name: (role(name) is not None, summaries[name].median, name)
+        summaries, key=lambda name: (role(name) is not None, sign * summaries[name].median, name)
     )
     rows = []
     for rank, name in enumerate(order, 1):

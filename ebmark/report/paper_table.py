@@ -11,10 +11,11 @@ import pandas as pd
 
 from ebmark.errors import UserError, unknown
 from ebmark.report import markdown
-from ebmark.statistics import all_positive, best, final_values, role, summary
+from ebmark.statistics import LEVEL, all_positive, best, final_values, other_level, role, summary
 from ebmark.store.metric_info import UNRANKED, metric_info, stem
 from ebmark.store.schema import load_study
 from ebmark.store.table import current, with_entries
+from ebmark.store.units import DATA_UNITS, distance_unit
 
 FORMATS = ("markdown", "latex", "csv")
 STATISTICS = ("mean", "median")
@@ -41,7 +42,7 @@ class Value(NamedTuple):
         low: lower end of the 95% confidence interval.
         high: upper end.
         seeds: number of runs.
-        diverged: number of runs that diverged.
+        diverged: number of runs without a value: diverged, or log Z unresolved.
         best: whether it is significantly better than all others on its dataset.
     """
 
@@ -61,24 +62,27 @@ class PaperTable(NamedTuple):
         statistic: `mean` or `median`.
         datasets: the columns.
         rows: configurations and their values by dataset; None where one was not run.
-        null_ranges: by dataset, the 95% range between two target samples; None if unknown.
+        null_ranges: by dataset, ends and level of the range between two target samples, or None.
         is_geometric: whether all means are geometric, else all are arithmetic.
+        unit: unit of distances.
     """
 
     metric: str
     statistic: str
     datasets: list[str]
     rows: list[tuple[str, list[Value | None]]]
-    null_ranges: Sequence[tuple[float, float] | None]
+    null_ranges: Sequence[tuple[float, float, float] | None]
     is_geometric: bool = True
+    unit: str = DATA_UNITS
 
 
 def paper_table(folder: Path, metric: str, statistic: str = "mean") -> PaperTable:
     """Return the table of a study.
 
-    The mean is over the runs that did not diverge: geometric with a t-interval on the log scale if
-    every value of the table is positive, else arithmetic. The median is over all runs; a diverged
-    run counts as the worst value.
+    The mean is over the runs with a value: geometric with a t-interval on the log scale if every
+    value of the table is positive, else arithmetic. The median is over all runs; one that diverged
+    or whose log Z is unresolved counts as the worst value. Only the interval of the median holds
+    for any distribution over seeds.
 
     Args:
         folder: the study's folder.
@@ -118,9 +122,9 @@ def paper_table(folder: Path, metric: str, statistic: str = "mean") -> PaperTabl
                 for dataset, value in zip(runs, values, strict=True)
             ]
             rows.append((name, values))
-    return PaperTable(
-        metric, statistic, list(runs), rows, _null_ranges(study, list(runs), metric), is_geometric
-    )
+    ranges = _null_ranges(study, list(runs), metric)
+    unit = distance_unit(study)
+    return PaperTable(metric, statistic, list(runs), rows, ranges, is_geometric, unit)
 
 
 def _value(runs: pd.Series | None, metric: str, statistic: str, is_geometric: bool) -> Value | None:
@@ -152,12 +156,9 @@ def _significantly_best(table: pd.DataFrame, dataset: str, metric: str) -> set[s
 
 def _null_ranges(
     study: Mapping[str, Any], datasets: Sequence[str], metric: str
-) -> list[tuple[float, float] | None]:
-    ranges: list[tuple[float, float] | None] = []
-    for dataset in datasets:
-        null_range = study["null_ranges"].get(dataset, {}).get(stem(metric))
-        ranges.append(None if null_range is None else (null_range["low"], null_range["high"]))
-    return ranges
+) -> list[tuple[float, float, float] | None]:
+    known = [study["null_ranges"].get(dataset, {}).get(stem(metric)) for dataset in datasets]
+    return [one and (one["low"], one["high"], one.get("level", LEVEL)) for one in known]
 
 
 def render(table: PaperTable, format: str, digits: int = 3) -> str:
@@ -183,8 +184,10 @@ def render(table: PaperTable, format: str, digits: int = 3) -> str:
 def caption(table: PaperTable) -> str:
     """Return what the table's numbers are, over how many seeds."""
     values = [value for _, row in table.rows for value in row if value]
-    name = metric_info(table.metric).label_with_unit
-    divergence = "; (k): k runs diverged" if any(value.diverged for value in values) else ""
+    name = metric_info(table.metric, table.unit).label_with_unit
+    divergence = ""
+    if any(value.diverged for value in values):
+        divergence = "; (k): k runs diverged or unresolved"
     min_seeds = min(value.seeds for value in values)
     max_seeds = max(value.seeds for value in values)
     if max_seeds == 1:
@@ -196,10 +199,10 @@ def caption(table: PaperTable) -> str:
     interval = "95% CI"
     if statistic == "mean" and table.is_geometric:
         statistic = "geometric mean"
-        interval = "95% t-interval on the log scale"
+        interval = "95% t-interval on the log scale, if seeds are log-normal"
     elif statistic == "mean":
         statistic = "arithmetic mean"
-        interval = "95% t-interval"
+        interval = "95% t-interval, if seeds are normal"
     significance = ""
     if any(value.best for value in values):
         side = "higher" if metric_info(table.metric).higher_is_better else "lower"
@@ -249,11 +252,11 @@ def _lines(
     return lines
 
 
-def _range_text(ends: tuple[float, float] | None, digits: int) -> str:
+def _range_text(ends: tuple[float, float, float] | None, digits: int) -> str:
     if ends is None:
         return ""
-    low, high = ends
-    return f"{number(low, digits)} to {number(high, digits)}"
+    low, high, level = ends
+    return f"{number(low, digits)} to {number(high, digits)}" + other_level(level)
 
 
 def _markdown(table: PaperTable, digits: int) -> str:

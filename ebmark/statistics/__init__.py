@@ -24,6 +24,9 @@ from ebmark.statistics._intervals import bca as bca
 from ebmark.statistics._intervals import success as success
 from ebmark.statistics._intervals import summary as summary
 from ebmark.statistics._intervals import worst_if_diverged as worst_if_diverged
+from ebmark.statistics._null import NullComparison as NullComparison
+from ebmark.statistics._null import compare_to_null as compare_to_null
+from ebmark.statistics._null import other_level as other_level
 from ebmark.statistics._paired import SIGNIFICANT as SIGNIFICANT
 from ebmark.statistics._paired import Paired as Paired
 from ebmark.statistics._paired import holm as holm
@@ -38,6 +41,7 @@ from ebmark.statistics._runs import Best as Best
 from ebmark.statistics._runs import best as best
 from ebmark.statistics._runs import final_values as final_values
 from ebmark.statistics._runs import median_seed as median_seed
+from ebmark.statistics._runs import paired_by_seed as paired_by_seed
 from ebmark.statistics._runs import role as role
 from ebmark.statistics._sweeps import SweepPoint as SweepPoint
 from ebmark.statistics._sweeps import sweep_points as sweep_points

@@ -85,13 +85,15 @@ def curves(
 def curve(table: pd.DataFrame, dataset: str, entry: str, metric: str) -> Curve | None:
     """Return a metric during training; a run that diverged counts as the worst throughout.
 
+    So does a completed run without a value of the metric: its log Z is unresolved.
+
     Returns:
         None if no snapshot has the metric and both of its costs.
     """
     rows = table.loc[(table["dataset"] == dataset) & (table["method"] == entry)]
     completed = rows.loc[rows["status"] != "diverged"]
-    num_diverged = rows.loc[rows["status"] == "diverged", "seed"].nunique()
     values_by_step = _by_step_and_seed(completed, metric)
+    num_lost = rows["seed"].nunique() - values_by_step.shape[1]
     evaluations = _by_step_and_seed(completed, "network_evaluations")
     seconds = _by_step_and_seed(completed, "train_cpu_seconds")
     steps = values_by_step.index.intersection(evaluations.index).intersection(seconds.index)
@@ -104,8 +106,8 @@ def curve(table: pd.DataFrame, dataset: str, entry: str, metric: str) -> Curve |
         "train_cpu_seconds": seconds.median(axis=1).to_numpy(float),
     }
     values = values_by_step.loc[steps].to_numpy(float)
-    values = np.where(np.isnan(values), np.inf, values)
-    worst = np.full((len(steps), num_diverged), np.inf)
+    values = np.where(np.isfinite(values), values, np.inf)
+    worst = np.full((len(steps), num_lost), np.inf)
     values = np.concatenate([values, worst], axis=1)
     return Curve(steps.to_numpy(), costs, values, seconds.to_numpy(float))
 

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from ebmark.statistics._intervals import success, summary
-from ebmark.statistics._paired import SIGNIFICANT, Paired, holm, paired
+from ebmark.statistics._paired import SIGNIFICANT, Paired, holm
 from ebmark.statistics._power import seeds_needed
-from ebmark.statistics._runs import final_values, role
+from ebmark.statistics._runs import final_values, paired_by_seed, role
 
 
 class Comparison(NamedTuple):
@@ -25,11 +25,11 @@ class Comparison(NamedTuple):
         adjusted: p-value after Holm's correction over all comparisons.
         seeds_needed: Seeds for 80% power at the observed difference; None if that is significant
             or unknown.
-        num_completed: Runs that did not diverge.
+        num_completed: Runs with a value: neither diverged nor unresolved.
         num_runs: All runs of the configuration.
         completed_low: Lower end of the 95% interval of the fraction of completed runs.
         completed_high: Upper end of that interval.
-        has_diverged: Whether a run of either of the two diverged.
+        has_diverged: Whether a run of either of the two diverged or has no value.
     """
 
     dataset: str
@@ -67,7 +67,13 @@ def reference(entries: Sequence[str], wanted: str | None = None) -> str | None:
 
 
 def compare_to_reference(
-    table: pd.DataFrame, datasets: Sequence[str], entries: Sequence[str], metric: str, against: str
+    table: pd.DataFrame,
+    datasets: Sequence[str],
+    entries: Sequence[str],
+    metric: str,
+    against: str,
+    *,
+    higher_is_better: bool = False,
 ) -> list[Comparison]:
     """Compare all configurations with the reference method, by the paired signed-rank test.
 
@@ -77,6 +83,7 @@ def compare_to_reference(
         entries: Configurations.
         metric: Name of the metric.
         against: The reference method.
+        higher_is_better: The direction of the metric.
 
     Returns:
         One comparison per dataset and configuration. Holm's correction is over all of them.
@@ -97,9 +104,11 @@ def compare_to_reference(
             comparison = Comparison(
                 dataset=dataset,
                 entry=entry,
-                median=summary(runs[entry]).median,
-                reference_median=summary(runs[against]).median,
-                paired=paired(a, b),
+                median=summary(runs[entry], higher_is_better=higher_is_better).median,
+                reference_median=summary(runs[against], higher_is_better=higher_is_better).median,
+                paired=paired_by_seed(
+                    runs[entry], runs[against], higher_is_better=higher_is_better
+                ),
                 adjusted=math.nan,
                 seeds_needed=None,
                 num_completed=num_completed,

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from ebmark.statistics._intervals import summary
-from ebmark.statistics._paired import SIGNIFICANT, Paired, paired
+from ebmark.statistics._null import NullComparison, compare_to_null
+from ebmark.statistics._paired import SIGNIFICANT, Paired, holm, paired
 from ebmark.statistics._runs import final_values, role
 
 Runs = Mapping[str, pd.Series]
@@ -28,8 +29,10 @@ class ErrorSources(NamedTuple):
             between two exact samples of it.
         exact: W1 of exact samples.
         langevin: W1 of Langevin samples, the value usually reported.
-        sampled: Paired test of the sampling error against its null.
-        gap: Paired test of `langevin` against `exact`.
+        sampled: Paired test of the sampling error against its null; p is Holm-adjusted over the
+            configurations.
+        gap: Paired test of `langevin` against `exact`; p likewise.
+        null: Comparison of exact samples with the null; p likewise.
     """
 
     entry: str
@@ -41,6 +44,7 @@ class ErrorSources(NamedTuple):
     langevin: float
     sampled: Paired
     gap: Paired
+    null: NullComparison | None = None
 
     @property
     def total(self) -> float:
@@ -74,7 +78,7 @@ def error_sources(
         table: Results, with configurations in the column `method`.
         dataset: Name of the dataset.
         entries: Configurations; the oracle among them separates model and method error.
-        null_range: The null range of W1 on the dataset, with the key `mean`.
+        null_range: The null range of W1 on the dataset.
 
     Returns:
         One element per configuration with a finite W1 of exact or Langevin samples.
@@ -106,9 +110,25 @@ def error_sources(
             langevin=langevin_median,
             sampled=_paired(errors, nulls, entry),
             gap=_paired(langevin, exact, entry),
+            null=compare_to_null(_values(exact, entry), null_range),
         )
         sources.append(entry_sources)
-    return sources
+    return _adjust(sources)
+
+
+def _adjust(sources: list[ErrorSources]) -> list[ErrorSources]:
+    """Apply Holm's correction to each of the three tests over the configurations."""
+    sampled = holm([one.sampled.p for one in sources])
+    gaps = holm([one.gap.p for one in sources])
+    nulls = holm([one.null.p if one.null else math.nan for one in sources])
+    return [
+        one._replace(
+            sampled=one.sampled._replace(p=p),
+            gap=one.gap._replace(p=gap_p),
+            null=one.null and one.null.adjusted(null_p),
+        )
+        for one, p, gap_p, null_p in zip(sources, sampled, gaps, nulls, strict=True)
+    ]
 
 
 def _values(runs: Runs, entry: str) -> pd.Series:
@@ -126,4 +146,5 @@ def _excess(value: float, null: float) -> float:
 
 
 def _paired(a: Runs, b: Runs, entry: str) -> Paired:
-    return paired(*_values(a, entry).align(_values(b, entry), join="inner"))
+    """The test over the seeds with both values: a value that is missing is not a worse one."""
+    return paired(*_values(a, entry).dropna().align(_values(b, entry).dropna(), join="inner"))

@@ -19,11 +19,11 @@ class Summary(NamedTuple):
 
     Attributes:
         n: Number of runs.
-        diverged: Number of runs that diverged.
+        diverged: Number of runs without a finite value: diverged, or log Z unresolved.
         median: Median of all runs.
         median_low: Lower end of the median's 95% interval.
         median_high: Upper end of the median's 95% interval.
-        mean: Mean of the runs that did not diverge, geometric or arithmetic.
+        mean: Mean of the other runs, geometric or arithmetic.
         low: Lower end of the mean's 95% interval.
         high: Upper end of the mean's 95% interval.
         worst: Largest value, or the smallest if more is better; infinite if a run diverged.

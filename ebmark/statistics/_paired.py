@@ -51,7 +51,7 @@ def paired(a: Values, b: Values) -> Paired:
     outcome reaches 0.05 (2 / 2^5 = 0.0625), and p is NaN.
 
     Args:
-        a: One value per seed; a value that is not finite is a run that diverged.
+        a: One value per seed, lower is better; one that is not finite is a run that diverged.
         b: Values on the same seeds, in the same order.
 
     References: Wilcoxon (1945), Individual comparisons by ranking methods; Hodges & Lehmann (1963),

@@ -51,7 +51,12 @@ class Ranks(NamedTuple):
 
 
 def ranks(
-    table: pd.DataFrame, datasets: Sequence[str], entries: Sequence[str], metric: str
+    table: pd.DataFrame,
+    datasets: Sequence[str],
+    entries: Sequence[str],
+    metric: str,
+    *,
+    higher_is_better: bool = False,
 ) -> Ranks | None:
     """Rank the methods that were run on all datasets by their medians over seeds.
 
@@ -59,7 +64,8 @@ def ranks(
         table: Results, with configurations in the column `method`.
         datasets: Names of datasets; those without the metric are left out.
         entries: Configurations; oracles and baselines are left out.
-        metric: Name of the metric, lower is better.
+        metric: Name of the metric.
+        higher_is_better: The direction of the metric.
 
     Returns:
         None for fewer than two methods. A configuration whose median run diverged ranks last.
@@ -76,8 +82,10 @@ def ranks(
     ]
     if not runs_by_dataset or len(methods) < 2:
         return None
+    sign = -1 if higher_is_better else 1
     medians = [
-        [summary(runs[method]).median for method in methods] for runs in runs_by_dataset.values()
+        [summary(sign * runs[method]).median for method in methods]
+        for runs in runs_by_dataset.values()
     ]
     return rank(np.array(medians), list(runs_by_dataset), methods)
 

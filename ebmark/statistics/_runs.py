@@ -9,6 +9,8 @@ import pandas as pd
 from ebmark.statistics._intervals import all_positive, summary
 from ebmark.statistics._paired import SIGNIFICANT, Paired, paired
 
+# A completed run without a value of these is one whose log Z is unresolved.
+IN_EVERY_RUN = ("kl", "nll")
 # Never ranked and shown separately: the oracle knows Z, a baseline has no energy network.
 ROLES = {"mle": "oracle", "gaussian": "baseline", "kde": "baseline", "flow": "baseline"}
 
@@ -58,19 +60,26 @@ def final_values(table: pd.DataFrame, dataset: str, metric: str) -> dict[str, pd
         metric: Name of the metric.
 
     Returns:
-        Configuration -> values by seed, NaN for runs that diverged. Empty if no run has a finite
-        value of the metric.
+        Configuration -> values by seed. NaN, which counts as the worst, for runs that diverged and
+        for completed runs without a finite value: log Z is unresolved or chains have not converged.
+        Empty if no run has a finite value of the metric.
     """
     of_dataset = table.loc[table["dataset"] == dataset]
     rows = of_dataset.loc[of_dataset["metric"] == metric].sort_values("step", kind="stable")
     last_values: dict[tuple[str, int], float] = {}
     for method, seed, value in zip(rows["method"], rows["seed"], rows["value"], strict=True):
-        last_values[method, seed] = float(value)
-    if not np.isfinite(list(last_values.values())).any():
+        last_values[method, seed] = float(value) if math.isfinite(value) else math.nan
+    if all(map(math.isnan, last_values.values())):
         return {}
-    diverged = of_dataset.loc[of_dataset["status"] == "diverged"]
-    for run in zip(diverged["method"], diverged["seed"], strict=True):
-        last_values[run] = math.nan
+    measured = {method for method, _ in last_values}
+    unique = of_dataset.drop_duplicates(["method", "seed", "status"])
+    for method, seed, status in zip(
+        unique["method"], unique["seed"], unique["status"], strict=True
+    ):
+        if status == "diverged":
+            last_values[method, seed] = math.nan
+        elif metric in IN_EVERY_RUN or method in measured:
+            last_values.setdefault((method, seed), math.nan)
     runs: dict[str, dict[int, float]] = {}
     for (method, seed), value in sorted(last_values.items()):
         runs.setdefault(method, {})[seed] = value
@@ -106,8 +115,32 @@ def best(
     others = [method for method in order if not runs[method].equals(first)]
     if not others:
         return Best(order[0], None, None)
-    a, b = first.align(runs[others[0]], join="inner")
-    return Best(order[0], others[0], paired(a, b))
+    return Best(order[0], others[0], paired_by_seed(first, runs[others[0]]))
+
+
+def paired_by_seed(a: pd.Series, b: pd.Series, *, higher_is_better: bool = False) -> Paired:
+    """Test a - b over the seeds that both have; missing seeds never help the better of the two.
+
+    Seeds of the other that the better one lacks count as its worst value. If it is not the better
+    one any more, nothing is known: p is 1 and the interval is infinite.
+
+    Args:
+        a: Values by seed, as of `final_values`.
+        b: Values by seed of the other configuration.
+        higher_is_better: The direction of the metric.
+    """
+    if higher_is_better:
+        test = paired_by_seed(-a, -b)
+        return test._replace(difference=-test.difference, low=-test.high, high=-test.low)
+    common = paired(*a.align(b, join="inner"))
+    if math.isnan(common.p) or common.difference == 0:
+        return common
+    is_better = common.difference < 0
+    seeds = b.index if is_better else a.index
+    penalized = paired(a.reindex(seeds), b) if is_better else paired(a, b.reindex(seeds))
+    if (penalized.difference < 0) == is_better and penalized.difference != 0:
+        return penalized
+    return penalized._replace(p=1.0, difference=0.0, low=-math.inf, high=math.inf)
 
 
 def median_seed(runs: pd.Series | None) -> int | None:

@@ -7,9 +7,7 @@ import numpy as np
 import pandas as pd
 
 from ebmark.statistics._intervals import Summary, summary, worst_if_diverged
-
-# Every run has these, unless log Z is unresolved.
-_IN_EVERY_RUN = ("kl", "nll")
+from ebmark.statistics._runs import IN_EVERY_RUN
 
 
 class SweepPoint(NamedTuple):
@@ -21,7 +19,8 @@ class SweepPoint(NamedTuple):
         at: Axis -> value, without axes that the method does not have.
         found: The metric over seeds.
         ends: The median's 95% interval; the range of the seeds if they are too few for one.
-        unknown: Number of completed runs without a value of the metric.
+        unknown: Number of completed runs without a finite value of the metric.
+        higher_is_better: The direction of the metric.
     """
 
     panel: str
@@ -30,10 +29,16 @@ class SweepPoint(NamedTuple):
     found: Summary
     ends: tuple[float, float]
     unknown: int = 0
+    higher_is_better: bool = False
 
 
 def sweep_points(
-    table: pd.DataFrame, axes: Sequence[str], measure: str, families: Mapping[str, str]
+    table: pd.DataFrame,
+    axes: Sequence[str],
+    measure: str,
+    families: Mapping[str, str],
+    *,
+    higher_is_better: bool = False,
 ) -> list[SweepPoint]:
     """Return the metric at the end of training of each configuration, over its seeds.
 
@@ -42,39 +47,42 @@ def sweep_points(
         axes: Names of the axes.
         measure: Name of the metric.
         families: Dataset -> panel, for datasets that differ by an axis; others have their own.
+        higher_is_better: The direction of the metric.
 
     Returns:
         The points in the order of the table. A run that diverged, or whose KL or NLL is unknown,
-        counts as infinite. Empty if no run has a finite value.
+        counts as the worst. Empty if no run has a finite value.
     """
     last = table.loc[table["metric"] == measure].sort_values("step", kind="stable")
-    last = last.drop_duplicates("run_id", keep="last").assign(unknown=False)
+    last = last.drop_duplicates("run_id", keep="last")
     missing = table.loc[~table["run_id"].isin(last["run_id"])].drop_duplicates("run_id")
-    if measure not in _IN_EVERY_RUN:
+    if measure not in IN_EVERY_RUN:
         missing = missing.loc[missing["status"] == "diverged"]
-    missing = missing.assign(unknown=missing["status"] == "done")
-    runs = pd.concat([last, missing])
-    is_known = (runs["status"] == "done") & ~runs["unknown"]
-    values = pd.Series(runs["value"]).where(is_known, np.nan)
-    if not np.isfinite(values).any():
+    runs = pd.concat([last, missing.assign(value=np.nan)])
+    is_done = runs["status"] == "done"
+    values = pd.Series(runs["value"]).where(is_done, np.nan)
+    is_known = np.isfinite(values)
+    if not is_known.any():
         return []
     columns: dict[str, Any] = {axis: _parse_axis(pd.Series(runs[axis])) for axis in axes}
-    columns["value"] = worst_if_diverged(values)
+    columns["value"] = values
+    columns["unknown"] = is_done & ~is_known
     columns["panel"] = [families.get(name, name) for name in runs["dataset"]]
     columns["line"] = [without_axes(entry) for entry in runs["method"]]
     runs = runs.assign(**columns).sort_index()
     groups = runs.groupby(["panel", "line", *axes], sort=False, dropna=False)
-    return [_sweep_point(group, axes) for _, group in groups]
+    return [_sweep_point(group, axes, higher_is_better) for _, group in groups]
 
 
-def _sweep_point(runs: pd.DataFrame, axes: Sequence[str]) -> SweepPoint:
+def _sweep_point(runs: pd.DataFrame, axes: Sequence[str], higher_is_better: bool) -> SweepPoint:
     """The point of the runs of one configuration, which all have the same values of the axes."""
     first = runs.iloc[0]
     values = runs["value"].to_numpy(float)
-    over_seeds = summary(values)
+    over_seeds = summary(values, higher_is_better=higher_is_better)
     ends = (over_seeds.median_low, over_seeds.median_high)
     if np.isnan(over_seeds.median_low):
-        ends = (float(values.min()), over_seeds.worst)
+        ordered = np.sort(worst_if_diverged(values, higher_is_better=higher_is_better))
+        ends = (float(ordered[0]), float(ordered[-1]))
     return SweepPoint(
         panel=first["panel"],
         line=first["line"],
@@ -82,6 +90,7 @@ def _sweep_point(runs: pd.DataFrame, axes: Sequence[str]) -> SweepPoint:
         found=over_seeds,
         ends=ends,
         unknown=int(np.sum(runs["unknown"])),
+        higher_is_better=higher_is_better,
     )
 
 
@@ -112,17 +121,19 @@ def usable(
         line: Points of one line; those without the axis are left out.
         axis: Name of the axis.
         factor: The range ends before the first neighbor whose median is above `factor` times the
-            best one.
+            best one, or if more is better, below the best one divided by `factor`.
 
     Returns:
         The best point and both ends of the range; None if every median run diverged.
     """
     points = sorted((point for point in line if axis in point.at), key=lambda point: point.at[axis])
-    medians = [point.found.median for point in points]
+    sign = -1 if any(point.higher_is_better for point in points) else 1
+    medians = [sign * point.found.median for point in points]
     if not points or not np.isfinite(min(medians)):
         return None
     best = int(np.argmin(medians))
-    limit = max(factor * medians[best], medians[best])
+    # medians of which more is better are negated here
+    limit = max(medians[best], medians[best] * (factor if sign > 0 else 1 / factor))
     low = best
     while low > 0 and medians[low - 1] <= limit:
         low -= 1

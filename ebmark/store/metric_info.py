@@ -3,6 +3,8 @@
 from functools import partial
 from typing import NamedTuple
 
+from ebmark.store.units import DATA_UNITS
+
 # A batch of 256 noise samples then has an effective size below 3.
 MIN_NOISE_ESS = 0.01
 # Chains that reject more moves than this barely leave their starting points.
@@ -95,8 +97,8 @@ METRICS = {
         "gap of log Z",
         "",
         "Distance between the two bounds of log Z from annealed importance sampling (d > 2). "
-        "If it is 0.5 or more, or the parallel-tempering chains have not converged, KL is not "
-        "reported.",
+        "If it is 0.5 or more, or the parallel-tempering chains have not converged, KL and NLL "
+        "are unresolved and count as infinite.",
     ),
     "rhat_tempered": MetricInfo(
         "R-hat",
@@ -118,32 +120,32 @@ METRICS = {
     ),
     "w1": MetricInfo(
         "W1",
-        "data units",
+        DATA_UNITS,
         "1-Wasserstein distance between two samples. "
         "It is the smallest mean distance by which points must be moved to turn one sample into "
         "the other, and is positive even for a perfect model: compare it with its null range.",
     ),
     "w1_sampling_error": MetricInfo(
         "sampling error (W1)",
-        "data units",
+        DATA_UNITS,
         "W1 between Langevin samples and exact samples of the same energy. "
         "For d > 2, parallel-tempering samples replace the exact ones.",
     ),
     "w1_sampling_error_null": MetricInfo(
         "null of the sampling error",
-        "data units",
+        DATA_UNITS,
         "W1 between two independent exact samples of the energy. "
         "For d > 2, parallel-tempering samples replace the exact ones.",
     ),
     "w2": MetricInfo(
         "W2",
-        "data units",
+        DATA_UNITS,
         "2-Wasserstein distance between two samples. "
         "It averages squared distances, so that it weights distant points more than W1.",
     ),
     "sliced_w2": MetricInfo(
         "sliced W2",
-        "data units",
+        DATA_UNITS,
         "Root mean squared W2 of one-dimensional projections of two samples. "
         "It is cheaper than W2 and less sensitive.",
     ),
@@ -162,7 +164,7 @@ METRICS = {
     ),
     "energy_distance_sq": MetricInfo(
         "squared energy distance",
-        "data units",
+        DATA_UNITS,
         "Squared energy distance between two samples, unbiased. "
         "Its mean is 0 for equal distributions, so it can be negative.",
     ),
@@ -251,12 +253,13 @@ SAMPLE_KINDS = {
 }
 
 
-def metric_info(metric: str) -> MetricInfo:
+def metric_info(metric: str, unit: str = DATA_UNITS) -> MetricInfo:
     """Return label, unit and description of a stored metric, with or without a kind of samples.
 
     Args:
         metric: A key of `METRICS`, alone or followed by a kind of samples and a number of chain
             steps, as in `w1_langevin_500`. Other names are returned as their own label.
+        unit: Unit of distances between samples, `distance_unit` of the study.
 
     Example:
         >>> metric_info("w1_exact").label
@@ -265,7 +268,8 @@ def metric_info(metric: str) -> MetricInfo:
         'W1 of Langevin samples, 500 steps'
     """
     if metric in METRICS:
-        return METRICS[metric]
+        info = METRICS[metric]
+        return info._replace(unit=unit) if info.unit == DATA_UNITS else info
     for kind, adjective in SAMPLE_KINDS.items():
         base, separator, steps = metric.partition(f"_{kind}")
         if not separator or base not in METRICS:
@@ -273,7 +277,7 @@ def metric_info(metric: str) -> MetricInfo:
         samples = f"{adjective} samples"
         if steps[1:].isdigit():
             samples += f", {int(steps[1:]):,} steps"
-        info = METRICS[base]
+        info = metric_info(base, unit)
         return info._replace(
             label=f"{info.label} of {samples}",
             description=f"{info.description} Here the model is represented by {samples}.",

@@ -54,12 +54,18 @@ class Entry(TypedDict):
 
 
 class NullRange(TypedDict):
-    """The range of a metric between two independent target samples of size n."""
+    """The range of a metric between two independent target samples of size n.
+
+    It holds `level` (0.95 if absent) of new draws. `draws` are those it is computed from; ranges
+    that were measured before draws were stored have only their number.
+    """
 
     n: Size
     mean: FiniteFloat
     low: FiniteFloat
     high: FiniteFloat
+    level: NotRequired[FiniteFloat]
+    draws: NotRequired[Size | Annotated[list[FiniteFloat], Field(max_length=10_000)]]
 
 
 _Triple = Annotated[list[FiniteFloat], Field(min_length=3, max_length=3)]
@@ -97,6 +103,7 @@ class AboutDataset(TypedDict):
     entropy: NotRequired[FiniteFloat | None]
     langevin_step: NotRequired[FiniteFloat | None]
     family: NotRequired[Text]
+    unit: NotRequired[Text]
 
 
 @with_config(ConfigDict(extra="allow"))

@@ -78,8 +78,8 @@ def tempered_scores(trained: Trained, scores: Scores, progress: Progress) -> Sco
     """Return, for d > 2, log Z with what follows from it and the metrics of tempered samples.
 
     Baselines are sampled exactly, and their log Z is 0. Where the bracket of log Z failed, its
-    width is reported and no KL; where the chains have not converged, no metric of their samples.
-    The Fisher divergence is over the test points and needs no Z.
+    width is reported, and KL and NLL are infinite; where the chains have not converged, no metric
+    of their samples. The Fisher divergence is over the test points and needs no Z.
     """
     if scores.density is not None:
         return NO_SCORES
@@ -97,12 +97,12 @@ def tempered_scores(trained: Trained, scores: Scores, progress: Progress) -> Sco
         tempered = reference(energy, num_chains, source.dim, key)
     bracket = tempered.bracket
     values = {"log_z_gap": bracket.upper - bracket.lower, "rhat_tempered": tempered.rhat}
+    values["nll"] = math.inf
     if not tempered.failed:
         values["log_z"] = bracket.estimate
         values["nll"] = _mean_energy(trained, energy) + bracket.estimate
-        if isinstance(source, SyntheticDataset):
-            values["kl"] = values["nll"] + _mean_target_log_density(source, trained.test_x)
     if isinstance(source, SyntheticDataset):
+        values["kl"] = values["nll"] + _mean_target_log_density(source, trained.test_x)
         values["fisher_divergence"] = _fisher_divergence(trained, source)
     to_data_units = trained.standardizer.inverse_transform
     x = to_data_units(tempered.x)
@@ -143,12 +143,12 @@ def _density_values(trained: Trained, snapshot: Snapshot, density: GridDensity) 
     target_grid = target(trained.source, density.grid)
     if target_grid is None:
         values["nll"] = _mean_energy(trained, snapshot.energy) + density.log_z
-        return values
-    values |= density_metrics(target_grid, density.log_density, density.grid)
+    else:
+        values |= density_metrics(target_grid, density.log_density, density.grid)
     if not density.is_resolved:
         # Mass outside the box is unknown, so the metrics of what lies inside are not those of a
         # density.
-        values |= {"kl": math.inf, "nll": math.inf}
+        values |= dict.fromkeys({"kl", "nll"} & values.keys(), math.inf)
     return values
 
 

@@ -12,6 +12,7 @@ from ebmark.energies import Network
 from ebmark.methods import about
 from ebmark.store import table
 from ebmark.store.provenance import code_hash, device, versions
+from ebmark.store.units import ROBUST_UNITS
 from ebmark.studies.spec import axes
 from ebmark.studies.study import Study
 from ebmark.system.reading import SCHEMA
@@ -170,6 +171,7 @@ def _dataset_info(source: DataSource, plan: Plan) -> dict[str, Any]:
         info["family"] = type(source.dataset).__name__
     else:
         info["title"] = f"user data, {len(source.points)} rows"
+        info["unit"] = ROBUST_UNITS
     return info
 
 

@@ -46,8 +46,8 @@ class Trained:
 
     @property
     def num_metric_samples(self) -> int:
-        """How many samples each sample metric compares."""
-        return self.spec["num_metric_samples"]
+        """How many samples each sample metric compares with as many test points."""
+        return min(self.spec["num_metric_samples"], len(self.test_x))
 
     @property
     def model(self) -> Model | None:

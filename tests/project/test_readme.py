@@ -21,7 +21,7 @@ def test_readme_example_runs(capsys):
     assert len([line for line in code.splitlines() if line.strip()]) <= 26
     exec(compile(code, str(README), "exec"), {})
     w1, kl = (float(word) for word in capsys.readouterr().out.split())
-    # The null range of W1 ends at 0.073; 2,000 Langevin steps add a sampling error.
+    # The null range of W1 ends at 0.074; 2,000 Langevin steps add a sampling error.
     assert w1 < 0.11
     assert 0 < kl < 0.015
 

@@ -56,6 +56,21 @@ def test_leaderboard_ranks_by_median_oracle_last(tmp_path):
         assert "half_moons" in (tmp_path / name).read_text()
 
 
+@pytest.mark.parametrize("metric", ["high_quality_fraction_exact", "w1_exact"])
+def test_leaderboard_follows_direction(tmp_path, metric):
+    """The order, the ranks and the number of the medians."""
+    (submission,), _ = checked_all((submit(tmp_path / "a"),))
+    rows = submission.table.assign(metric=metric)
+    parts, notes = leaderboard([submission._replace(table=rows)], [], metric, "cd")
+    names = [row[0] for row in parts[0].rows]
+    is_higher = metric.startswith("high")
+    assert names == (["cd", "nce", "mle"] if is_higher else ["nce", "cd", "mle"])
+    assert ("highest" if is_higher else "lowest") in notes[0]
+    assert parts[-1].rows[0][0] == names[0]
+    with pytest.raises(UserError, match="neither higher nor lower"):
+        leaderboard([submission], [], "log_z", None)
+
+
 def test_page_escapes_names(tmp_path, capsys):
     nasty = "<script>alert(1)</script> | [b](javascript:x) [/red] `c`"
     parts = [Part(nasty, ["configuration", nasty], [[nasty, "1"]])]

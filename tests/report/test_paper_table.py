@@ -99,7 +99,7 @@ def test_caption_names_statistic_and_seeds():
     table = PaperTable("kl", "mean", ["a", "b"], [("x", values)], [None, None])
     assert caption(table) == (
         "KL(target ‖ model), nats: geometric mean over 6 to 20 seeds "
-        "[95% t-interval on the log scale]."
+        "[95% t-interval on the log scale, if seeds are log-normal]."
     )
     once = table._replace(rows=[("x", [Value(1.0, nan, nan, 1, 0, False)] * 2)])
     assert caption(once) == "KL(target ‖ model), nats: one seed."

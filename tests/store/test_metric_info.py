@@ -7,7 +7,9 @@ import pytest
 from ebmark.metrics import ADDITIONAL_SAMPLE_METRICS, SAMPLE_METRICS
 from ebmark.metrics.power import _HIGHER_IS_BETTER
 from ebmark.store import metric_info as module
+from ebmark.store import units
 from ebmark.store.metric_info import COSTS, METRICS, UNRANKED, metric_info, stem
+from ebmark.store.units import DATA_UNITS, ROBUST_UNITS, distance_unit
 
 SAMPLE_METRIC_NAMES = [*SAMPLE_METRICS, *ADDITIONAL_SAMPLE_METRICS]
 
@@ -66,3 +68,13 @@ def test_stem_keeps_complete_metric_names():
 
 def test_examples_run():
     assert doctest.testmod(module).failed == 0
+
+
+@pytest.mark.parametrize("metric", ["w1", "w2_exact", "sliced_w2_langevin", "w1_sampling_error"])
+def test_distances_have_unit_of_the_study(metric):
+    """Distances of user data are in robust standard deviations, those of datasets in data units."""
+    study = {"dataset_info": {"mine": {"unit": ROBUST_UNITS}}}
+    assert metric_info(metric, distance_unit(study)).label_with_unit.endswith(ROBUST_UNITS)
+    assert metric_info(metric).unit == DATA_UNITS == distance_unit({"dataset_info": {}})
+    assert metric_info("kl", ROBUST_UNITS).unit == "nats" and not metric_info("tv", "m").unit
+    assert doctest.testmod(units).failed == 0

@@ -162,7 +162,8 @@ _COLUMN_NOTES = (
     ),
     (
         _has_outliers,
-        "Values of {names} have far outliers, which set the mean and the standard deviation."
+        "Values of {names} have far outliers, which set the mean and the standard deviation and"
+        " widen the null ranges of W1 and W2."
         " Check them; remove them or take logarithms, or arcsinh.",
     ),
     (

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from ebmark.report.figures._axes import PLAIN, add_legend, grid_of, set_entries
 from ebmark.report.figures._style import styled
 from ebmark.statistics import ErrorSources
+from ebmark.store.units import DATA_UNITS
 
 _PARTS = {
     "null_mean": ("null mean (two target samples)", "#d5d9de"),
@@ -20,7 +21,7 @@ _PARTS = {
 
 @styled
 def error_sources(
-    by_dataset: Mapping[str, Sequence[ErrorSources]], entries: Sequence[str]
+    by_dataset: Mapping[str, Sequence[ErrorSources]], entries: Sequence[str], unit: str = DATA_UNITS
 ) -> Figure | None:
     """Draw a bar per configuration; the diamond is W1 of Langevin samples, which is reported."""
     if not by_dataset:
@@ -30,7 +31,7 @@ def error_sources(
         for y, source in enumerate(sources):
             _draw_bar(axes, y, source)
         set_entries(axes, [source.entry for source in sources])
-        axes.set(xlabel="W1, data units")
+        axes.set(xlabel=f"W1, {unit}")
         axes.xaxis.set_major_formatter(PLAIN)
         axes.grid(axis="x")
     add_legend(figure, grid, 3)

@@ -82,8 +82,9 @@ def _draw_line(
     """Draw medians and their band; the line ends where the median run diverged."""
     color, marker = look
     medians = np.array([point.found.median for point in along])
-    low = np.array([point.ends[0] for point in along])
-    high = np.minimum([point.ends[1] for point in along], axes.get_ylim()[1])
+    bottom, top = axes.get_ylim()
+    low = np.maximum([point.ends[0] for point in along], bottom)
+    high = np.minimum([point.ends[1] for point in along], top)
     is_finite = np.isfinite(medians)
     axes.fill_between(x, low, high, where=is_finite, color=color, alpha=0.16, linewidth=0)
     axes.plot(

@@ -13,6 +13,7 @@ from matplotlib.ticker import LogLocator, NullFormatter
 from ebmark.report.figures._axes import PLAIN, add_legend, grid_of, set_entries
 from ebmark.report.figures._style import PALE, styled
 from ebmark.statistics import final_values, summary
+from ebmark.store.units import DATA_UNITS
 
 _EXACT = "#111827"
 _LANGEVIN = "#c2410c"
@@ -100,7 +101,9 @@ def _medians(
 
 
 @styled
-def w1_by_sampler(selected: Sequence[DatasetW1], entries: Sequence[str]) -> Figure | None:
+def w1_by_sampler(
+    selected: Sequence[DatasetW1], entries: Sequence[str], unit: str = DATA_UNITS
+) -> Figure | None:
     """Draw what `select_w1` selects; None if there is nothing."""
     if not selected:
         return None
@@ -112,7 +115,7 @@ def w1_by_sampler(selected: Sequence[DatasetW1], entries: Sequence[str]) -> Figu
         set_entries(axes, entries)
         for y in range(1, len(entries)):
             axes.axhline(y - 0.5, color=PALE, linewidth=0.5)
-        axes.set(xlabel="W1 to the target, data units")
+        axes.set(xlabel=f"W1 to the target, {unit}")
         _set_scale(axes, w1)
     add_legend(figure, grid)
     return figure

@@ -36,7 +36,8 @@ from ebmark.report.page._sweeps import Sweep, build_sweeps
 from ebmark.report.page._tables import Results, build_details, build_results
 from ebmark.report.page._top_entries import select_leading
 from ebmark.statistics import ErrorSources, metric_of, profiles, ranks, role, without_axes
-from ebmark.store.metric_info import METRICS, MetricInfo, stem
+from ebmark.store.metric_info import METRICS, MetricInfo, metric_info, stem
+from ebmark.store.units import distance_unit
 
 _FACTORS = np.geomspace(0.8, 50, 140)  # multiples of the best KL on the profiles' axis
 _RUN = ["dataset", "method", "seed"]
@@ -171,7 +172,7 @@ def build_contents(
         num_entries=len(entries),
         recipes=build_recipes(study["recipes"]),
         settings=flatten(study["settings"]),
-        glossary=[info for metric, info in METRICS.items() if metric in metrics],
+        glossary=[metric_info(name, distance_unit(study)) for name in METRICS if name in metrics],
         colors={entry: color for entry, (color, _) in looks.items()},
         roles={entry: label for entry in entries if (label := role(entry))},
         files=[name for name in _FILES if (folder / name).exists()],
@@ -224,7 +225,15 @@ class _SectionBuilder:
             info.get("entropy"),
             summarize_dataset(table, dataset, entries, null_ranges.get("w1"), self.compared),
             name_largest_parts(table, dataset, entries),
-            build_results(table, dataset, entries, study["method_info"], null_ranges, num_seeds),
+            build_results(
+                table,
+                dataset,
+                entries,
+                study["method_info"],
+                null_ranges,
+                num_seeds,
+                distance_unit(study),
+            ),
             build_details(table, dataset, entries, null_ranges),
             draw_dataset(
                 self.figure_folder, self.folder, study, table, dataset, entries, self.leading
@@ -249,13 +258,14 @@ def _charts(
     num_steps = study["settings"].get("langevin_steps")
     w1 = figures.select_w1(table, datasets, leading, study["null_ranges"], num_steps)
     parts = figures.select_kl_parts(table, datasets, leading)
+    unit = distance_unit(study)
 
     def add(figure: Figure | None, name: str, alt: str) -> Picture | None:
         return figure_folder.add(figure, name, alt, lines=True)
 
     return Charts(
         sources=add(
-            figures.error_sources(selected, leading),
+            figures.error_sources(selected, leading, unit),
             "error_sources",
             "Sources of W1: null mean, model error, method error, sampling error",
         ),
@@ -272,7 +282,9 @@ def _charts(
         kl_decomposition=add(
             figures.kl_decomposition(parts, leading), "kl_decomposition", "KL decomposition"
         ),
-        w1=add(figures.w1_by_sampler(w1, leading), "w1", "W1 of exact and of Langevin samples"),
+        w1=add(
+            figures.w1_by_sampler(w1, leading, unit), "w1", "W1 of exact and of Langevin samples"
+        ),
         cost=add(cost, "cost", "KL against updates, network evaluations and CPU seconds"),
     )
 

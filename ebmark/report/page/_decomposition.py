@@ -99,7 +99,7 @@ def _describe_kl(table: pd.DataFrame, dataset: str) -> list[Markup]:
 
 def describe_w1(sources: Sequence[ErrorSources], null_range: Mapping[str, Any]) -> list[Markup]:
     """State which exact samples W1 distinguishes, which chains converged, what they mask."""
-    sentences = _distinguished(sources, null_range)
+    sentences = _distinguished(sources, int(null_range["n"]))
     sentences.append(_sampling(sources))
     masking = [source for source in sources if source.masked > 0]
     if masking:
@@ -113,19 +113,23 @@ def describe_w1(sources: Sequence[ErrorSources], null_range: Mapping[str, Any]) 
     return sentences
 
 
-def _distinguished(sources: Sequence[ErrorSources], null_range: Mapping[str, Any]) -> list[Markup]:
-    above = [source.entry for source in sources if source.exact > null_range["high"]]
-    within = [source for source in sources if source.exact <= null_range["high"]]
-    if not within:
+def _distinguished(sources: Sequence[ErrorSources], num_samples: int) -> list[Markup]:
+    compared = [source for source in sources if source.null is not None]
+    above = [source for source in compared if source.null and source.null.position == "above"]
+    if len(above) == len(compared):
         return []
+    single = any(source.null and source.null.of_single_draws for source in compared)
+    test = "medians against the range of a single draw"
+    if not single:
+        test = "Mann\u2013Whitney test of all seeds, Holm-adjusted"
     if above:
-        sentence = Markup("W1 of exact samples is above the null range only for {}.")
-        return [sentence.format(_join(above))]
+        sentence = Markup("W1 of exact samples is above the null only for {} ({}).")
+        return [sentence.format(_join([source.entry for source in above]), test)]
     sentence = Markup(
         "With {:,} samples, W1 does not distinguish the exact samples of any configuration from "
-        "the target."
+        "the target ({})."
     )
-    return [sentence.format(int(null_range["n"]))]
+    return [sentence.format(num_samples, test)]
 
 
 def _sampling(sources: Sequence[ErrorSources]) -> Markup:

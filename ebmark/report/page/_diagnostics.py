@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from ebmark.report.page._numbers import count_runs, format_brief
 from ebmark.report.page._rows import count_unique, select_rows
-from ebmark.statistics import final_values, role, summary
+from ebmark.statistics import final_values, metric_of, role, summary
 from ebmark.store.metric_info import MIN_ACCEPTANCE_RATE, MIN_NOISE_ESS
 
 KL_PARTS = {
@@ -33,10 +33,20 @@ def count_diverged(table: pd.DataFrame, dataset: str, entry: str) -> tuple[int, 
     return count_unique(diverged, "seed"), count_unique(rows, "seed")
 
 
+def count_unresolved(table: pd.DataFrame, dataset: str, entry: str) -> int:
+    """Return how many completed runs of a configuration have no KL, or NLL: log Z is unresolved."""
+    metric = metric_of(table, [dataset])
+    if metric is None:
+        return 0
+    values = final_values(table, dataset, metric).get(entry, pd.Series(dtype=float))
+    return max(0, int(values.isna().sum()) - count_diverged(table, dataset, entry)[0])
+
+
 def describe_problems(table: pd.DataFrame, dataset: str, entries: Sequence[str]) -> list[Markup]:
     """Describe what went wrong on one dataset, a sentence for each kind of problem."""
     return [
         *_diverged(table, dataset, entries),
+        *_unresolved(table, dataset, entries),
         *_off_support(table, dataset, entries),
         *_below(table, dataset, entries, "noise_ess", MIN_NOISE_ESS, _FAR_NOISE),
         *_below(table, dataset, entries, "acceptance_rate", MIN_ACCEPTANCE_RATE, _SLOW_CHAINS),
@@ -51,6 +61,12 @@ def _diverged(table: pd.DataFrame, dataset: str, entries: Sequence[str]) -> list
         for entry, (num_diverged, num_runs) in counts.items()
         if num_diverged
     ]
+
+
+def _unresolved(table: pd.DataFrame, dataset: str, entries: Sequence[str]) -> list[Markup]:
+    sentence = Markup("<b>{}</b>: log Z of {} is unresolved (its KL counts as the worst value).")
+    counts = {entry: count_unresolved(table, dataset, entry) for entry in entries}
+    return [sentence.format(entry, count_runs(num)) for entry, num in counts.items() if num]
 
 
 def _off_support(table: pd.DataFrame, dataset: str, entries: Sequence[str]) -> list[Markup]:

@@ -60,10 +60,11 @@ def _format_large(value: float) -> str:
 
 def format_interval(low: float, high: float, decimals: int) -> str:
     """Format an interval as [low, high]; empty where there are too few seeds for it."""
-    if not math.isfinite(low):
+    if math.isnan(low) or low == high and math.isinf(low) or low == math.inf:
         return ""
+    lower = format_number(low, decimals) if math.isfinite(low) else MINUS + INFINITY
     upper = format_number(high, decimals) if math.isfinite(high) else INFINITY
-    return f"[{format_number(low, decimals)}, {upper}]"
+    return f"[{lower}, {upper}]"
 
 
 def format_brief(value: float, significant: int = 2) -> str:
@@ -105,6 +106,11 @@ def state_p(p: float) -> str:
     text = format_p(p)
     relation = text.replace("<", "< ") if text.startswith("<") else f"= {text}"
     return f"p {relation}".replace(" ", "\u00a0")
+
+
+def describe_rank_test(p: float) -> str:
+    """Name the test of all seeds against the draws of the null, with its p value."""
+    return f"Mann\u2013Whitney {state_p(p)}"
 
 
 def count_seeds(num: int) -> str:

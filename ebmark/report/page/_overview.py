@@ -74,7 +74,7 @@ def _kl_cell(entry: str, dataset: str, kl: float | None, lowest: float) -> Cell:
     if kl is None or math.isnan(kl):
         return Cell(DASH, LAST)
     kind = f"shade{bisect.bisect(SHADES, kl)}"
-    if kl == lowest and role(entry) is None:
+    if kl == lowest < math.inf and role(entry) is None:
         kind += " best"
     text = f"{kl:.0f}" if 10 <= kl < math.inf else format_brief(kl)
     return Cell(text, sortable(kl), kind, f"{entry} on {dataset}")

@@ -12,6 +12,7 @@ from ebmark.report.page._diagnostics import describe_problems
 from ebmark.report.page._numbers import (
     count_decimals,
     count_seeds,
+    describe_rank_test,
     format_brief,
     format_number,
     format_p,
@@ -19,11 +20,14 @@ from ebmark.report.page._numbers import (
     state_p,
 )
 from ebmark.statistics import (
+    LEVEL,
     SIGNIFICANT,
     Best,
     Comparison,
+    NullComparison,
     Paired,
     best,
+    compare_to_null,
     final_values,
     paired,
     role,
@@ -173,24 +177,26 @@ def _significance(test: Paired) -> str:
 def _w1(
     table: pd.DataFrame, dataset: str, method: str, null_range: Mapping[str, Any]
 ) -> list[Markup]:
-    """Compare W1 of the method's exact and Langevin samples with the null range."""
-    langevin, exact = (
-        summary(final_values(table, dataset, f"w1_{sampler}").get(method, ())).median
+    """Compare W1 of the method's exact and Langevin samples with the null."""
+    langevin_runs, exact_runs = (
+        final_values(table, dataset, f"w1_{sampler}").get(method, ())
         for sampler in ("langevin", "exact")
     )
+    langevin = summary(langevin_runs).median
+    exact = summary(exact_runs).median
     if not math.isfinite(langevin):
         return []
     decimals = count_decimals([null_range["mean"]], 3)
-    low, mean, high = (format_number(null_range[k], decimals) for k in ("low", "mean", "high"))
-    null = f"the null range (mean {mean}, 95% range {low}\u2013{high})"
+    in_null = compare_to_null(langevin_runs, null_range)
     if not math.isfinite(exact):
-        sentence = Markup("Langevin samples from {} have W1 {}, {} {}.")
-        position = _position(langevin, null_range)
-        return [sentence.format(method, format_number(langevin, decimals), position, null)]
-    sentence = Markup("Exact samples from {} have W1 {}, {} {}").format(
-        method, format_number(exact, decimals), _position(exact, null_range), null
+        sentence = Markup("Langevin samples from {} have W1 {}, {}.")
+        position = _position(in_null, null_range, decimals)
+        return [sentence.format(method, format_number(langevin, decimals), position)]
+    exact_in_null = compare_to_null(exact_runs, null_range)
+    sentence = Markup("Exact samples from {} have W1 {}, {}").format(
+        method, format_number(exact, decimals), _position(exact_in_null, null_range, decimals)
     )
-    if exact <= null_range["high"]:
+    if not is_above(exact_in_null):
         claim = Markup(": with {:,} samples, W1 does not distinguish them from the target")
         sentence += claim.format(int(null_range["n"]))
     value = format_number(langevin, decimals)
@@ -201,11 +207,23 @@ def _w1(
     if gap <= 0.1 * null_range["mean"]:
         return [sentence + Markup(". Langevin samples have about the same W1 ({}).").format(value)]
     claim = Markup(". Langevin samples have W1 {}{}; the difference of {} is due to sampling.")
-    within = ", still within the null range" if langevin <= null_range["high"] else ""
+    within = "" if is_above(in_null) else ", still not above the null"
     return [sentence + claim.format(value, within, format_number(gap, decimals))]
 
 
-def _position(value: float, null_range: Mapping[str, Any]) -> str:
-    if value > null_range["high"]:
-        return "above"
-    return "below" if value < null_range["low"] else "within"
+def is_above(found: NullComparison | None) -> bool:
+    """Whether a metric is above its null."""
+    return found is not None and found.position == "above"
+
+
+def _position(found: NullComparison | None, null_range: Mapping[str, Any], decimals: int) -> str:
+    """Describe where the seeds lie: by the rank test, or the median in the range of one draw."""
+    low, mean, high = (format_number(null_range[k], decimals) for k in ("low", "mean", "high"))
+    level = null_range.get("level", LEVEL)
+    null = f"mean {mean}, {level:.0%} range of a single draw {low}\u2013{high}"
+    if found is None or found.of_single_draws:
+        return f"{found.position if found else 'within'} the null range ({null})"
+    position = "not significantly different from"
+    if found.position != "within":
+        position = f"significantly {found.position}"
+    return f"{position} the null ({null}; {describe_rank_test(found.p)})"

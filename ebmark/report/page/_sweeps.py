@@ -20,7 +20,8 @@ from ebmark.report.page._numbers import (
 )
 from ebmark.report.page._rows import list_unique
 from ebmark.statistics import SweepPoint, sweep_points, usable
-from ebmark.store.metric_info import metric_info
+from ebmark.store.metric_info import MetricInfo, metric_info
+from ebmark.store.units import distance_unit
 
 _CAPITAL = re.compile(r"(?<!^)(?=[A-Z])")
 _DEFAULT_METRICS = ("kl", "nll")  # the first that was measured, if a study names none
@@ -49,9 +50,10 @@ def build_sweeps(folder: FigureFolder, study: dict[str, Any], table: pd.DataFram
     measured = [metric for metric in _DEFAULT_METRICS if metric in metrics]
     sweeps = []
     for metric in study.get("plot_metrics") or measured[:1]:
-        points = sweep_points(table, axes, metric, families)
+        info = metric_info(metric, distance_unit(study))
+        points = sweep_points(table, axes, metric, families, higher_is_better=info.higher_is_better)
         if points:
-            sweeps.append(_sweep(folder, metric, axes, points))
+            sweeps.append(_sweep(folder, metric, info, axes, points))
     return sweeps
 
 
@@ -67,8 +69,9 @@ def _families(dataset_info: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def _sweep(folder: FigureFolder, metric: str, axes: list[str], points: list[SweepPoint]) -> Sweep:
-    info = metric_info(metric)
+def _sweep(
+    folder: FigureFolder, metric: str, info: MetricInfo, axes: list[str], points: list[SweepPoint]
+) -> Sweep:
     label = info.label_with_unit
     figure = None
     if len(axes) == 1:
@@ -97,7 +100,7 @@ def _name_band(points: Sequence[SweepPoint]) -> str:
 
 
 def _sentences(points: Sequence[SweepPoint], axes: list[str], name: str) -> list[Markup]:
-    """One sentence per line of a panel: where it is lowest, and where it diverges."""
+    """One sentence per line of a panel: where it is best, and where it diverges."""
     sentences = []
     for panel, line in dict.fromkeys((point.panel, point.line) for point in points):
         along = [p for p in points if (p.panel, p.line) == (panel, line) and p.at]
@@ -114,9 +117,12 @@ def _describe_line(along: Sequence[SweepPoint], axes: list[str], name: str) -> M
         if any(point.unknown for point in along):
             return Markup("unresolved or diverged at every point")
         return Markup("diverged at every point")
-    best = min(finite, key=lambda point: point.found.median)
-    text = Markup("lowest {} {} at {}").format(
-        name, format_brief(best.found.median), _describe_point(best)
+    best = _extreme(finite, is_best=True)
+    text = Markup("{} {} {} at {}").format(
+        "highest" if best.higher_is_better else "lowest",
+        name,
+        format_brief(best.found.median),
+        _describe_point(best),
     )
     text += _describe_range(along, finite, axes)
     if diverged:
@@ -132,16 +138,25 @@ def _describe_line(along: Sequence[SweepPoint], axes: list[str], name: str) -> M
 def _describe_range(
     along: Sequence[SweepPoint], finite: Sequence[SweepPoint], axes: list[str]
 ) -> Markup:
-    """State the range with at most twice the lowest value, or else the highest value."""
+    """State the range within a factor of 2 of the best value, or else the worst value."""
     is_numeric = len(axes) == 1 and isinstance(finite[0].at.get(axes[0]), int | float)
     stretch = usable(along, axes[0]) if is_numeric else None
     if stretch is not None and stretch[0].found.median > 0:
         low, high = (_format_value(value) for value in stretch[1:])
-        return Markup("; at most twice that from {} to {}").format(low, high)
-    worst = max(finite, key=lambda point: point.found.median)
-    return Markup("; highest {} at {}").format(
-        format_brief(worst.found.median), _describe_point(worst)
+        relation = "at least half" if stretch[0].higher_is_better else "at most twice"
+        return Markup("; {} that from {} to {}").format(relation, low, high)
+    worst = _extreme(finite, is_best=False)
+    return Markup("; {} {} at {}").format(
+        "lowest" if worst.higher_is_better else "highest",
+        format_brief(worst.found.median),
+        _describe_point(worst),
     )
+
+
+def _extreme(points: Sequence[SweepPoint], is_best: bool) -> SweepPoint:
+    """The point with the best or the worst median."""
+    choose = max if points[0].higher_is_better == is_best else min
+    return choose(points, key=lambda point: point.found.median)
 
 
 def _describe_point(point: SweepPoint) -> str:

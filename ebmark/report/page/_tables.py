@@ -1,23 +1,25 @@
 """Results tables of a dataset: the main one, and every metric in detail."""
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import pandas as pd
 
-from ebmark.report.page._cells import Cell, sortable
-from ebmark.report.page._diagnostics import KL_PARTS, count_diverged
-from ebmark.report.page._numbers import (
-    DASH,
-    count_decimals,
-    format_interval,
-    format_number,
-    significant_digits,
+from ebmark.report.page._cells import Cell
+from ebmark.report.page._diagnostics import KL_PARTS, count_diverged, count_unresolved
+from ebmark.report.page._numbers import DASH, count_decimals, format_interval, format_number
+from ebmark.report.page._result_cells import (
+    build_cell,
+    count_column_decimals,
+    describe_null,
+    find_mark,
+    format_null,
+    summarize_runs,
 )
 from ebmark.report.page._rows import count_unique, list_unique, select_rows
-from ebmark.statistics import Summary, all_positive, best, final_values, role, summary
-from ebmark.store.metric_info import COSTS, UNRANKED, metric_info, stem
+from ebmark.statistics import Summary, all_positive, final_values, role
+from ebmark.store.metric_info import metric_info, stem
+from ebmark.store.units import DATA_UNITS
 
 _FULL = ("median", "mean", "worst")
 _MAIN = {
@@ -48,7 +50,15 @@ _WITHOUT_GRID = {
 _ORDER = [*_MAIN, "w2_exact", "sliced_w2_exact", "mode_weight_tv", "log_z", "log_z_error"]
 _LABELS = {"median": "median", "mean": "{kind} mean [95% CI]", "worst": "worst"}
 _KINDS = {True: "geometric", False: "arithmetic"}
-_DETAILS = ["metric", "method", "seeds", "diverged", "median", "95% CI of the median", "mean"]
+_DETAILS = [
+    "metric",
+    "method",
+    "seeds",
+    "diverged or unresolved",
+    "median",
+    "95% CI of the median",
+    "mean",
+]
 _DETAILS += ["kind of mean", "95% CI of the mean", "worst", "null range"]
 
 
@@ -93,6 +103,7 @@ def build_results(
     method_info: Mapping[str, Any],
     null_ranges: Mapping[str, Any],
     num_seeds: Mapping[str, int],
+    unit: str = DATA_UNITS,
 ) -> Results:
     """Build the main table of a dataset.
 
@@ -103,9 +114,11 @@ def build_results(
         method_info: Method -> its title.
         null_ranges: Metric -> its null range on this dataset.
         num_seeds: Configuration -> number of planned seeds.
+        unit: Unit of distances.
 
     Returns:
-        The table; the lowest median is marked if it is significantly lower than the runner-up.
+        The table; the best median is marked if it is significantly better than the runner-up, and
+        every median whose seeds are not significantly worse than the null.
     """
     runs = {metric: final_values(table, dataset, metric) for metric in _MAIN}
     has_grid = bool(runs["kl_off_support"])
@@ -116,20 +129,29 @@ def build_results(
     for metric in metrics:
         is_geometric = all_positive(runs[metric].values())
         summaries = {
-            entry: _summarize(metric, runs[metric].get(entry), is_geometric) for entry in entries
+            entry: summarize_runs(metric, runs[metric].get(entry), is_geometric)
+            for entry in entries
         }
-        decimals = _count_decimals(metric, summaries)
-        leader = None if metric in UNRANKED else best(table, dataset, metric)
-        marked = leader.method if leader and leader.significant else None
+        decimals = count_column_decimals(metric, summaries)
+        marked = find_mark(table, dataset, metric)
         null_range = null_ranges.get(stem(metric))
-        heads += _heads(metric, _KINDS[is_geometric])
+        nulls = {
+            entry: describe_null(metric, runs[metric].get(entry, ()), null_range)
+            for entry in entries
+        }
+        heads += _heads(metric, _KINDS[is_geometric], unit)
         for statistic in _MAIN[metric]:
             for entry in entries:
-                is_marked = entry == marked
                 cells[entry].append(
-                    _cell(summaries[entry], statistic, decimals, null_range, is_marked)
+                    build_cell(
+                        summaries[entry],
+                        statistic,
+                        decimals,
+                        null=nulls[entry],
+                        mark=marked.get(entry, ""),
+                    )
                 )
-            null_cells.append(Cell(_format_null(null_range, statistic, decimals)))
+            null_cells.append(Cell(format_null(null_range, statistic, decimals)))
     rows = [
         _row(table, dataset, entry, method_info, num_seeds.get(entry, 0), cells[entry])
         for entry in entries
@@ -142,75 +164,20 @@ def build_results(
     )
 
 
-def _heads(metric: str, kind: str) -> list[Head]:
-    info = metric_info(metric)
+def _heads(metric: str, kind: str, unit: str) -> list[Head]:
+    info = metric_info(metric, unit)
     name = info.label.replace("_", " ")
     if metric in KL_PARTS:
         span = len(KL_PARTS) if metric == next(iter(KL_PARTS)) else 0
         label = KL_PARTS[metric].removesuffix(" KL")
         return [Head("KL decomposition (medians)", label, info.description, span)]
-    group = f"{name}, {info.unit}" if info.unit and info.unit != "data units" else name
+    group = f"{name}, {info.unit}" if info.unit and info.unit != DATA_UNITS else name
     statistics = _MAIN[metric]
     spans = [len(statistics)] + [0] * (len(statistics) - 1)
     return [
         Head(group, _LABELS[statistic].format(kind=kind), info.description, span)
         for statistic, span in zip(statistics, spans, strict=True)
     ]
-
-
-def _summarize(metric: str, values: pd.Series | None, is_geometric: bool) -> Summary:
-    """Summarize a metric over seeds; the cost of a diverged run is unknown, not the worst."""
-    if values is None:
-        return summary(())
-    return summary(
-        values.dropna() if metric in COSTS else values,
-        is_geometric=is_geometric,
-        higher_is_better=metric_info(metric).higher_is_better,
-    )
-
-
-def _count_decimals(metric: str, summaries: Mapping[str, Summary]) -> int:
-    if metric in COSTS:
-        return 1 if metric.endswith("seconds") else 0
-    medians = [stats.median for stats in summaries.values()]
-    return count_decimals(medians, significant_digits(metric))
-
-
-def _cell(
-    stats: Summary,
-    statistic: str,
-    decimals: int,
-    null_range: Mapping[str, Any] | None = None,
-    is_marked: bool = False,
-) -> Cell:
-    if stats.n == 0:
-        return Cell(DASH)
-    if statistic == "mean":
-        interval = format_interval(stats.low, stats.high, decimals)
-        text = f"{format_number(stats.mean, decimals)} {interval}".strip()
-        return Cell(text, sortable(stats.mean), "mean")
-    value = stats.median if statistic == "median" else stats.worst
-    kinds = [statistic]
-    titles = []
-    if is_marked and statistic == "median":
-        kinds.append("best")
-        titles.append("lowest, significantly lower than the runner-up (unadjusted)")
-    if null_range and statistic == "median" and value <= null_range["high"]:
-        kinds.append("within-null")
-        titles.append("not above the null range")
-    if math.isinf(value):
-        kinds.append("diverged")
-    text = format_number(value, decimals, pad=True)
-    return Cell(text, sortable(value), " ".join(kinds), "; ".join(titles))
-
-
-def _format_null(null_range: Mapping[str, Any] | None, statistic: str, decimals: int) -> str:
-    """Format the mean of a null range below medians, its 95% range below means."""
-    if not null_range or statistic == "worst":
-        return ""
-    if statistic == "mean":
-        return format_interval(null_range["low"], null_range["high"], decimals)
-    return format_number(null_range["mean"], decimals, pad=True)
 
 
 def _row(
@@ -225,6 +192,8 @@ def _row(
     notes = []
     if num_diverged:
         notes.append(f"{num_diverged} of {num_runs} diverged")
+    if num_unresolved := count_unresolved(table, dataset, entry):
+        notes.append(f"{num_unresolved} of {num_runs} unresolved")
     if num_runs < num_seeds:
         notes.append(f"{num_runs} of {num_seeds} seeds yet" if num_runs else "not run yet")
     return Row(entry, method_info.get(entry, {}).get("title", entry), "; ".join(notes), cells)
@@ -244,7 +213,9 @@ def build_details(
         runs = final_values(table, dataset, metric)
         if runs:
             kind = all_positive(runs.values())
-            summaries[metric] = {e: _summarize(metric, runs[e], kind) for e in entries if e in runs}
+            summaries[metric] = {
+                e: summarize_runs(metric, runs[e], kind) for e in entries if e in runs
+            }
     if count_unique(selected, "seed") == 1:
         return _of_one_seed(summaries, null_ranges)
     rows = []
@@ -265,18 +236,18 @@ def _details(
     null_range: Mapping[str, Any] | None,
     decimals: int,
 ) -> list[Cell]:
-    null = [_format_null(null_range, statistic, decimals) for statistic in ("median", "mean")]
+    null = [format_null(null_range, statistic, decimals) for statistic in ("median", "mean")]
     return [
         Cell(metric, title=metric_info(metric).description),
         Cell(entry),
         Cell(str(stats.n), stats.n),
         Cell(str(stats.diverged) if stats.diverged else "", stats.diverged),
-        _cell(stats, "median", decimals),
+        build_cell(stats, "median", decimals),
         Cell(format_interval(stats.median_low, stats.median_high, decimals), kind="mean"),
         Cell(format_number(stats.mean, decimals, pad=True), stats.mean),
         Cell(_KINDS[stats.is_geometric]),
         Cell(format_interval(stats.low, stats.high, decimals), kind="mean"),
-        _cell(stats, "worst", decimals),
+        build_cell(stats, "worst", decimals),
         Cell(" ".join(null).strip(), kind="mean"),
     ]
 
@@ -288,10 +259,10 @@ def _of_one_seed(
     columns = []
     for metric, by_entry in summaries.items():
         decimals = count_decimals([stats.median for stats in by_entry.values()], 3, 6)
-        null = _format_null(null_ranges.get(stem(metric)), "mean", decimals)
+        null = format_null(null_ranges.get(stem(metric)), "mean", decimals)
         description = metric_info(metric).description + (f" Null range: {null}." if null else "")
         heads.append(Cell(metric.replace("_", " "), title=description))
-        columns.append({e: _cell(stats, "median", decimals) for e, stats in by_entry.items()})
+        columns.append({e: build_cell(stats, "median", decimals) for e, stats in by_entry.items()})
     entries = dict.fromkeys(entry for by_entry in summaries.values() for entry in by_entry)
     missing = Cell(DASH)
     rows = [[Cell(e), *(column.get(e, missing) for column in columns)] for e in entries]

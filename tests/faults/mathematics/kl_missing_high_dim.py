@@ -8,7 +8,7 @@ import jax.random as jr
 import numpy as np
 import pandas as pd
 
-from ebmark.studies import run
+from ebmark.studies import density_scores, run
 from ebmark.errors import UserError
 from ebmark.datasets import SyntheticDataset
 from ebmark.statistics import best, final_values, summary
@@ -48,7 +48,6 @@ def rows_of(name, folder, rhat):
         "nce",
         Variant("default", {}, {}, {}),
         0,
-        1e-3,
         None,
     )
 
@@ -56,7 +55,7 @@ def rows_of(name, folder, rhat):
         """In place of parallel tempering, which would take minutes: what it says is given here."""
         return exact_reference(jr.normal(key, (4 * num, dim)))._replace(rhat=rhat)
 
-    run.reference = reference
+    density_scores.reference = reference
     run.execute_run(folder, name, spec)
     return collect(folder, {name: spec})
 

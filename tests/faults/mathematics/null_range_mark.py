@@ -9,8 +9,8 @@ from scipy import stats
 
 from ebmark.metrics.null_ranges import null_ranges
 from ebmark.metrics import SAMPLE_METRICS
-from ebmark.report.page._tables import main
-from ebmark.report.page._sentences import answer
+from ebmark.report.page._tables import build_results
+from ebmark.report.page._sentences import summarize_dataset
 from ebmark.datasets import SyntheticDataset
 
 NAME = "floored_mark"
@@ -64,18 +64,18 @@ for seed, value in enumerate(wrong):
         )
 table = pd.DataFrame(rows)
 floor = null_ranges(law, NUM, ["w1"])
-page = main(table, law.name, ["nce"], {}, floor, {"nce": SEEDS})
+page = build_results(table, law.name, ["nce"], {}, floor, {"nce": SEEDS})
 marked = [
     cell
     for cell in page.methods[0].cells
-    if "floored" in cell.kind.split() or "not above" in cell.title
+    if "within-null" in cell.kind.split() or "not above" in cell.title
 ]
-words = " ".join(str(one) for one in answer(table, law.name, ["nce"], floor["w1"]))
+words = " ".join(str(one) for one in summarize_dataset(table, law.name, ["nce"], floor["w1"]))
 
 line = f"median {np.median(wrong):.3f} of {SEEDS} seeds, single draws of the truth up to {floor['w1']['high']:.3f}, rank test p = {p:.1e}"
 faults = []
 if marked:
     faults.append(f"the mark '{marked[0].title}' in the table ({line})")
-if "cannot tell them from the truth" in words:
-    faults.append("the sentence 'W1 cannot tell them from the truth'")
+if "does not distinguish" in words or "not significantly" in words:
+    faults.append("the sentence that W1 does not distinguish them from the target")
 end(faults, f"neither mark nor sentence ({line})")

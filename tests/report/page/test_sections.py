@@ -24,6 +24,7 @@ from ebmark.report.page._top_entries import select_leading
 from ebmark.statistics import (
     Comparison,
     ErrorSources,
+    NullComparison,
     Paired,
     error_sources,
     final_values,
@@ -134,12 +135,13 @@ def test_masked_error_is_described():
     significant = Paired(10, 0.002, 0.3, 0.2, 0.4)
     lower = Paired(10, 0.002, -0.2, -0.3, -0.1)
     none = Paired(10, 0.5, 0.0, -0.1, 0.1)
-    masking = ErrorSources("dsm", 0.1, 0.0, 0.5, 0.3, 0.6, 0.4, significant, lower)
-    converged = ErrorSources("nce", 0.1, 0.0, 0.0, 0.0, 0.1, 0.1, none, none)
+    nulls = (NullComparison("above", 1e-4), NullComparison("within", 0.4))
+    masking = ErrorSources("dsm", 0.1, 0.0, 0.5, 0.3, 0.6, 0.4, significant, lower, nulls[0])
+    converged = ErrorSources("nce", 0.1, 0.0, 0.0, 0.0, 0.1, 0.1, none, none, nulls[1])
     text = " ".join(describe_w1([masking, converged], {"high": 0.15, "n": 500}))
     assert "Masked by unconverged chains:</b> W1 is lower" in text and "of dsm, by 0.20" in text
     assert "significantly larger than its null for dsm (by 0.30)" in text
-    assert "above the null range only for dsm" in text
+    assert "above the null only for dsm (Mann–Whitney test of all seeds, Holm" in text
 
 
 def test_low_noise_ess_is_described(results):

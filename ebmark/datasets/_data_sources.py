@@ -22,7 +22,7 @@ from ebmark.errors import UserError, unknown
 from ebmark.system.array_files import read_array
 from ebmark.system.devices import full_matmul_precision
 
-Points: TypeAlias = Float[np.ndarray, "n dim"]
+Points: TypeAlias = Float[np.ndarray, "_ dim"]
 
 # the fraction of a user's points that is held out for testing
 HELD_OUT_FRACTION = 0.2

@@ -22,8 +22,8 @@ _TOLERANCE = 1e-5
 # Overrelaxation of each sweep, which saves two thirds of them (Thibault et al. 2021).
 _RELAXATION = 1.5
 
-Points = Float[Array, "n dim"]
-Potential = Float[Array, " n"]
+Points = Float[Array, "_ dim"]
+Potential = Float[Array, " _"]
 
 
 def sinkhorn_on_the_fly(x: ArrayLike, y: ArrayLike) -> float:

@@ -19,7 +19,7 @@ from ebmark.partition_function import GridDensity
 from ebmark.studies.trained import Progress, Trained
 
 Row = tuple[int, str, float]  # step, metric, value
-Samples = Float[np.ndarray, "n dim"]
+Samples = Float[np.ndarray, "_ dim"]
 
 
 class Scores(NamedTuple):

@@ -9,7 +9,7 @@ import math
 import warnings
 import zipfile
 from pathlib import Path
-from typing import IO
+from typing import BinaryIO
 
 import numpy as np
 
@@ -97,7 +97,7 @@ def _unpack(content: bytes) -> dict[str, np.ndarray]:
     return arrays
 
 
-def _parse(stream: IO[bytes], size: int) -> np.ndarray:
+def _parse(stream: BinaryIO | io.BufferedIOBase, size: int) -> np.ndarray:
     """Return the array of an NPY stream of `size` bytes, in the byte order of this machine."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ebmark.errors import UserError, shown
+from ebmark.errors import DamagedError, UserError, shown
 from ebmark.store.schema import RUN_ID, is_name, read_result
 from ebmark.system.array_files import read_run_arrays
-from ebmark.system.reading import old_schema, read_bytes
-from ebmark.system.writing import atomic_path, inside, write_whole
+from ebmark.system.listed_files import check_listed, read_listed, write_listed
+from ebmark.system.reading import REPAIR, old_schema
 
 __all__ = [
     "COLUMNS",
@@ -105,11 +105,11 @@ def with_entries(study: dict[str, Any], table: pd.DataFrame) -> tuple[dict[str, 
 
 def write(folder: Path, table: pd.DataFrame) -> None:
     """Write `results.csv` and `results.parquet`, each atomically."""
-    text = io.StringIO()
-    table.to_csv(text, index=False, na_rep="nan", lineterminator="\n")
-    write_whole(inside(folder, "results.csv"), text.getvalue())
-    with atomic_path(inside(folder, "results.parquet")) as path:
-        table.to_parquet(path, index=False)
+    text = table.to_csv(index=False, na_rep="nan", lineterminator="\n")
+    write_listed(folder / "results.csv", text.encode())
+    parquet = io.BytesIO()
+    table.to_parquet(parquet, index=False)
+    write_listed(folder / "results.parquet", parquet.getvalue())
 
 
 def read(folder: Path) -> pd.DataFrame:
@@ -126,13 +126,13 @@ def read(folder: Path) -> pd.DataFrame:
     types: dict[Hashable, Any] = {**dict.fromkeys([*COLUMNS, *_PROVENANCE], "str"), **_NUMBERS}
     missing_values: dict[Hashable, Any] = {"value": ["nan"]}
     try:
-        content = io.BytesIO(read_bytes(path, _MAX_BYTES))
+        content = io.BytesIO(read_listed(path, _MAX_BYTES))
         table = pd.read_csv(content, dtype=types, keep_default_na=False, na_values=missing_values)
     except FileNotFoundError:
         raise UserError(f"{folder}: has no results.csv. Create it with `ebmark run`.") from None
     except (ValueError, OverflowError) as error:
         reason = shown(f"{path}: cannot be read as a table ({error})", 300)
-        raise UserError(f"{reason}. Remove it and create it again with `ebmark report`.") from None
+        raise DamagedError(f"{reason}. {REPAIR}") from None
     missing = [column for column in [*COLUMNS, "status", "reason"] if column not in table]
     # schema 1 had another name for the column of run ids
     if missing == ["run_id"]:
@@ -180,6 +180,7 @@ def current(folder: Path, study: Mapping[str, Any]) -> tuple[pd.DataFrame, bool]
     has_table = (folder / "results.csv").exists()
     if not has_table and not done:
         return _frame([]), False
+    check_listed(folder)
     saved = read(folder) if has_table else _frame([])
     if set(done) <= set(saved["run_id"]):
         return saved, True
@@ -205,7 +206,11 @@ def load_arrays(folder: Path, run_id: str) -> dict[str, np.ndarray]:
     Raises:
         UserError: the file is damaged.
     """
+    result = read_result(folder, run_id)
+    if result is None:
+        return {}
+    digest = result.get("files", {}).get("samples.npz")
     try:
-        return read_run_arrays(Path(folder) / "runs" / run_id / "samples.npz")
+        return read_run_arrays(Path(folder) / "runs" / run_id / "samples.npz", digest)
     except FileNotFoundError:
         return {}

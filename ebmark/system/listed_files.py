@@ -53,7 +53,7 @@ def read_listed(path: Path, max_bytes: int = _MAX_BYTES) -> bytes:
         if _is_listed(path, content):
             return content
     raise DamagedError(
-        f"{shown(path, 200)}: damaged (its checksum is not the one in {SUMS}). {REPAIR}"
+        f"{shown(path, 200)}: damaged (its checksum is not listed in {SUMS}). {REPAIR}"
     )
 
 

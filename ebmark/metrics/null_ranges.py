@@ -122,9 +122,12 @@ def _summarize(values: list[float], num: int) -> NullRange:
 @cache
 def _read_shipped() -> dict[str, Any]:
     """Dataset -> sample size -> metric -> null range."""
-    if not _SHIPPED.exists():
-        return {}
-    return read_json(_SHIPPED, _FILE, "Install ebmark again.")["null_ranges"]
+    return read_shipped(_SHIPPED) if _SHIPPED.exists() else {}
+
+
+def read_shipped(path: Path) -> dict[str, Any]:
+    """Read dataset -> sample size -> metric -> null range. Raises UserError if it is damaged."""
+    return read_json(path, _FILE, "Install ebmark again.")["null_ranges"]
 
 
 def _round(null_range: NullRange) -> NullRange:

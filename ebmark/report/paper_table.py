@@ -14,7 +14,7 @@ from ebmark.report import markdown
 from ebmark.statistics import all_positive, best, final_values, role, summary
 from ebmark.store.metric_info import UNRANKED, metric_info, stem
 from ebmark.store.schema import load_study
-from ebmark.store.table import current, with_entries
+from ebmark.store.table import current, with_entries, without_formula
 
 FORMATS = ("markdown", "latex", "csv")
 STATISTICS = ("mean", "median")
@@ -282,13 +282,23 @@ def _escape_tex(text: str) -> str:
 
 
 def _csv(table: PaperTable) -> str:
-    """Return one row per configuration and dataset, with all digits."""
+    """Return one row per configuration and dataset, with all digits and no formulas."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    heads = ["configuration", "dataset", table.metric, "low", "high", "seeds", "diverged", "best"]
+    heads = [
+        "configuration",
+        "dataset",
+        without_formula(table.metric),
+        "low",
+        "high",
+        "seeds",
+        "diverged",
+        "best",
+    ]
     writer.writerow(heads)
     for configuration, values in table.rows:
         for dataset, value in zip(table.datasets, values, strict=True):
             if value is not None:
-                writer.writerow([configuration, dataset, *value])
+                names = map(without_formula, (configuration, dataset))
+                writer.writerow([*names, *value])
     return text.getvalue()

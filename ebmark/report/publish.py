@@ -46,8 +46,7 @@ def publish(folder: Path, place: Path, reference: str | None = None) -> int:
     for name in ("plan.json", "study.json"):
         shutil.copyfile(folder / name, place / name)
     kept = rows.drop(columns=_REDUNDANT, errors="ignore")
-    text = kept.to_csv(index=False, na_rep="nan", lineterminator="\n", float_format="%.7g")
-    write_listed(place / "results.csv", text.encode())
+    write_listed(place / "results.csv", table.as_csv(kept, float_format="%.7g").encode())
     if load_study(folder)["axes"]:
         # The table contains everything about a sweep, and figures of its samples would be large.
         write_report(place, reference)

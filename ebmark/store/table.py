@@ -1,6 +1,7 @@
 """The results of a study as one tidy table, with one row per metric value."""
 
 import io
+import re
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,14 @@ from ebmark.system.reading import REPAIR, old_schema
 
 __all__ = [
     "COLUMNS",
+    "as_csv",
     "collect",
     "current",
     "entry",
     "load_arrays",
     "read",
     "with_entries",
+    "without_formula",
     "write",
 ]
 
@@ -30,6 +33,7 @@ _PROVENANCE = ["status", "reason", "ebmark", "jax", "code_hash", "device"]
 _NUMBERS = {"seed": "int64", "step": "int64", "value": "float64"}
 _MAX_BYTES = 1 << 30
 _MAX_COLUMNS = 100
+_FORMULA = re.compile(r"'*[=+\-@\t\r]")
 
 
 def collect(folder: Path, plan: Mapping[str, Mapping]) -> pd.DataFrame:
@@ -103,10 +107,47 @@ def with_entries(study: dict[str, Any], table: pd.DataFrame) -> tuple[dict[str, 
     return {**study, "runs": runs}, table.assign(method=configurations)
 
 
+def as_csv(table: pd.DataFrame, float_format: str | None = None) -> str:
+    """Return a table as CSV, in which no text is a formula of a spreadsheet.
+
+    Args:
+        table: what to write; numbers are not changed.
+        float_format: the format of floating-point numbers; all digits by default.
+    """
+    safe = _map_texts(table, without_formula)
+    return safe.to_csv(index=False, na_rep="nan", lineterminator="\n", float_format=float_format)
+
+
+def without_formula(text: str) -> str:
+    """Return the text, after an apostrophe if spreadsheets would take it for a formula.
+
+    Example:
+        >>> without_formula("=1+1"), without_formula("cd"), with_formula("'=1+1")
+        ("'=1+1", 'cd', '=1+1')
+    """
+    return f"'{text}" if _FORMULA.match(text) else text
+
+
+def with_formula(text: str) -> str:
+    """Return the text that `without_formula` was given."""
+    return text[1:] if text.startswith("'") and _FORMULA.match(text) else text
+
+
+def _map_texts(table: pd.DataFrame, function: Callable[[str], str]) -> pd.DataFrame:
+    """Return the table with the texts of its heads and of its columns replaced."""
+    changed: dict[str, Any] = {}
+    for column in table.columns:
+        if not pd.api.types.is_numeric_dtype(table[column]):
+            texts = [value for value in table[column].unique() if isinstance(value, str)]
+            replacements = {text: function(text) for text in texts if function(text) != text}
+            if replacements:
+                changed[column] = table[column].replace(replacements)
+    return table.assign(**changed).rename(columns=lambda name: function(str(name)))
+
+
 def write(folder: Path, table: pd.DataFrame) -> None:
     """Write `results.csv` and `results.parquet`, each atomically."""
-    text = table.to_csv(index=False, na_rep="nan", lineterminator="\n")
-    write_listed(folder / "results.csv", text.encode())
+    write_listed(folder / "results.csv", as_csv(table).encode())
     parquet = io.BytesIO()
     table.to_parquet(parquet, index=False)
     write_listed(folder / "results.parquet", parquet.getvalue())
@@ -133,6 +174,7 @@ def read(folder: Path) -> pd.DataFrame:
     except (ValueError, OverflowError) as error:
         reason = shown(f"{path}: cannot be read as a table ({error})", 300)
         raise DamagedError(f"{reason}. {REPAIR}") from None
+    table = _map_texts(table, with_formula)
     missing = [column for column in [*COLUMNS, "status", "reason"] if column not in table]
     # schema 1 had another name for the column of run ids
     if missing == ["run_id"]:

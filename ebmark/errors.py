@@ -11,6 +11,10 @@ class UserError(Exception):
     """
 
 
+class DamagedError(UserError):
+    """A stored file is damaged: its checksum or its content is not that of a complete file."""
+
+
 def shown(text: object, width: int = 40) -> str:
     r"""Return the text as one printable line of at most `width` characters, for use in a message.
 

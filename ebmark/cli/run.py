@@ -36,6 +36,7 @@ def run(
     site: str | None = None,
     plugin: tuple[Path, ...] = (),
     max_minutes: float | None = None,
+    repair: bool = False,
     no_progress_bar: bool = False,
 ) -> int:
     """Run a benchmark study.
@@ -60,6 +61,7 @@ def run(
         plugin: Python files that define METHODS or DATASETS.
         max_minutes: write checkpoints and stop after this time, with exit status 75 if runs are
             left; the same command resumes. Set it three minutes below the walltime of the job.
+        repair: remove damaged files first and create them again; the others are kept.
         no_progress_bar: print lines instead of a progress bar.
     """
     from ebmark.engines import new_engine
@@ -92,7 +94,7 @@ def run(
 
     command = shlex.join(["ebmark", *sys.argv[1:]])
     executor = new_engine(engine_name, folder, jobs=jobs, site=site or "laptop")
-    plan = prepare(chosen, folder, points, dataset_name, command, plugin)
+    plan = prepare(chosen, folder, points, dataset_name, command, plugin, repair)
     return run_to_report(folder, plan, executor, no_progress_bar, max_minutes)
 
 

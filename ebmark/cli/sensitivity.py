@@ -16,6 +16,7 @@ def sensitivity(
     network_evaluations: int = 6_000_000,
     out: Path | None = None,
     jobs: int | None = None,
+    repair: bool = False,
     no_progress_bar: bool = False,
 ) -> int:
     """Run a grid over a method's hyperparameters.
@@ -28,6 +29,7 @@ def sensitivity(
         out: output folder; studies/sensitivity_METHOD if omitted.
         jobs: number of parallel runs, each a process of one thread; the number of cores if
             omitted.
+        repair: remove damaged files first and create them again; the others are kept.
         no_progress_bar: print lines instead of a progress bar.
     """
     check_positive(jobs=jobs)
@@ -40,6 +42,7 @@ def sensitivity(
         raise unknown("method", method, RECIPES)
     study = build_study(method, datasets, seeds, network_evaluations)
     folder = out if out is not None else Path("studies") / study.name
-    plan = prepare(study, folder, None, "", shlex.join(["ebmark", *sys.argv[1:]]))
+    command = shlex.join(["ebmark", *sys.argv[1:]])
+    plan = prepare(study, folder, None, "", command, repair=repair)
     engine = new_engine("processes", folder, jobs=jobs)
     return run_to_report(folder, plan, engine, no_progress_bar)

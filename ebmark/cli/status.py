@@ -14,6 +14,7 @@ from rich.text import Text
 from ebmark.cli._common import Positional
 from ebmark.errors import shown
 from ebmark.store.status import Status, read_status
+from ebmark.system.listed_files import check_listed
 
 _SECONDS_BETWEEN_READS = 2.0
 _MAX_LISTED = 20  # runs of one kind
@@ -32,6 +33,7 @@ def status(folder: Positional[Path], /, watch: bool = False) -> int:
 def show_status(folder: Path, watch: bool) -> int:
     """Print the status once, or with `watch` until no run is left; return the exit status."""
     console = Console()
+    check_listed(folder)
     results: dict[str, dict[str, Any]] = {}
     current = read_status(folder, results)
     if not watch:

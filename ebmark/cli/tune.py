@@ -19,6 +19,7 @@ def tune(
     out: Path = Path("studies/tune"),
     jobs: int | None = None,
     plugin: tuple[Path, ...] = (),
+    repair: bool = False,
     no_progress_bar: bool = False,
 ) -> int:
     """Tune hyperparameters with equal budgets for all methods.
@@ -39,6 +40,7 @@ def tune(
         jobs: number of parallel searches, each a process of one thread; the number of cores if
             omitted.
         plugin: Python files that define METHODS or DATASETS.
+        repair: remove damaged files first and create them again; the others are kept.
         no_progress_bar: print lines instead of a progress bar.
     """
     load_plugins(plugin)
@@ -56,7 +58,7 @@ def tune(
     try:
         engine = new_engine("processes", out, jobs=jobs)
         tuned, failed = search(
-            study, effort, out, engine, command, points, name, plugin, no_progress_bar
+            study, effort, out, engine, command, points, name, plugin, no_progress_bar, repair
         )
     except KeyboardInterrupt:
         print("\nInterrupted. Repeat the command to resume.", file=sys.stderr)

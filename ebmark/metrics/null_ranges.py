@@ -4,8 +4,6 @@ python -m ebmark.metrics.null_ranges            creates null_ranges.json (more t
 python -m ebmark.metrics.null_ranges rings      updates the named datasets
 """
 
-import json
-import re
 import sys
 from collections.abc import Sequence
 from functools import cache
@@ -14,12 +12,14 @@ from typing import Any
 
 import jax.random as jr
 import numpy as np
+import pydantic
 
 from ebmark.datasets import DATASETS, DataSource, SyntheticDataset, UserDataset
 from ebmark.errors import unknown
 from ebmark.metrics import MANY_POINTS, SAMPLE_METRICS
 from ebmark.metrics._suite import additional_metrics, metrics_of_many_points, sample_metrics
-from ebmark.system.writing import write_whole
+from ebmark.system.reading import read_json
+from ebmark.system.writing import write_json
 
 _SHIPPED = Path(__file__).parent / "null_ranges.json"
 _SHIPPED_SIZES = (500, 2_000)
@@ -34,6 +34,7 @@ _DECREASE_AS_1_BY_N = ("mmd_sq", "energy_distance_sq", "sinkhorn")
 _SEED = 20_261_123
 
 NullRange = dict[str, Any]
+_FILE = pydantic.TypeAdapter(dict[str, Any])
 
 
 def null_ranges(source: DataSource, num: int, metrics: Sequence[str]) -> dict[str, NullRange]:
@@ -139,9 +140,12 @@ def _summarize(values: list[float], num: int) -> NullRange:
 @cache
 def _read_shipped() -> dict[str, Any]:
     """Dataset -> sample size -> metric -> null range."""
-    if not _SHIPPED.exists():
-        return {}
-    return json.loads(_SHIPPED.read_text(encoding="utf-8"))["null_ranges"]
+    return read_shipped(_SHIPPED) if _SHIPPED.exists() else {}
+
+
+def read_shipped(path: Path) -> dict[str, Any]:
+    """Read dataset -> sample size -> metric -> null range. Raises UserError if it is damaged."""
+    return read_json(path, _FILE, "Install ebmark again.")["null_ranges"]
 
 
 def _round(value: float) -> float:
@@ -155,14 +159,10 @@ def _write_shipped(name: str, num: int, ranges: dict[str, NullRange]) -> None:
     known = dict(_read_shipped())
     known[name] = {**known.get(name, {}), str(num): ranges}
     content = {
-        "schema": 2,
         "command": "python -m ebmark.metrics.null_ranges",
         "null_ranges": {dataset: known[dataset] for dataset in DATASETS if dataset in known},
     }
-    text = json.dumps(content, indent=1)
-    # a list of draws on one line
-    text = re.sub(r"\[[^]{}]*\]", lambda match: re.sub(r"\s+", " ", match[0]), text)
-    write_whole(_SHIPPED, text + "\n")
+    write_json(_SHIPPED, content)
 
 
 def main() -> int:

@@ -14,7 +14,7 @@ from ebmark.report import markdown
 from ebmark.statistics import LEVEL, all_positive, best, final_values, other_level, role, summary
 from ebmark.store.metric_info import UNRANKED, metric_info, stem
 from ebmark.store.schema import load_study
-from ebmark.store.table import current, with_entries
+from ebmark.store.table import current, with_entries, without_formula
 from ebmark.store.units import DATA_UNITS, distance_unit
 
 FORMATS = ("markdown", "latex", "csv")
@@ -285,13 +285,14 @@ def _escape_tex(text: str) -> str:
 
 
 def _csv(table: PaperTable) -> str:
-    """Return one row per configuration and dataset, with all digits."""
+    """Return one row per configuration and dataset, with all digits and no formulas."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    heads = ["configuration", "dataset", table.metric, "low", "high", "seeds", "diverged", "best"]
-    writer.writerow(heads)
+    counts = ["low", "high", "seeds", "diverged", "best"]
+    writer.writerow(["configuration", "dataset", without_formula(table.metric), *counts])
     for configuration, values in table.rows:
         for dataset, value in zip(table.datasets, values, strict=True):
             if value is not None:
-                writer.writerow([configuration, dataset, *value])
+                names = map(without_formula, (configuration, dataset))
+                writer.writerow([*names, *value])
     return text.getvalue()

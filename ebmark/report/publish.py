@@ -7,7 +7,6 @@ code hash and device. Samples and energies of the runs are left out. The report 
 without figures of them.
 """
 
-import io
 import shutil
 import sys
 from pathlib import Path
@@ -16,6 +15,7 @@ from ebmark.errors import UserError
 from ebmark.report.page import write_report
 from ebmark.store import table
 from ebmark.store.schema import load_study, read_plan
+from ebmark.system.listed_files import write_listed
 from ebmark.system.writing import make_folder, write_whole
 
 _REDUNDANT = ["ebmark", "jax", "code_hash", "device"]
@@ -45,10 +45,8 @@ def publish(folder: Path, place: Path, reference: str | None = None) -> int:
     make_folder(place)
     for name in ("plan.json", "study.json"):
         shutil.copyfile(folder / name, place / name)
-    text = io.StringIO()
     kept = rows.drop(columns=_REDUNDANT, errors="ignore")
-    kept.to_csv(text, index=False, na_rep="nan", lineterminator="\n", float_format="%.7g")
-    write_whole(place / "results.csv", text.getvalue())
+    write_listed(place / "results.csv", table.as_csv(kept, float_format="%.7g").encode())
     if load_study(folder)["axes"]:
         # The table contains everything about a sweep, and figures of its samples would be large.
         write_report(place, reference)

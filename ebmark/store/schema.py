@@ -5,7 +5,6 @@ of a run is 16 hexadecimal digits, numbers are finite and in their ranges, and n
 the folder.
 """
 
-import json
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, NotRequired
@@ -15,8 +14,8 @@ from pydantic import AfterValidator, ConfigDict, Field, FiniteFloat, JsonValue, 
 from typing_extensions import TypedDict
 
 from ebmark.errors import UserError
-from ebmark.system.reading import SCHEMA, read_json
-from ebmark.system.writing import write_whole
+from ebmark.system.reading import read_json
+from ebmark.system.writing import write_json
 
 _MAX_NAME = 200  # characters
 _MAX_ON_PAGE = 500  # datasets, or configurations, that one report can show
@@ -41,6 +40,7 @@ RunId = Annotated[str, Field(pattern=rf"\A{RUN_ID.pattern}\z")]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Step = Annotated[int, Field(ge=0, lt=2**53)]
 Size = Annotated[int, Field(ge=1, lt=2**53)]
+Digest = Annotated[str, Field(pattern=r"\A[0-9a-f]{64}\z")]
 
 
 class Entry(TypedDict):
@@ -184,6 +184,7 @@ class Result(TypedDict):
     code_hash: Text
     device: Text
     seconds: NotRequired[FiniteFloat]
+    files: NotRequired[dict[Name, Digest]]  # the sha256 of the other files of the run
 
 
 _STUDY = pydantic.TypeAdapter(Study)
@@ -214,18 +215,14 @@ def load_study(folder: Path) -> dict[str, Any]:
         UserError: the folder is not that of a study, or the file is damaged or of another schema.
     """
     path = Path(folder) / "study.json"
-    fix = f"Remove {path.name} and repeat the command of the study; its runs are kept."
     try:
-        content = read_json(path, _STUDY, fix, marked=True)
+        content = read_json(path, _STUDY)
     except FileNotFoundError:
         raise UserError(
             f"{folder}: not the folder of a study (it has no study.json). "
             "Create one with `ebmark run`."
         ) from None
-    # the keys of the file come first, because "schema" must be the first one in the file
-    study = dict(content)
-    for key, value in _empty_study().items():
-        study.setdefault(key, value)
+    study = _empty_study() | content
     runs = study["runs"].values()
     _check_number(path, "datasets", {run["dataset"] for run in runs})
     _check_number(path, "configurations", {(run["method"], run["recipe"]) for run in runs})
@@ -250,7 +247,7 @@ def read_plan(folder: Path) -> dict[str, dict[str, Any]]:
     """
     path = Path(folder) / "plan.json"
     try:
-        return read_json(path, _PLAN, "Repeat the command of the study.", marked=True)["runs"]
+        return read_json(path, _PLAN)["runs"]
     except FileNotFoundError:
         raise UserError(
             f"{folder}: has no plan.json, which contains the specs of its runs. "
@@ -260,7 +257,7 @@ def read_plan(folder: Path) -> dict[str, dict[str, Any]]:
 
 def write_plan(folder: Path, plan: dict[str, dict[str, Any]]) -> None:
     """Write the specs of all planned runs to `plan.json`, atomically."""
-    write_whole(Path(folder) / "plan.json", json.dumps({"schema": SCHEMA, "runs": plan}))
+    write_json(Path(folder) / "plan.json", {"runs": plan}, indent=None)
 
 
 def read_result(folder: Path, run_id: str) -> dict[str, Any] | None:
@@ -273,9 +270,8 @@ def read_result(folder: Path, run_id: str) -> dict[str, Any] | None:
     Raises:
         UserError: the file is damaged or of another schema.
     """
-    run_folder = Path(folder) / "runs" / run_id
-    fix = f"Remove the folder {run_folder} and repeat the command of the study."
+    path = Path(folder) / "runs" / run_id / "result.json"
     try:
-        return read_json(run_folder / "result.json", _RESULT, fix, _MAX_RESULT_BYTES, marked=True)
+        return read_json(path, _RESULT, max_bytes=_MAX_RESULT_BYTES)
     except FileNotFoundError:
         return None

@@ -1,6 +1,7 @@
 """The results of a study as one tidy table, with one row per metric value."""
 
 import io
+import re
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,20 +9,22 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ebmark.errors import UserError, shown
+from ebmark.errors import DamagedError, UserError, shown
 from ebmark.store.schema import RUN_ID, is_name, read_result
 from ebmark.system.array_files import read_run_arrays
-from ebmark.system.reading import old_schema, read_bytes
-from ebmark.system.writing import atomic_path, inside, write_whole
+from ebmark.system.listed_files import check_listed, read_listed, write_listed
+from ebmark.system.reading import REPAIR, old_schema
 
 __all__ = [
     "COLUMNS",
+    "as_csv",
     "collect",
     "current",
     "entry",
     "load_arrays",
     "read",
     "with_entries",
+    "without_formula",
     "write",
 ]
 
@@ -30,6 +33,7 @@ _PROVENANCE = ["status", "reason", "ebmark", "jax", "code_hash", "device"]
 _NUMBERS = {"seed": "int64", "step": "int64", "value": "float64"}
 _MAX_BYTES = 1 << 30
 _MAX_COLUMNS = 100
+_FORMULA = re.compile(r"'*[=+\-@\t\r]")
 
 
 def collect(folder: Path, plan: Mapping[str, Mapping]) -> pd.DataFrame:
@@ -103,13 +107,50 @@ def with_entries(study: dict[str, Any], table: pd.DataFrame) -> tuple[dict[str, 
     return {**study, "runs": runs}, table.assign(method=configurations)
 
 
+def as_csv(table: pd.DataFrame, float_format: str | None = None) -> str:
+    """Return a table as CSV, in which no text is a formula of a spreadsheet.
+
+    Args:
+        table: what to write; numbers are not changed.
+        float_format: the format of floating-point numbers; all digits by default.
+    """
+    safe = _map_texts(table, without_formula)
+    return safe.to_csv(index=False, na_rep="nan", lineterminator="\n", float_format=float_format)
+
+
+def without_formula(text: str) -> str:
+    """Return the text, after an apostrophe if spreadsheets would take it for a formula.
+
+    Example:
+        >>> without_formula("=1+1"), without_formula("cd"), with_formula("'=1+1")
+        ("'=1+1", 'cd', '=1+1')
+    """
+    return f"'{text}" if _FORMULA.match(text) else text
+
+
+def with_formula(text: str) -> str:
+    """Return the text that `without_formula` was given."""
+    return text[1:] if text.startswith("'") and _FORMULA.match(text) else text
+
+
+def _map_texts(table: pd.DataFrame, function: Callable[[str], str]) -> pd.DataFrame:
+    """Return the table with the texts of its heads and of its columns replaced."""
+    changed: dict[str, Any] = {}
+    for column in table.columns:
+        if not pd.api.types.is_numeric_dtype(table[column]):
+            texts = [value for value in table[column].unique() if isinstance(value, str)]
+            replacements = {text: function(text) for text in texts if function(text) != text}
+            if replacements:
+                changed[column] = table[column].replace(replacements)
+    return table.assign(**changed).rename(columns=lambda name: function(str(name)))
+
+
 def write(folder: Path, table: pd.DataFrame) -> None:
     """Write `results.csv` and `results.parquet`, each atomically."""
-    text = io.StringIO()
-    table.to_csv(text, index=False, na_rep="nan", lineterminator="\n")
-    write_whole(inside(folder, "results.csv"), text.getvalue())
-    with atomic_path(inside(folder, "results.parquet")) as path:
-        table.to_parquet(path, index=False)
+    write_listed(folder / "results.csv", as_csv(table).encode())
+    parquet = io.BytesIO()
+    table.to_parquet(parquet, index=False)
+    write_listed(folder / "results.parquet", parquet.getvalue())
 
 
 def read(folder: Path) -> pd.DataFrame:
@@ -126,13 +167,14 @@ def read(folder: Path) -> pd.DataFrame:
     types: dict[Hashable, Any] = {**dict.fromkeys([*COLUMNS, *_PROVENANCE], "str"), **_NUMBERS}
     missing_values: dict[Hashable, Any] = {"value": ["nan"]}
     try:
-        content = io.BytesIO(read_bytes(path, _MAX_BYTES))
+        content = io.BytesIO(read_listed(path, _MAX_BYTES))
         table = pd.read_csv(content, dtype=types, keep_default_na=False, na_values=missing_values)
     except FileNotFoundError:
         raise UserError(f"{folder}: has no results.csv. Create it with `ebmark run`.") from None
     except (ValueError, OverflowError) as error:
         reason = shown(f"{path}: cannot be read as a table ({error})", 300)
-        raise UserError(f"{reason}. Remove it and create it again with `ebmark report`.") from None
+        raise DamagedError(f"{reason}. {REPAIR}") from None
+    table = _map_texts(table, with_formula)
     missing = [column for column in [*COLUMNS, "status", "reason"] if column not in table]
     # schema 1 had another name for the column of run ids
     if missing == ["run_id"]:
@@ -180,6 +222,7 @@ def current(folder: Path, study: Mapping[str, Any]) -> tuple[pd.DataFrame, bool]
     has_table = (folder / "results.csv").exists()
     if not has_table and not done:
         return _frame([]), False
+    check_listed(folder)
     saved = read(folder) if has_table else _frame([])
     if set(done) <= set(saved["run_id"]):
         return saved, True
@@ -205,7 +248,11 @@ def load_arrays(folder: Path, run_id: str) -> dict[str, np.ndarray]:
     Raises:
         UserError: the file is damaged.
     """
+    result = read_result(folder, run_id)
+    if result is None:
+        return {}
+    digest = result.get("files", {}).get("samples.npz")
     try:
-        return read_run_arrays(Path(folder) / "runs" / run_id / "samples.npz")
+        return read_run_arrays(Path(folder) / "runs" / run_id / "samples.npz", digest)
     except FileNotFoundError:
         return {}

@@ -1,6 +1,5 @@
 """Collect completed runs into the results table, with null ranges and step-size biases."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from ebmark.metrics.null_ranges import null_ranges
 from ebmark.store import table
 from ebmark.store.schema import load_study
 from ebmark.studies.step_bias import measure_study
-from ebmark.system.writing import write_whole
+from ebmark.system.writing import write_json
 
 
 def finish(folder: Path, plan: dict[str, dict[str, Any]]) -> None:
@@ -24,7 +23,7 @@ def finish(folder: Path, plan: dict[str, dict[str, Any]]) -> None:
     rows = table.collect(folder, plan)
     labeled_study, labeled_rows = table.with_entries(study, rows)
     study["step_bias"] = measure_study(folder, labeled_study, labeled_rows)
-    write_whole(folder / "study.json", json.dumps(study, indent=1))
+    write_json(folder / "study.json", study)
     table.write(folder, rows)
 
 

@@ -15,7 +15,7 @@ from ebmark.store.provenance import code_hash, device, versions
 from ebmark.store.units import ROBUST_UNITS
 from ebmark.studies.spec import axes
 from ebmark.studies.study import Study
-from ebmark.system.reading import SCHEMA
+from ebmark.system.checksums import SCHEMA
 from ebmark.training.recipes import RECIPES
 
 Plan = Mapping[str, Mapping[str, Any]]  # run id -> spec

@@ -1,8 +1,9 @@
 """Write the plan and the description of a study into its folder."""
 
-import json
+import io
 import os
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,14 @@ from ebmark.datasets import DataSource, SyntheticDataset, UserDataset
 from ebmark.datasets.tables import Points
 from ebmark.errors import UserError
 from ebmark.store.folder import refuse_links_out
+from ebmark.store.repair import remove_damaged
 from ebmark.store.schema import load_study, read_result, write_plan
 from ebmark.studies import plugins
 from ebmark.studies.description import describe
 from ebmark.studies.spec import run_id, run_specs
 from ebmark.studies.study import Study, validated
-from ebmark.system.writing import atomic_path, write_whole
+from ebmark.system.listed_files import SUMS, check_listed, write_listed
+from ebmark.system.writing import write_json
 
 _GENERATED = {"plan.json", "results.csv", "results.parquet", "report.html"}
 
@@ -29,6 +32,7 @@ def prepare(
     name: str,
     command: str,
     plugin_files: tuple[Path, ...] = (),
+    repair: bool = False,
 ) -> dict[str, dict[str, Any]]:
     """Write the plan and the description of a study into its folder.
 
@@ -39,6 +43,7 @@ def prepare(
         name: what the user data are called.
         command: the command line that runs the study.
         plugin_files: Python files that the workers will load; they are copied into the folder.
+        repair: remove damaged files first, so that they are created again.
 
     Returns:
         The plan, run id -> spec.
@@ -55,13 +60,13 @@ def prepare(
             "Add another method with --methods."
         )
     step_bias: dict[str, Any] = {}
-    content = take_folder(folder)
+    content = take_intact_folder(folder, plan, repair=repair)
     if "study.json" in content:
         existing = load_study(folder)
         _check_same_study(folder, existing, study, sources)
         step_bias = existing["step_bias"]
     else:
-        _check_no_other_files(folder, content)
+        _check_no_other_files(folder, content, has_plan=repair or "plan.json" in content)
     plugins.keep(plugin_files, folder)
     save_points(folder, sources, points_file)
     for run in plan:
@@ -69,7 +74,7 @@ def prepare(
         read_result(folder, run)
     write_plan(folder, plan)
     description = describe(study, sources, plan, points, command, step_bias)
-    write_whole(folder / "study.json", json.dumps(description.as_dict(), indent=1))
+    write_json(folder / "study.json", description.as_dict())
     return plan
 
 
@@ -89,8 +94,29 @@ def save_points(folder: Path, sources: Sequence[DataSource], points_file: str | 
         return
     for source in sources:
         if isinstance(source, UserDataset):
-            with atomic_path(folder / points_file) as path, open(path, "wb") as file:
-                np.save(file, source.points)
+            array = io.BytesIO()
+            np.save(array, source.points)
+            write_listed(folder / points_file, array.getvalue())
+
+
+def take_intact_folder(folder: Path, names: Iterable[str], *, repair: bool) -> set[str]:
+    """Create the folder and return the names of other files in it, none of which is damaged.
+
+    Args:
+        folder: the folder of a study.
+        names: the ids of its runs.
+        repair: remove damaged files and say so, instead of raising an error.
+
+    Raises:
+        UserError: if the folder cannot be used, or a file is damaged.
+    """
+    content = take_folder(folder)
+    if not repair:
+        check_listed(folder)
+        return content
+    for note in remove_damaged(folder, names):
+        print(f"note: {note}", file=sys.stderr)
+    return take_folder(folder)
 
 
 def take_folder(folder: Path) -> set[str]:
@@ -122,10 +148,11 @@ def refuse_others(folder: Path, others: set[str], kind: str) -> None:
         )
 
 
-def _check_no_other_files(folder: Path, content: set[str]) -> None:
+def _check_no_other_files(folder: Path, content: set[str], *, has_plan: bool) -> None:
     """Allow what an interrupted start leaves, and what a study generates if its plan exists."""
-    others = {name for name in content if not name.startswith((".tmp-", "points-", "log-"))}
-    if "plan.json" in content:
+    prefixes = (".tmp-", "points-", "log-", SUMS)
+    others = {name for name in content if not name.startswith(prefixes)}
+    if has_plan:
         others -= _GENERATED
     refuse_others(folder, others, "study")
 

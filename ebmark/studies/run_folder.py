@@ -1,6 +1,6 @@
 """The folder of a run: its files are written in a temporary folder, which is then renamed."""
 
-import json
+import io
 import math
 import os
 import shutil
@@ -14,9 +14,10 @@ import ebmark
 from ebmark.store.folder import is_done, making
 from ebmark.store.provenance import code_hash, device, versions
 from ebmark.studies.scores import Scores
+from ebmark.system.checksums import sha256
 from ebmark.system.devices import described
-from ebmark.system.reading import SCHEMA
-from ebmark.system.writing import atomic_path, make_folder, write_whole
+from ebmark.system.reading import read_bytes
+from ebmark.system.writing import make_folder, write_json, write_whole
 from ebmark.training.model import Model, save_model
 
 
@@ -29,7 +30,6 @@ def as_result(scores: Scores, stopped: str, seconds: float) -> dict[str, Any]:
         seconds: elapsed time of the run.
     """
     return {
-        "schema": SCHEMA,
         "status": "done" if scores.divergence_reason is None else "diverged",
         "reason": scores.divergence_reason or stopped,
         "rows": [[step, metric, _as_json(value)] for step, metric, value in scores.rows],
@@ -59,10 +59,14 @@ def write_run(
         make_folder(temporary)
         if model is not None:
             save_model(temporary / "energy.ebm", model)
-        with atomic_path(temporary / "samples.npz") as path, open(path, "wb") as file:
-            np.savez_compressed(file, **dict[str, Any](arrays))
-        write_whole(temporary / "spec.json", json.dumps(spec, indent=1, sort_keys=True))
-        write_whole(temporary / "result.json", json.dumps(result, indent=1))
+        archive = io.BytesIO()
+        np.savez_compressed(archive, **dict[str, Any](arrays))
+        write_whole(temporary / "samples.npz", archive.getvalue())
+        write_json(temporary / "spec.json", spec, sort_keys=True)
+        files = {
+            path.name: sha256(read_bytes(path, 4 << 30)) for path in sorted(temporary.iterdir())
+        }
+        write_json(temporary / "result.json", {**result, "files": files})
         _move_into_place(temporary, folder, name)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

@@ -20,7 +20,7 @@ from ebmark.errors import UserError
 from ebmark.partition_function import exact_samples, normalize_on_grid
 from ebmark.samplers import StepBias, step_bias
 from ebmark.statistics import final_values, median_seed, metric_of
-from ebmark.system.array_files import read_run_arrays
+from ebmark.store.table import load_arrays
 from ebmark.training.model import Model, load_model
 
 _NUM_CHAINS = 1_000
@@ -55,7 +55,7 @@ _Starts = tuple[Float[Array, "chains dim"], float, float]  # points, mean energy
 
 
 def _tempered_starts(model: Model, folder: Path) -> _Starts:
-    samples = read_run_arrays(folder / "samples.npz").get("tempered")
+    samples = load_arrays(folder.parents[1], folder.name).get("tempered")
     if samples is None:
         raise UserError(f"{folder}: has no tempered samples, at which the chains would start.")
     x = jnp.asarray(model.units.transform(samples), jnp.float32)

@@ -13,8 +13,10 @@ from typing import BinaryIO
 
 import numpy as np
 
-from ebmark.errors import UserError, shown
-from ebmark.system.reading import read_bytes
+from ebmark.errors import DamagedError, UserError, shown
+from ebmark.system.checksums import sha256
+from ebmark.system.listed_files import read_listed
+from ebmark.system.reading import REPAIR, read_bytes
 
 _MAX_BYTES = 1 << 30  # of the arrays of a file
 _MAX_DIMENSIONS = 8
@@ -48,38 +50,44 @@ _FINITE = ("train", "test", "grid_x", "grid_y")
 
 
 def read_array(path: Path, max_bytes: int = _MAX_BYTES) -> np.ndarray:
-    """Return the array of an NPY file.
+    """Return the array of an NPY file, which its folder's list of checksums contains.
 
     Raises:
         UserError: there is no such file, or it is damaged.
     """
     try:
-        content = read_bytes(path, max_bytes)
+        content = read_listed(path, max_bytes)
     except FileNotFoundError:
         raise UserError(f"{shown(path, 200)}: no such file.") from None
     try:
         return _parse(io.BytesIO(content), len(content))
     # numpy raises errors of many types for files of another kind
     except Exception as error:
-        fix = "Remove it and repeat the command of the study."
-        raise _damaged(path, "NPY", error, fix) from None
+        raise _damaged(path, "NPY", error) from None
 
 
-def read_run_arrays(path: Path) -> dict[str, np.ndarray]:
+def read_run_arrays(path: Path, digest: str | None) -> dict[str, np.ndarray]:
     """Return the arrays of a run's `samples.npz`; arrays that are not in `AXES` are ignored.
+
+    Args:
+        path: the file.
+        digest: its sha256, as the result of the run states it; None if it states none.
 
     Raises:
         FileNotFoundError: there is no such file.
         UserError: it is damaged.
     """
     content = read_bytes(path, _MAX_BYTES)
+    if sha256(content) != digest:
+        raise DamagedError(
+            f"{shown(path, 200)}: damaged (its checksum is not that in result.json). {REPAIR}"
+        )
     try:
         arrays = _unpack(content)
         _check(arrays)
     # zipfile, zlib and numpy raise errors of many types for files of another kind
     except Exception as error:
-        fix = f"Remove the folder {shown(path.parent, 200)} and repeat the command of the study."
-        raise _damaged(path, "NPZ", error, fix) from None
+        raise _damaged(path, "NPZ", error) from None
     return arrays
 
 
@@ -140,6 +148,6 @@ def _check_values(name: str, array: np.ndarray) -> None:
         raise ValueError(f"{name} is above {_MAX_LOG_DENSITY}")
 
 
-def _damaged(path: Path, kind: str, error: Exception, fix: str) -> UserError:
+def _damaged(path: Path, kind: str, error: Exception) -> DamagedError:
     reason = shown(error, 100) or type(error).__name__
-    return UserError(f"{shown(path, 200)}: cannot be read as {kind} ({reason}). {fix}")
+    return DamagedError(f"{shown(path, 200)}: cannot be read as {kind} ({reason}). {REPAIR}")

@@ -15,10 +15,11 @@ from typing import Any
 import pydantic
 import pydantic_core
 
-from ebmark.errors import UserError, shown
+from ebmark.errors import DamagedError, UserError, shown
+from ebmark.system.checksums import SCHEMA, has_seal
 
 MAX_BYTES = 256 << 20  # of a document
-SCHEMA = 2  # of the files that this version writes; it reads no other
+REPAIR = "Repeat the `ebmark run` or `tune` command with --repair: it redoes what is damaged."
 _MAX_TOML_BYTES = 64 << 10
 _MANY_KEY_PARTS = re.compile(r"""(?<![\w"'-])(?:[\w"'-]++[ \t]*+\.[ \t]*+){32}""")
 _HAS_SCHEMA = re.compile(rb'\s*\{\s*"schema"\s*:\s*%d\s*[,}]' % SCHEMA)
@@ -52,34 +53,53 @@ def read_bytes(path: Path, max_bytes: int = MAX_BYTES) -> bytes:
 def read_json(
     path: Path,
     types: pydantic.TypeAdapter,
-    fix: str,
+    fix: str = REPAIR,
     max_bytes: int = MAX_BYTES,
-    *,
-    marked: bool = False,
 ) -> Any:
-    """Return the content of a JSON file, checked against `types`.
+    """Return the content of a JSON file, whose checksum and types are verified.
 
     Args:
         path: the file.
         types: what the file must contain.
         fix: the sentence that says how to repair a damaged file.
         max_bytes: the largest size that is read.
-        marked: whether the file states its schema, which must be `SCHEMA`.
 
     Raises:
         FileNotFoundError: there is no such file.
-        UserError: it is damaged, or was written by another version of ebmark.
+        DamagedError: it is damaged.
+        UserError: it cannot be read, or was written by another version of ebmark.
     """
     content = read_bytes(path, max_bytes)
-    if marked:
-        _check_schema(path, content)
+    check_seal(path, content, fix)
     try:
-        return types.validate_json(content, strict=True)
+        document = types.validate_json(content, strict=True)
     except pydantic.ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         location = "".join(f"{shown(part)}: " for part in first["loc"])
         reason = f"{shown(location, 100)}{shown(first['msg'], 120)}"
-        raise UserError(f"{shown(path, 200)}: damaged ({reason}). {fix}") from None
+        raise DamagedError(f"{shown(path, 200)}: damaged ({reason}). {fix}") from None
+    document.pop("checksum", None)
+    return document
+
+
+def check_seal(path: Path, content: bytes, fix: str = REPAIR) -> None:
+    """Check the schema and the checksum of a JSON document.
+
+    Args:
+        path: its file.
+        content: its bytes.
+        fix: the sentence that says how to repair a damaged file.
+
+    Raises:
+        DamagedError: it is damaged.
+        UserError: it was written by another version of ebmark.
+    """
+    is_intact = has_seal(content)
+    if is_intact is not False:
+        _check_schema(path, content)
+    if not is_intact:
+        reason = "it has no checksum" if is_intact is None else "its checksum differs"
+        raise DamagedError(f"{shown(path, 200)}: damaged ({reason}). {fix}")
 
 
 def _check_schema(path: Path, content: bytes) -> None:
@@ -89,7 +109,7 @@ def _check_schema(path: Path, content: bytes) -> None:
     try:
         document = pydantic_core.from_json(content)
     except ValueError:
-        return  # damaged: the check of its types reports where
+        return  # damaged: it has no checksum either
     schema = document.get("schema", 1) if isinstance(document, dict) else SCHEMA
     if schema != SCHEMA:
         raise old_schema(path, schema)

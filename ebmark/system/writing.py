@@ -4,10 +4,12 @@ import contextlib
 import errno
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from ebmark.errors import UserError, shown
+from ebmark.system.checksums import sealed
 from ebmark.system.temporary_files import tag
 
 _DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -34,6 +36,21 @@ def write_whole(path: str | Path, content: bytes | str) -> None:
     """
     with atomic_path(path) as temporary:
         temporary.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def write_json(
+    path: str | Path,
+    document: Mapping[str, Any],
+    *,
+    indent: int | None = 1,
+    sort_keys: bool = False,
+) -> None:
+    """Write a JSON file atomically, with its schema and its checksum at the top.
+
+    Raises:
+        UserError: it cannot be written; a file that was there before is unchanged.
+    """
+    write_whole(path, sealed(document, indent=indent, sort_keys=sort_keys))
 
 
 def check_writable(path: str | Path) -> None:

@@ -18,8 +18,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PyTree
 
-from ebmark.errors import UserError
-from ebmark.system.reading import SCHEMA, old_schema, read_bytes
+from ebmark.errors import DamagedError, UserError
+from ebmark.system.checksums import SCHEMA
+from ebmark.system.reading import old_schema, read_bytes
 from ebmark.system.writing import write_whole
 
 _MAGIC = b"EBMARK%d\n" % SCHEMA
@@ -46,8 +47,14 @@ def save_tree(path: Path, header: dict[str, Any], tree: PyTree) -> None:
 
 
 def read_header(path: Path) -> dict[str, Any]:
-    """Read the header alone. Raises UserError if the file was not written by `save_tree`."""
-    header, _, _ = _read(path)
+    """Read the header alone.
+
+    Raises:
+        UserError: the file was not written by `save_tree`, or is damaged.
+    """
+    header, _, is_intact = _read(path)
+    if not is_intact:
+        raise DamagedError(f"{path}: truncated or damaged. Create the file again.")
     return header
 
 

@@ -3,7 +3,6 @@
 python -m ebmark.training.tuned FILE...     adds the recipes of files to the shipped ones
 """
 
-import json
 import sys
 from functools import cache
 from pathlib import Path
@@ -13,8 +12,8 @@ import pydantic
 from typing_extensions import TypedDict
 
 from ebmark.errors import UserError
-from ebmark.system.reading import SCHEMA, read_json
-from ebmark.system.writing import write_whole
+from ebmark.system.reading import read_json
+from ebmark.system.writing import write_json
 
 
 class _Tuned(TypedDict):
@@ -28,6 +27,7 @@ class _File(TypedDict):
 
 
 _FILE = pydantic.TypeAdapter(_File)
+_FIX = "Repeat the `ebmark tune` command with --repair, which writes it again."
 _SHIPPED = Path(__file__).parent / "tuned.json"
 
 
@@ -68,13 +68,12 @@ def read(path: Path) -> dict[str, dict[str, dict[str, Any]]]:
 @cache
 def _read(path: Path, modified_ns: int) -> dict[str, dict[str, dict[str, Any]]]:
     del modified_ns
-    return read_json(path, _FILE, "`ebmark tune` writes such files", marked=True)["tuned"]
+    return read_json(path, _FILE, _FIX)["tuned"]
 
 
 def write(path: Path, tuned: dict[str, dict[str, dict[str, Any]]]) -> None:
     """Write a file atomically, sorted by name."""
-    text = json.dumps({"schema": SCHEMA, "tuned": tuned}, indent=1, sort_keys=True)
-    write_whole(path, text + "\n")
+    write_json(path, {"tuned": tuned}, sort_keys=True)
 
 
 def main() -> int:

@@ -19,6 +19,12 @@ CASES = [path for path in sorted(HERE.rglob("*.py")) if path.name not in SHARED]
 PASSING = {
     "01_cwd_modules",
     "02_planted_pyc",
+    "04_flip_result_json",
+    "05_flip_results_csv",
+    "06_flip_parquet",
+    "07_flip_study_json",
+    "08_flip_tuned",
+    "09_flip_sweep",
     "10_x64_mala",
     "12_same_hash",
     "13_nll_offset",

@@ -1,9 +1,10 @@
 """Runs that train nothing, for the tests of engines: a worker imports these functions by name."""
 
-import json
 import os
 import signal
 import time
+
+from ebmark.system.writing import write_json
 
 VARIABLES = ("NPROC", "OMP_NUM_THREADS", "CUDA_VISIBLE_DEVICES", "ZE_AFFINITY_MASK", "SET_UP")
 
@@ -17,7 +18,7 @@ def sleeps(folder, name, spec, report_progress):
     (folder / "runs" / name).mkdir()
     environment = {key: os.environ.get(key) for key in VARIABLES}
     result = {"status": "done", "spec": spec, "environment": environment, "pid": os.getpid()}
-    (folder / "runs" / name / "result.json").write_text(json.dumps(result))
+    write_json(folder / "runs" / name / "result.json", result)
 
 
 def prints(folder, name, spec, report_progress):

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from ebmark.errors import UserError
+from ebmark.system.checksums import sealed
 
 NUM_EXAMPLES = int(os.environ.get("EBMARK_FUZZ", "0"))
 MAX_EXTRA_MEMORY = 2 << 30  # bytes
@@ -183,10 +184,11 @@ def cut(content: bytes, cuts) -> bytes:
 
 
 def mutate_json(document, edits, cuts, is_raw: bool) -> bytes:
-    """The document with its bytes cut, or with its parts edited."""
+    """The document with its bytes cut, or with its parts edited and its checksum right."""
     if is_raw:
-        return cut(json.dumps(document).encode(), cuts)
-    return json.dumps(edit(document, edits)).encode()
+        return cut(sealed(document), cuts)
+    edited = edit(document, edits)
+    return sealed(edited) if isinstance(edited, dict) else json.dumps(edited).encode()
 
 
 def mutate_toml(content: bytes, line: int, value: bytes, cuts, is_raw: bool) -> bytes:

@@ -5,6 +5,7 @@
 
 import csv
 import hashlib
+import io
 import json
 import math
 import sys
@@ -12,6 +13,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+
+from ebmark.system.checksums import sha256
+from ebmark.system.listed_files import write_listed
+from ebmark.system.writing import write_json
 
 DIVERGED = (("half_moons", "cd", 3),)
 REASON = (
@@ -238,15 +243,34 @@ def build(
                 rows += _rows(spec, run_id, values, is_diverged=is_diverged)
                 run_folder = folder / "runs" / run_id
                 run_folder.mkdir(parents=True, exist_ok=True)
-                (run_folder / "spec.json").write_text(json.dumps(spec))
+                write_json(run_folder / "spec.json", spec)
                 np.savez(run_folder / "samples.npz", **arrays)
+                write_result(run_folder, values, is_diverged=is_diverged)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "study.json").write_text(json.dumps(study))
-    with open(folder / "results.csv", "w", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS)
-        writer.writeheader()
-        writer.writerows(rows)
+    write_json(folder / "study.json", study)
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_listed(folder / "results.csv", text.getvalue().encode())
     return folder
+
+
+def write_result(run_folder: Path, values, *, is_diverged: bool) -> None:
+    """Write the result of a run, which contains the checksums of its other files."""
+    files = ("samples.npz", "spec.json")
+    result = {
+        "status": "diverged" if is_diverged else "done",
+        "reason": REASON if is_diverged else "",
+        "rows": [[step, metric, None if is_diverged else value] for step, metric, value in values],
+        "ebmark": "0.1.0",
+        "versions": {"jax": "0.10"},
+        "code_hash": "s",
+        "device": "cpu",
+        "seconds": 60.0,
+        "files": {name: sha256((run_folder / name).read_bytes()) for name in files},
+    }
+    write_json(run_folder / "result.json", result)
 
 
 def _describe(datasets, methods, seeds, points, title) -> dict[str, Any]:

@@ -39,7 +39,10 @@ from ebmark.store.locks import acquire_lock, running
 from ebmark.store.schema import load_study, read_plan, read_result
 from ebmark.studies.study import read_study
 from ebmark.studies.tuning.search import read_search
-from ebmark.system.array_files import read_array
+from ebmark.system.array_files import read_array, read_run_arrays
+from ebmark.system.checksums import sha256
+from ebmark.system.listed_files import write_listed
+from ebmark.system.writing import write_json
 from ebmark.training import tuned
 from ebmark.training.model import load_model
 from ebmark.training.tree_file import load_tree, read_header, save_tree
@@ -57,27 +60,9 @@ def folder(tmp_path_factory):
         grid=30,
         diverged=(),
     )
-    study = json.loads((folder / "study.json").read_text())
-    results = table.read(folder)
-    for run_id in study["runs"]:
-        values = results[results["run_id"] == run_id]
-        rows = [
-            [int(step), metric, float(value)]
-            for step, metric, value in zip(
-                values["step"], values["metric"], values["value"], strict=True
-            )
-        ]
-        result = {
-            "schema": 2,
-            "status": "done",
-            "reason": "",
-            "rows": rows[:6],
-            "ebmark": "0",
-            "versions": {"jax": "0"},
-            "code_hash": "0",
-            "device": "cpu",
-        }
-        (folder / "runs" / run_id / "result.json").write_text(json.dumps(result))
+    for path in folder.glob("runs/*/result.json"):
+        result = json.loads(path.read_text())
+        write_json(path, result | {"rows": result["rows"][:6]})
     return folder
 
 
@@ -193,7 +178,7 @@ def test_lock(tmp_path_factory, edits, cuts, is_raw):
 def test_results_csv(folder, tmp_path_factory, cuts):
     original = (folder / "results.csv").read_bytes()
     place = tmp_path_factory.getbasetemp()
-    (place / "results.csv").write_bytes(cut(original[:3000], cuts))
+    write_listed(place / "results.csv", cut(original[:3000], cuts))
     rows = read_or_refuse(lambda: table.read(place))
     if rows is not None:
         assert rows["value"].dtype == float and rows["seed"].dtype == int
@@ -230,18 +215,18 @@ def test_samples_npz(folder, tmp_path_factory, cuts, damage, which, shape, dtype
     path = tmp_path_factory.getbasetemp() / "runs" / "0" / "samples.npz"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(cut(content, cuts) if damage == "bytes" else content)
-    read_or_refuse(lambda: table.load_arrays(path.parents[2], "0"))
+    read_or_refuse(lambda: read_run_arrays(path, sha256(path.read_bytes())))
 
 
 @fuzz()
 @given(CUTS, st.booleans(), st.sampled_from(SHAPES), st.sampled_from(DTYPES))
 def test_points_npy_of_a_study(tmp_path_factory, cuts, has_false_header, shape, dtype):
-    path = tmp_path_factory.getbasetemp() / "points.npy"
+    path = tmp_path_factory.getbasetemp() / f"points-{'0' * 16}.npy"
     content = npy_bytes(np.arange(24.0).reshape(12, 2))
     if has_false_header:
-        path.write_bytes(npy_with_header(shape, dtype, content[128:]))
+        write_listed(path, npy_with_header(shape, dtype, content[128:]))
     else:
-        path.write_bytes(cut(content, cuts))
+        write_listed(path, cut(content, cuts))
     read_or_refuse(lambda: read_array(path))
 
 
@@ -381,8 +366,8 @@ def test_header_of_model_and_checkpoint(tmp_path_factory, edits, cuts, is_raw):
 
 def test_files_are_valid_before_mutation(tmp_path):
     """Otherwise all mutants would be refused for the same reason."""
-    (tmp_path / "plan.json").write_text(json.dumps(PLAN))
-    (tmp_path / "tuned.json").write_text(json.dumps(TUNED))
+    write_json(tmp_path / "plan.json", PLAN)
+    write_json(tmp_path / "tuned.json", TUNED)
     (tmp_path / "mine.toml").write_bytes(STUDY)
     (tmp_path / "site.toml").write_bytes(SITE)
     assert read_plan(tmp_path) == PLAN["runs"]

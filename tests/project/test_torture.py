@@ -59,9 +59,10 @@ def log_file(study: Path, folder: Path) -> Path:
     return study.parent / f"log-{'-'.join(folder.parts[-3:])}"
 
 
-def run(study: Path, folder: Path) -> str:
+def run(study: Path, folder: Path, *options: str) -> str:
     """Run the command, which must succeed, and return what it printed."""
-    ended = ebmark("run", study, "--out", folder, "--no-progress-bar", cwd=study.parent)
+    command = ("run", study, "--out", folder, "--no-progress-bar", *options)
+    ended = ebmark(*command, cwd=study.parent)
     assert ended.returncode == 0, ended.stderr
     return ended.stderr
 
@@ -388,23 +389,16 @@ def damage(path: Path, kind: str) -> None:
 
 @pytest.mark.parametrize("kind", ["cut short", "empty", "zeros", "a block"])
 def test_damaged_files_are_named_with_a_fix(small, half, kind):
-    """All are damaged, and each command names the next one; the plan is written again."""
+    """All are damaged: the command names the first; with --repair it redoes them all."""
     file, whole = small
     folder, (first, second) = half
     names = ["study.json", f"runs/{first}/result.json", f"runs/{second}/samples.npz"]
     for name in ("plan.json", *names):
         damage(folder / name, kind)
-    for name in names:
-        message = refuse(file, folder)
-        assert str(folder / name) in message, message
-        (what,) = re.findall(r"[Rr]emove (the folder \S+|\S+) and \w+ the command", message)
-        if name == "study.json":
-            assert what == name
-            (folder / name).unlink()
-        else:
-            assert what == f"the folder {(folder / name).parent}"
-            shutil.rmtree((folder / name).parent)
-    run(file, folder)
+    message = refuse(file, folder)
+    assert str(folder / names[0]) in message and "--repair" in message
+    notes = run(file, folder, "--repair")
+    assert all(str(folder / name) in notes for name in ("plan.json", *names))
     assert_equal(folder, whole)
 
 

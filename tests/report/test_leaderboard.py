@@ -1,7 +1,6 @@
 """The leaderboard: which submissions are refused and why, and how the others are ranked."""
 
 import dataclasses
-import json
 
 import pandas as pd
 import pytest
@@ -17,9 +16,15 @@ from ebmark.store.schema import read_plan, write_plan
 from ebmark.studies.spec import run_id, run_specs
 from ebmark.studies.study import Study
 from ebmark.studies.submissions import checked, checked_all
+from ebmark.system.listed_files import write_listed
+from ebmark.system.writing import write_json
 
 STUDY = Study(datasets=("half_moons",), methods=("cd", "nce", "mle"), seeds=8)
 MEDIAN_KL = {"cd": 0.02, "nce": 0.01, "mle": 0.008}
+
+
+def write_rows(folder, rows):
+    write_listed(folder / "results.csv", rows.to_csv(index=False).encode())
 
 
 def submit(folder, **changes):
@@ -34,12 +39,12 @@ def submit(folder, **changes):
     ]
     folder.mkdir()
     columns = [*table.COLUMNS, "status", "reason"]
-    pd.DataFrame(rows, columns=columns).to_csv(folder / "results.csv", index=False)
+    write_rows(folder, pd.DataFrame(rows, columns=columns))
     write_plan(folder, plan)
     keys = ("dataset", "method", "recipe", "seed")
     runs = {name: {key: spec[key] for key in keys} for name, spec in plan.items()}
-    description = {"schema": 2, "name": "s", "datasets": list(study.datasets), "runs": runs}
-    (folder / "study.json").write_text(json.dumps(description))
+    description = {"name": "s", "datasets": list(study.datasets), "runs": runs}
+    write_json(folder / "study.json", description)
     return folder
 
 
@@ -109,21 +114,19 @@ def spoil_fingerprint(folder):
 
 
 def spoil_rows(folder):
-    rows = (folder / "results.csv").read_text().splitlines()
-    (folder / "results.csv").write_text("\n".join(rows[:-1]) + "\n")
+    write_rows(folder, table.read(folder)[:-1])
 
 
 def spoil_method(folder):
-    text = (folder / "results.csv").read_text()
-    (folder / "results.csv").write_text(text.replace(",nce,", ",cd,"))
+    write_rows(folder, table.read(folder).replace("nce", "cd"))
 
 
 def spoil_run(folder):
     name = next(iter(read_plan(folder)))
     (folder / "runs" / name).mkdir(parents=True)
-    result = {"schema": 2, "status": "done", "reason": "", "rows": [[9, "kl", 0.5]], "ebmark": "0"}
+    result = {"status": "done", "reason": "", "rows": [[9, "kl", 0.5]], "ebmark": "0"}
     result |= {"versions": {"jax": "0"}, "code_hash": "s", "device": "d"}
-    (folder / "runs" / name / "result.json").write_text(json.dumps(result))
+    write_json(folder / "runs" / name / "result.json", result)
 
 
 @pytest.mark.parametrize(
@@ -182,11 +185,11 @@ def test_publish_keeps_numbers(tmp_path, monkeypatch):
     (folder / "report.html").write_text("<html>")
     monkeypatch.setattr(publishing, "write_report", lambda folder, _: folder / "report.html")
     rows = pd.read_csv(folder / "results.csv").assign(code_hash="0" * 64, device="cpu")
-    rows.to_csv(folder / "results.csv", index=False)
+    write_rows(folder, rows)
     publishing.publish(folder, tmp_path / "b")
     assert "code_hash" not in pd.read_csv(tmp_path / "b" / "results.csv")
     assert _parts(tmp_path / "b") == _parts(folder)
-    rows[rows["seed"] > 0].to_csv(folder / "results.csv", index=False)
+    write_rows(folder, rows[rows["seed"] > 0])
     with pytest.raises(UserError, match="3 of 24 runs are not in the table"):
         publishing.publish(folder, tmp_path / "b")
 

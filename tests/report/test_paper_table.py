@@ -13,7 +13,7 @@ from ebmark.cli.main import main
 from ebmark.errors import UserError
 from ebmark.report.paper_table import PaperTable, Value, caption, number, paper_table, render
 from ebmark.statistics import best, final_values, summary
-from ebmark.store.table import read
+from ebmark.store.table import read, write
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +80,7 @@ def test_all_runs_diverged_refused(tmp_path):
     folder = build(tmp_path / "toy", seeds=2, points=60, grid=20)
     results = read(folder)
     diverged = results.assign(value=nan, status="diverged", reason="so")
-    diverged.to_csv(folder / "results.csv", index=False, na_rep="nan")
+    write(folder, diverged)
     with pytest.raises(UserError, match="no completed run has the metric 'kl'"):
         paper_table(folder, "kl")
 
@@ -114,7 +114,7 @@ def test_marks_follow_direction_of_metric(tmp_path):
     rows = rows.assign(value=rows["value"] + 10 * rows["method"].rank(method="dense"))
     results = pd.concat([results[results["metric"] != "w1_exact"], rows])
     rising = rows.assign(metric="high_quality_fraction_exact", value=-rows["value"])
-    pd.concat([results, rising]).to_csv(folder / "results.csv", index=False, na_rep="nan")
+    write(folder, pd.concat([results, rising]))
     lower, higher = (paper_table(folder, m) for m in ("w1_exact", "high_quality_fraction_exact"))
     marks = [[v and v.best for _, row in table.rows for v in row] for table in (lower, higher)]
     assert marks[0] == marks[1] and any(marks[0])

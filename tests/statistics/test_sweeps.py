@@ -1,6 +1,5 @@
 """Sweeps: their points, the usable range, the figures and the page."""
 
-import json
 import math
 
 import numpy as np
@@ -12,9 +11,11 @@ from ebmark.report.page import write_report
 from ebmark.report.page._budgets import trainings
 from ebmark.report.page._sweeps import _families
 from ebmark.statistics import at_equal_budget, sweep_points, usable, without_axes
+from ebmark.store import table as store
 from ebmark.store.metric_info import METRICS
 from ebmark.studies.builtin import STUDIES, sensitivity
 from ebmark.studies.study import validated
+from ebmark.system.writing import write_json
 from ebmark.training.search_spaces import SPACES
 
 STEPS = (0.001, 0.003, 0.01, 0.03)
@@ -183,12 +184,11 @@ def test_sweep_figures_show_every_point():
 
 def write_study(folder, table):
     """Write the results and the description of a study over step sizes."""
-    table.drop(columns="entry").to_csv(folder / "results.csv", index=False, na_rep="nan")
+    store.write(folder, table.drop(columns="entry"))
     keys = ["dataset", "method", "recipe", "seed"]
     runs = {row["run_id"]: {key: row[key] for key in keys} for row in table.to_dict("records")}
     info = {"title": "", "loss": "", "reference": ""}
     study = {
-        "schema": 2,
         "name": "s",
         "title": "S",
         "datasets": ["rings"],
@@ -212,7 +212,7 @@ def write_study(folder, table):
         "axes": ["step_size"],
         "plot_metrics": [],
     }
-    (folder / "study.json").write_text(json.dumps(study))
+    write_json(folder / "study.json", study)
 
 
 def test_sweep_report_states_usable_range(tmp_path):

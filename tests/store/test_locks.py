@@ -14,6 +14,7 @@ from ebmark.store.locks import acquire_lock, running
 from ebmark.studies.prepare import prepare
 from ebmark.studies.run import execute_run
 from ebmark.studies.study import Study
+from ebmark.system.listed_files import write_listed
 
 TIMES = {"train_seconds", "train_cpu_seconds", "compile_seconds", "sample_seconds"}
 
@@ -236,7 +237,8 @@ def test_lock_that_is_no_file_is_refused(folder, kind):
     [
         ([".tmp-1234.json"], True),
         (["plan.json"], True),
-        (["plan.json", "results.csv", "points-1.npy"], True),
+        (["plan.json", "results.csv", "points-0123456789abcdef.npy"], True),
+        (["points-0123456789abcdef.npy"], True),
         (["results.csv"], False),
         (["thesis.tex"], False),
     ],
@@ -244,7 +246,7 @@ def test_lock_that_is_no_file_is_refused(folder, kind):
 def test_prepare_accepts_folder_of_killed_run(tmp_path, files, is_accepted):
     """A folder with any other files and no study is refused."""
     for name in files:
-        (tmp_path / name).touch()
+        write_listed(tmp_path / name, b"")
     if is_accepted:
         assert prepare(Study(seeds=1), tmp_path, None, "", "ebmark run")
     else:

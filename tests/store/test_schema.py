@@ -8,6 +8,8 @@ from helpers.results_folder import build
 from ebmark.errors import UserError
 from ebmark.store import table
 from ebmark.store.schema import load_study, read_plan, read_result, write_plan
+from ebmark.system.listed_files import write_listed
+from ebmark.system.writing import write_json
 
 RUN_ID = "0123456789abcdef"
 SPEC = {
@@ -79,35 +81,31 @@ def test_result_of_schema_1_is_refused(folder):
     assert read_result(folder, RUN_ID) is None
     path.write_text(json.dumps(RESULT))
     assert_refused(lambda: read_result(folder, RUN_ID), path, 1)
-    path.write_text(json.dumps({"schema": 2, **RESULT}))
+    write_json(path, RESULT)
     assert read_result(folder, RUN_ID)["rows"] == [(1, "kl", 0.5)]
 
 
 def test_table_of_schema_1_is_refused(folder, built):
     """Its run ids were in the column `cell`."""
     rows = table.read(built)
-    rows.rename(columns={"run_id": "cell"}).to_csv(folder / "results.csv", index=False)
+    text = rows.rename(columns={"run_id": "cell"}).to_csv(index=False)
+    write_listed(folder / "results.csv", text.encode())
     assert_refused(lambda: table.read(folder), folder / "results.csv", 1)
 
 
 def test_damaged_file_is_not_called_old(folder):
-    """The message names the place of the damage, or the fix."""
-    (folder / "study.json").write_text('{"schema": 2, "seeds": -1}')
-    with pytest.raises(UserError, match="damaged .seeds: .* Remove study.json and repeat"):
+    """The message names the place of the damage, and the fix."""
+    write_json(folder / "study.json", {"seeds": -1})
+    with pytest.raises(UserError, match="damaged .seeds: .* command with --repair"):
         load_study(folder)
     (folder / "plan.json").write_text('{"schema": 2')
     with pytest.raises(UserError, match="plan.json: damaged"):
         read_plan(folder)
 
 
-def test_study_keeps_schema_first(built):
-    """So that its marker is found without parsing the file."""
-    assert next(iter(load_study(built))) == "schema"
-
-
 def test_study_with_too_many_configurations_is_refused(folder):
     run = {"dataset": "d", "recipe": "default", "seed": 0}
     runs = {f"{i:016x}": {**run, "method": f"m{i}"} for i in range(501)}
-    (folder / "study.json").write_text(json.dumps({"schema": 2, "runs": runs}))
+    write_json(folder / "study.json", {"runs": runs})
     with pytest.raises(UserError, match="has 501 configurations. A report can show at most 500"):
         load_study(folder)

@@ -5,7 +5,7 @@ import os
 
 import pandas as pd
 import pytest
-from helpers.results_folder import build
+from helpers.results_folder import REASON, build
 from helpers.tiny_study import ebmark
 
 from ebmark.cli.status import lines, show_status
@@ -15,6 +15,7 @@ from ebmark.store import table
 from ebmark.store.locks import acquire_lock
 from ebmark.store.schema import load_study
 from ebmark.store.status import read_status
+from ebmark.system.writing import write_json
 
 NOW = 1_800_000_000.0
 
@@ -33,21 +34,6 @@ def folder(tmp_path):
         diverged=(runs[1],),
         missing=tuple(runs[3:]),
     )
-    for run_id, rows in table.read(folder).groupby("run_id"):
-        status = rows["status"].iloc[0]
-        values = zip(rows["step"], rows["metric"], rows["value"])
-        result = {
-            "schema": 2,
-            "status": status,
-            "reason": "too large a step" if status == "diverged" else "",
-            "rows": [[int(step), metric, None if v != v else v] for step, metric, v in values],
-            "ebmark": "0.1.0",
-            "versions": {"jax": "0.10"},
-            "code_hash": "s",
-            "device": "cpu",
-            "seconds": 60.0,
-        }
-        (folder / "runs" / run_id / "result.json").write_text(json.dumps(result))
     (folder / "results.csv").unlink()
     return folder
 
@@ -79,7 +65,7 @@ def test_status_of_unfinished_study(folder):
     assert status[3].endswith(str(os.getpid()))
     assert status[5].endswith("ValueError: no\\x1b[31m such") and nce[2] in status[5]
     diverged = runs_of(folder, "cd")[1]
-    assert status[7] == f"  cd on half_moons, seed 1 [{diverged}]: too large a step"
+    assert status[7] == f"  cd on half_moons, seed 1 [{diverged}]: {REASON}"
 
 
 def test_status_without_process_shows_command(folder, capsys):
@@ -94,10 +80,10 @@ def test_status_before_the_first_and_after_the_last_run(folder):
     study = json.loads((folder / "study.json").read_text())
     nce = runs_of(folder, "nce").values()
     study["runs"] = {run_id: run for run_id, run in study["runs"].items() if run_id in nce}
-    (folder / "study.json").write_text(json.dumps(study))
+    write_json(folder / "study.json", study)
     assert lines(read_status(folder, {}), NOW)[0] == "toy: 0 of 3 runs done, 3 waiting"
     study["runs"] = {}
-    (folder / "study.json").write_text(json.dumps(study))
+    write_json(folder / "study.json", study)
     assert lines(read_status(folder, {}), NOW) == ["toy: 0 of 0 runs done", "All runs are done."]
 
 
@@ -171,7 +157,7 @@ def test_report_does_not_follow_links_out_of_folder(folder, tmp_path_factory, li
     else:
         outside.write_text("precious")
     (folder / link).symlink_to(outside)
-    with pytest.raises(UserError, match="leads out of its folder|lacks the columns"):
+    with pytest.raises(UserError, match="leads out of its folder|damaged"):
         write_report(folder)
     if link == "figures":
         assert not list(outside.iterdir())

@@ -1,6 +1,5 @@
 """The search for one method's recipe on one dataset: its trials, one after another."""
 
-import json
 import math
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -16,8 +15,8 @@ from ebmark.errors import UserError
 from ebmark.store.folder import making
 from ebmark.studies.run import evaluate_objective
 from ebmark.studies.variants import merged
-from ebmark.system.reading import SCHEMA, read_json
-from ebmark.system.writing import make_folder, write_whole
+from ebmark.system.reading import read_json
+from ebmark.system.writing import make_folder, write_json
 from ebmark.training import recipes
 from ebmark.training.search_spaces import Range, Space
 
@@ -35,12 +34,11 @@ class Trial(TypedDict):
 
 @pydantic.with_config(pydantic.ConfigDict(extra="allow"))
 class SearchResult(TypedDict):
-    """`result.json` of a search."""
+    """`result.json` of a search, or its trials so far."""
 
     trials: Annotated[list[Trial], pydantic.Field(min_length=1)]
 
 
-_TRIALS = pydantic.TypeAdapter(list[Trial])
 _RESULT = pydantic.TypeAdapter(SearchResult)
 
 
@@ -60,14 +58,14 @@ def run_search(
     """
     search = spec["search"]
     journal = folder / "runs" / f"{name}.trials.json"
-    trials: list[Trial] = _read(journal, _TRIALS, f"remove {journal}") or []
+    trials = _read(journal) or []
     while len(trials) < search["trials"]:
         trials.append(_run_trial(folder, spec, trials, progress))
-        write_whole(journal, json.dumps(trials))
+        write_json(journal, {"trials": trials}, indent=None)
     temporary = making(folder, name)
     make_folder(temporary)
-    result = {"schema": SCHEMA, "status": "done", "reason": "", "trials": trials}
-    write_whole(temporary / "result.json", json.dumps(result, indent=1))
+    result = {"status": "done", "reason": "", "trials": trials}
+    write_json(temporary / "result.json", result)
     os.replace(temporary, folder / "runs" / name)
     journal.unlink()
 
@@ -108,14 +106,12 @@ def read_search(folder: Path, name: str) -> list[Trial] | None:
     Raises:
         UserError: if its file is damaged.
     """
-    place = folder / "runs" / name
-    result = _read(place / "result.json", _RESULT, f"remove the folder {place}", marked=True)
-    return None if result is None else result["trials"]
+    return _read(folder / "runs" / name / "result.json")
 
 
-def _read(path: Path, adapter: pydantic.TypeAdapter, fix: str, *, marked: bool = False) -> Any:
+def _read(path: Path) -> list[Trial] | None:
     try:
-        return read_json(path, adapter, f"{fix} and give the command again", marked=marked)
+        return read_json(path, _RESULT)["trials"]
     except FileNotFoundError:
         return None
 

@@ -1,7 +1,6 @@
 """`ebmark tune`: the same search and budget for every method, on seeds that no study reports."""
 
 import dataclasses
-import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,13 +16,12 @@ from ebmark.store.provenance import device
 from ebmark.store.schema import write_plan
 from ebmark.studies import plugins
 from ebmark.studies.driver import run_plan
-from ebmark.studies.prepare import data_sources, refuse_others, save_points, take_folder
+from ebmark.studies.prepare import data_sources, refuse_others, save_points, take_intact_folder
 from ebmark.studies.spec import run_id, run_spec
 from ebmark.studies.study import TUNING_SEEDS, Study, validated
 from ebmark.studies.tuning.search import Trial, read_search, score, trial_spec
 from ebmark.studies.variants import Variant
-from ebmark.system.reading import SCHEMA
-from ebmark.system.writing import write_whole
+from ebmark.system.writing import write_json
 from ebmark.training import tuned
 from ebmark.training.search_spaces import Range, space_of
 
@@ -67,6 +65,7 @@ def tune(
     name: str = "",
     plugin_files: tuple[Path, ...] = (),
     plain: bool = False,
+    repair: bool = False,
 ) -> tuple[_Recipes, dict[str, str]]:
     """Search a recipe for each method on each dataset, and write `tuned.json` into the folder.
 
@@ -80,6 +79,7 @@ def tune(
         name: what the user data are called.
         plugin_files: Python files that the workers will load.
         plain: print lines instead of a progress bar.
+        repair: remove damaged files first, so that they are created again.
 
     Returns:
         The tuned recipes, method -> dataset -> recipe, and why each failed search failed.
@@ -93,13 +93,16 @@ def tune(
             raise UserError(f"'{method}' ({ROLES[method]}) is not tuned. Leave it out.")
     sources, points_file = data_sources(study, points, name)
     plan = _plan(study, sources, effort, points_file)
-    content = take_folder(folder)
-    if "tuning.json" not in content:
+    content = take_intact_folder(folder, plan, repair=repair)
+    if "tuning.json" not in content and not repair:
         refuse_others(folder, content, "tuning")
+    write_json(folder / "tuning.json", {"command": command})
+    for search in plan:
+        # a damaged result is reported now and not after hours of work
+        read_search(folder, search)
     plugins.keep(plugin_files, folder)
     save_points(folder, sources, points_file)
     write_plan(folder, plan)
-    write_whole(folder / "tuning.json", json.dumps({"schema": SCHEMA, "command": command}))
     recipes: _Recipes = {}
     try:
         outcome = run_plan(folder, plan, engine, plain=plain)

@@ -13,6 +13,8 @@ import pytest
 from ebmark.errors import UserError
 from ebmark.report.loggers import LOGGERS, log_study, logger
 from ebmark.store.schema import read_plan, write_plan
+from ebmark.system.checksums import sha256
+from ebmark.system.writing import write_json
 
 A, B, C = (letter * 16 for letter in "abc")  # ids of runs
 SPEC = {
@@ -35,7 +37,7 @@ def folder(tmp_path):
     """Return a study of three runs: one done, one diverged, one not done yet."""
     place = tmp_path / "study"
     place.mkdir()
-    (place / "study.json").write_text(json.dumps({"schema": 2, "name": "toy"}))
+    write_json(place / "study.json", {"name": "toy"})
     plan = {name: SPEC | {"seed": seed} for seed, name in enumerate((A, B, C))}
     write_plan(place, plan)
     rows = [[100, "kl", 0.5], [200, "kl", 0.25], [200, "w1", "inf"]]
@@ -49,8 +51,9 @@ def complete(place, name, status, rows, reason=""):
     folder.mkdir(parents=True)
     np.savez(folder / "samples.npz", losses=np.repeat([3.0, 1.0], 100).astype(np.float32))
     made = {"ebmark": "0", "versions": {"jax": "0"}, "code_hash": "0", "device": "cpu"}
-    result = {"schema": 2, "status": status, "reason": reason, "rows": rows} | made
-    (folder / "result.json").write_text(json.dumps(result))
+    files = {"samples.npz": sha256((folder / "samples.npz").read_bytes())}
+    result = {"status": status, "reason": reason, "rows": rows, "files": files} | made
+    write_json(folder / "result.json", result)
 
 
 def read_tensorboard(place):

@@ -15,6 +15,8 @@ from ebmark.report.page._numbers import format_brief
 from ebmark.statistics import compare_to_reference, final_values, summary
 from ebmark.store.schema import load_study
 from ebmark.store.table import read
+from ebmark.system.listed_files import write_listed
+from ebmark.system.writing import write_json
 
 METHODS = ["cd", "dsm", "nce", "mle"]
 
@@ -249,7 +251,7 @@ def test_method_with_two_recipes_is_two_configurations(tmp_path):
     study = json.loads((folder / "study.json").read_text())
     for run in study["runs"].values():
         run["recipe"] = "tuned" if run["seed"] == 1 else "default"
-    (folder / "study.json").write_text(json.dumps(study))
+    write_json(folder / "study.json", study)
     results = (folder / "results.csv").read_text().replace("default,1,", "tuned,1,")
-    (folder / "results.csv").write_text(results)
+    write_listed(folder / "results.csv", results.encode())
     assert "nce, tuned" in write_report(folder).read_text()

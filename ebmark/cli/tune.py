@@ -4,7 +4,8 @@ import shlex
 import sys
 from pathlib import Path
 
-from ebmark.cli._common import check_positive, load_plugins, read_user_data
+from ebmark.cli._common import check_positive, read_user_data
+from ebmark.cli.plugin_files import load_plugins
 
 
 def tune(
@@ -41,7 +42,7 @@ def tune(
         plugin: Python files that define METHODS or DATASETS.
         no_progress_bar: print lines instead of a progress bar.
     """
-    load_plugins(plugin)
+    load_plugins(plugin, methods=methods, datasets=datasets if data is None else ())
     check_positive(jobs=jobs)
     from ebmark.cli.terminal_tables import print_tuned
     from ebmark.engines import new_engine

@@ -1,6 +1,7 @@
 """Sinkhorn divergence."""
 
 import math
+import warnings
 from collections.abc import Callable
 
 import numpy as np
@@ -78,7 +79,9 @@ def _transport(a: np.ndarray, b: np.ndarray) -> float:
     cost = cdist(a, b, "sqeuclidean")
     weights = np.full(len(a), 1 / len(a)), np.full(len(b), 1 / len(b))
     settings = {"numItermax": _MAX_ITERATIONS, "stopThr": _TOLERANCE, "warn": False, "log": True}
-    with np.errstate(all="ignore"):
+    # POT warns of numerical errors, which the marginals of the plan show
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         plan, log = ot.bregman.sinkhorn_knopp(*weights, cost, 1.0, **settings)
         potentials = np.log(log["u"] * len(a)), np.log(log["v"] * len(b))
     # The kernel underflows for points that are far from all others: the iteration on logarithms

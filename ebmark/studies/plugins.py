@@ -8,7 +8,7 @@ hashed. Installed packages name modules as entry points of the group `ebmark.plu
 """
 
 import hashlib
-import importlib
+import importlib.util
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -50,6 +50,9 @@ def load_installed() -> None:
     """
     for entry in user_code.installed_plugins():
         try:
+            spec = importlib.util.find_spec(entry.module)
+            path = Path(str(spec and spec.origin))
+            user_code.mark(path)
             module = importlib.import_module(entry.module)
         except Exception as error:
             package = entry.dist.name if entry.dist else "unknown"
@@ -57,8 +60,6 @@ def load_installed() -> None:
                 f"The plugin '{entry.name}' of the installed package '{package}' cannot be "
                 f"imported: {user_code.explain(error)}. Update or uninstall the package."
             ) from None
-        path = Path(str(module.__file__))
-        user_code.mark(path)
         _register_all(module, path, hashlib.sha256(path.read_bytes()).hexdigest())
 
 

@@ -133,6 +133,7 @@ def install(site, source, name="mine_package"):
     (about / "entry_points.txt").write_text(f"[ebmark.plugins]\nmine = {name}\n")
 
 
+@pytest.mark.full
 def test_installed_plugin_runs_in_workers(tmp_path):
     install(tmp_path / "site", ENTRY)
     (tmp_path / "tiny.toml").write_text(TINY)
@@ -185,6 +186,7 @@ def test_plugin_of_toml_file_needs_permission(tmp_path, monkeypatch, capsys):
     assert {path.name for path in tmp_path.iterdir()} == {"tiny.toml", "spy.py"}
 
 
+@pytest.mark.full
 def test_plugin_kept_in_study_needs_permission(tmp_path):
     """Resuming a study executes its plugins only with the flag; else its methods are unknown."""
     study_with_plugin(tmp_path)

@@ -69,7 +69,8 @@ COMMANDS = {
     "help": "--help",
     "fit_help": "fit --help",
 }
-SLOW = ("run", "fit", "report")
+SLOW = ("run", "fit", "report", "sample")
+SLOW_PLACES = ("columns_0", "columns_1", "columns_40", "columns_63", "columns_300")
 
 
 def no_home(monkeypatch, tmp_path):
@@ -119,7 +120,10 @@ def printed(folder):
         return {name: output_of(monkeypatch, text.split())[1] for name, text in quick.items()}
 
 
-@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize(
+    "place",
+    [pytest.param(p, marks=[pytest.mark.full] if p in SLOW_PLACES else []) for p in PLACES],
+)
 @pytest.mark.parametrize(
     "name", [pytest.param(n, marks=[pytest.mark.full] if n in SLOW else []) for n in COMMANDS]
 )

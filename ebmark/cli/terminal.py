@@ -7,7 +7,7 @@ from rich.text import Text
 
 
 def show(table: Table) -> None:
-    """Print the table; on a terminal too narrow for it, one line per cell instead.
+    """Print the table; on a terminal too narrow for it, one value per line instead.
 
     Columns become narrower by wrapping their text between words. If that does not suffice, each
     row is printed as a block of lines `head: value`, which the terminal wraps.

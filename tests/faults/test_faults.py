@@ -41,6 +41,7 @@ PASSING = {
     "30_debug_nans_fit",
     "31_heavy_tails_noted",
     "32_fit_4_columns",
+    "33_more_in_time",
     "34_many_seeds",
     "35_unlike_widths",
     "36_nearly_collinear",

@@ -3,7 +3,7 @@
 import difflib
 from collections.abc import Iterable
 
-_OF_PLUGINS = ("method", "dataset")  # kinds of names that plugins define
+_OF_PLUGINS = ("method",)  # kinds of names that plugins define
 
 
 class UserError(Exception):

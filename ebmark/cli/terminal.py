@@ -13,13 +13,13 @@ def show(table: Table) -> None:
     row is printed as a block of lines `head: value`, which the terminal wraps.
     """
     console = Console()
-    cells = [_plain(column) for column in zip(*_rows(table), strict=True)]
-    longest = [_longest(column, part) for column, part in zip(table.columns, cells, strict=True)]
-    full = [max(map(cell_len, column)) for column in cells]
+    texts = [_plain(column) for column in zip(*_rows(table), strict=True)]
+    longest = [_longest(column, part) for column, part in zip(table.columns, texts, strict=True)]
+    full = [max(map(cell_len, column)) for column in texts]
     # a border and two spaces per column
-    width = console.width - 3 * len(cells) - 1
+    width = console.width - 3 * len(texts) - 1
     if width < sum(longest):
-        _show_stacked(table, list(zip(*cells, strict=True)))
+        _show_stacked(table, list(zip(*texts, strict=True)))
         return
     for column, assigned in zip(table.columns, _distribute(width, longest, full), strict=True):
         column.width = assigned
@@ -32,10 +32,10 @@ def _rows(table: Table) -> list[tuple]:
     return [heads, *zip(*(column.cells for column in table.columns), strict=True)]
 
 
-def _longest(column: Column, cells: list[str]) -> int:
-    """Return the width of what must not be wrapped: a word, or a cell of numbers."""
-    words = [word for cell in cells for word in cell.split()]
-    whole = cells[1:] if column.justify == "right" else []
+def _longest(column: Column, texts: list[str]) -> int:
+    """Return the width of what must not be wrapped: a word, or a number with its unit."""
+    words = [word for text in texts for word in text.split()]
+    whole = texts[1:] if column.justify == "right" else []
     return max(map(cell_len, [*words, *whole]), default=0)
 
 
@@ -67,7 +67,7 @@ def _show_stacked(table: Table, rows: list[tuple[str, ...]]) -> None:
     heads, *body = rows
     for row in body:
         print()
-        for head, cell in zip(heads, row, strict=True):
-            if cell:
-                print(f"{head}: {cell}" if head else cell)
+        for head, text in zip(heads, row, strict=True):
+            if text:
+                print(f"{head}: {text}" if head else text)
     print()

@@ -21,6 +21,6 @@ def _print_warning(message, category, filename, lineno, file=None, line=None) ->
     """Print a warning in one line; its place in a library means nothing to a user."""
     del category, filename, lineno, line
     stream = file or sys.stderr
-    # without a stream, as in a daemon, there is nobody to tell
+    # without a stream, as in a daemon, there is nothing to print to
     if stream is not None:
         print(f"note: {' '.join(str(message).split())}", file=stream)

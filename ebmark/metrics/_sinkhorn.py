@@ -87,7 +87,9 @@ def _transport(a: np.ndarray, b: np.ndarray) -> float:
     # The kernel underflows for points that are far from all others: the iteration on logarithms
     # takes seventy times as long, but does not.
     if not np.abs(plan.sum(axis=1) - weights[0]).max() < _MAX_ERROR:
-        _, log = ot.bregman.sinkhorn_log(*weights, cost, 1.0, **settings)
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            _, log = ot.bregman.sinkhorn_log(*weights, cost, 1.0, **settings)
         potentials = [
             np.asarray(log[k]) + math.log(len(z)) for k, z in (("log_u", a), ("log_v", b))
         ]

@@ -17,10 +17,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ebmark.system import threads
+from ebmark.system import flags, threads
 
 # Before any library counts the processors.
 os.environ.update(threads.single(dict(os.environ)))
+flags.pin_flags()
 
 OUT = Path(__file__).parent / "results"
 

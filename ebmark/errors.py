@@ -3,6 +3,8 @@
 import difflib
 from collections.abc import Iterable
 
+_OF_PLUGINS = ("method",)  # kinds of names that plugins define
+
 
 class UserError(Exception):
     """A mistake of the user, described by its problem, its value and its fix.
@@ -59,7 +61,8 @@ def unknown(kind: str, name: str, choices: Iterable[str]) -> UserError:
     choices = list(choices)
     guess = nearest(name, choices)
     question = f" Did you mean '{guess}'?" if guess else ""
-    return UserError(f"Unknown {kind} '{shown(name)}'.{question} {_list_choices(choices)}")
+    own = f" A {kind} of your own needs --plugin FILE.py." if kind in _OF_PLUGINS else ""
+    return UserError(f"Unknown {kind} '{shown(name)}'.{question} {_list_choices(choices)}{own}")
 
 
 def _list_choices(choices: list[str], width: int = 160) -> str:

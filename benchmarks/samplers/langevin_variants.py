@@ -22,7 +22,7 @@ import numpy as np
 from benchmarks._clock import make_task, measure_in_turn, ratio
 from ebmark.energies import MLP, Confined, FourierMLP
 from ebmark.samplers import Langevin, run_chains
-from ebmark.system import threads
+from ebmark.system import flags, threads
 
 # Before any library counts the processors.
 os.environ.update(threads.single(dict(os.environ)))
@@ -280,6 +280,7 @@ def measure_once() -> None:
 
 def main() -> None:
     """Run the command."""
+    flags.pin_flags()
     modes = {"once": measure_once, "flags": measure_flags, "blocks": measure_blocks}
     if sys.argv[1:]:
         modes[sys.argv[1]]()

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks._clock import median_seconds
-from ebmark.system import threads
+from ebmark.system import flags, threads
 
 RESULTS = Path(__file__).parents[1] / "results"
 SEEDS = {"gpu": (1, 10, 100), "cpu": (1, 10)}
@@ -194,6 +194,7 @@ def digests(platform: str) -> dict[str, str]:
 
 def main() -> int:
     """Run the command, or one part in the process of a platform; the exit status."""
+    flags.pin_flags()
     if len(sys.argv) == 3 and sys.argv[2] in PRECISIONS:
         _print_part(*sys.argv[1:])
         return 0

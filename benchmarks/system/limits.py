@@ -19,7 +19,7 @@ from ebmark.energies import MLP, Confined, Energy, FourierMLP
 from ebmark.methods import METHODS, ContrastiveDivergence, Recipe
 from ebmark.metrics import wasserstein
 from ebmark.samplers import Langevin, run_chains
-from ebmark.system import threads
+from ebmark.system import flags, threads
 from ebmark.training.loop import train
 
 # Before any library counts the processors.
@@ -74,6 +74,7 @@ def update(recipe: Recipe, energy: Energy) -> float:
 
 def main() -> None:
     """Print the table."""
+    flags.pin_flags()
     plain = MLP(2, width=128, key=jr.key(6))
     study = Confined(FourierMLP(2, key=jr.key(6)))
     cd_method = ContrastiveDivergence(num_steps=20, adjusted=False)

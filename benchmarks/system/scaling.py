@@ -174,6 +174,9 @@ def write_page(measured: dict[str, list[dict[str, float]]], machine: str) -> str
 
 def main() -> int:
     """Measure all axes, or print one as JSON in its process; the exit status."""
+    from ebmark.system.flags import pin_flags
+
+    pin_flags()
     if len(sys.argv) > 1:
         print(json.dumps(measure(sys.argv[1])))
         return 0

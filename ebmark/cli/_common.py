@@ -1,4 +1,4 @@
-"""What several commands share: running a plan, plugins, user data and checks of options."""
+"""What several commands share: running a plan, user data and checks of options."""
 
 import sys
 from collections.abc import Iterable
@@ -66,18 +66,6 @@ def run_to_report(
         log = folder / "runs" / f"{run_id}.error"
         print(f"ebmark: run {run_id} failed: {reason} (see {log})", file=sys.stderr)
     return 1 if outcome.failed else 0
-
-
-def load_plugins(files: tuple[Path, ...]) -> None:
-    """Register the methods and datasets of plugin files beside the built-in ones."""
-    from ebmark.system import user_code
-
-    user_code.name_files(files)
-    if files:
-        from ebmark.studies.plugins import load
-
-        for path in files:
-            load(path)
 
 
 def read_user_data(path: Path) -> tuple["Points", str]:

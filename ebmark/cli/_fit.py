@@ -109,7 +109,10 @@ def fit_points(
         print(file=sys.stderr)
         print_notes(notes)
         save_model(out, model)
-        scores, samples = _evaluate(model, recipe.method, dataset, test_x, samples, sample_key)
+        try:
+            scores, samples = _evaluate(model, recipe.method, dataset, test_x, samples, sample_key)
+        except UserError as error:
+            raise UserError(f"{out} was saved but cannot be evaluated: {error}") from None
         title = f"{method} on {path.name}, {len(test_x)} held-out points"
         print_scores(scores, title, unit_of(dataset))
         print_columns(compare_columns(samples, test_x, dataset, points.columns))

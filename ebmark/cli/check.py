@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from ebmark.cli._common import Positional, load_plugins
+from ebmark.cli._common import Positional
+from ebmark.cli.plugin_files import load_plugins
 from ebmark.errors import unknown
 
 
@@ -22,7 +23,7 @@ def check(
         plugin: Python files that define METHODS.
         quick: skip the KL on two datasets, which requires a full training on each.
     """
-    load_plugins(plugin)
+    load_plugins(plugin, methods=[method])
     from ebmark.cli.terminal_tables import print_checks
     from ebmark.methods import METHODS
     from ebmark.system.threads import keep_compiled_programs

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from ebmark.cli._common import MAX_COMPARED, Positional, check_seed
+from ebmark.cli.plugin_files import load_plugins
 from ebmark.errors import UserError
 
 
@@ -15,6 +16,7 @@ def evaluate(
     all_metrics: bool = False,
     max_samples: int = MAX_COMPARED,
     seed: int = 0,
+    plugin: tuple[Path, ...] = (),
 ) -> int:
     """Evaluate samples or an energy function.
 
@@ -28,7 +30,9 @@ def evaluate(
         max_samples: maximum number of samples of each kind; 100,000 take minutes and use
             metrics for large samples.
         seed: seed of the subsets that are compared.
+        plugin: Python files that define DATASETS.
     """
+    load_plugins(plugin, datasets=[] if dataset is None else [dataset])
     if energy is not None and samples is None:
         if target_samples is not None or all_metrics:
             raise UserError(

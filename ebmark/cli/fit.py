@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from ebmark.cli._common import Positional, check_positive, check_seed, load_plugins
+from ebmark.cli._common import Positional, check_positive, check_seed
+from ebmark.cli.plugin_files import load_plugins
 
 
 def fit(
@@ -33,7 +34,7 @@ def fit(
     """
     check_positive(updates=updates)
     check_seed(seed)
-    load_plugins(plugin)
+    load_plugins(plugin, methods=[method])
     from ebmark.cli._fit import fit_points
 
     return fit_points(

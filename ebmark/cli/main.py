@@ -22,7 +22,7 @@ from ebmark.cli.status import status
 from ebmark.cli.table import table
 from ebmark.cli.tune import tune
 from ebmark.errors import UserError
-from ebmark.system import user_code
+from ebmark.system import streams, user_code
 from ebmark.system.flags import pin_flags
 
 COMMANDS = {
@@ -44,6 +44,7 @@ COMMANDS = {
 
 def main() -> int:
     """Run the command `ebmark`; an error of the user or of their code is one line, status 2."""
+    streams.prepare()
     pin_flags()
     try:
         return tyro.extras.subcommand_cli_from_dict(

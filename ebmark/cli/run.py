@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from ebmark.cli._common import (
     Positional,
     check_positive,
-    load_plugins,
     read_user_data,
     run_to_report,
 )
+from ebmark.cli.plugin_files import load_plugins, plugins_of_study
 from ebmark.errors import UserError, unknown
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ def run(
     engine: str | None = None,
     site: str | None = None,
     plugin: tuple[Path, ...] = (),
+    allow_plugins: bool = False,
     max_minutes: float | None = None,
     repair: bool = False,
     no_progress_bar: bool = False,
@@ -59,6 +60,8 @@ def run(
             debugging) or parsl (on the nodes of --site); processes if omitted.
         site: laptop, workstation-gpu, slurm, polaris, aurora, perlmutter, or a TOML file.
         plugin: Python files that define METHODS or DATASETS.
+        allow_plugins: execute the plugins that the TOML file names (plugins = ["mine.py"]), or else
+            those in the output folder. Read them first.
         max_minutes: write checkpoints and stop after this time, with exit status 75 if runs are
             left; the same command resumes. Set it three minutes below the walltime of the job.
         repair: remove damaged files first and create them again; the others are kept.
@@ -75,7 +78,9 @@ def run(
         from ebmark.system.threads import single
 
         os.environ.update(single(dict(os.environ)))
-    load_plugins(plugin)
+    kept = out if out is not None else Path("studies") / Path(study).stem
+    plugin = (*plugin, *plugins_of_study(study, kept, allow_plugins))
+    load_plugins(plugin, methods=methods or (), datasets=datasets or (), folder=kept)
     options = {
         "methods": methods,
         "datasets": datasets,

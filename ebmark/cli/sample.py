@@ -5,7 +5,8 @@ from typing import Annotated
 
 import tyro
 
-from ebmark.cli._common import Positional, check_seed, load_plugins
+from ebmark.cli._common import Positional, check_seed
+from ebmark.cli.plugin_files import load_plugins
 from ebmark.errors import UserError
 
 

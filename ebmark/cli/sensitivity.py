@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from ebmark.cli._common import Positional, check_positive, run_to_report
+from ebmark.cli.plugin_files import load_plugins
 from ebmark.errors import unknown
 
 
@@ -17,6 +18,7 @@ def sensitivity(
     out: Path | None = None,
     jobs: int | None = None,
     repair: bool = False,
+    plugin: tuple[Path, ...] = (),
     no_progress_bar: bool = False,
 ) -> int:
     """Run a grid over a method's hyperparameters.
@@ -30,9 +32,11 @@ def sensitivity(
         jobs: number of parallel runs, each a process of one thread; the number of cores if
             omitted.
         repair: remove damaged files first and create them again; the others are kept.
+        plugin: Python files that define METHODS or DATASETS.
         no_progress_bar: print lines instead of a progress bar.
     """
     check_positive(jobs=jobs)
+    load_plugins(plugin, methods=[method], datasets=datasets)
     from ebmark.engines import new_engine
     from ebmark.studies.builtin import sensitivity as build_study
     from ebmark.studies.prepare import prepare
@@ -43,6 +47,6 @@ def sensitivity(
     study = build_study(method, datasets, seeds, network_evaluations)
     folder = out if out is not None else Path("studies") / study.name
     command = shlex.join(["ebmark", *sys.argv[1:]])
-    plan = prepare(study, folder, None, "", command, repair=repair)
+    plan = prepare(study, folder, None, "", command, plugin, repair=repair)
     engine = new_engine("processes", folder, jobs=jobs)
     return run_to_report(folder, plan, engine, no_progress_bar)

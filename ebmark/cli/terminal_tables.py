@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from ebmark.cli.terminal import show
 from ebmark.statistics import LEVEL, Summary, final_values, other_level, summary
 from ebmark.store import table
 from ebmark.store.schema import load_study
@@ -32,7 +32,7 @@ def print_summary(folder: Path) -> None:
         rows = pd.DataFrame(results.loc[results["dataset"] == dataset])
         null_ranges = study["null_ranges"].get(dataset, {})
         unit = distance_unit(study)
-        Console().print(_summary_table(dataset, rows, configurations, null_ranges, unit))
+        show(_summary_table(dataset, rows, configurations, null_ranges, unit))
 
 
 def _summary_table(
@@ -89,7 +89,7 @@ def print_checks(checks: Sequence[tuple[str, str, str, bool]], method: str) -> N
     printed.add_column("")
     for what, result, expected, has_passed in checks:
         printed.add_row(what, result, expected, "ok" if has_passed else "FAILED")
-    Console().print(printed)
+    show(printed)
 
 
 def print_tuned(tuned: dict[str, dict[str, dict[str, Any]]]) -> None:
@@ -114,7 +114,7 @@ def print_tuned(tuned: dict[str, dict[str, dict[str, Any]]]) -> None:
                 str(len(made["trials"])),
                 str(made["diverged"]),
             )
-    Console().print(printed)
+    show(printed)
 
 
 def _describe_changes(changes: dict[str, Any]) -> str:
@@ -134,7 +134,7 @@ def print_parts(
             printed.add_column(escape(head), justify="right" if column else "left")
         for row in rows:
             printed.add_row(*map(escape, row))
-        Console().print(printed)
+        show(printed)
     for note in notes:
         print(note)
 
@@ -156,7 +156,7 @@ def print_scores(
     for metric, value, null_range in scores:
         text = "unresolved" if math.isinf(value) else f"{value:.4g}"
         printed.add_row(metric, text, _range(null_range))
-    Console().print(printed)
+    show(printed)
 
 
 def print_columns(comparison: "ColumnComparison") -> None:
@@ -178,7 +178,7 @@ def print_columns(comparison: "ColumnComparison") -> None:
     for score in scores:
         words = "; ".join(score.findings)
         printed.add_row(escape(score.column), f"{score.w1:.3g}", _range(score.null_range), words)
-    Console().print(printed)
+    show(printed)
     if not comparison.correlations:
         return
     largest = _range(comparison.correlations[0].null_range)
@@ -191,7 +191,7 @@ def print_columns(comparison: "ColumnComparison") -> None:
         numbers = (pair.value, pair.target, difference)
         name = escape(" and ".join(pair.columns))
         printed.add_row(name, *(f"{number:+.2f}" for number in numbers))
-    Console().print(printed)
+    show(printed)
 
 
 def _new_table(title: str, caption: str | None = None) -> Table:

@@ -4,7 +4,8 @@ import shlex
 import sys
 from pathlib import Path
 
-from ebmark.cli._common import check_positive, load_plugins, read_user_data
+from ebmark.cli._common import check_positive, read_user_data
+from ebmark.cli.plugin_files import load_plugins
 
 
 def tune(
@@ -43,7 +44,7 @@ def tune(
         repair: remove damaged files first and create them again; the others are kept.
         no_progress_bar: print lines instead of a progress bar.
     """
-    load_plugins(plugin)
+    load_plugins(plugin, methods=methods, datasets=datasets if data is None else ())
     check_positive(jobs=jobs)
     from ebmark.cli.terminal_tables import print_tuned
     from ebmark.engines import new_engine

@@ -1,6 +1,5 @@
 """Sites: TOML files that describe the machines on which Parsl finds its nodes."""
 
-import os
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -8,6 +7,7 @@ from typing import Annotated, Any, Literal
 import pydantic
 
 from ebmark.errors import UserError, shown, unknown
+from ebmark.system import threads
 from ebmark.system.reading import read_toml
 
 Count = Annotated[int, pydantic.Field(ge=1)]
@@ -95,8 +95,7 @@ def shipped() -> list[str]:
 
 def user_folder() -> Path:
     """Return the folder of the user's sites: `~/.config/ebmark/sites`."""
-    base = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
-    return Path(base) / "ebmark" / "sites"
+    return threads.user_folder("XDG_CONFIG_HOME", ".config") / "ebmark" / "sites"
 
 
 def load_site(name: str) -> Site:

@@ -10,7 +10,7 @@ import os
 import sys
 
 from ebmark.engines._task import die_with, run_task
-from ebmark.system import flags, threads
+from ebmark.system import flags, streams, threads
 
 
 def main() -> int:
@@ -19,6 +19,7 @@ def main() -> int:
     threads.pin(int(index), int(num_workers))
     die_with(int(parent))
     flags.pin_flags()
+    streams.prepare()
     results = os.fdopen(os.dup(1), "w")
     # what runs print must not mix with the results
     os.dup2(2, 1)

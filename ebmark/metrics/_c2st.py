@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ebmark.metrics._inputs import are_finite, read_samples
+from ebmark.system.threads import one_thread
 
 _NUM_FOLDS = 5
 
@@ -44,5 +45,6 @@ def classifier_accuracy(x: ArrayLike, y: ArrayLike, *, seed: int = 0) -> float:
     settings["early_stopping"] = False
     forest = HistGradientBoostingClassifier(random_state=seed, **settings)
     folds = StratifiedKFold(_NUM_FOLDS, shuffle=True, random_state=seed)
-    scores = cross_val_score(forest, features, labels, cv=folds, scoring="balanced_accuracy")
+    with one_thread():
+        scores = cross_val_score(forest, features, labels, cv=folds, scoring="balanced_accuracy")
     return float(scores.mean())

@@ -1,6 +1,7 @@
 """Sinkhorn divergence."""
 
 import math
+import warnings
 from collections.abc import Callable
 
 import numpy as np
@@ -78,13 +79,17 @@ def _transport(a: np.ndarray, b: np.ndarray) -> float:
     cost = cdist(a, b, "sqeuclidean")
     weights = np.full(len(a), 1 / len(a)), np.full(len(b), 1 / len(b))
     settings = {"numItermax": _MAX_ITERATIONS, "stopThr": _TOLERANCE, "warn": False, "log": True}
-    with np.errstate(all="ignore"):
+    # POT warns of numerical errors, which the marginals of the plan show
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         plan, log = ot.bregman.sinkhorn_knopp(*weights, cost, 1.0, **settings)
         potentials = np.log(log["u"] * len(a)), np.log(log["v"] * len(b))
     # The kernel underflows for points that are far from all others: the iteration on logarithms
     # takes seventy times as long, but does not.
     if not np.abs(plan.sum(axis=1) - weights[0]).max() < _MAX_ERROR:
-        _, log = ot.bregman.sinkhorn_log(*weights, cost, 1.0, **settings)
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            _, log = ot.bregman.sinkhorn_log(*weights, cost, 1.0, **settings)
         potentials = [
             np.asarray(log[k]) + math.log(len(z)) for k, z in (("log_u", a), ("log_v", b))
         ]

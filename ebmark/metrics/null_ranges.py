@@ -18,6 +18,7 @@ from ebmark.datasets import DATASETS, DataSource, SyntheticDataset, UserDataset
 from ebmark.errors import unknown
 from ebmark.metrics import MANY_POINTS, SAMPLE_METRICS
 from ebmark.metrics._suite import additional_metrics, metrics_of_many_points, sample_metrics
+from ebmark.system import flags
 from ebmark.system.reading import read_json
 from ebmark.system.writing import write_json
 
@@ -166,10 +167,11 @@ def _write_shipped(name: str, num: int, ranges: dict[str, NullRange]) -> None:
 
 
 def main() -> int:
+    flags.pin_flags()
     names = sys.argv[1:] or list(DATASETS)
     for name in names:
         if name not in DATASETS:
-            raise unknown("dataset", name, DATASETS)
+            raise unknown("built-in dataset", name, DATASETS)
     metrics = list(SAMPLE_METRICS)
     for name in names:
         for num in _SHIPPED_SIZES:

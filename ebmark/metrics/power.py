@@ -13,6 +13,7 @@ from ebmark.datasets import DATASETS, AbstractGaussianMixture, SyntheticDataset
 from ebmark.metrics import SAMPLE_METRICS
 from ebmark.metrics._registry import SampleMetric
 from ebmark.metrics._suite import additional_metrics, sample_metrics
+from ebmark.system import flags
 
 _NUM_POINTS = 500
 _NUM_NULL = 100
@@ -136,4 +137,5 @@ def page() -> str:
 
 
 if __name__ == "__main__":
+    flags.pin_flags()
     print(page())

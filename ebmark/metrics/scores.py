@@ -58,8 +58,8 @@ def score_energy(
         UserError: If the energy has no normalizing constant.
     """
     density = normalize_values_on_grid(energies, source.grid())
-    if not density.log_z_error < _MAX_LOG_Z_ERROR:
-        raise _not_normalizable(density.log_z_error)
+    if problem := density.problem(_MAX_LOG_Z_ERROR):
+        raise UserError(f"The energy is not a density: {problem}")
     target_density = target(source, density.grid)
     assert target_density is not None
     values = density_metrics(target_density, density.log_density, density.grid)
@@ -72,16 +72,6 @@ def score_energy(
     for score in score_samples(x, y, source, sample_metrics(source)):
         scores.append(score._replace(metric=f"{score.metric}_exact"))
     return scores, _NUM_EXACT_SAMPLES
-
-
-def _not_normalizable(log_z_error: float) -> UserError:
-    problem = "no energy is finite"
-    if not np.isnan(log_z_error):
-        problem = f"log Z changes by {log_z_error:.3g} nats when the box or the grid is doubled"
-    return UserError(
-        f"The energy is not a density: {problem}. It must increase with |x| and be smooth on a "
-        "grid of 1,300 points per axis."
-    )
 
 
 def score_samples(

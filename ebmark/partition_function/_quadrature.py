@@ -14,6 +14,7 @@ from jaxtyping import Array, ArrayLike, Float
 from ebmark.datasets import Grid
 from ebmark.datasets.preprocessing import Standardizer
 from ebmark.energies import Energy, Key
+from ebmark.errors import UserError
 from ebmark.partition_function._probes import missed_fraction
 from ebmark.system.devices import full_matmul_precision
 
@@ -58,7 +59,23 @@ class GridDensity(NamedTuple):
     @property
     def is_resolved(self) -> bool:
         """Whether log Z is finite and its numerical error is below 0.1 nats."""
-        return math.isfinite(self.log_z) and self.log_z_error < _MAX_LOG_Z_ERROR
+        return not self.problem()
+
+    def problem(self, tolerance: float = _MAX_LOG_Z_ERROR) -> str:
+        """Return why the error of log Z is not below the tolerance, in one line; "" if it is."""
+        if math.isfinite(self.log_z) and self.log_z_error < tolerance:
+            return ""
+        cause = "no energy is finite"
+        if not math.isnan(self.log_z_error):
+            cause = (
+                "doubling the box or halving the number of grid points changes it by "
+                f"{self.log_z_error:.3g} nats"
+            )
+        return (
+            f"log Z is not resolved: {cause}. The energy must increase with |x|, so that it has a "
+            f"normalizing constant, and be smooth between {self.grid.points_per_axis:,} grid "
+            "points per axis."
+        )
 
 
 def normalize_on_grid(
@@ -79,7 +96,9 @@ def normalize_on_grid(
         attempts: maximum number of grids.
 
     Returns:
-        The density on the last grid; NaN if the energy is finite nowhere.
+        The density on the last grid; NaN if the energy is finite nowhere. If it is not
+        `is_resolved`, for example because the energy has no normalizing constant, `problem()` says
+        why, and `exact_samples` refuses it.
 
     Example:
         >>> import numpy as np
@@ -158,7 +177,12 @@ def exact_samples(density: GridDensity, num: int, key: Key) -> Float[np.ndarray,
 
     Returns:
         The samples in data units, one row per sample.
+
+    Raises:
+        UserError: log Z is not resolved, so that the density is not that of the energy.
     """
+    if problem := density.problem():
+        raise UserError(problem)
     cumulative = np.cumsum(np.exp(density.log_density).ravel())
     cell_key, jitter_key = jr.split(key)
     uniform = np.asarray(jr.uniform(cell_key, (num,)), np.float64) * cumulative[-1]

@@ -50,13 +50,7 @@ def density_scores(trained: Trained, progress: Progress) -> Scores:
         rows += as_rows(snapshot.step, _density_values(trained, snapshot, density))
         densities.append(density)
     final = densities[-1]
-    reason = None
-    if not final.is_resolved:
-        reason = (
-            "log Z is not resolved: doubling the box or halving the number of grid points "
-            f"changes it by {final.log_z_error:.3g} nats. The energy may not be confined."
-        )
-    return Scores(rows, _grid_arrays(trained.source, final), reason, final)
+    return Scores(rows, _grid_arrays(trained.source, final), final.problem() or None, final)
 
 
 def exact_scores(trained: Trained, scores: Scores, progress: Progress) -> Scores:

@@ -4,10 +4,11 @@
 
 A study keeps a copy of each file in its folder, and the file's hash in the spec of every run that
 uses it. Only files that the user names in the command are executed, and only the bytes that were
-hashed.
+hashed. Installed packages name modules as entry points of the group `ebmark.plugins`.
 """
 
 import hashlib
+import importlib.util
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -38,10 +39,33 @@ def load(path: Path) -> None:
 
 
 def _load(source: bytes, path: Path) -> None:
-    module = run_file(source, path)
+    _register_all(run_file(source, path), path, hashlib.sha256(source).hexdigest())
+
+
+def load_installed() -> None:
+    """Register what installed packages define, by their entry points.
+
+    Raises:
+        UserError: a module cannot be imported, defines nothing, or uses a name that is taken.
+    """
+    for entry in user_code.installed_plugins():
+        try:
+            spec = importlib.util.find_spec(entry.module)
+            path = Path(str(spec and spec.origin))
+            user_code.mark(path)
+            module = importlib.import_module(entry.module)
+        except Exception as error:
+            package = entry.dist.name if entry.dist else "unknown"
+            raise UserError(
+                f"The plugin '{entry.name}' of the installed package '{package}' cannot be "
+                f"imported: {user_code.explain(error)}. Update or uninstall the package."
+            ) from None
+        _register_all(module, path, hashlib.sha256(path.read_bytes()).hexdigest())
+
+
+def _register_all(module: ModuleType, path: Path, digest: str) -> None:
     # the file may have set JAX's flags for all that follows
     pin_flags()
-    digest = hashlib.sha256(source).hexdigest()
     definitions = {kind: getattr(module, kind, {}) for kind in _KINDS}
     if not any(definitions.values()):
         raise UserError(
@@ -75,18 +99,24 @@ def _register(path: Path, digest: str, kind: str, name: Any, value: Any) -> None
 
 
 def load_kept(folder: Path, digests: frozenset[str]) -> None:
-    """Load the plugins in a study's folder that have one of the hashes.
+    """Load the plugins in a study's folder, and the installed ones, that have one of the hashes.
 
     Other files there are not executed, as the folder may come from an untrusted source. Errors name
     the user's own file instead of its copy.
     """
     if not digests:
         return
+    load_installed()
     own_files = {path.name: path for path in user_code.named_files()}
     for path in sorted((folder / "plugins").glob("*.py")):
         source = path.read_bytes()
         if hashlib.sha256(source).hexdigest() in digests:
             _load(source, own_files.get(path.name, path))
+    if digests - set(_ORIGINS.values()):
+        raise UserError(
+            "A plugin of this run is missing or differs on this worker. "
+            "Repeat the command with the plugin, or install the same version everywhere."
+        )
 
 
 def keep(paths: tuple[Path, ...], folder: Path) -> None:

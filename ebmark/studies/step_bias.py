@@ -21,6 +21,7 @@ from ebmark.partition_function import exact_samples, normalize_on_grid
 from ebmark.samplers import StepBias, step_bias
 from ebmark.statistics import final_values, median_seed, metric_of
 from ebmark.store.table import load_arrays
+from ebmark.system import flags
 from ebmark.training.model import Model, load_model
 
 _NUM_CHAINS = 1_000
@@ -138,6 +139,7 @@ def _round(number: float) -> float:
 
 def main() -> int:
     """Print a table of the step-size biases of the runs given on the command line."""
+    flags.pin_flags()
     print("| run | method | h | bias of mean E at h, h/2, h/4, nats | at step 0 | error |")
     print("|---|---|---|---|---|---|")
     for name in sys.argv[1:]:

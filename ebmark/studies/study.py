@@ -163,6 +163,8 @@ def read_study(path: Path) -> Study:
     """
     content = read_toml(path)
     content = {"name": path.stem, "title": path.stem} | content
+    # the command line decides whether they are executed
+    content.pop("plugins", None)
     return validated(_parse(content, str(path)))
 
 

@@ -1,6 +1,8 @@
 """One thread per process: runs side by side are faster than runs of several threads each."""
 
 import os
+import warnings
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 _VARIABLES = {
@@ -42,12 +44,42 @@ def pin(index: int, of: int) -> None:
             os.sched_setaffinity(0, {allowed[index % len(allowed)]})
 
 
+def one_thread() -> AbstractContextManager:
+    """Return a context in which loaded libraries of OpenMP and BLAS use one thread.
+
+    The threads of scikit-learn wait for each other in a loop: with another process on one of the
+    cores, they take many times as long as one thread. Import the library before.
+    """
+    from threadpoolctl import threadpool_limits
+
+    return threadpool_limits(1)
+
+
+def user_folder(variable: str, name: str) -> Path:
+    """Return a folder of the user's files that follows the XDG base directory specification.
+
+    A user id without a passwd entry and without HOME has the home `/`, as in containers. Relative
+    paths are ignored, since the current folder may hold untrusted files.
+
+    Args:
+        variable: the environment variable that names the folder.
+        name: the folder within the user's home, if the variable does not name one.
+    """
+    named = Path(os.environ.get(variable) or ".")
+    if named.is_absolute():
+        return named
+    try:
+        home = Path.home()
+    except RuntimeError:
+        home = Path("/")
+    return Path("/") / home / name
+
+
 def cache_folder() -> Path:
     """Return the folder of compiled programs: $EBMARK_CACHE, or one in the user's cache folder."""
     if "EBMARK_CACHE" in os.environ:
         return Path(os.environ["EBMARK_CACHE"])
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "ebmark"
+    return user_folder("XDG_CACHE_HOME", ".cache") / "ebmark"
 
 
 def keep_compiled_programs(name: str = "xla") -> None:
@@ -58,10 +90,14 @@ def keep_compiled_programs(name: str = "xla") -> None:
     """
     import jax
 
+    # a damaged entry, as of a killed process, is compiled again
+    warnings.filterwarnings("ignore", "Error (reading|writing) persistent compilation cache")
     folder = cache_folder() / name
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError:
+        return
+    if not os.access(folder, os.W_OK | os.X_OK):
         return
     jax.config.update("jax_compilation_cache_dir", str(folder))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)

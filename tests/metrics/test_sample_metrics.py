@@ -111,3 +111,11 @@ def test_high_quality_fraction_is_99_percent_for_target():
 def test_examples_run(module):
     name = f"ebmark.metrics.{module}"
     assert doctest.testmod(importlib.import_module(name)).failed == 0
+
+
+@pytest.mark.parametrize("distance", [0.0, 1.0, 1e3, 1e8])
+def test_sinkhorn_of_collapsed_sample_has_no_warning(distance):
+    """Warnings are errors here; the value is a number and the squared distance far away."""
+    y = np.random.default_rng(0).normal(size=(40, 2))
+    value = sinkhorn_divergence(np.full((30, 2), distance), y)
+    assert np.isfinite(value) and value > 0

@@ -2,6 +2,7 @@
 
 import math
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -11,7 +12,8 @@ import scipy.stats
 from ebmark.datasets import Grid, SyntheticDataset
 from ebmark.datasets.preprocessing import Standardizer
 from ebmark.energies import Quadratic, gaussian_log_z
-from ebmark.partition_function import evaluate, normalize_on_grid
+from ebmark.errors import UserError
+from ebmark.partition_function import evaluate, exact_samples, normalize_on_grid
 from ebmark.partition_function._probes import missed_fraction
 
 UNIT = Standardizer(np.zeros(2), np.ones(2))
@@ -159,3 +161,37 @@ def test_probes_find_nothing_in_smooth_density(name):
 
     grid = source.grid()
     assert missed_fraction(energies, energies(grid.points()), grid) == 0
+
+
+def slope(x):
+    return x[0]
+
+
+NOT_NORMALIZABLE = {
+    "linear": slope,
+    "steep": lambda x: 1e3 * slope(x),
+    "faint": lambda x: 0.01 * slope(x),
+    "constant": lambda x: 0.0 * slope(x),
+    "concave": lambda x: -0.5 * x @ x,
+    "one_side": lambda x: jnp.maximum(slope(x), 0.0),
+    "heavy_tails": lambda x: 0.5 * len(x) * jnp.log1p(x @ x),
+    "infinite": lambda x: jnp.inf + 0.0 * slope(x),
+}
+
+
+@pytest.mark.parametrize("dim", [1, 2])
+@pytest.mark.parametrize("name", NOT_NORMALIZABLE)
+def test_energy_without_normalizing_constant(name, dim):
+    """It is said in one line, and its density cannot be sampled."""
+    units = Standardizer(np.ones(dim), np.full(dim, 3.0))
+    grid = Grid((-8.0,) * dim, (8.0,) * dim, 64)
+    density = normalize_on_grid(NOT_NORMALIZABLE[name], grid, units)
+    assert not density.is_resolved
+    assert "log Z is not resolved" in density.problem() and "\n" not in density.problem()
+    with pytest.raises(UserError, match="normalizing constant"):
+        exact_samples(density, 10, jax.random.key(0))
+
+
+def test_problem_is_empty_for_gaussian():
+    density = normalize_on_grid(lambda x: 0.5 * x @ x, Grid((-8.0,), (8.0,), 64), LINE)
+    assert density.problem() == "" and "changes it by" in density.problem(0.0)

@@ -1,8 +1,14 @@
 """The user's own methods and datasets: compared like built-in ones, refused in one clear line."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 from helpers.tiny_study import TINY, ebmark
 
+from ebmark.cli.main import main
+from ebmark.cli.plugin_files import plugins_of_study
 from ebmark.datasets import DATASETS
 from ebmark.errors import UserError
 from ebmark.methods import METHODS
@@ -110,3 +116,105 @@ def test_plugin_file_must_be_python(tmp_path):
         plugins.load(tmp_path / "mine.txt")
     with pytest.raises(UserError, match="same file name"):
         plugins.keep((tmp_path / "a" / "x.py", tmp_path / "b" / "x.py"), tmp_path)
+
+
+ENTRY = """
+from ebmark.methods import METHODS as BUILT_IN
+METHODS = {"installed_mine": BUILT_IN["gaussian"]}
+"""
+
+
+def install(site, source, name="mine_package"):
+    """Write an installed package whose module is an entry point of ebmark."""
+    about = site / f"{name}-1.0.dist-info"
+    about.mkdir(parents=True)
+    (site / f"{name}.py").write_text(source)
+    (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text(f"[ebmark.plugins]\nmine = {name}\n")
+
+
+@pytest.mark.full
+def test_installed_plugin_runs_in_workers(tmp_path):
+    install(tmp_path / "site", ENTRY)
+    (tmp_path / "tiny.toml").write_text(TINY)
+    environment = os.environ | {"PYTHONPATH": str(tmp_path / "site")}
+    options = ("--methods", "installed_mine", "--seeds", 1, "--jobs", 1, "--no-progress-bar")
+    ended = ebmark("run", "tiny.toml", *options, "--out", "out", cwd=tmp_path, env=environment)
+    assert ended.returncode == 0, ended.stderr
+    assert set(table.read(tmp_path / "out")["method"]) == {"installed_mine"}
+
+
+@pytest.mark.parametrize(
+    ("source", "parts"),
+    [
+        ("1 / 0", ["'mine'", "'mine_package'", "line 1", "ZeroDivisionError", "uninstall"]),
+        ("", ["mine_package.py", "no METHODS"]),
+        (ENTRY.replace("installed_mine", "nce"), ["mine_package.py", "'nce'", "already"]),
+    ],
+)
+def test_broken_installed_plugin_is_one_line(tmp_path, registries, monkeypatch, source, parts):
+    name = f"mine_package{abs(hash(source))}"
+    install(tmp_path, source, name)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(UserError) as error:
+        plugins.load_installed()
+    assert all(part.replace("mine_package", name) in str(error.value) for part in parts)
+    assert "\n" not in str(error.value)
+
+
+def test_plugin_that_differs_on_worker_is_refused(tmp_path, registries):
+    with pytest.raises(UserError, match="missing or differs"):
+        plugins.load_kept(tmp_path, frozenset({"0" * 64}))
+
+
+SPY = "open('executed', 'w').close()\n" + ENTRY.replace("installed_mine", "spy")
+
+
+def study_with_plugin(folder):
+    """A TOML file that names a plugin, which leaves a mark when it is executed."""
+    (folder / "tiny.toml").write_text('plugins = ["spy.py"]\n' + TINY)
+    (folder / "spy.py").write_text(SPY)
+
+
+def test_plugin_of_toml_file_needs_permission(tmp_path, monkeypatch, capsys):
+    study_with_plugin(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["ebmark", "run", "tiny.toml", "--methods", "spy"])
+    assert main() == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and "spy.py" in error and "--allow-plugins" in error
+    assert {path.name for path in tmp_path.iterdir()} == {"tiny.toml", "spy.py"}
+
+
+@pytest.mark.full
+def test_plugin_kept_in_study_needs_permission(tmp_path):
+    """Resuming a study executes its plugins only with the flag; else its methods are unknown."""
+    study_with_plugin(tmp_path)
+    options = ("--methods", "spy", "--seeds", 1, "--jobs", 1, "--no-progress-bar", "--out", "out")
+    ended = ebmark("run", "tiny.toml", *options, "--allow-plugins", cwd=tmp_path)
+    assert ended.returncode == 0, ended.stderr
+    (tmp_path / "tiny.toml").write_text(TINY)
+    (tmp_path / "spy.py").unlink()
+    (tmp_path / "executed").unlink()
+    ended = ebmark("run", "tiny.toml", *options, cwd=tmp_path)
+    assert ended.returncode == 2 and "--allow-plugins" in ended.stderr
+    assert not (tmp_path / "executed").exists()
+    ended = ebmark("run", "tiny.toml", *options, "--allow-plugins", cwd=tmp_path)
+    assert ended.returncode == 0, ended.stderr
+
+
+@pytest.mark.parametrize("value", ["'spy.py'", "[1]", "{a = 1}"])
+def test_plugins_of_toml_file_must_be_files(tmp_path, value):
+    (tmp_path / "tiny.toml").write_text(f"plugins = {value}\n")
+    with pytest.raises(UserError, match="must be a list of Python files"):
+        plugins_of_study(str(tmp_path / "tiny.toml"), tmp_path, True)
+
+
+@pytest.mark.parametrize("command", ["fit x.csv --out m.ebm --method", "check", "run --methods"])
+def test_unknown_method_is_refused_without_jax(tmp_path, command):
+    code = "import sys; from ebmark.cli.main import main; status = main()"
+    code += "; assert 'jax' not in sys.modules and status == 2"
+    command = [sys.executable, "-P", "-c", code, *command.split(), "nobody"]
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr
+    assert "'nobody'" in ended.stderr and "--plugin" in ended.stderr

@@ -92,8 +92,7 @@ def run(
     chosen = _read_study(study, changes, quick)
     points, dataset_name = (None, "") if data is None else read_user_data(data)
     if points is not None:
-        title = f"{dataset_name}: user data"
-        chosen = dataclasses.replace(chosen, name=f"{chosen.name}-{dataset_name}", title=title)
+        chosen = _with_user_data(chosen, dataset_name)
     folder = out if out is not None else Path("studies") / chosen.name
     from ebmark.studies.prepare import prepare
 
@@ -101,6 +100,12 @@ def run(
     executor = new_engine(engine_name, folder, jobs=jobs, site=site or "laptop")
     plan = prepare(chosen, folder, points, dataset_name, command, plugin, repair)
     return run_to_report(folder, plan, executor, no_progress_bar, max_minutes)
+
+
+def _with_user_data(study: "Study", dataset_name: str) -> "Study":
+    """Return the study with the name and the title of user data."""
+    name = f"{study.name}-{dataset_name}"
+    return dataclasses.replace(study, name=name, title=f"{dataset_name}: user data")
 
 
 def _check_engine(engine: str | None, site: str | None, jobs: int | None) -> str:

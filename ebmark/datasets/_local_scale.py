@@ -76,7 +76,7 @@ def _clip_count(num_neighbors: int, num: int, dim: int) -> int:
     return min(max(num_neighbors, 2 * dim, 8), num - 1)
 
 
-def default_step_size(scale: Scalar, step_size: float | None = None) -> Scalar:
+def default_step_size(scale: Scalar, step_size: float | Scalar | None = None) -> Scalar:
     r"""Return the Langevin step size $h = s_{min}^2 / 10$, or the given one.
 
     At $s^2 / 10$ the variance of unadjusted Langevin dynamics is 5.3% too large; near $2 s^2$ the

@@ -8,7 +8,7 @@ import os
 import sys
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from ebmark.engines._task import EngineLost, WorkerLost, stop_file
 from ebmark.errors import unknown
@@ -20,6 +20,7 @@ ENGINES = ("processes", "inline", "parsl")
 _RUNNER = "ebmark.studies.task:run"
 
 
+@runtime_checkable
 class Engine(Protocol):
     """An engine executes runs; it starts nothing before the first run is submitted.
 

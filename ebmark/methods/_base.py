@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import ClassVar
 
 import equinox as eqx
-import jax
 import numpy as np
 from jaxtyping import Array, Float, PyTree, Scalar
 
@@ -163,9 +162,7 @@ class AbstractMethod(eqx.Module):
         return None
 
 
-@jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Recipe:
+class Recipe(eqx.Module):
     """A method with its hyperparameters, optimizer settings and number of updates.
 
     The optimizer is Adam with a learning rate that a cosine schedule decays to 0.
@@ -187,9 +184,10 @@ class Recipe:
         256
     """
 
+    _: dataclasses.KW_ONLY
     method: AbstractMethod
     num_updates: int = 5_000
-    batch_size: int = dataclasses.field(default=256, metadata={"static": True})
+    batch_size: int = eqx.field(static=True, default=256)
     learning_rate: float = 3e-3
     max_grad_norm: float = 1.0
     ema_decay: float = 0.99
@@ -202,5 +200,5 @@ class Recipe:
         "ema_decay": FRACTION,
     }
 
-    def __post_init__(self):
+    def __check_init__(self):
         check_limits(self, self.limits)

@@ -94,7 +94,7 @@ def _knn_radius(y: np.ndarray) -> np.ndarray:
     return distances[:, -1]
 
 
-def _covered_fraction(x: np.ndarray, y: np.ndarray) -> float:
+def _covered_fraction(x: ArrayLike, y: ArrayLike) -> float:
     """The fraction of `x` within the k-NN radius of some point of `y`."""
     x, y = read_samples(x, y)
     if not are_finite(x, y):

@@ -129,7 +129,7 @@ def step_bias(
 
 def _error(values: np.ndarray) -> np.ndarray:
     """Return the standard error of the mean over the last axis."""
-    return values.std(axis=-1, ddof=1) / np.sqrt(values.shape[-1])
+    return np.asarray(values.std(axis=-1, ddof=1) / np.sqrt(values.shape[-1]))
 
 
 @full_matmul_precision

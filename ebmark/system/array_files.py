@@ -9,7 +9,7 @@ import math
 import warnings
 import zipfile
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 import numpy as np
 
@@ -105,7 +105,7 @@ def _unpack(content: bytes) -> dict[str, np.ndarray]:
     return arrays
 
 
-def _parse(stream: BinaryIO | io.BufferedIOBase, size: int) -> np.ndarray:
+def _parse(stream: IO[bytes] | io.BufferedIOBase, size: int) -> np.ndarray:
     """Return the array of an NPY stream of `size` bytes, in the byte order of this machine."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")

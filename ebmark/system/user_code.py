@@ -137,9 +137,12 @@ def _is_installed(name: str) -> bool:
 
 def _importer(frame: FrameType | None) -> str:
     """Return the file whose import statement, or call of `importlib`, is being executed."""
+    in_importlib = False
     while frame is not None:
         file = frame.f_code.co_filename
-        if file != importlib.__file__ and not file.startswith("<frozen importlib"):
+        if file == importlib.__file__ or file.startswith("<frozen importlib"):
+            in_importlib = True
+        elif in_importlib:
             return file
         frame = frame.f_back
     return ""

@@ -13,7 +13,8 @@ import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 import optax
-from jaxtyping import Array, ArrayLike, Float, Int, PyTree
+from jaxtyping import Array, Float, Int, PyTree
+from numpy.typing import ArrayLike
 
 from ebmark.energies import Energy, Key, State, cast_like, cast_to_energy
 from ebmark.methods import Recipe
@@ -35,7 +36,7 @@ Progress = Callable[[int, int], None]
 def train(
     recipe: Recipe,
     energy: Energy,
-    data: Float[ArrayLike, "n dim"],
+    data: ArrayLike,
     *,
     key: Key,
     snapshot_steps: Sequence[int] = (),

@@ -75,7 +75,7 @@ def test_robust_units_refuse_other_input(bad, unchecked_shapes):
 
 
 @pytest.mark.parametrize("kind", ["<f2", "<f4", ">f8", "i4", "frame"])
-def test_standardizer_takes_any_numbers(kind):
+def test_standardizer_takes_any_numbers(kind, unchecked_shapes):
     x = np.random.default_rng(3).integers(-50, 50, (200, 2)).astype(float)
     given_x = pd.DataFrame(x) if kind == "frame" else x.astype(kind)
     assert np.array_equal(Standardizer.fit(given_x).scale, Standardizer.fit(x).scale)

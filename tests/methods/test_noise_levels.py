@@ -85,7 +85,9 @@ def test_drl_chains_converge_to_conditional(level):
     noisy = jnp.array([1.5, -0.5])
     recover = jax.jit(
         jax.vmap(
-            lambda key: method.recover(noisy_energy, STATE, level, jnp.zeros(2), noisy, 200, key)
+            lambda key: method.recover(
+                noisy_energy, STATE, jnp.array(level), jnp.zeros(2), noisy, 200, key
+            )
         )
     )
     x = np.asarray(recover(jr.split(jr.key(9), num)), np.float64)

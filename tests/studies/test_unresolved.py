@@ -46,7 +46,7 @@ def train(source, test_x):
     ids=["user", "built-in"],
 )
 @pytest.mark.parametrize("error", [1e-6, 0.5, math.nan])
-def test_unresolved_density_has_infinite_nll(source, error, monkeypatch):
+def test_unresolved_density_has_infinite_nll(source, error, monkeypatch, unchecked_shapes):
     """Of user data in 2-D as of built-in datasets, in tables and in a search."""
     grid = source.grid()
     density = normalize_values_on_grid(lambda x: 0.5 * np.sum(x**2, axis=1), grid, attempts=1)
@@ -61,7 +61,7 @@ def test_unresolved_density_has_infinite_nll(source, error, monkeypatch):
 @pytest.mark.parametrize(
     ("rhat", "upper"), [(1.0, 0.1), (2.0, 0.1), (1.0, 3.0), (1.0, -2.0)], ids=str
 )
-def test_unresolved_chains_have_infinite_kl(rhat, upper, monkeypatch):
+def test_unresolved_chains_have_infinite_kl(rhat, upper, monkeypatch, unchecked_shapes):
     """For d > 2, if chains have not converged or the bounds of log Z disagree."""
     source = SyntheticDataset("many_well_4")
     x = np.random.default_rng(0).normal(size=(160, source.dim))
@@ -82,7 +82,7 @@ def test_search_counts_unresolved_trials_as_worst():
     assert score({"values": [0.1, None, None]}) == score({"values": [None]}) == math.inf
 
 
-def test_fit_prints_unresolved_nll(monkeypatch, capsys):
+def test_fit_prints_unresolved_nll(monkeypatch, capsys, unchecked_shapes):
     """In 2-D, where the quadrature of the trained energy is unresolved."""
     source = UserDataset("mine", POINTS)
     density = normalize_values_on_grid(lambda x: 0.5 * np.sum(x**2, axis=1), source.grid())
@@ -109,7 +109,7 @@ def test_terminal_table_names_what_has_no_value(capsys):
             row = {"dataset": "d", "method": method, "seed": seed, "step": 1, "metric": "kl"}
             rows.append(row | {"value": value, "status": status, "run_id": f"{method}{seed}"})
     table = terminal_tables._summary_table("d", pd.DataFrame(rows), list("abc"), {}, "data units")
-    terminal_tables.Console().print(table)
+    terminal_tables.show(table)
     printed = capsys.readouterr().out
     assert "0.2" in printed and "unresolved" in printed and "inf" not in printed
     assert printed.count("diverged") == 2

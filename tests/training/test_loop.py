@@ -231,7 +231,7 @@ def test_one_program_serves_all_numbers_of_recipe(data):
     assert train_module._advance._cached._cache_size() == programs + 1
 
 
-def test_train_rejects_method_as_recipe(data):
+def test_train_rejects_method_as_recipe(unchecked_shapes, data):
     with pytest.raises(TypeError, match="'recipe' must be a Recipe, got ContrastiveDivergence"):
         train(METHODS["cd"].method, energy(), data, key=jr.key(2))
 

@@ -54,6 +54,6 @@ class Standardizer(NamedTuple):
         """Map points from data units to standardized coordinates."""
         return (np.asarray(x, np.float64) - self.mean) / self.scale
 
-    def inverse_transform(self, z: ArrayLike) -> Float[np.ndarray, "n dim"]:
+    def inverse_transform(self, z: ArrayLike) -> Float[np.ndarray, "*n dim"]:
         """Map points from standardized coordinates to data units."""
         return np.asarray(z, np.float64) * self.scale + self.mean

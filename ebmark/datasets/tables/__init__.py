@@ -9,8 +9,9 @@ import contextlib
 import gzip
 import os
 from collections.abc import Callable, Iterator
+from io import BufferedIOBase
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, cast
+from typing import NamedTuple
 
 import numpy as np
 
@@ -27,7 +28,7 @@ from ebmark.errors import UserError, shown
 
 MAX_COLUMNS = 1000
 
-_READERS: dict[bytes, Callable[[BinaryIO], TableStream]] = {
+_READERS: dict[bytes, Callable[[BufferedIOBase], TableStream]] = {
     b"\x93NUMPY": open_npy,
     b"PK": open_npz,
     b"PAR1": open_parquet,
@@ -144,7 +145,7 @@ def _read_points(path: str | Path, max_rows: int, for_training: bool) -> Points:
 
 
 @contextlib.contextmanager
-def _opened(path: str | Path) -> Iterator[BinaryIO]:
+def _opened(path: str | Path) -> Iterator[BufferedIOBase]:
     """Open the file. Raises `UserError` if it cannot be opened or read."""
     if "\0" in str(path):
         raise UserError("file name contains a null character. Check the name.")
@@ -162,7 +163,7 @@ def _opened(path: str | Path) -> Iterator[BinaryIO]:
         raise UserError(f"file cannot be read: {reason}.") from error
 
 
-def _open(file: BinaryIO) -> TableStream:
+def _open(file: BufferedIOBase) -> TableStream:
     """Open the file as what its first bytes say; as text if they are of no known format."""
     head = _peek(file)
     if not head:
@@ -175,7 +176,7 @@ def _open(file: BinaryIO) -> TableStream:
             return reader(file)
     if not head.startswith(b"\x1f\x8b"):
         return open_text(file)
-    unzipped = cast(BinaryIO, gzip.GzipFile(fileobj=file))
+    unzipped = gzip.GzipFile(fileobj=file)
     with damaged("gzip"):
         head = _peek(unzipped)
     if any(head.startswith(magic) for magic in (*_READERS, b"\x1f\x8b")):
@@ -183,7 +184,7 @@ def _open(file: BinaryIO) -> TableStream:
     return open_text(unzipped)
 
 
-def _peek(file: BinaryIO) -> bytes:
+def _peek(file: BufferedIOBase) -> bytes:
     head = file.read(8)
     file.seek(0)
     return head

@@ -5,7 +5,7 @@ import warnings
 import zipfile
 from collections.abc import Generator
 from io import BufferedIOBase
-from typing import BinaryIO, Literal, NamedTuple
+from typing import IO, Literal, NamedTuple
 
 import numpy as np
 
@@ -33,7 +33,7 @@ class _Header(NamedTuple):
     nbytes: int
 
 
-def open_npy(file: BinaryIO) -> TableStream:
+def open_npy(file: BufferedIOBase) -> TableStream:
     """Open the array of an NPY file, memory-mapped. Raises `UserError`."""
     header = _read_header(file)
     with damaged("NPY"):
@@ -44,7 +44,7 @@ def open_npy(file: BinaryIO) -> TableStream:
     return _source(array)
 
 
-def open_npz(file: BinaryIO) -> TableStream:
+def open_npz(file: BufferedIOBase) -> TableStream:
     """Open the array of points in an NPZ file. Raises `UserError`."""
     with damaged("NPZ"):
         archive = zipfile.ZipFile(file)
@@ -63,7 +63,7 @@ def open_npz(file: BinaryIO) -> TableStream:
             return _source(array.reshape(header.shape, order=header.order), note)
 
 
-def _read_header(file: BinaryIO | BufferedIOBase) -> _Header:
+def _read_header(file: IO[bytes] | BufferedIOBase) -> _Header:
     """Read the header of an array of numbers with one or two dimensions. Raises `UserError`."""
     with damaged("NPY"), warnings.catch_warnings():
         # numpy warns about files from Python 2, which it reads correctly

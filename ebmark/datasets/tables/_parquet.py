@@ -3,7 +3,8 @@
 import os
 import re
 from collections.abc import Generator
-from typing import TYPE_CHECKING, BinaryIO
+from io import BufferedIOBase
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,7 +20,7 @@ _INDEX = re.compile(r"__index_level_\d+__")
 _BLOCK_CELLS = 2**20
 
 
-def open_parquet(file: BinaryIO) -> TableStream:
+def open_parquet(file: BufferedIOBase) -> TableStream:
     """Open the numeric columns of a Parquet file. Raises `UserError`."""
     import pyarrow.parquet as pq
 

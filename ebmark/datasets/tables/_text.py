@@ -9,7 +9,7 @@ import io
 import itertools
 import re
 from collections.abc import Generator, Iterable, Iterator
-from typing import BinaryIO
+from io import BufferedIOBase
 
 import numpy as np
 
@@ -33,7 +33,7 @@ _COMMENT = re.compile(r"[ \t]*#[^\n]*")
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f]")
 
 
-def open_text(file: BinaryIO) -> TableStream:
+def open_text(file: BufferedIOBase) -> TableStream:
     """Open a text file, which may be compressed with gzip. Raises `UserError`."""
     with damaged("gzip"):
         head = file.read(2**16)
@@ -66,7 +66,7 @@ def _encoding(head: bytes) -> str:
     return "utf-8-sig"
 
 
-def _line_blocks(file: BinaryIO, encoding: str) -> Iterator[tuple[int, str]]:
+def _line_blocks(file: BufferedIOBase, encoding: str) -> Iterator[tuple[int, str]]:
     """Yield some megabytes of complete lines at a time, with the number of the first of them.
 
     Bytes that cannot be decoded become a character that is in no number, and are rejected later.

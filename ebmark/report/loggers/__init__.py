@@ -8,7 +8,7 @@ extra in pyproject.toml.
 import importlib
 import importlib.util
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from ebmark.errors import UserError, unknown
 from ebmark.report.loggers._run import Run as Run
@@ -20,6 +20,7 @@ _PACKAGES = {"tensorboard": "tensorboardX", "wandb": "wandb", "mlflow": "mlflow"
 LOGGERS = tuple(_PACKAGES)
 
 
+@runtime_checkable
 class Logger(Protocol):
     """Where runs are written: made with a folder and the study's name."""
 

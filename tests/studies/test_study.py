@@ -160,7 +160,8 @@ def test_diverged_run_reported_not_averaged(study):
         + "[recipes.cd.method]\nstep_size = 0.3\nadjusted = false\n"
     )
     arguments = ("--methods", "cd", "--seeds", "1", "--out", "diverging")
-    process = ebmark("run", "diverging.toml", *arguments, cwd=study)
+    wide = os.environ | {"COLUMNS": "200"}
+    process = ebmark("run", "diverging.toml", *arguments, cwd=study, env=wide)
     assert process.returncode == 0, process.stderr
     rows = table.read(study / "diverging")
     assert set(rows["status"]) == {"diverged"}

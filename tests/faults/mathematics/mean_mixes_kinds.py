@@ -56,6 +56,7 @@ def in_the_paper(table):
     """method -> mean, as `ebmark paper` has it; nothing where it refuses in one line."""
     study = {
         "datasets": [LAW],
+        "dataset_info": {},
         "null_ranges": {},
         "runs": {method: {"method": method, "recipe": "default"} for method in ("a", "b")},
     }

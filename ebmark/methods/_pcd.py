@@ -10,8 +10,11 @@ from jaxtyping import Array, Float, Scalar
 
 from ebmark.datasets import default_step_size, local_scale
 from ebmark.energies import Point, stop_gradient
-from ebmark.methods._limits import COUNT, FRACTION, POSITIVE
-from ebmark.methods.families._mcmc import AbstractMCMCMethod, draw_stratified
+from ebmark.methods.families._mcmc import (
+    PERSISTENT_LIMITS,
+    AbstractMCMCMethod,
+    draw_stratified,
+)
 from ebmark.samplers import run_chains
 
 
@@ -54,12 +57,7 @@ class PersistentContrastiveDivergence(AbstractMCMCMethod):
         replay buffer.
     """
 
-    limits = {
-        "num_steps": COUNT,
-        "num_chains": COUNT,
-        "reinit_prob": FRACTION,
-        "step_size": POSITIVE,
-    }
+    limits = PERSISTENT_LIMITS
 
     num_steps: int = eqx.field(static=True, default=10)
     num_chains: int = eqx.field(static=True, default=256)

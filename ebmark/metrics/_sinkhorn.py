@@ -84,14 +84,12 @@ def _transport(a: np.ndarray, b: np.ndarray) -> float:
         warnings.simplefilter("ignore")
         plan, log = ot.bregman.sinkhorn_knopp(*weights, cost, 1.0, **settings)
         potentials = np.log(log["u"] * len(a)), np.log(log["v"] * len(b))
-    # The kernel underflows for points that are far from all others: the iteration on logarithms
-    # takes seventy times as long, but does not.
-    if not np.abs(plan.sum(axis=1) - weights[0]).max() < _MAX_ERROR:
-        with np.errstate(all="ignore"), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        # The kernel underflows for points that are far from all others: the iteration on logarithms
+        # takes seventy times as long, but does not.
+        if not np.abs(plan.sum(axis=1) - weights[0]).max() < _MAX_ERROR:
             _, log = ot.bregman.sinkhorn_log(*weights, cost, 1.0, **settings)
-        potentials = [
-            np.asarray(log[k]) + math.log(len(z)) for k, z in (("log_u", a), ("log_v", b))
-        ]
+            potentials = [
+                np.asarray(log[k]) + math.log(len(z)) for k, z in (("log_u", a), ("log_v", b))
+            ]
     # The error of the dual value is the square of that of the marginals.
     return float(np.mean(potentials[0]) + np.mean(potentials[1]))

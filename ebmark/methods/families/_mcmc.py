@@ -7,9 +7,17 @@ import numpy as np
 from jaxtyping import Array, Int
 
 from ebmark.energies import Key, State
+from ebmark.methods._limits import COUNT, FRACTION, POSITIVE
 from ebmark.methods.families._chains import AbstractChainMethod
 from ebmark.samplers import MALA, AbstractSampler, Langevin, run_chains
 
+# of the fields of methods whose chains persist
+PERSISTENT_LIMITS = {
+    "num_steps": COUNT,
+    "num_chains": COUNT,
+    "reinit_prob": FRACTION,
+    "step_size": POSITIVE,
+}
 MAX_DIAGNOSTIC_CHAINS = 1_000
 # Nats. Chains that move change the loss by more than a thousand times this from update to update.
 MIN_LOSS_OF_MOVING_CHAINS = 1e-5

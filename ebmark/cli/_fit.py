@@ -15,7 +15,7 @@ from ebmark.cli._common import MAX_COMPARED, print_notes
 from ebmark.cli._sample import describe_chains
 from ebmark.cli.terminal_tables import print_columns, print_scores, unit_of
 from ebmark.datasets import UserDataset
-from ebmark.datasets.preprocessing import Standardizer
+from ebmark.datasets.preprocessing import fit_units
 from ebmark.datasets.tables import read_points
 from ebmark.energies import Key, Network, new_energy
 from ebmark.errors import UserError
@@ -78,7 +78,7 @@ def fit_points(
     split_key, energy_key, train_key, sample_key = jr.split(jr.key(seed), 4)
     train_x, test_x = dataset.split(len(points.x), MAX_COMPARED, split_key)
     known = dataset.training_part(train_x)
-    scaler = Standardizer.fit(train_x)
+    scaler = fit_units(train_x)
     network = dataclasses.asdict(Network())
     inputs = recipe.method.num_extra_inputs
     train_points = scaler.transform(train_x)

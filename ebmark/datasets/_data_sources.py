@@ -15,7 +15,7 @@ from jaxtyping import Array, Float, Scalar
 from ebmark.datasets._grid import Grid
 from ebmark.datasets._local_scale import local_scale
 from ebmark.datasets._registry import DATASETS
-from ebmark.datasets.preprocessing import RobustStandardizer, Standardizer
+from ebmark.datasets.preprocessing import RobustStandardizer, fit_units
 from ebmark.datasets.synthetic._base import AbstractDataset
 from ebmark.energies import Key, Keys, Point
 from ebmark.errors import UserError, unknown
@@ -99,9 +99,20 @@ class SyntheticDataset:
         return self.draw(num_train, train_key), self.draw(num_test, test_key)
 
     def local_scale(self) -> float:
-        """Return the smallest local standard deviation in standardized units, from the density."""
+        """Return the smallest local standard deviation in training coordinates.
+
+        Of isotropic modes: $s_{min} / \\max_i s_i$ in 1-D and 2-D; else $s_{min}$ over the square
+        root of the largest eigenvalue of the covariance. For d > 2 it is estimated from 10,000
+        points of a fixed key where the covariance is not known.
+        """
         _, scale = self.dataset.moments()
-        return self.dataset.local_scale / max(scale)
+        largest = max(scale)
+        if self.dim > 2:
+            covariance = self.dataset.covariance()
+            if covariance is None:
+                return UserDataset(self.name, self.draw(10_000, jr.key(0))).local_scale()
+            largest = float(np.sqrt(np.linalg.eigvalsh(covariance)[-1]))
+        return self.dataset.local_scale / largest
 
     def grid(self) -> Grid:
         """Return a grid on the support box of the dataset."""
@@ -173,8 +184,8 @@ class UserDataset:
         return dataclasses.replace(self, points=train_x)
 
     def local_scale(self) -> float:
-        """Estimate the smallest local standard deviation in standardized units."""
-        z = Standardizer.fit(self.points).transform(self.points)
+        """Estimate the smallest local standard deviation in training coordinates."""
+        z = fit_units(self.points).transform(self.points)
         return float(jax.jit(local_scale)(jnp.asarray(z, jnp.float32), jr.key(0)))
 
     def grid(self) -> Grid:

@@ -3,7 +3,7 @@
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, PyTree, Scalar
+from jaxtyping import Array, Float, PyTree, Scalar
 
 from ebmark.energies._types import Energy, Point
 
@@ -21,24 +21,32 @@ class Offset(eqx.Module):
 class StandardizedEnergy(eqx.Module):
     r"""An energy of standardized points as a function of points in data units.
 
-    $$ E(x) = E_{std}((x - m) / s) + \sum_i \log s_i $$
+    $$ E(x) = E_{std}(V L^{-1} V^\top (x - m) / s) + \sum_i \log s_i + \sum_i \log l_i $$
 
-    The last term, the log of the Jacobian, keeps the integral of exp(-E): log Z is that of
+    The last terms, the log of the Jacobian, keep the integral of exp(-E): log Z is that of
     $E_{std}$.
 
     Attributes:
         energy: $E_{std}$.
-        mean: m, of shape (dim,), in data units.
-        scale: s, of shape (dim,), in data units.
+        mean: m, in data units.
+        scale: s, in data units.
+        axes: V, orthogonal; None for the identity in place of $V L^{-1} V^\top$.
+        lengths: l, the diagonal of L.
     """
 
     energy: Energy
     mean: Point
     scale: Point
+    axes: Float[Array, "dim dim"] | None = None
+    lengths: Point | None = None
 
     def __call__(self, x: Point) -> Scalar:
         log_jacobian = jnp.sum(jnp.log(jax.lax.stop_gradient(self.scale)))
-        return self.energy((x - self.mean) / self.scale) + log_jacobian
+        z = (x - self.mean) / self.scale
+        if self.axes is not None and self.lengths is not None:
+            log_jacobian += jnp.sum(jnp.log(jax.lax.stop_gradient(self.lengths)))
+            z = self.axes @ ((self.axes.T @ z) / self.lengths)
+        return self.energy(z) + log_jacobian
 
 
 def stop_gradient(energy: PyTree) -> PyTree:

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Float
 
 from ebmark.datasets import Grid
-from ebmark.datasets.preprocessing import Standardizer
+from ebmark.datasets.preprocessing import Units
 from ebmark.energies import Energy, Key
 from ebmark.errors import UserError
 from ebmark.partition_function._probes import missed_fraction
@@ -79,7 +79,7 @@ class GridDensity(NamedTuple):
 
 
 def normalize_on_grid(
-    energy: Energy, grid: Grid, units: Standardizer, *, tolerance: float = 1e-4, attempts: int = 5
+    energy: Energy, grid: Grid, units: Units, *, tolerance: float = 1e-4, attempts: int = 5
 ) -> GridDensity:
     r"""Normalize an energy of standardized points on a grid in data units.
 

@@ -170,5 +170,7 @@ def _grid_arrays(source: DataSource, density: GridDensity) -> dict[str, np.ndarr
 def _fisher_divergence(trained: Trained, source: SyntheticDataset) -> float:
     z = jnp.asarray(trained.standardizer.transform(trained.test_x), jnp.float32)
     gradients = np.asarray(jax.vmap(jax.grad(trained.fit.energy))(z), np.float64)
-    errors = gradients / trained.standardizer.scale + source.scores(trained.test_x)
+    errors = trained.standardizer.inverse_transform_gradients(gradients) + source.scores(
+        trained.test_x
+    )
     return float(np.mean(np.sum(errors**2, axis=1)))

@@ -15,18 +15,17 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Array, Float
 
-from ebmark.datasets import Grid
 from ebmark.errors import UserError
-from ebmark.partition_function import exact_samples, normalize_on_grid
+from ebmark.partition_function import exact_samples
 from ebmark.samplers import StepBias, step_bias
 from ebmark.statistics import final_values, median_seed, metric_of
 from ebmark.store.table import load_arrays
 from ebmark.system import flags
 from ebmark.training.model import Model, load_model
+from ebmark.training.sampling import normalize_model
 
 _NUM_CHAINS = 1_000
 _NUM_STEPS = 300
-_NUM_GRID_POINTS = 256  # per axis
 _MIN_LANGEVIN_STEPS = 2_000  # of a study whose step-size bias is measured
 _MAX_MEASURED = 60  # configurations and datasets of a study; each takes a second or two
 
@@ -67,10 +66,7 @@ def _tempered_starts(model: Model, folder: Path) -> _Starts:
 
 def _exact_starts(model: Model, folder: Path) -> _Starts:
     del folder
-    mean = np.asarray(model.units.mean)
-    scale = np.asarray(model.units.scale)
-    grid = Grid(tuple(mean - 4 * scale), tuple(mean + 4 * scale), _NUM_GRID_POINTS)
-    density = normalize_on_grid(model.energy, grid, model.units)
+    density = normalize_model(model)
     samples = exact_samples(density, _NUM_CHAINS, jr.key(0))
     x = jnp.asarray(model.units.transform(samples), jnp.float32)
     log_q = density.log_density

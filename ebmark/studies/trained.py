@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ebmark.datasets import DataSource, load_source
-from ebmark.datasets.preprocessing import Standardizer
+from ebmark.datasets.preprocessing import Units, fit_units
 from ebmark.energies import Key, new_energy
 from ebmark.methods import Recipe
 from ebmark.training import recipes
@@ -26,14 +26,14 @@ _STREAMS = ("data", "energy", "training", "start", "chains", "exact", "native")
 class Trained:
     """A finished training: the run's spec and random streams, its data, and what it learned.
 
-    `train_x` and `test_x` are in data units, `train_z` is standardized.
+    `train_x` and `test_x` are in data units, `train_z` in training coordinates.
     """
 
     spec: dict[str, Any]
     keys: dict[str, Key]
     recipe: Recipe
     source: DataSource
-    standardizer: Standardizer
+    standardizer: Units
     train_x: Float[np.ndarray, "train dim"]
     test_x: Float[np.ndarray, "test dim"]
     train_z: Float[Array, "train dim"]
@@ -75,7 +75,7 @@ def train_run(
     keys = seed_keys(spec["seed"])
     source = load_source(spec, folder)
     train_x, test_x = source.split(spec["num_train"], spec["num_samples"], keys["data"])
-    standardizer = Standardizer.fit(train_x)
+    standardizer = fit_units(train_x)
     recipe = recipes.with_changes(spec["method"], spec["training"])
     energy = new_energy(
         spec["energy"],

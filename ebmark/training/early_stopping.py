@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ebmark.datasets import Grid
-from ebmark.datasets.preprocessing import Standardizer
+from ebmark.datasets.preprocessing import Units
 from ebmark.energies import Energy, Key
 from ebmark.methods import Recipe
 from ebmark.partition_function import log_z_annealed, normalize_on_grid
@@ -35,7 +35,7 @@ def train_with_early_stopping(
     recipe: Recipe,
     energy: Energy,
     x: Float[np.ndarray, "n dim"],
-    units: Standardizer,
+    units: Units,
     grid: Callable[[], Grid],
     num: int,
     *,
@@ -92,7 +92,7 @@ def split_validation(
 
 
 def held_out_nll(
-    x: Float[np.ndarray, "n dim"], units: Standardizer, grid: Grid, key: Key
+    x: Float[np.ndarray, "n dim"], units: Units, grid: Grid, key: Key
 ) -> Callable[[Energy], float]:
     r"""Return a function that computes the mean NLL of points under an energy.
 

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float
 
 import ebmark
-from ebmark.datasets.preprocessing import Standardizer
+from ebmark.datasets.preprocessing import Standardizer, Units, Whitener
 from ebmark.energies import Energy, Key, StandardizedEnergy, new_energy
 from ebmark.errors import UserError
 from ebmark.methods import AbstractMethod
@@ -21,6 +21,8 @@ from ebmark.training import recipes
 from ebmark.training.tree_file import load_tree, read_header, save_tree
 
 _SPEC_KEYS = ("method", "energy", "training", "langevin", "num_train")
+# as files name them; one that names none was written when there was no other
+_UNITS: dict[str, type[Units]] = {kind.__name__: kind for kind in (Standardizer, Whitener)}
 # valid ranges of the network in a model file
 _LIMITS = {
     "num_features": (0, 10_000),
@@ -37,21 +39,21 @@ class Model:
     """A trained energy and how it was made.
 
     Attributes:
-        energy: the energy of standardized points.
-        units: the standardization of the data.
+        energy: the energy of points in training coordinates.
+        units: the map from data units to those of the energy.
         spec: `energy`, `method`, `training`, `langevin` and `num_train` of the spec of a run.
         columns: names of the data's columns.
     """
 
     energy: Energy
-    units: Standardizer
+    units: Units
     spec: dict[str, Any]
     columns: tuple[str, ...] | None = None
 
     @property
     def dim(self) -> int:
         """The number of columns."""
-        return len(self.units.mean)
+        return self.units.dim
 
     def mean_energy(self, x: Float[np.ndarray, "n dim"]) -> float:
         """Return the mean energy of points, of a density in data units.
@@ -71,8 +73,7 @@ class Model:
         It loses digits where the data lie far from 0: standardize such points in float64, by
         `units`, and pass them to `energy`.
         """
-        mean, scale = (jnp.asarray(a, jnp.float32) for a in self.units)
-        return StandardizedEnergy(self.energy, mean, scale)
+        return StandardizedEnergy(self.energy, *(jnp.asarray(a, jnp.float32) for a in self.units))
 
 
 def save_model(path: Path, model: Model) -> None:
@@ -81,10 +82,11 @@ def save_model(path: Path, model: Model) -> None:
         "kind": "model",
         "ebmark": ebmark.__version__,
         "dim": model.dim,
+        "units": type(model.units).__name__,
         "columns": None if model.columns is None else list(model.columns),
         "spec": {key: model.spec[key] for key in _SPEC_KEYS},
     }
-    save_tree(path, header, (eqx.filter(model.energy, eqx.is_array), tuple(model.units)))
+    save_tree(path, header, (eqx.filter(model.energy, eqx.is_array), model.units))
 
 
 def load_model(path: Path) -> Model:
@@ -107,6 +109,7 @@ def load_model(path: Path) -> Model:
         spec = header["spec"]
         dim = header["dim"]
         columns = header["columns"]
+        kind = _UNITS[header.get("units", "Standardizer")]
         if header["kind"] != "model" or not _is_plausible(spec, dim, columns):
             raise damaged
         recipe = recipes.with_changes(spec["method"], spec["training"])
@@ -114,10 +117,12 @@ def load_model(path: Path) -> Model:
     except (KeyError, TypeError, ValueError, OverflowError, UserError):
         raise damaged from None
     arrays, static = eqx.partition(skeleton, lambda leaf: isinstance(leaf, jax.ShapeDtypeStruct))
-    units = (np.zeros(dim), np.zeros(dim))
-    arrays, (mean, scale) = load_tree(path, (arrays, units))
+    # of no size in memory
+    vector, matrix = (np.broadcast_to(0.0, (dim,) * rank) for rank in (1, 2))
+    units = kind(*(matrix if name == "axes" else vector for name in kind._fields))
+    arrays, units = load_tree(path, (arrays, units))
     names = None if columns is None else tuple(columns)
-    return Model(eqx.combine(arrays, static), Standardizer(mean, scale), spec, names)
+    return Model(eqx.combine(arrays, static), units, spec, names)
 
 
 def _is_plausible(spec: Any, dim: Any, columns: Any) -> bool:

@@ -66,8 +66,9 @@ class ChainDiagnostics(NamedTuple):
 
 def normalize_model(model: Model) -> GridDensity:
     """Normalize a model of 1-D or 2-D data on a grid of 8 standard deviations per axis."""
-    mean, scale = model.units
-    grid = Grid(tuple(mean - 4 * scale), tuple(mean + 4 * scale), _NUM_GRID_POINTS)
+    corner = np.full(model.dim, 4.0)
+    lower, upper = model.units.inverse_transform([-corner, corner])
+    grid = Grid(tuple(lower), tuple(upper), _NUM_GRID_POINTS)
     return normalize_on_grid(model.energy, grid, model.units)
 
 

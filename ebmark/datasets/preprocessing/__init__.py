@@ -1,4 +1,4 @@
-"""Arrays of points, and maps between data units and the standardized coordinates of the network.
+"""Arrays of points, and maps between data units and the coordinates in which energies are trained.
 
 May import `energies` and `system`.
 To add a map, write one file with a class that has the methods of `Standardizer`.
@@ -7,3 +7,6 @@ To add a map, write one file with a class that has the methods of `Standardizer`
 from ebmark.datasets.preprocessing._points import as_points as as_points
 from ebmark.datasets.preprocessing._robust import RobustStandardizer as RobustStandardizer
 from ebmark.datasets.preprocessing._standardize import Standardizer as Standardizer
+from ebmark.datasets.preprocessing._units import Units as Units
+from ebmark.datasets.preprocessing._units import fit_units as fit_units
+from ebmark.datasets.preprocessing._whiten import Whitener as Whitener

@@ -46,6 +46,11 @@ class Standardizer(NamedTuple):
         return cls(x.mean(axis=0), scale)
 
     @property
+    def dim(self) -> int:
+        """The number of coordinates."""
+        return len(self.mean)
+
+    @property
     def log_jacobian(self) -> float:
         """The sum of log scale: what an energy gains when it is expressed in data units."""
         return float(np.sum(np.log(self.scale)))
@@ -57,3 +62,7 @@ class Standardizer(NamedTuple):
     def inverse_transform(self, z: ArrayLike) -> Float[np.ndarray, "*n dim"]:
         """Map points from standardized coordinates to data units."""
         return np.asarray(z, np.float64) * self.scale + self.mean
+
+    def inverse_transform_gradients(self, gradients: ArrayLike) -> Float[np.ndarray, "*n dim"]:
+        """Map gradients in z, of energies or log-densities, to gradients in x."""
+        return np.asarray(gradients, np.float64) / self.scale

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Int, Scalar
 
 from ebmark.energies import Key, Point
@@ -59,6 +60,10 @@ class AbstractDataset(eqx.Module):
     @abc.abstractmethod
     def moments(self) -> Moments:
         """Return the mean and the standard deviation of each coordinate."""
+
+    def covariance(self) -> Float[np.ndarray, "dim dim"] | None:
+        """Return the covariance of the coordinates, exactly; None where it is not known."""
+        return None
 
     def support_box(self) -> Corners:
         """Return the lower and upper corners of a box that holds all but 1e-5 of the mass.

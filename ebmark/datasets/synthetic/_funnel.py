@@ -5,6 +5,7 @@ import math
 import equinox as eqx
 import jax.numpy as jnp
 import jax.random as jr
+import numpy as np
 from jaxtyping import Array, Float
 
 from ebmark.datasets.synthetic._base import AbstractDataset, Corners, Moments, check_positive
@@ -65,6 +66,10 @@ class Funnel(AbstractDataset):
     def moments(self) -> Moments:
         width = math.exp(self.sigma**2 / 4)
         return [0.0] * self.dim, [self.sigma] + [width] * (self.dim - 1)
+
+    def covariance(self) -> Float[np.ndarray, "dim dim"]:
+        _, scale = self.moments()
+        return np.diag(np.square(scale))
 
     def support_box(self) -> Corners:
         mouth = 4.5 * math.exp(0.5 * 3.5 * self.sigma)

@@ -73,6 +73,11 @@ class AbstractGaussianMixture(AbstractDataset):
         square = weights @ self.centers() ** 2 + self.scale**2
         return mean.tolist(), np.sqrt(square - mean**2).tolist()
 
+    def covariance(self) -> Float[np.ndarray, "dim dim"]:
+        weights = self._normalized_weights()
+        centered = self.centers() - weights @ self.centers()
+        return (centered.T * weights) @ centered + self.scale**2 * np.eye(self.dim)
+
 
 class GaussianRing(AbstractGaussianMixture):
     r"""Gaussians of one width, equally spaced on a circle.

@@ -112,6 +112,10 @@ class ManyWell(AbstractDataset):
         num_pairs = self.dim // 2
         return [_table().mean, 0.0] * num_pairs, [_table().std, 1.0] * num_pairs
 
+    def covariance(self) -> Float[np.ndarray, "dim dim"]:
+        _, scale = self.moments()
+        return np.diag(np.square(scale))
+
     def support_box(self) -> Corners:
         num_pairs = self.dim // 2
         return [-_END, -5.0] * num_pairs, [_END, 5.0] * num_pairs

@@ -1,0 +1,28 @@
+"""The choice of training coordinates."""
+
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ebmark.datasets.preprocessing._standardize import Standardizer
+from ebmark.datasets.preprocessing._whiten import Whitener
+
+Units: TypeAlias = Standardizer | Whitener
+
+
+def fit_units(x: ArrayLike) -> Units:
+    """Compute the map from data units to training coordinates: whitened for d > 2.
+
+    Args:
+        x: The training points, in data units: an array of any real type, or a data frame.
+
+    Raises:
+        ValueError: If `x` is not of shape (n, dim) or a coordinate is constant or not finite.
+
+    Example:
+        >>> type(fit_units([[0.0, 1.0], [1.0, 0.0]])).__name__
+        'Standardizer'
+    """
+    num_columns = np.shape(x)[1] if np.ndim(x) == 2 else 1
+    return Standardizer.fit(x) if num_columns <= 2 else Whitener.fit(x)

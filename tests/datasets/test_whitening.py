@@ -19,7 +19,7 @@ from ebmark.training.model import Model
 
 SEEDS = st.integers(0, 2**32 - 1)
 # the smallest eigenvalue of a correlation matrix that is left as it is
-FLOOR = 1e-6
+MIN_EIGENVALUE = 1e-6
 
 
 def table(seed, num, dim, rank, exponent=0.0, offset=0.0):
@@ -56,13 +56,13 @@ def test_whitener_holds_for_any_table(x):
     spread = np.abs(x - units.mean).max(axis=0)
     assert np.abs((units.inverse_transform(z) - x) / spread).max() < 1e-8
     assert np.isfinite(z).all()
-    # the trace is that of I but for what is on the floor
+    # no more than that of I: shrinkage leaves some directions shorter
     eigenvalues = np.linalg.eigvalsh(covariance(z))
     shrunk = max(0, dim - len(x) // 2)
     assert np.all(eigenvalues < (1 + 1e-6) * max(1, shrunk))
     assert np.trace(covariance(z)) < dim * (1 + 1e-6)
     # the stated bound of the condition number
-    assert units.lengths.max() / units.lengths.min() <= np.sqrt(dim / FLOOR) * (1 + 1e-9)
+    assert units.lengths.max() / units.lengths.min() <= np.sqrt(dim / MIN_EIGENVALUE) * (1 + 1e-9)
     stretch = (units.axes * units.lengths) @ units.axes.T
     # rows of unlike scales would take digits of the determinant
     log_jacobian = np.linalg.slogdet(stretch)[1] + np.log(units.scale).sum()

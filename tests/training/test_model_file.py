@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from ebmark.datasets.preprocessing import Standardizer
+from ebmark.datasets.preprocessing import Standardizer, Whitener
 from ebmark.energies import Confined, Offset, new_energy
 from ebmark.errors import UserError
 from ebmark.methods import METHODS
@@ -56,6 +56,9 @@ def model_of(method, dim=2):
     units = Standardizer(
         np.arange(dim) + 1 / 3, np.full(dim, np.pi)
     )  # not representable in float32
+    if dim > 2:
+        axes, _ = np.linalg.qr(np.random.default_rng(0).normal(size=(dim, dim)))
+        units = Whitener(*units, axes, np.arange(dim) + 0.1)
     columns = tuple(f"column {i}" for i in range(dim))
     return Model(energy, units, spec_of(method), columns)
 
@@ -100,6 +103,24 @@ def test_model_round_trip_is_bit_identical(method, dim, folder):
     assert (back.columns, back.spec) == (model.columns, model.spec)
     x = jnp.full(dim, 0.7)
     assert back.in_user_units(x) == model.in_user_units(x)
+
+
+def test_model_of_older_version_is_standardized(folder):
+    """A file that names no units was written when all models were standardized."""
+    path = folder / "older"
+    save_with_header(path, lambda header: header.pop("units"))
+    units = load_model(path).units
+    assert isinstance(units, Standardizer)
+    np.testing.assert_array_equal(units, model_of("nce").units)
+
+
+@pytest.mark.parametrize("kind", ["Whitener", "Other", [], None])
+def test_model_of_other_units_is_rejected(kind, folder):
+    """Two arrays are no whitening, and no other map has a name."""
+    path = folder / "other"
+    save_with_header(path, lambda header: header.update(units=kind))
+    with pytest.raises(UserError, match=r"header is not that of a model|holds other arrays"):
+        load_model(path)
 
 
 @given(
@@ -236,7 +257,7 @@ def save_with_header(path, change):
     save_model(path, model)
     header = read_header(path)
     change(header)
-    save_tree(path, header, (eqx.filter(model.energy, eqx.is_array), tuple(model.units)))
+    save_tree(path, header, (eqx.filter(model.energy, eqx.is_array), model.units))
 
 
 SCALARS = (

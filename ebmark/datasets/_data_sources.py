@@ -99,7 +99,7 @@ class SyntheticDataset:
         return self.draw(num_train, train_key), self.draw(num_test, test_key)
 
     def local_scale(self) -> float:
-        """Return the smallest local standard deviation in training coordinates.
+        """Return the smallest local standard deviation in standardized units.
 
         Of isotropic modes: $s_{min} / \\max_i s_i$ in 1-D and 2-D; else $s_{min}$ over the square
         root of the largest eigenvalue of the covariance. For d > 2 it is estimated from 10,000
@@ -184,7 +184,7 @@ class UserDataset:
         return dataclasses.replace(self, points=train_x)
 
     def local_scale(self) -> float:
-        """Estimate the smallest local standard deviation in training coordinates."""
+        """Estimate the smallest local standard deviation in standardized units."""
         z = fit_units(self.points).transform(self.points)
         return float(jax.jit(local_scale)(jnp.asarray(z, jnp.float32), jr.key(0)))
 

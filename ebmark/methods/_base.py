@@ -18,7 +18,7 @@ class AbstractMethod(eqx.Module):
 
     The fields of a method are its hyperparameters. Counts and choices are static
     (`eqx.field(static=True)`); numbers on a scale are plain fields, so that one compiled program
-    serves all their values. Data arrive standardized (mean 0, standard deviation 1). A subclass
+    serves all their values. Data arrive standardized (whitened for d > 2). A subclass
     implements `loss` and `network_evaluations` and overrides what else it needs.
 
     Attributes:

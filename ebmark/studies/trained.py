@@ -26,7 +26,7 @@ _STREAMS = ("data", "energy", "training", "start", "chains", "exact", "native")
 class Trained:
     """A finished training: the run's spec and random streams, its data, and what it learned.
 
-    `train_x` and `test_x` are in data units, `train_z` in training coordinates.
+    `train_x` and `test_x` are in data units, `train_z` is standardized.
     """
 
     spec: dict[str, Any]

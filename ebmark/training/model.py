@@ -39,7 +39,7 @@ class Model:
     """A trained energy and how it was made.
 
     Attributes:
-        energy: the energy of points in training coordinates.
+        energy: the energy of points in standardized units.
         units: the map from data units to those of the energy.
         spec: `energy`, `method`, `training`, `langevin` and `num_train` of the spec of a run.
         columns: names of the data's columns.

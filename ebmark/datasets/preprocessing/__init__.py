@@ -1,4 +1,4 @@
-"""Arrays of points, and maps between data units and the coordinates in which energies are trained.
+"""Arrays of points, and maps between data units and the standardized units of the network.
 
 May import `energies` and `system`.
 To add a map, write one file with a class that has the methods of `Standardizer`.

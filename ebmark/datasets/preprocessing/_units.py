@@ -1,4 +1,4 @@
-"""The choice of training coordinates."""
+"""The choice of the units of training."""
 
 from typing import TypeAlias
 
@@ -12,7 +12,7 @@ Units: TypeAlias = Standardizer | Whitener
 
 
 def fit_units(x: ArrayLike) -> Units:
-    """Compute the map from data units to training coordinates: whitened for d > 2.
+    """Compute the map from data units to standardized units, which are whitened for d > 2.
 
     Args:
         x: The training points, in data units: an array of any real type, or a data frame.

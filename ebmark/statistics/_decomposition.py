@@ -83,7 +83,7 @@ def error_sources(
     Returns:
         One element per configuration with a finite W1 of exact or Langevin samples.
     """
-    exact = final_values(table, dataset, "w1_exact") or final_values(table, dataset, "w1_tempered")
+    exact = final_values(table, dataset, "w1_exact") or final_values(table, dataset, "w1_smc")
     langevin = final_values(table, dataset, "w1_langevin")
     errors = final_values(table, dataset, "w1_sampling_error")
     nulls = final_values(table, dataset, "w1_sampling_error_null")

@@ -132,7 +132,7 @@ _ABLATIONS = (
         ),
         methods=("dsm", "nce", "ed"),
         seeds=3,
-        # For d > 2 most of the time of a run goes to its tempered chains.
+        # For d > 2 most of the time of a run goes to log Z.
         num_samples=250,
         num_metric_samples=250,
         # Random features with the bandwidth for 2-D data carry no information in 16 dimensions.

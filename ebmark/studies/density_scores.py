@@ -1,4 +1,4 @@
-"""The scores of a density: by quadrature in 1-D and 2-D, by annealing and tempering for d > 2."""
+"""The scores of a density: by quadrature in 1-D and 2-D, by annealing for d > 2."""
 
 import math
 
@@ -6,17 +6,20 @@ import jax
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
+from jaxtyping import Float
 
 from ebmark.datasets import DataSource, SyntheticDataset
 from ebmark.energies import Energy
 from ebmark.methods import AbstractBaseline
 from ebmark.metrics import density_metrics, target
 from ebmark.partition_function import (
+    QUICK,
+    STUDY,
     GridDensity,
-    exact_reference,
+    LogZ,
+    estimate_log_z,
     exact_samples,
     normalize_on_grid,
-    reference,
 )
 from ebmark.studies.scores import (
     NO_SCORES,
@@ -31,7 +34,8 @@ from ebmark.studies.scores import (
 from ebmark.studies.trained import Progress, Trained
 from ebmark.training.snapshots import Snapshot
 
-_MAX_TEMPERED_CHAINS = 1_000
+# share of the target that lies off its own support
+_OFF_SUPPORT = 1e-3
 
 
 def density_scores(trained: Trained, progress: Progress) -> Scores:
@@ -68,47 +72,62 @@ def exact_scores(trained: Trained, scores: Scores, progress: Progress) -> Scores
     return Scores(as_rows(trained.last_step, values), {"exact": x})
 
 
-def tempered_scores(trained: Trained, scores: Scores, progress: Progress) -> Scores:
-    """Return, for d > 2, log Z with what follows from it and the metrics of tempered samples.
+def annealed_scores(trained: Trained, scores: Scores, progress: Progress) -> Scores:
+    """Return, for d > 2, log Z with what follows from it and the metrics of SMC samples.
 
-    Baselines are sampled exactly, and their log Z is 0. Where the bracket of log Z failed, its
-    width is reported, and KL and NLL are infinite; where the chains have not converged, no metric
-    of their samples. The Fisher divergence is over the test points and needs no Z.
+    Baselines are sampled exactly, and their log Z is 0. Where the error of log Z is too large for
+    KL, KL and NLL are infinite, and the 95% interval of KL says what is known. The Fisher
+    divergence is over the test points and needs no Z.
     """
     if scores.density is not None:
         return NO_SCORES
-    progress("tempering", 0.0)
-    source = trained.source
-    energy = trained.fit.energy
+    progress("log Z", 0.0)
     num = trained.num_metric_samples
-    num_chains = max(min(trained.spec["num_samples"], _MAX_TEMPERED_CHAINS), 2 * -(-num // 4))
     key = trained.keys["exact"]
     if isinstance(trained.recipe.method, AbstractBaseline):
-        draws = draw_native(trained, 4 * num_chains, key)
+        draws = draw_native(trained, 2 * num, key)
         assert draws is not None  # every baseline has a sampler
-        tempered = exact_reference(draws)
+        log_z = LogZ(0.0, 0.0, 0.0, np.asarray(draws, np.float64).reshape(2, num, -1))
     else:
-        tempered = reference(energy, num_chains, source.dim, key)
-    bracket = tempered.bracket
-    values = {"log_z_gap": bracket.upper - bracket.lower, "rhat_tempered": tempered.rhat}
-    values["nll"] = math.inf
-    if not tempered.failed:
-        values["log_z"] = bracket.estimate
-        values["nll"] = _mean_energy(trained, energy) + bracket.estimate
+        num_particles = max(STUDY.num_particles, num // STUDY.num_seeds)
+        effort = STUDY._replace(num_particles=num_particles)
+        log_z = estimate_log_z(trained.fit.energy, np.asarray(trained.train_z), key, effort=effort)
+    values = _likelihood_values(trained, log_z)
+    if not len(log_z.samples):
+        return Scores(as_rows(trained.last_step, values), {})
+    x = trained.standardizer.inverse_transform(log_z.samples)
+    pooled = x.reshape(-1, trained.source.dim)
+    values |= sample_values(trained, pooled, "smc")
+    if isinstance(trained.source, SyntheticDataset):
+        values["off_target_mass"] = _off_target_mass(trained.source, pooled, trained.test_x)
+    langevin = scores.arrays["langevin"][: len(x[0])]
+    values |= sampling_error(trained, langevin, x[0], (x[0], x[1]))
+    return Scores(as_rows(trained.last_step, values), {"smc": pooled})
+
+
+def _likelihood_values(trained: Trained, log_z: LogZ) -> dict[str, float]:
+    """Return log Z, NLL and, where the target is known, KL with its 95% interval."""
+    source = trained.source
+    values: dict[str, float] = {
+        "log_z": log_z.value,
+        "log_z_error": log_z.error,
+        "log_z_normal": log_z.from_normal,
+    }
+    energies = _energies(trained, trained.fit.energy)
+    nll = float(energies.mean()) + log_z.value
+    is_resolved = log_z.resolves(0.0)
     if isinstance(source, SyntheticDataset):
-        values["kl"] = values["nll"] + _mean_target_log_density(source, trained.test_x)
+        log_ratios = energies + _target_log_densities(source, trained.test_x)
+        kl = float(log_ratios.mean()) + log_z.value
+        is_resolved = log_z.resolves(kl)
+        error = math.hypot(log_z.error, log_ratios.std() / math.sqrt(len(log_ratios)))
+        has_bounds = math.isfinite(kl) and math.isfinite(error)
+        values["kl"] = kl if is_resolved else math.inf
+        values["kl_lower"] = max(kl - 2 * error, 0.0) if has_bounds else 0.0
+        values["kl_upper"] = kl + 2 * error if has_bounds else math.inf
         values["fisher_divergence"] = _fisher_divergence(trained, source)
-    to_data_units = trained.standardizer.inverse_transform
-    x = to_data_units(tempered.x)
-    rows: list[Row] = []
-    if tempered.mixed:
-        values |= sample_values(trained, x, "tempered")
-        first, second = (to_data_units(half)[:num] for half in tempered.halves)
-        langevin = scores.arrays["langevin"][:num]
-        errors = sampling_error(trained, langevin, x[:num], (first, second))
-        rows = as_rows(trained.last_step, errors)
-    rows += as_rows(trained.last_step, values)
-    return Scores(rows, {"tempered": x})
+    values["nll"] = nll if is_resolved else math.inf
+    return values
 
 
 def final_objective(trained: Trained) -> float:
@@ -118,14 +137,14 @@ def final_objective(trained: Trained) -> float:
     if source.dim <= 2:
         values = _density_values(trained, snapshot, _normalize(trained, snapshot))
         return values.get("kl", values["nll"])
-    key = trained.keys["exact"]
-    tempered = reference(snapshot.energy, _MAX_TEMPERED_CHAINS, source.dim, key)
-    if tempered.failed:
-        return math.inf
-    objective = _mean_energy(trained, snapshot.energy) + tempered.bracket.estimate
+    log_z = estimate_log_z(
+        snapshot.energy, np.asarray(trained.train_z), trained.keys["exact"], effort=QUICK
+    )
+    objective = _mean_energy(trained, snapshot.energy) + log_z.value
     if isinstance(source, SyntheticDataset):
-        objective += _mean_target_log_density(source, trained.test_x)
-    return objective
+        objective += float(_target_log_densities(source, trained.test_x).mean())
+        return objective if log_z.resolves(objective) else math.inf
+    return objective if log_z.resolves(0.0) else math.inf
 
 
 def _normalize(trained: Trained, snapshot: Snapshot) -> GridDensity:
@@ -147,14 +166,23 @@ def _density_values(trained: Trained, snapshot: Snapshot, density: GridDensity) 
 
 
 def _mean_energy(trained: Trained, energy: Energy) -> float:
-    """Return the mean energy of the test points, of a density in data units."""
+    return float(_energies(trained, energy).mean())
+
+
+def _energies(trained: Trained, energy: Energy) -> Float[np.ndarray, " n"]:
+    """Return the energies of the test points, of a density in data units."""
     z = jnp.asarray(trained.standardizer.transform(trained.test_x), jnp.float32)
-    energies = np.asarray(jax.vmap(energy)(z), np.float64) + trained.standardizer.log_jacobian
-    return float(energies.mean())
+    return np.asarray(jax.vmap(energy)(z), np.float64) + trained.standardizer.log_jacobian
 
 
-def _mean_target_log_density(source: SyntheticDataset, x: Samples) -> float:
-    return float(np.logaddexp.reduce(source.component_log_probs(x), axis=1).mean())
+def _target_log_densities(source: SyntheticDataset, x: Samples) -> Float[np.ndarray, " n"]:
+    return np.logaddexp.reduce(source.component_log_probs(x), axis=1)
+
+
+def _off_target_mass(source: SyntheticDataset, samples: Samples, test_x: Samples) -> float:
+    """Return the share of samples at which the target is less dense than at 99.9% of its points."""
+    log_density, reference = (_target_log_densities(source, x) for x in (samples, test_x))
+    return float(np.mean(log_density < np.quantile(reference, _OFF_SUPPORT)))
 
 
 def _grid_arrays(source: DataSource, density: GridDensity) -> dict[str, np.ndarray]:

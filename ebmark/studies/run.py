@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from ebmark.studies.density_scores import (
+    annealed_scores,
     density_scores,
     exact_scores,
     final_objective,
-    tempered_scores,
 )
 from ebmark.studies.langevin_scores import langevin_scores
 from ebmark.studies.run_folder import as_result, write_run
@@ -44,7 +44,7 @@ def execute_run(
     trained = train_run(folder, spec, progress, checkpoint_path)
     scores = training_scores(trained)
     scores = scores.join(density_scores(trained, progress))
-    for stage in (langevin_scores, exact_scores, tempered_scores, native_scores):
+    for stage in (langevin_scores, exact_scores, annealed_scores, native_scores):
         if scores.divergence_reason is None:
             scores = scores.join(stage(trained, scores, progress))
     if scores.divergence_reason is not None:

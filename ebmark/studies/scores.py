@@ -127,6 +127,6 @@ def _final_metrics(source: DataSource) -> list[str]:
         names += ["tv", "kl_off_support", "kl_mode_weights", "kl_within_mode", "mode_weight_tv"]
     if has_target or has_grid:
         names.append("nll")
-    kinds = ("langevin", "exact" if has_grid else "tempered")
+    kinds = ("langevin", "exact" if has_grid else "smc")
     names += [f"{metric}_{kind}" for metric in sample_metrics(source) for kind in kinds]
     return [*names, "w1_sampling_error"]

@@ -35,18 +35,18 @@ _Biases = dict[str, dict[str, dict[str, Any]]]  # dataset -> configuration -> bi
 def measure_run(folder: Path, num_steps: int = _NUM_STEPS) -> StepBias:
     """Measure the step-size bias of a completed run's energy, at the step size of its study.
 
-    For d > 2 the chains start at the run's tempered samples.
+    For d > 2 the chains start at the run's SMC samples.
 
     Args:
         folder: the run's folder.
         num_steps: steps of the chains at the study's step size.
 
     Raises:
-        UserError: if d > 2 and the run has no tempered samples.
+        UserError: if d > 2 and the run has no SMC samples.
     """
     model = load_model(folder / "energy.ebm")
     step_size = float(model.spec["langevin"]["step_size"])
-    starts = _tempered_starts if model.dim > 2 else _exact_starts
+    starts = _smc_starts if model.dim > 2 else _exact_starts
     x, mean, error = starts(model, folder)
     return step_bias(model.energy, x, mean, step_size, num_steps, jr.key(1), error)
 
@@ -54,10 +54,10 @@ def measure_run(folder: Path, num_steps: int = _NUM_STEPS) -> StepBias:
 _Starts = tuple[Float[Array, "chains dim"], float, float]  # points, mean energy, its error
 
 
-def _tempered_starts(model: Model, folder: Path) -> _Starts:
-    samples = load_arrays(folder.parents[1], folder.name).get("tempered")
+def _smc_starts(model: Model, folder: Path) -> _Starts:
+    samples = load_arrays(folder.parents[1], folder.name).get("smc")
     if samples is None:
-        raise UserError(f"{folder}: has no tempered samples, at which the chains would start.")
+        raise UserError(f"{folder}: has no SMC samples, at which the chains would start.")
     x = jnp.asarray(model.units.transform(samples), jnp.float32)
     energies = np.asarray(jax.vmap(model.energy)(x), np.float64)
     error = energies.std(ddof=1) / np.sqrt(len(energies))

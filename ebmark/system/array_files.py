@@ -35,7 +35,7 @@ AXES = {
     "langevin": ("chains", "dim"),
     "exact": ("exact", "dim"),
     "native": ("native", "dim"),
-    "tempered": ("tempered", "dim"),
+    "smc": ("smc", "dim"),
     "trajectories": ("frames", "shown", "dim"),
     "trajectory_steps": ("frames",),
     "losses": ("num_updates",),

@@ -18,7 +18,7 @@ from ebmark.datasets import Grid
 from ebmark.datasets.preprocessing import Units
 from ebmark.energies import Energy, Key
 from ebmark.methods import Recipe
-from ebmark.partition_function import log_z_annealed, normalize_on_grid
+from ebmark.partition_function import QUICK, estimate_log_z, normalize_on_grid
 from ebmark.training.loop import train
 from ebmark.training.snapshots import Fit, evenly
 
@@ -27,8 +27,6 @@ HELD_OUT_FRACTION = 0.1
 MAX_HELD_OUT = 10_000
 # the first snapshot is taken after 1/64 of the updates
 _NUM_HALVINGS = 6
-# chains of annealed importance sampling where d > 2
-_NUM_CHAINS = 500
 
 
 def train_with_early_stopping(
@@ -72,7 +70,7 @@ def train_with_early_stopping(
     fit = train(recipe, energy, z, snapshot_steps=steps, check_data=False, **options)
     if held_out is not None:
         choosing()
-        fit = select_best(fit, held_out_nll(held_out, units, grid(), choice_key), steps)
+        fit = select_best(fit, held_out_nll(held_out, units, grid(), z, choice_key), steps)
     return x, z, fit
 
 
@@ -92,25 +90,28 @@ def split_validation(
 
 
 def held_out_nll(
-    x: Float[np.ndarray, "n dim"], units: Units, grid: Grid, key: Key
+    x: Float[np.ndarray, "n dim"],
+    units: Units,
+    grid: Grid,
+    train_z: Float[Array, "m dim"],
+    key: Key,
 ) -> Callable[[Energy], float]:
     r"""Return a function that computes the mean NLL of points under an energy.
 
     $$ \mathrm{NLL} = \tfrac1n \sum_i E(x_i) + \log Z $$
 
-    log Z is computed by quadrature in 1-D and 2-D, else by annealed importance sampling from
-    N(0, I) with the same random numbers for every energy.
+    log Z is computed by quadrature in 1-D and 2-D, else by annealing from a mixture that is fitted
+    to the training points, with the same random numbers for every energy.
 
     Args:
         x: points in data units.
         units: the standardization of the energy's argument.
         grid: the quadrature grid, in data units.
-        key: PRNG key of annealed importance sampling.
+        train_z: the training points, in the units of the energy's argument.
+        key: PRNG key of annealing.
 
     Returns:
         A map from an energy to the NLL in nats; infinite if log Z is unresolved.
-
-    References: Neal (2001), Annealed importance sampling.
     """
     z = jnp.asarray(units.transform(x), jnp.float32)
     dim = z.shape[1]
@@ -121,7 +122,7 @@ def held_out_nll(
             density = normalize_on_grid(energy, grid, units)
             log_z = density.log_z if density.is_resolved else np.inf
         else:
-            log_z = log_z_annealed(energy, _NUM_CHAINS, dim, key)
+            log_z = estimate_log_z(energy, np.asarray(train_z), key, effort=QUICK).value
         return mean + log_z if np.isfinite(mean + log_z) else np.inf
 
     return score

@@ -1,0 +1,222 @@
+r"""log Z in more than two dimensions, with an error.
+
+Two paths lead to exp(-E) / Z: one from N(0, I), one from a Gaussian mixture that is fitted to all
+points at which mass was found. Such points are the data, the ends of the paths from N(0, I), and
+the ends of chains that descend from N(0, I), N(0, 4 I) and the data to a minimum of the energy and
+rise from there to its level: a spurious mode that no path from N(0, I) reaches is met in this way
+if a descent leads to it.
+
+On each path, annealed importance sampling in both directions is combined by Bennett's acceptance
+ratio. Paths in reverse start from particles of their own, made by sequential Monte Carlo.
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+from jaxtyping import Float
+
+from ebmark.energies import Energy, Key
+from ebmark.partition_function._annealing import (
+    Particles,
+    Schedule,
+    Steps,
+    draw_base,
+    evaluate_particles,
+    follow,
+)
+from ebmark.partition_function._bases import MixtureBase
+from ebmark.partition_function._bennett import Ratio, bennett_acceptance_ratio
+from ebmark.partition_function._pilot import choose_schedule
+
+# moves by which particles leave their ancestors behind after sequential Monte Carlo
+_NUM_MOVES = 20
+# a quench: moves at this inverse temperature, then at 1, with step sizes of these fractions
+_QUENCH = 100.0
+_NUM_CYCLES = 10
+_FRACTIONS = (0.125, 0.25, 0.5, 1.0)
+# of the data, in the fit of a base
+_NUM_POINTS = 2_048
+# an error above both this number of nats and this fraction of KL leaves KL unresolved
+_MAX_ERROR = 0.3
+_MAX_FRACTION = 0.05
+
+
+class Effort(NamedTuple):
+    """What an estimate of log Z may cost.
+
+    Attributes:
+        num_particles: particles of one path, in each direction.
+        num_seeds: independent repetitions, whose spread is part of the error.
+        ess: effective sample size from one level to the next, a fraction of the particles.
+        explores: whether to search for mass away from the data; else the only base is fitted to
+            the data.
+    """
+
+    num_particles: int = 256
+    num_seeds: int = 3
+    ess: float = 0.9
+    explores: bool = True
+
+
+STUDY = Effort()
+QUICK = Effort(num_seeds=1, ess=0.8, explores=False)
+
+
+class LogZ(NamedTuple):
+    """An estimate of log Z in nats.
+
+    Attributes:
+        value: the mean over seeds, from the fitted base.
+        error: its standard error: the largest of the spread over seeds, that of Bennett's
+            acceptance ratio, and what the estimate from N(0, I) lies above it. Infinite if a path
+            did not reach the energy, as when the energy is not finite.
+        from_normal: the estimate from N(0, I); NaN without exploration. Where it is lower by more
+            than the error, paths from N(0, I) miss a part of the mass.
+        samples: samples of exp(-E) / Z, by seed: (seeds, particles, dim).
+    """
+
+    value: float
+    error: float
+    from_normal: float
+    samples: Float[np.ndarray, "seeds particles dim"]
+
+    def resolves(self, kl: float) -> bool:
+        """Whether the error is at most 0.3 nats or 5% of a KL divergence."""
+        return self.error <= max(_MAX_ERROR, _MAX_FRACTION * kl)
+
+
+def estimate_log_z(
+    energy: Energy,
+    points: Float[np.ndarray, "n dim"],
+    key: Key,
+    *,
+    effort: Effort = STUDY,
+) -> LogZ:
+    r"""Estimate $\log Z = \log \int e^{-E(x)} dx$ in any dimension.
+
+    Args:
+        energy: maps one point, shape (dim,), to a scalar; the coordinates should be whitened.
+        points: the data, in the same coordinates.
+        key: PRNG key.
+        effort: what the estimate may cost: `STUDY` or `QUICK`.
+
+    Returns:
+        The estimate, its error and samples.
+
+    Example:
+        >>> import jax.random as jr, numpy as np
+        >>> from ebmark.partition_function import QUICK, estimate_log_z
+        >>> points = np.random.default_rng(0).normal(size=(500, 3))
+        >>> estimate = estimate_log_z(lambda x: 0.5 * x @ x, points, jr.key(0), effort=QUICK)
+        >>> abs(estimate.value - 1.5 * np.log(2 * np.pi)) < 4 * estimate.error
+        True
+
+    References: Neal (2001), Annealed importance sampling; Grosse, Ghahramani & Adams (2015),
+    Sandwiching the marginal likelihood using bidirectional Monte Carlo; Bennett (1976), Efficient
+    estimation of free energy differences from Monte Carlo data.
+    """
+    num = effort.num_particles
+    points = np.asarray(points, np.float64)
+    # whole batches, so that the program for one batch serves all of them
+    data = np.resize(
+        points[:_NUM_POINTS], (-(-min(len(points), _NUM_POINTS) // num) * num, points.shape[1])
+    )
+    standard = MixtureBase.standard(data.shape[1])
+    found = [
+        evaluate_particles(standard, energy, jnp.asarray(batch, jnp.float32))
+        for batch in np.split(data, len(data) // num)
+    ]
+    normal_key, explore_key, refine_key, fitted_key = jr.split(key, 4)
+    from_normal = np.nan
+    if effort.explores:
+        path = _anneal(standard, energy, effort, normal_key)
+        from_normal = float(np.mean([ratio.value for ratio in path.ratios]))
+        found += path.ends + _explore(standard, energy, found[0], path.step_size, explore_key)
+        # once more, with the proportions of the modes as particles from this base find them
+        base = _fit(found)
+        _, particles = choose_schedule(base, energy, num, refine_key, ess=effort.ess)
+        if particles is not None:
+            found = [*(jax.tree.map(lambda a: a[::4], p) for p in found), particles]
+    path = _anneal(_fit(found), energy, effort, fitted_key)
+    samples = np.array([ends.x for ends in path.ends], np.float64)
+    values = np.array([ratio.value for ratio in path.ratios])
+    if not len(values) or not np.isfinite(values).all():
+        return LogZ(np.nan, np.inf, from_normal, samples)
+    spread = values.std(ddof=1) if len(values) > 1 else 0.0
+    bennett = np.sqrt(np.mean([ratio.standard_error**2 for ratio in path.ratios]))
+    above = np.nan_to_num(from_normal - values.mean(), nan=0.0)
+    return LogZ(float(values.mean()), float(max(spread, bennett, above)), from_normal, samples)
+
+
+class _Path(NamedTuple):
+    """What annealing along one path found: an estimate and samples of the energy by seed."""
+
+    step_size: float
+    ratios: list[Ratio]
+    ends: list[Particles]
+
+
+def _fit(found: list[Particles]) -> MixtureBase:
+    points = np.concatenate([np.asarray(p.x, np.float64) for p in found])
+    energies = np.concatenate([np.asarray(p.energies[:, 1], np.float64) for p in found])
+    finite = np.isfinite(points).all(axis=1) & np.isfinite(energies)
+    return MixtureBase.fit(points[finite], energies[finite])
+
+
+def _anneal(base: MixtureBase, energy: Energy, effort: Effort, key: Key) -> _Path:
+    """Choose a schedule, and anneal along it in both directions with each seed."""
+    pilot_key, key = jr.split(key)
+    num = effort.num_particles
+    schedule, particles = choose_schedule(base, energy, num, pilot_key, ess=effort.ess)
+    step_size = schedule.step_sizes[-1] if len(schedule.step_sizes) else 1.0
+    if particles is None:
+        return _Path(step_size, [], [])
+    seeds = jr.split(key, effort.num_seeds)
+    pairs = [_both_ways(base, energy, schedule, num, seed) for seed in seeds]
+    return _Path(step_size, [ratio for ratio, _ in pairs], [ends for _, ends in pairs])
+
+
+def _both_ways(
+    base: MixtureBase, energy: Energy, schedule: Schedule, num: int, key: Key
+) -> tuple[Ratio, Particles]:
+    """Anneal in both directions; return Bennett's estimate and samples of the energy."""
+    start_keys, forward_key, smc_key, move_key, reverse_key = jr.split(key, 5)
+
+    def start(key: Key) -> Particles:
+        return evaluate_particles(base, energy, draw_base(base, num, key))
+
+    first, second = jr.split(start_keys)
+    steps = schedule.forward()
+    forward = follow(base, energy, start(first), steps, forward_key)
+    ends = follow(base, energy, start(second), steps, smc_key, resampled=True).particles
+    moves = Steps.at(1.0, np.full(_NUM_MOVES, schedule.step_sizes[-1]))
+    ends = follow(base, energy, ends, moves, move_key).particles
+    reverse = follow(base, energy, ends, schedule.reverse(), reverse_key)
+    weights = (np.asarray(walk.log_weights, np.float64) for walk in (forward, reverse))
+    return bennett_acceptance_ratio(*weights), ends
+
+
+def _explore(
+    base: MixtureBase, energy: Energy, data: Particles, step_size: float, key: Key
+) -> list[Particles]:
+    """Descend from wide starts and from the data to minima, and return chains that rise there."""
+    start_key, descend_key, rise_key = jr.split(key, 3)
+    noise = jr.normal(start_key, (2, *data.x.shape))
+    starts = [
+        data,
+        *(
+            evaluate_particles(base, energy, scale * x)
+            for scale, x in zip((1, 2), noise, strict=True)
+        ),
+    ]
+    sizes = step_size * np.tile(_FRACTIONS, _NUM_CYCLES)
+    descent = Steps.at(_QUENCH, sizes / np.sqrt(_QUENCH))
+    found: list[Particles] = []
+    for i, particles in enumerate(starts):
+        ends = follow(base, energy, particles, descent, jr.fold_in(descend_key, i)).particles
+        rise = Steps.at(1.0, sizes)
+        found.append(follow(base, energy, ends, rise, jr.fold_in(rise_key, i)).particles)
+    return found

@@ -1,7 +1,8 @@
 """Training data: distributions with a known density, and points of the user's files.
 
 May import `errors`, `energies` and `system`.
-To add a dataset, write a file in `synthetic/` and a line in `_registry.py`.
+To add a dataset, write a file in `synthetic/` and a line in `_registry.py`; `fitted` has those that
+were fitted to real data.
 """
 
 from ebmark.datasets._data_sources import DataSource as DataSource
@@ -14,6 +15,10 @@ from ebmark.datasets._local_scale import MIN_LOCAL_SCALE as MIN_LOCAL_SCALE
 from ebmark.datasets._local_scale import default_step_size as default_step_size
 from ebmark.datasets._local_scale import local_scale as local_scale
 from ebmark.datasets._registry import DATASETS as DATASETS
+from ebmark.datasets.fitted._mixture import FactorAnalyzers as FactorAnalyzers
+from ebmark.datasets.fitted._targets import AbstractFitted as AbstractFitted
+from ebmark.datasets.fitted._targets import FittedMixture as FittedMixture
+from ebmark.datasets.fitted._targets import WarpedMixture as WarpedMixture
 from ebmark.datasets.synthetic._banana import Banana as Banana
 from ebmark.datasets.synthetic._base import AbstractDataset as AbstractDataset
 from ebmark.datasets.synthetic._checkerboard import Checkerboard as Checkerboard

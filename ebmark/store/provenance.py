@@ -43,7 +43,7 @@ _EXCEPTIONS = {
     "training/tuned.py",
 }
 # of these packages, a run depends on its own modules and their imports only
-_SELECTED = ("methods/", "datasets/synthetic/")
+_SELECTED = ("methods/", "datasets/synthetic/", "datasets/fitted/")
 # methods choose among these by name, so every run depends on all of them
 _SHARED = "methods/noises/"
 

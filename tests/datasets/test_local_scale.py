@@ -9,6 +9,7 @@ import pytest
 from ebmark.datasets import (
     DATASETS,
     MIN_LOCAL_SCALE,
+    AbstractFitted,
     SyntheticDataset,
     UserDataset,
     default_step_size,
@@ -62,8 +63,8 @@ NOT_FOUND = (
 QUICK = ("eight_gaussians", "eight_gaussians_unequal_separated", "half_moons", "rings", "banana")
 FOUND = [
     name if name in QUICK else pytest.param(name, marks=pytest.mark.full)
-    for name in DATASETS
-    if name not in NOT_FOUND
+    for name, dataset in DATASETS.items()
+    if name not in NOT_FOUND and not isinstance(dataset, AbstractFitted)
 ]
 
 

@@ -17,6 +17,7 @@ import sklearn.datasets
 
 from ebmark.datasets import (
     DATASETS,
+    AbstractFitted,
     Funnel,
     GaussianRing,
     GaussiansOnSphere,
@@ -57,7 +58,11 @@ ENTROPIES = {
     "gaussian_mixture_2": 2.420379,
 }
 IN_2D = [name for name, dataset in DATASETS.items() if dataset.dim == 2]
-ABOVE_2D = [name for name, dataset in DATASETS.items() if dataset.dim > 2]
+ABOVE_2D = [
+    name
+    for name, dataset in DATASETS.items()
+    if dataset.dim > 2 and not isinstance(dataset, AbstractFitted)
+]
 QUICK = ("funnel_10", "many_well_4", "gaussian_mixture_32")
 SLOW = ("two_spirals", "pinwheel", "gmm_40")
 WITH_REFERENCE = [

@@ -20,12 +20,13 @@ def test_quick_reduces_every_study():
         assert (small.datasets, small.methods) == (study.datasets, study.methods)
 
 
-def test_all_and_high_dimensional_cover_datasets():
+def test_benchmarks_cover_datasets():
     low = STUDIES["all"]
     high = STUDIES["high_dimensional"]
+    fitted = STUDIES["fitted"]
     assert set(low.methods) == set(METHODS)
     assert {DATASETS[name].dim for name in low.datasets} == {2}
-    assert {*low.datasets, *high.datasets} == set(DATASETS)
+    assert {*low.datasets, *high.datasets, *fitted.datasets} == set(DATASETS)
 
 
 def test_runs_of_a_method_are_consecutive():

@@ -1,0 +1,110 @@
+"""Expectation maximization for mixtures of factor analyzers."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from ebmark.datasets.fitted._mixture import FactorAnalyzers
+from ebmark.system.devices import full_matmul_precision
+
+
+@full_matmul_precision
+def fit_factor_analyzers(
+    x: Float[np.ndarray, "n dim"],
+    num_components: int,
+    num_factors: int,
+    *,
+    ridge: float,
+    num_prior: float = 0.0,
+    num_iterations: int = 40,
+    seed: int = 0,
+) -> FactorAnalyzers:
+    r"""Fit a mixture of factor analyzers by expectation maximization, from k-means clusters.
+
+    With $B_k = L_k^T C_k^{-1}$ and $S_k$ the covariance of the points, weighted by their
+    probability of component k, and of `num_prior` points of the pooled covariance within clusters,
+    an update is
+
+    $$ L_k \leftarrow S_k B_k^T (I - B_k L_k + B_k S_k B_k^T)^{-1}, \quad
+       v_k \leftarrow \mathrm{diag}(S_k - L_k B_k S_k) + \mathrm{ridge} $$
+
+    Args:
+        x: The points.
+        num_components: Number of components.
+        num_factors: Number of factors of each.
+        ridge: Added to the variances, so that no component collapses.
+        num_prior: Weight of the pooled covariance, in points; for tables of few rows.
+        num_iterations: Number of updates.
+        seed: Seed of k-means.
+
+    Returns:
+        The mixture.
+
+    References: Ghahramani & Hinton (1996), The EM algorithm for mixtures of factor analyzers.
+    """
+    from sklearn.cluster import KMeans
+
+    # scikit-learn's annotations are those of the defaults
+    clusters: Any = KMeans(num_components, n_init=4, random_state=seed)  # pyright: ignore[reportArgumentType]
+    clusters.fit(x)
+    pooled = np.cov((x - clusters.cluster_centers_[clusters.labels_]).T)
+    fractions = np.bincount(clusters.labels_, minlength=num_components) / len(x)
+    mixture = _initial(clusters.cluster_centers_, fractions, pooled, num_factors, ridge)
+    points = jnp.asarray(x, jnp.float32)
+    prior = jnp.asarray(num_prior * pooled, jnp.float32)
+    for _ in range(num_iterations):
+        mixture = _update(mixture, points, prior, num_prior, ridge)
+    return mixture
+
+
+def _initial(
+    means: Float[np.ndarray, "modes dim"],
+    weights: Float[np.ndarray, " modes"],
+    covariance: Float[np.ndarray, "dim dim"],
+    num_factors: int,
+    ridge: float,
+) -> FactorAnalyzers:
+    """Start from the means of clusters and the principal components of a covariance."""
+    values, vectors = np.linalg.eigh(covariance)
+    loadings = vectors[:, -num_factors:] * np.sqrt(np.maximum(values[-num_factors:], 0))
+    variances = np.maximum(np.diag(covariance) - np.sum(loadings**2, axis=1), 0) + ridge
+    arrays = (
+        np.log(weights),
+        means,
+        np.repeat(loadings[None], len(means), axis=0),
+        np.repeat(variances[None], len(means), axis=0),
+    )
+    return FactorAnalyzers(*(jnp.asarray(array, jnp.float32) for array in arrays))
+
+
+@jax.jit
+def _update(
+    mixture: FactorAnalyzers,
+    x: Float[Array, "n dim"],
+    prior: Float[Array, "dim dim"],
+    num_prior: Any,
+    ridge: Any,
+) -> FactorAnalyzers:
+    """Make one update; `prior` is the pooled covariance times `num_prior`."""
+    posterior = jax.vmap(mixture.posterior)(x).T
+    counts = jnp.maximum(jnp.sum(posterior, axis=1), 1e-6)
+    _, gains = mixture._factor_posterior()
+
+    def update_component(args):
+        probs, gain, loadings = args
+        count = jnp.sum(probs)
+        mean = probs @ x / jnp.maximum(count, 1e-6)
+        residuals = x - mean
+        total = jnp.maximum(count + num_prior, 1e-6)
+        cross = (residuals.T @ (probs[:, None] * (residuals @ gain.T)) + prior @ gain.T) / total
+        second = jnp.eye(len(gain)) - gain @ loadings + gain @ cross
+        new_loadings = jnp.linalg.solve(second, cross.T).T
+        variances = (probs @ residuals**2 + jnp.diag(prior)) / total
+        unexplained = variances - jnp.sum(new_loadings * cross, axis=1)
+        return mean, new_loadings, jnp.maximum(unexplained, 0) + ridge
+
+    updated = jax.lax.map(update_component, (posterior, gains, mixture.loadings))
+    return FactorAnalyzers(jnp.log(counts / len(x)), *updated)

@@ -13,7 +13,13 @@ from jaxtyping import Array, Float
 
 from ebmark.cli._common import MAX_COMPARED, print_notes
 from ebmark.cli._sample import describe_chains
-from ebmark.cli.terminal_tables import print_columns, print_scores, unit_of
+from ebmark.cli.terminal_tables import (
+    Likelihood,
+    print_columns,
+    print_likelihoods,
+    print_scores,
+    unit_of,
+)
 from ebmark.datasets import UserDataset
 from ebmark.datasets.preprocessing import fit_units
 from ebmark.datasets.tables import read_points
@@ -22,14 +28,20 @@ from ebmark.errors import UserError
 from ebmark.methods import AbstractBaseline, AbstractMethod, Recipe
 from ebmark.metrics import sample_metrics
 from ebmark.metrics.columns import compare_columns
-from ebmark.metrics.scores import Score, score_samples
-from ebmark.partition_function import exact_samples, normalize_on_grid
+from ebmark.metrics.scores import score_samples
+from ebmark.partition_function import (
+    QUICK,
+    estimate_log_z,
+    exact_samples,
+    normalize_on_grid,
+)
 from ebmark.store.metric_info import MIN_ACCEPTANCE_RATE, MIN_NOISE_ESS
 from ebmark.studies.spec import langevin_step_size
 from ebmark.system.distributed import join, leave
 from ebmark.system.threads import keep_compiled_programs
 from ebmark.system.writing import check_writable
 from ebmark.training import recipes
+from ebmark.training.baselines import fit_baselines
 from ebmark.training.early_stopping import train_with_early_stopping
 from ebmark.training.model import Model, save_model
 from ebmark.training.sampling import sample_chains
@@ -110,10 +122,19 @@ def fit_points(
         print_notes(notes)
         save_model(out, model)
         try:
-            scores, samples = _evaluate(model, recipe.method, dataset, test_x, samples, sample_key)
+            log_z, log_z_error, samples = _normalize(
+                model, recipe.method, dataset, samples, train_z, len(test_x), sample_key
+            )
+            scores = score_samples(samples, test_x, dataset, sample_metrics(dataset))
         except UserError as error:
             raise UserError(f"{out} was saved but cannot be evaluated: {error}") from None
         title = f"{method} on {path.name}, {len(test_x)} held-out points"
+        likelihood = Likelihood(method, -model.mean_energy(test_x) - log_z, log_z_error)
+        others = [
+            Likelihood(baseline.name, float(baseline.score_samples(test_x).mean()))
+            for baseline in fit_baselines(train_x).values()
+        ]
+        print_likelihoods([likelihood, *others], len(test_x))
         print_scores(scores, title, unit_of(dataset))
         print_columns(compare_columns(samples, test_x, dataset, points.columns))
         print(f"Model: {out}")
@@ -174,34 +195,34 @@ def _draw_samples(
     return samples, [describe_chains(diagnostics), *stopped]
 
 
-def _evaluate(
+def _normalize(
     model: Model,
     method: AbstractMethod,
     dataset: UserDataset,
-    test_x: np.ndarray,
     samples: np.ndarray | None,
+    train_z: Float[Array, "n dim"],
+    num: int,
     key: Key,
-) -> tuple[list[Score], np.ndarray]:
-    """Return the metrics on held-out points, with the NLL where log Z is known, and the samples.
-
-    The NLL is infinite where log Z is unresolved.
+) -> tuple[float, float, np.ndarray]:
+    """Return log Z, its error and samples; the error is infinite where log Z is unresolved.
 
     Args:
         model: the trained model.
         method: what trained it; log Z of a baseline is 0.
         dataset: the user's points.
-        test_x: the held-out points (n, dim), in data units.
         samples: of a baseline, or end points of chains (n, dim); None for exact samples.
-        key: key of the exact samples.
+        train_z: the training points in the model's units.
+        num: the number of exact samples.
+        key: key of the exact samples and of log Z.
     """
-    log_z = 0.0 if isinstance(method, AbstractBaseline) else None
     if samples is None:
         density = normalize_on_grid(model.energy, dataset.grid(), model.units)
-        samples = exact_samples(density, len(test_x), key)
-        log_z = density.log_z if density.is_resolved else math.inf
-    scores = [] if log_z is None else [Score("nll", model.mean_energy(test_x) + log_z)]
-    scores += score_samples(samples, test_x, dataset, sample_metrics(dataset))
-    return scores, samples
+        error = density.log_z_error if density.is_resolved else math.inf
+        return density.log_z, error, exact_samples(density, num, key)
+    if isinstance(method, AbstractBaseline):
+        return 0.0, 0.0, samples
+    log_z = estimate_log_z(model.energy, np.asarray(train_z), key, effort=QUICK)
+    return log_z.value, log_z.error if log_z.resolves(0.0) else math.inf, samples
 
 
 def _collect_warnings(

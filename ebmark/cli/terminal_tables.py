@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
 from rich.markup import escape
@@ -157,6 +157,37 @@ def print_scores(
         text = "unresolved" if math.isinf(value) else f"{value:.4g}"
         printed.add_row(metric, text, _range(null_range))
     show(printed)
+
+
+class Likelihood(NamedTuple):
+    """The mean log-likelihood of held-out points under a density, and the error of its log Z."""
+
+    name: str
+    value: float
+    error: float = 0.0
+
+
+def print_likelihoods(likelihoods: Sequence[Likelihood], num_points: int) -> None:
+    """Print the log-likelihood of a model and of baselines, and whether one of them has more.
+
+    An unresolved one counts as the worst.
+    """
+    printed = _new_table(f"mean log-likelihood of {num_points:,} held-out points, in nats")
+    printed.add_column("density")
+    printed.add_column("log-likelihood", justify="right")
+    model, *others = likelihoods
+    for likelihood in likelihoods:
+        text = f"{likelihood.value:.4g}"
+        if not math.isfinite(likelihood.value) or math.isinf(likelihood.error):
+            text = "unresolved"
+        elif likelihood.error:
+            text += f" ± {likelihood.error:.2g}"
+        printed.add_row(escape(likelihood.name), text)
+    show(printed)
+    best = max(others, key=lambda other: other.value)
+    if math.isinf(model.error) or not model.value > best.value:
+        print(f"note: {best.name} has a higher log-likelihood than {model.name}: use it instead,")
+        print("      or train with more data, another method or other settings.")
 
 
 def print_columns(comparison: "ColumnComparison") -> None:

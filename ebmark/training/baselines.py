@@ -1,0 +1,114 @@
+"""Density estimates that a trained energy should beat: a Gaussian, a mixture and kernels."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+from numpy.typing import ArrayLike
+from sklearn.mixture import GaussianMixture
+from sklearn.model_selection import GridSearchCV
+from sklearn.neighbors import KernelDensity
+
+from ebmark.datasets.preprocessing import Units, fit_units
+from ebmark.system.threads import one_thread
+
+# of a mixture, selected by BIC
+_NUM_COMPONENTS = (2, 3, 5, 8, 12, 20)
+# kernels are centered on this number of points at most, in folds of cross-validation
+_MAX_CENTERS = 2_000
+_NUM_FOLDS = 5
+_BANDWIDTHS = np.geomspace(0.05, 2.0, 16)
+# of covariances, in whitened units
+_RIDGE = 1e-3
+
+
+class Baseline(NamedTuple):
+    """A fitted density.
+
+    Attributes:
+        name: what it is, as tables print it.
+        units: the map from data units to those of the density.
+        log_prob: the log density at points in these units.
+        draw: draws a number of points in these units from a seed.
+    """
+
+    name: str
+    units: Units
+    log_prob: Callable[[Float[np.ndarray, "n dim"]], Float[np.ndarray, " n"]]
+    draw: Callable[[int, int], Float[np.ndarray, "n dim"]]
+
+    def score_samples(self, x: ArrayLike) -> Float[np.ndarray, " n"]:
+        """Compute the log-density at points, both in data units."""
+        return self.log_prob(self.units.transform(x)) - self.units.log_jacobian
+
+    def sample(self, num: int, seed: int = 0) -> Float[np.ndarray, "n dim"]:
+        """Draw points in data units."""
+        return self.units.inverse_transform(self.draw(num, seed))
+
+
+def fit_baselines(x: ArrayLike, seed: int = 0) -> dict[str, Baseline]:
+    """Fit a Gaussian, a Gaussian mixture selected by BIC, and a kernel density estimate.
+
+    All are fitted in the units in which energies are trained. The bandwidth of the kernels is
+    selected by 5-fold cross-validation.
+
+    Args:
+        x: points in data units, (n, dim), at least two.
+        seed: seed of the mixture's starts and of the points on which kernels are centered.
+
+    Returns:
+        The baselines by name: `gaussian`, `mixture`, `kde`.
+
+    Example:
+        >>> x = np.random.default_rng(0).normal(size=(500, 2))
+        >>> sorted(fit_baselines(x))
+        ['gaussian', 'kde', 'mixture']
+    """
+    units = fit_units(x)
+    z = units.transform(x)
+    with one_thread():
+        gaussian = GaussianMixture(reg_covar=_RIDGE).fit(z)
+        mixture = min(_mixtures(z, seed), key=lambda model: model.bic(z), default=gaussian)
+        kernels = _fit_kernels(z, seed)
+    return {
+        "gaussian": _of_mixture("Gaussian", gaussian, units),
+        "mixture": _of_mixture(
+            f"Gaussian mixture ({mixture.means_.shape[0]} components)", mixture, units
+        ),
+        "kde": Baseline(
+            f"kernel density estimate (bandwidth {kernels.bandwidth_:.2g})",
+            units,
+            kernels.score_samples,
+            lambda num, seed: kernels.sample(num, random_state=seed),
+        ),
+    }
+
+
+def _mixtures(z: Float[np.ndarray, "n dim"], seed: int) -> list[GaussianMixture]:
+    """Return mixtures of growing numbers of components, up to 10 points per component."""
+    return [
+        GaussianMixture(num, reg_covar=_RIDGE, random_state=seed).fit(z)
+        for num in _NUM_COMPONENTS
+        if len(z) >= 10 * num
+    ]
+
+
+def _of_mixture(name: str, mixture: GaussianMixture, units: Units) -> Baseline:
+    def draw(num: int, seed: int) -> Float[np.ndarray, "n dim"]:
+        weights = mixture.weights_ / mixture.weights_.sum()
+        rng = np.random.default_rng(seed)
+        labels = rng.choice(len(weights), size=num, p=weights)
+        noise = rng.normal(size=(num, mixture.means_.shape[1]))
+        factors = np.linalg.cholesky(mixture.covariances_)
+        return mixture.means_[labels] + np.einsum("nij,nj->ni", factors[labels], noise)
+
+    return Baseline(name, units, mixture.score_samples, draw)
+
+
+def _fit_kernels(z: Float[np.ndarray, "n dim"], seed: int) -> KernelDensity:
+    rng = np.random.default_rng(seed)
+    centers = z[rng.permutation(len(z))[:_MAX_CENTERS]]
+    folds = min(_NUM_FOLDS, len(centers))
+    search = GridSearchCV(KernelDensity(), {"bandwidth": _BANDWIDTHS}, cv=folds)
+    return search.fit(centers).best_estimator_

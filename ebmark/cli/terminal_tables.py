@@ -33,6 +33,26 @@ def print_summary(folder: Path) -> None:
         null_ranges = study["null_ranges"].get(dataset, {})
         unit = distance_unit(study)
         show(_summary_table(dataset, rows, configurations, null_ranges, unit))
+        for note in _unresolved_notes(rows, configurations):
+            print(note)
+
+
+def _unresolved_notes(rows: pd.DataFrame, configurations: list[str]) -> list[str]:
+    """Return what is known of KL where log Z is unresolved (d > 2)."""
+    notes: list[str] = []
+    for configuration in configurations:
+        own = pd.DataFrame(rows.loc[rows["method"] == configuration])
+        values = own.pivot_table(index="run_id", columns="metric", values="value", aggfunc="last")
+        if not {"kl", "kl_lower", "kl_upper"} <= set(values.columns):
+            continue
+        unresolved = values.loc[values["kl"] == math.inf]
+        if len(unresolved):
+            lowest, highest = unresolved["kl_lower"].min(), unresolved["kl_upper"].max()
+            notes.append(
+                f"note: {configuration}: log Z is unresolved in {len(unresolved)} of {len(values)} "
+                f"runs. Their KL lies between {lowest:.3g} and {highest:.3g} nats."
+            )
+    return notes
 
 
 def _summary_table(

@@ -1,3 +1,43 @@
-"""A benchmark of training methods for energy-based models (EBMs), in JAX."""
+"""A benchmark of training methods for energy-based models (EBMs), in JAX.
+
+Names are imported when first used, so that `import ebmark as eb` starts no JAX.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ebmark.datasets import DATASETS as DATASETS
+    from ebmark.datasets import SyntheticDataset as SyntheticDataset
+    from ebmark.datasets import load_dataset as load_dataset
+    from ebmark.errors import UserError as UserError
+    from ebmark.methods import METHODS as METHODS
+    from ebmark.methods import Recipe as Recipe
+    from ebmark.partition_function import estimate_log_z as estimate_log_z
+    from ebmark.training.estimator import EnergyModel as EnergyModel
+    from ebmark.training.loop import train as train
 
 __version__ = "0.1.0"
+
+_HOMES = {
+    "DATASETS": "ebmark.datasets",
+    "EnergyModel": "ebmark.training.estimator",
+    "METHODS": "ebmark.methods",
+    "Recipe": "ebmark.methods",
+    "SyntheticDataset": "ebmark.datasets",
+    "UserError": "ebmark.errors",
+    "estimate_log_z": "ebmark.partition_function",
+    "load_dataset": "ebmark.datasets",
+    "train": "ebmark.training.loop",
+}
+__all__ = [*_HOMES]  # pyright: ignore[reportUnsupportedDunderAll]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'ebmark' has no attribute '{name}'")
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOMES])

@@ -8,6 +8,7 @@ were fitted to real data.
 from ebmark.datasets._data_sources import DataSource as DataSource
 from ebmark.datasets._data_sources import SyntheticDataset as SyntheticDataset
 from ebmark.datasets._data_sources import UserDataset as UserDataset
+from ebmark.datasets._data_sources import load_dataset as load_dataset
 from ebmark.datasets._data_sources import load_source as load_source
 from ebmark.datasets._data_sources import name_of as name_of
 from ebmark.datasets._grid import Grid as Grid

@@ -11,11 +11,12 @@ import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 from jaxtyping import Array, Float, Scalar
+from numpy.typing import ArrayLike
 
 from ebmark.datasets._grid import Grid
 from ebmark.datasets._local_scale import local_scale
 from ebmark.datasets._registry import DATASETS
-from ebmark.datasets.preprocessing import RobustStandardizer, fit_units
+from ebmark.datasets.preprocessing import RobustStandardizer, as_points, fit_units
 from ebmark.datasets.synthetic._base import AbstractDataset
 from ebmark.energies import Key, Keys, Point
 from ebmark.errors import UserError, unknown
@@ -87,6 +88,16 @@ class SyntheticDataset:
     def draw(self, num: int, key: Key) -> Points:
         """Draw `num` independent points."""
         return np.asarray(_draw(self.dataset, jr.split(key, num)), np.float64)
+
+    def sample(self, n_samples: int, random_state: Any = None) -> Points:
+        """Draw independent points; `random_state` is a seed, a generator or None."""
+        seed = int(np.random.default_rng(random_state).integers(2**31))
+        return self.draw(n_samples, jr.key(seed))
+
+    def log_prob(self, x: ArrayLike) -> Float[np.ndarray, " n"]:
+        """Compute the log-density at points, in nats."""
+        points = as_points(x, name="x")
+        return np.logaddexp.reduce(self.component_log_probs(points), axis=1)
 
     def training_part(self, train_x: Points) -> "SyntheticDataset":
         """Return what may be known in training: all of it, as no point of it is held out."""
@@ -227,6 +238,22 @@ def load_source(spec: dict[str, Any], folder: Path) -> DataSource:
     if source.fingerprint != spec["dataset_fingerprint"]:
         raise damaged
     return source
+
+
+def load_dataset(name: str) -> SyntheticDataset:
+    """Return a built-in dataset of known density.
+
+    Args:
+        name: A key of `DATASETS`.
+
+    Raises:
+        UserError: If there is no dataset of this name.
+
+    Example:
+        >>> load_dataset("half_moons").sample(100, random_state=0).shape
+        (100, 2)
+    """
+    return SyntheticDataset(name)
 
 
 def name_of(path: Path) -> str:

@@ -1,0 +1,230 @@
+"""A trained energy as a scikit-learn estimator: density, anomaly scores and samples of a table."""
+
+import dataclasses
+import functools
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import jax.random as jr
+import numpy as np
+from jaxtyping import Array, Float
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator, DensityMixin, OutlierMixin
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from ebmark.datasets import UserDataset
+from ebmark.datasets.preprocessing import fit_units
+from ebmark.energies import Network, new_energy
+from ebmark.methods import AbstractBaseline, AbstractMethod, Recipe
+from ebmark.partition_function import (
+    QUICK,
+    GridDensity,
+    estimate_log_z,
+    evaluate,
+    exact_samples,
+    normalize_on_grid,
+)
+from ebmark.training import recipes
+from ebmark.training.baselines import fit_baselines
+from ebmark.training.early_stopping import split_validation, train_with_early_stopping
+from ebmark.training.model import Model
+from ebmark.training.snapshots import Fit
+
+# passes over the rows, and the smallest number of updates, where the table decides
+_NUM_EPOCHS = 100
+_MIN_UPDATES = 100
+_NUM_SNAPSHOTS = 10
+
+
+class EnergyModel(OutlierMixin, DensityMixin, BaseEstimator):
+    r"""A density $p(x) = e^{-E(x)} / Z$ of the rows of a table, with a trained energy E.
+
+    Rows are mapped to whitened coordinates (standardized ones in 1-D and 2-D), the energy is
+    trained there, and everything that is returned is in the units of the table. log Z is computed
+    by quadrature in 1-D and 2-D and by annealed importance sampling for d > 2.
+
+    Args:
+        method: a training method, a key of `METHODS` such as "nce", "dsm" or "cd".
+        updates: number of optimizer updates; "auto" for 100 passes over the rows, at most the
+            method's own number.
+        early_stopping: whether to hold out a tenth of the rows and to keep the energy under which
+            their likelihood is highest.
+        contamination: fraction of the rows that `predict` marks as outliers.
+        baselines: whether to fit a Gaussian, a Gaussian mixture and a kernel density estimate too,
+            and to warn if one of them has a higher likelihood on the held-out rows.
+        random_state: seed of the network, the training and the held-out rows.
+
+    Attributes:
+        log_z_: log Z in nats, of the energy in the units of the table.
+        log_z_error_: its standard error; infinite where log Z is unresolved. Then `score_samples`
+            still ranks rows, but is off by a constant.
+        offset_: the log-density below which `predict` marks a row as an outlier.
+        best_step_: number of updates after which the kept energy was taken.
+        held_out_: mean log-likelihood of the held-out rows by density, of the model and the
+            baselines; only with early stopping.
+        baselines_: the baselines by name.
+        n_features_in_: number of columns.
+
+    Raises:
+        ValueError: if the method is unknown, or the rows are not finite numbers of shape (n, d)
+            with n > 1 that vary in every column.
+
+    Example:
+        >>> import numpy as np
+        >>> X = np.random.default_rng(0).normal(size=(200, 2))
+        >>> model = EnergyModel("nce", updates=50, baselines=False, random_state=0).fit(X)
+        >>> model.score_samples(X).shape, model.sample(10).shape
+        ((200,), (10, 2))
+
+    References: LeCun, Chopra, Hadsell, Ranzato & Huang (2006), A tutorial on energy-based learning.
+    """
+
+    def __init__(
+        self,
+        method: str = "nce",
+        *,
+        updates: int | str = "auto",
+        early_stopping: bool = True,
+        contamination: float = 0.1,
+        baselines: bool = True,
+        random_state: Any = None,
+    ):
+        self.method = method
+        self.updates = updates
+        self.early_stopping = early_stopping
+        self.contamination = contamination
+        self.baselines = baselines
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: Any = None) -> "EnergyModel":
+        """Train the energy on the rows of X; y is ignored."""
+        del y
+        X = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
+        seed = int(check_random_state(self.random_state).randint(2**31))
+        split_key, energy_key, train_key, self._key = jr.split(jr.key(seed), 4)
+        recipe = self._recipe(len(X))
+        units = fit_units(X)
+        settings = dataclasses.asdict(Network())
+        inputs = recipe.method.num_extra_inputs
+        energy = new_energy(settings, units.transform(X), energy_key, num_extra_inputs=inputs)
+        dataset = UserDataset("table", X)
+        train_x, train_z, fit = train_with_early_stopping(
+            recipe,
+            energy,
+            X,
+            units,
+            dataset.grid,
+            _NUM_SNAPSHOTS if self.early_stopping else 1,
+            early=self.early_stopping,
+            choice_key=split_key,
+            key=train_key,
+        )
+        if fit.divergence_reason is not None:
+            raise ValueError(
+                f"Training by '{self.method}' diverged: {fit.divergence_reason} Use another "
+                "method or fewer updates."
+            )
+        self.model_ = Model(fit.energy, units, {"method": self.method}, None)
+        self.best_step_ = fit.best_step if fit.best_step is not None else recipe.num_updates
+        self._points = np.asarray(train_z)
+        self._normalize(recipe.method, fit, dataset)
+        self._compare(train_x, split_validation(X, split_key)[1] if len(train_x) < len(X) else None)
+        self.offset_ = float(np.quantile(self.score_samples(X), self.contamination))
+        return self
+
+    def _recipe(self, num_rows: int) -> Recipe:
+        recipe = recipes.with_changes(self.method, {})
+        recipes.check_installed(self.method)
+        updates = self.updates
+        if updates == "auto":
+            epochs = _NUM_EPOCHS * num_rows // recipe.batch_size
+            updates = min(recipe.num_updates, max(epochs, _MIN_UPDATES))
+        return dataclasses.replace(recipe, num_updates=updates) if recipe.num_updates else recipe
+
+    def _normalize(self, method: AbstractMethod, fit: Fit, dataset: UserDataset) -> None:
+        """Compute log Z, of the energy in data units."""
+        self._density: GridDensity | None = None
+        self._draw: Callable[..., Array] | None = None
+        units = self.model_.units
+        if isinstance(method, AbstractBaseline):
+            log_z, error = 0.0, 0.0
+            self._draw = functools.partial(method.sample, fit.snapshots[-1].trainable, fit.state)
+        elif self.n_features_in_ <= 2:
+            density = normalize_on_grid(self.model_.energy, dataset.grid(), units)
+            self._density = density
+            log_z = density.log_z
+            error = density.log_z_error if density.is_resolved else np.inf
+        else:
+            log_z, error, *_ = estimate_log_z(
+                self.model_.energy, self._points, self._key, effort=QUICK
+            )
+        self.log_z_, self.log_z_error_ = float(log_z), float(error)
+        if not np.isfinite(log_z) or not np.isfinite(error):
+            warnings.warn(
+                "log Z is unresolved: score_samples ranks rows, but is off by a constant.",
+                stacklevel=3,
+            )
+
+    def _compare(
+        self, train_x: Float[np.ndarray, "m d"], held_out: Float[np.ndarray, "k d"] | None
+    ) -> None:
+        """Fit the baselines, and warn if one has a higher likelihood of held-out rows."""
+        self.baselines_ = fit_baselines(train_x) if self.baselines else {}
+        if held_out is None:
+            return
+        self.held_out_ = {self.method: float(self.score_samples(held_out).mean())}
+        for name, baseline in self.baselines_.items():
+            self.held_out_[name] = float(baseline.score_samples(held_out).mean())
+        best = max(self.held_out_, key=self.held_out_.__getitem__)
+        if best != self.method:
+            warnings.warn(
+                f"{self.baselines_[best].name} has a higher log-likelihood on held-out rows "
+                f"({self.held_out_[best]:.4g} nats) than '{self.method}' "
+                f"({self.held_out_[self.method]:.4g}).",
+                stacklevel=3,
+            )
+
+    def energy(self, X: ArrayLike) -> Float[np.ndarray, " n"]:
+        """Return the energy of rows: minus the log-density up to the constant `log_z_`."""
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=np.float64, reset=False)
+        units = self.model_.units
+        values = evaluate(self.model_.energy, units.transform(X))
+        return np.asarray(values, np.float64) + units.log_jacobian
+
+    def score_samples(self, X: ArrayLike) -> Float[np.ndarray, " n"]:
+        """Return the log-density of rows, in nats; larger is more normal."""
+        return -self.energy(X) - (self.log_z_ if np.isfinite(self.log_z_) else 0.0)
+
+    def score(self, X: ArrayLike, y: Any = None) -> float:
+        """Return the mean log-likelihood of rows, in nats."""
+        del y
+        return float(self.score_samples(X).mean())
+
+    def decision_function(self, X: ArrayLike) -> Float[np.ndarray, " n"]:
+        """Return the log-density minus `offset_`: negative for outliers."""
+        return self.score_samples(X) - self.offset_
+
+    def predict(self, X: ArrayLike) -> np.ndarray:
+        """Return -1 for outliers and 1 for other rows."""
+        return np.where(self.decision_function(X) < 0, -1, 1)
+
+    def sample(self, n_samples: int = 1, random_state: Any = None) -> Float[np.ndarray, "n d"]:
+        """Draw rows from the density.
+
+        Exactly from the quadrature grid in 1-D and 2-D, by sequential Monte Carlo for d > 2.
+        """
+        check_is_fitted(self)
+        seed = check_random_state(random_state).randint(2**31)
+        key = jr.key(int(seed))
+        if self._density is not None:
+            return exact_samples(self._density, n_samples, key)
+        if self._draw is not None:
+            return self.model_.units.inverse_transform(np.asarray(self._draw(n_samples, key)))
+        effort = QUICK._replace(num_seeds=-(-n_samples // QUICK.num_particles))
+        log_z = estimate_log_z(self.model_.energy, self._points, key, effort=effort)
+        draws = log_z.samples.reshape(-1, self.n_features_in_)
+        order = np.random.default_rng(int(seed)).permutation(len(draws))[:n_samples]
+        return self.model_.units.inverse_transform(draws[order])

@@ -122,21 +122,11 @@ def fit_points(
         print_notes(notes)
         save_model(out, model)
         try:
-            log_z, log_z_error, samples = _normalize(
-                model, recipe.method, dataset, samples, train_z, len(test_x), sample_key
+            _print_evaluation(
+                path, model, recipe.method, dataset, (train_x, test_x), train_z, samples, sample_key
             )
-            scores = score_samples(samples, test_x, dataset, sample_metrics(dataset))
         except UserError as error:
             raise UserError(f"{out} was saved but cannot be evaluated: {error}") from None
-        title = f"{method} on {path.name}, {len(test_x)} held-out points"
-        likelihood = Likelihood(method, -model.mean_energy(test_x) - log_z, log_z_error)
-        others = [
-            Likelihood(baseline.name, float(baseline.score_samples(test_x).mean()))
-            for baseline in fit_baselines(train_x).values()
-        ]
-        print_likelihoods([likelihood, *others], len(test_x))
-        print_scores(scores, title, unit_of(dataset))
-        print_columns(compare_columns(samples, test_x, dataset, points.columns))
         print(f"Model: {out}")
     return 0
 
@@ -193,6 +183,42 @@ def _draw_samples(
         return None, stopped
     samples, diagnostics = sample_chains(model, "langevin", num, _NUM_CHAIN_STEPS, key)
     return samples, [describe_chains(diagnostics), *stopped]
+
+
+def _print_evaluation(
+    path: Path,
+    model: Model,
+    method: AbstractMethod,
+    dataset: UserDataset,
+    parts: tuple[np.ndarray, np.ndarray],
+    train_z: Float[Array, "n dim"],
+    samples: np.ndarray | None,
+    key: Key,
+) -> None:
+    """Print the likelihood and the sample metrics of held-out points.
+
+    Args:
+        path: the file of the points.
+        model: the trained model.
+        method: what trained it.
+        dataset: the user's points.
+        parts: the training and the held-out points, in data units.
+        train_z: the training points in the model's units.
+        samples: of a baseline, or end points of chains; None for exact samples.
+        key: key of the exact samples and of log Z.
+    """
+    train_x, test_x = parts
+    log_z, error, samples = _normalize(model, method, dataset, samples, train_z, len(test_x), key)
+    name = model.spec["method"]
+    likelihood = Likelihood(name, -model.mean_energy(test_x) - log_z, error)
+    others = [
+        Likelihood(baseline.name, float(baseline.score_samples(test_x).mean()))
+        for baseline in fit_baselines(train_x).values()
+    ]
+    scores = score_samples(samples, test_x, dataset, sample_metrics(dataset))
+    print_likelihoods([likelihood, *others], len(test_x))
+    print_scores(scores, f"{name} on {path.name}, {len(test_x)} held-out points", unit_of(dataset))
+    print_columns(compare_columns(samples, test_x, dataset, model.columns or ()))
 
 
 def _normalize(

@@ -74,13 +74,13 @@ def fit_baselines(x: ArrayLike, seed: int = 0) -> dict[str, Baseline]:
     return {
         "gaussian": _of_mixture("Gaussian", gaussian, units),
         "mixture": _of_mixture(
-            f"Gaussian mixture ({mixture.means_.shape[0]} components)", mixture, units
+            f"Gaussian mixture ({mixture.n_components} components)", mixture, units
         ),
         "kde": Baseline(
             f"kernel density estimate (bandwidth {kernels.bandwidth_:.2g})",
             units,
             kernels.score_samples,
-            lambda num, seed: kernels.sample(num, random_state=seed),
+            lambda num, seed: np.asarray(kernels.sample(num, random_state=seed)),
         ),
     }
 
@@ -95,13 +95,14 @@ def _mixtures(z: Float[np.ndarray, "n dim"], seed: int) -> list[GaussianMixture]
 
 
 def _of_mixture(name: str, mixture: GaussianMixture, units: Units) -> Baseline:
+    weights, means = np.asarray(mixture.weights_), np.asarray(mixture.means_)
+    factors = np.linalg.cholesky(np.asarray(mixture.covariances_))
+
     def draw(num: int, seed: int) -> Float[np.ndarray, "n dim"]:
-        weights = mixture.weights_ / mixture.weights_.sum()
         rng = np.random.default_rng(seed)
-        labels = rng.choice(len(weights), size=num, p=weights)
-        noise = rng.normal(size=(num, mixture.means_.shape[1]))
-        factors = np.linalg.cholesky(mixture.covariances_)
-        return mixture.means_[labels] + np.einsum("nij,nj->ni", factors[labels], noise)
+        labels = rng.choice(len(weights), size=num, p=weights / weights.sum())
+        noise = rng.normal(size=(num, means.shape[1]))
+        return means[labels] + np.einsum("nij,nj->ni", factors[labels], noise)
 
     return Baseline(name, units, mixture.score_samples, draw)
 

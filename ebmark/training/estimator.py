@@ -9,7 +9,6 @@ from typing import Any
 import jax.random as jr
 import numpy as np
 from jaxtyping import Array, Float
-from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, DensityMixin, OutlierMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -151,7 +150,7 @@ class EnergyModel(OutlierMixin, DensityMixin, BaseEstimator):
         if isinstance(method, AbstractBaseline):
             log_z, error = 0.0, 0.0
             self._draw = functools.partial(method.sample, fit.snapshots[-1].trainable, fit.state)
-        elif self.n_features_in_ <= 2:
+        elif self.model_.dim <= 2:
             density = normalize_on_grid(self.model_.energy, dataset.grid(), units)
             self._density = density
             log_z = density.log_z
@@ -186,7 +185,7 @@ class EnergyModel(OutlierMixin, DensityMixin, BaseEstimator):
                 stacklevel=3,
             )
 
-    def energy(self, X: ArrayLike) -> Float[np.ndarray, " n"]:
+    def energy(self, X: Any) -> Float[np.ndarray, " n"]:
         """Return the energy of rows: minus the log-density up to the constant `log_z_`."""
         check_is_fitted(self)
         X = validate_data(self, X, dtype=np.float64, reset=False)
@@ -194,20 +193,21 @@ class EnergyModel(OutlierMixin, DensityMixin, BaseEstimator):
         values = evaluate(self.model_.energy, units.transform(X))
         return np.asarray(values, np.float64) + units.log_jacobian
 
-    def score_samples(self, X: ArrayLike) -> Float[np.ndarray, " n"]:
+    def score_samples(self, X: Any) -> Float[np.ndarray, " n"]:
         """Return the log-density of rows, in nats; larger is more normal."""
         return -self.energy(X) - (self.log_z_ if np.isfinite(self.log_z_) else 0.0)
 
-    def score(self, X: ArrayLike, y: Any = None) -> float:
+    # the stub of scikit-learn returns None
+    def score(self, X: Any, y: Any = None) -> float:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Return the mean log-likelihood of rows, in nats."""
         del y
         return float(self.score_samples(X).mean())
 
-    def decision_function(self, X: ArrayLike) -> Float[np.ndarray, " n"]:
+    def decision_function(self, X: Any) -> Float[np.ndarray, " n"]:
         """Return the log-density minus `offset_`: negative for outliers."""
         return self.score_samples(X) - self.offset_
 
-    def predict(self, X: ArrayLike) -> np.ndarray:
+    def predict(self, X: Any) -> np.ndarray:
         """Return -1 for outliers and 1 for other rows."""
         return np.where(self.decision_function(X) < 0, -1, 1)
 
@@ -225,6 +225,6 @@ class EnergyModel(OutlierMixin, DensityMixin, BaseEstimator):
             return self.model_.units.inverse_transform(np.asarray(self._draw(n_samples, key)))
         effort = QUICK._replace(num_seeds=-(-n_samples // QUICK.num_particles))
         log_z = estimate_log_z(self.model_.energy, self._points, key, effort=effort)
-        draws = log_z.samples.reshape(-1, self.n_features_in_)
+        draws = log_z.samples.reshape(-1, self.model_.dim)
         order = np.random.default_rng(int(seed)).permutation(len(draws))[:n_samples]
         return self.model_.units.inverse_transform(draws[order])

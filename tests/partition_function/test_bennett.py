@@ -1,22 +1,12 @@
 """Bennett's acceptance ratio against pymbar, and identities that hold for any weights."""
 
 import doctest
-import sys
 
 import numpy as np
 import pytest
 
 from ebmark.partition_function import _bennett
 from ebmark.partition_function._bennett import bennett_acceptance_ratio
-
-
-@pytest.fixture
-def pymbar(monkeypatch):
-    """With NumPy only: it would switch JAX to 64 bits."""
-    with monkeypatch.context() as without_jax:
-        without_jax.setitem(sys.modules, "jax", None)
-        import pymbar
-    return pymbar
 
 
 def gaussian_weights(num_forward, num_reverse, dissipated, seed=0):

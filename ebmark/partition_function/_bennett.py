@@ -57,7 +57,7 @@ def bennett_acceptance_ratio(
 
     def excess(value: float) -> float:
         of_forward, of_reverse = log_acceptances(value)
-        return logsumexp(of_forward) - logsumexp(of_reverse)
+        return float(logsumexp(of_forward)) - float(logsumexp(of_reverse))
 
     finite = np.concatenate([forward, -reverse])
     finite = finite[np.isfinite(finite)]
@@ -66,6 +66,7 @@ def bennett_acceptance_ratio(
     value = float(root_scalar(excess, bracket=bracket, xtol=1e-10).root)
     # the relative variance of the mean acceptance of each direction
     variance = sum(
-        np.exp(logsumexp(2 * a) - 2 * logsumexp(a)) - 1 / len(a) for a in log_acceptances(value)
+        float(np.exp(logsumexp(2 * a) - 2 * float(logsumexp(a)))) - 1 / len(a)
+        for a in log_acceptances(value)
     )
     return Ratio(value, float(np.sqrt(max(variance, 0.0))))

@@ -180,7 +180,7 @@ def _target_log_densities(source: SyntheticDataset, x: Samples) -> Float[np.ndar
 
 
 def _off_target_mass(source: SyntheticDataset, samples: Samples, test_x: Samples) -> float:
-    """Return the share of samples at which the target is less dense than at 99.9% of its points."""
+    """Return the fraction of samples where the target is less dense than at 99.9% of its points."""
     log_density, reference = (_target_log_densities(source, x) for x in (samples, test_x))
     return float(np.mean(log_density < np.quantile(reference, _OFF_SUPPORT)))
 

@@ -160,7 +160,9 @@ def _follow(
     key: Key,
 ) -> Walk:
     def reweight(walk: Walk, increment: Scalar) -> Walk:
-        return walk._replace(log_weights=walk.log_weights - increment * walk.particles.gap())
+        # without a step, an infinite energy would give 0 * inf
+        change = jnp.where(increment == 0, 0.0, increment * walk.particles.gap())
+        return walk._replace(log_weights=walk.log_weights - change)
 
     def take(step: Array, walk: Walk) -> Walk:
         resample_key, move_key = jr.split(jr.fold_in(key, step))

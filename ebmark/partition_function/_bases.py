@@ -1,5 +1,6 @@
 """Base distributions of an annealing path: normalized and sampled exactly."""
 
+import warnings
 from typing import NamedTuple
 
 import equinox as eqx
@@ -109,7 +110,10 @@ class _Clusters(NamedTuple):
         with the covariance $S_k$ of a cluster and $S$ within all clusters.
         """
         n, dim = points.shape
-        _, labels = kmeans2(points, centers, iter=10, minit="matrix", missing="warn")
+        with warnings.catch_warnings():
+            # of clusters without points, which are left out below
+            warnings.simplefilter("ignore", UserWarning)
+            _, labels = kmeans2(points, centers, iter=10, minit="matrix", missing="warn")
         used, labels, counts = np.unique(labels, return_inverse=True, return_counts=True)
         clusters = [points[labels == k] for k in range(len(used))]
         means = np.stack([cluster.mean(axis=0) for cluster in clusters])

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 from scipy.optimize import root_scalar
-from scipy.special import expit
+from scipy.special import log_expit, logsumexp
 
 
 class Ratio(NamedTuple):
@@ -24,7 +24,7 @@ def bennett_acceptance_ratio(
     $e^{r}$ those from 1 to 0, whose mean is $Z_0 / Z_1$, the estimate $\Delta$ solves
 
     $$ \sum_{i=1}^n \sigma(f_i - M - \Delta) = \sum_{j=1}^m \sigma(r_j + M + \Delta), \quad
-       M = \log \tfrac{m}{n}, \quad \sigma(t) = \frac{1}{1 + e^{-t}} $$
+       M = \log \tfrac{n}{m}, \quad \sigma(t) = \frac{1}{1 + e^{-t}} $$
 
     It has the least asymptotic variance of all estimates from these weights. The standard error
     assumes independent paths that start in equilibrium. It says nothing about modes that no path
@@ -35,7 +35,8 @@ def bennett_acceptance_ratio(
         reverse: log weights of paths that start from exact samples of distribution 1.
 
     Returns:
-        The estimate in nats and its standard error; both NaN if a weight is NaN or +inf.
+        The estimate in nats and its standard error; both NaN if a weight is NaN or +inf, or if
+        every log weight of one direction is -inf.
 
     Example:
         >>> import numpy as np
@@ -47,19 +48,25 @@ def bennett_acceptance_ratio(
     """
     forward = np.asarray(forward, np.float64)
     reverse = np.asarray(reverse, np.float64)
-    weights = np.concatenate([forward, -reverse])
-    if not (weights < np.inf).all() or not np.isfinite(weights).any():
+    if not all((w < np.inf).all() and np.isfinite(w).any() for w in (forward, reverse)):
         return Ratio(np.nan, np.nan)
-    shift = np.log(len(reverse) / len(forward))
+    shift = np.log(len(forward) / len(reverse))
+
+    def log_acceptances(value: float) -> tuple[np.ndarray, np.ndarray]:
+        return log_expit(forward - shift - value), log_expit(reverse + shift + value)
 
     def excess(value: float) -> float:
-        accepted = expit(forward - shift - value).sum()
-        return accepted - expit(reverse + shift + value).sum()
+        of_forward, of_reverse = log_acceptances(value)
+        return float(logsumexp(of_forward)) - float(logsumexp(of_reverse))
 
-    finite = weights[np.isfinite(weights)]
+    finite = np.concatenate([forward, -reverse])
+    finite = finite[np.isfinite(finite)]
     margin = 50.0 + abs(shift)
     bracket = (finite.min() - margin, finite.max() + margin)
     value = float(root_scalar(excess, bracket=bracket, xtol=1e-10).root)
-    accepted = (expit(forward - shift - value), expit(reverse + shift + value))
-    variance = sum((np.mean(a**2) / np.mean(a) ** 2 - 1) / len(a) for a in accepted)
-    return Ratio(value, float(np.sqrt(variance)))
+    # the relative variance of the mean acceptance of each direction
+    variance = sum(
+        float(np.exp(logsumexp(2 * a) - 2 * float(logsumexp(a)))) - 1 / len(a)
+        for a in log_acceptances(value)
+    )
+    return Ratio(value, float(np.sqrt(max(variance, 0.0))))

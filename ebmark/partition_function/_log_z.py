@@ -133,7 +133,8 @@ def estimate_log_z(
     from_normal = np.nan
     if effort.explores:
         path = _anneal(standard, energy, effort, normal_key)
-        from_normal = float(np.mean([ratio.value for ratio in path.ratios]))
+        if path.ratios:
+            from_normal = float(np.mean([ratio.value for ratio in path.ratios]))
         found += path.ends + _explore(standard, energy, found[0], path.step_size, explore_key)
         # once more, with the proportions of the modes as particles from this base find them
         base = _fit(found)
@@ -141,7 +142,7 @@ def estimate_log_z(
         if particles is not None:
             found = [*(jax.tree.map(lambda a: a[::4], p) for p in found), particles]
     path = _anneal(_fit(found), energy, effort, fitted_key)
-    samples = np.array([ends.x for ends in path.ends], np.float64)
+    samples = np.array([ends.x for ends in path.ends], np.float64).reshape(-1, num, data.shape[1])
     values = np.array([ratio.value for ratio in path.ratios])
     if not len(values) or not np.isfinite(values).all():
         return LogZ(np.nan, np.inf, from_normal, samples)
@@ -163,6 +164,8 @@ def _fit(found: list[Particles]) -> MixtureBase:
     points = np.concatenate([np.asarray(p.x, np.float64) for p in found])
     energies = np.concatenate([np.asarray(p.energies[:, 1], np.float64) for p in found])
     finite = np.isfinite(points).all(axis=1) & np.isfinite(energies)
+    if not finite.any():
+        return MixtureBase.standard(points.shape[1])
     return MixtureBase.fit(points[finite], energies[finite])
 
 

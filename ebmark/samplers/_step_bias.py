@@ -30,7 +30,7 @@ class StepBias(NamedTuple):
         limit: extrapolation to step size 0.
         limit_error: standard error of `limit`.
         exact: mean energy of the model distribution, by quadrature in 1-D and 2-D, else the mean
-            over parallel-tempering chains.
+            over SMC samples.
         exact_error: standard error of `exact`; 0 by quadrature.
     """
 

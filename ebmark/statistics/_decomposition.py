@@ -17,7 +17,7 @@ Runs = Mapping[str, pd.Series]
 class ErrorSources(NamedTuple):
     """Sources of the W1 of a configuration: medians over seeds, NaN where not measured.
 
-    For d > 2, parallel-tempering samples replace exact samples.
+    For d > 2, SMC samples replace exact samples.
 
     Attributes:
         entry: The configuration.

@@ -91,12 +91,12 @@ METRICS = {
     "log_z_error": MetricInfo(
         "error of log Z",
         "",
-        "Change of log Z when the box is doubled or the grid is refined.",
+        "Change with a wider box or a finer grid; for d > 2, the standard error of annealing.",
     ),
     "log_z_normal": MetricInfo(
         "log Z from N(0, I)",
         "",
-        "log Z by paths from N(0, I) alone (d > 2). "
+        "Estimate of log Z by paths from N(0, I) alone (d > 2). "
         "Where it is lower than log Z, these paths miss a part of the mass.",
     ),
     "kl_lower": MetricInfo("lower bound of KL", "nats", "Lower end of the 95% interval of KL."),
@@ -104,8 +104,8 @@ METRICS = {
     "off_target_mass": MetricInfo(
         "mass off the target",
         "",
-        "Fraction of the model's samples at which the target is less dense than at 99.9% of its "
-        "own points, which is 0.001 for the target itself (d > 2).",
+        "Fraction of the model's samples off the support of the target (d > 2). "
+        "The target is less dense there than at 99.9% of its own points.",
     ),
     "high_quality_fraction": _HigherIsBetter(
         "high-quality fraction",
@@ -130,13 +130,13 @@ METRICS = {
         "sampling error (W1)",
         DATA_UNITS,
         "W1 between Langevin samples and exact samples of the same energy. "
-        "For d > 2, parallel-tempering samples replace the exact ones.",
+        "For d > 2, SMC samples replace the exact ones.",
     ),
     "w1_sampling_error_null": MetricInfo(
         "null of the sampling error",
         DATA_UNITS,
         "W1 between two independent exact samples of the energy. "
-        "For d > 2, parallel-tempering samples replace the exact ones.",
+        "For d > 2, SMC samples replace the exact ones.",
     ),
     "w2": MetricInfo(
         "W2",

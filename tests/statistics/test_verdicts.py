@@ -225,10 +225,10 @@ def test_error_sources_are_adjusted_over_configurations():
 
 
 def test_unmixed_samples_do_not_mask():
-    """Seeds without parallel-tempering samples are left out of the test of Langevin samples."""
+    """Seeds without SMC samples are left out of the test of Langevin samples."""
     exact = [None] * 8 + [1.0, 1.1]
     results = pd.concat(
-        [table({"a": exact}, "w1_tempered"), table({"a": np.linspace(1, 1.1, 10)}, "w1_langevin")]
+        [table({"a": exact}, "w1_smc"), table({"a": np.linspace(1, 1.1, 10)}, "w1_langevin")]
     )
     (source,) = error_sources(results, "d", ["a"], null([1.0, 1.2]))
     assert source.gap.n == 2 and source.masked == 0

@@ -36,7 +36,7 @@ def test_costs_and_unranked_metrics_are_described():
     ("metric", "label"),
     [
         ("w1_exact", "W1 of exact samples"),
-        ("w1_tempered", "W1 of parallel-tempering samples"),
+        ("w1_smc", "W1 of SMC samples"),
         ("mmd_sq_native", "squared MMD of native samples"),
         ("w1_langevin_500", "W1 of Langevin samples, 500 steps"),
         ("kl_off_support", "off-support KL"),
@@ -47,7 +47,7 @@ def test_label_names_metric_and_samples(metric, label):
     assert metric_info(metric).label == label
 
 
-@pytest.mark.parametrize("kind", ["langevin", "exact", "tempered", "native", "langevin_1000"])
+@pytest.mark.parametrize("kind", ["langevin", "exact", "smc", "native", "langevin_1000"])
 @pytest.mark.parametrize("name", ["w1", "mode_frequency_tv", "mmd_sq"])
 def test_stem_removes_kind_of_samples(name, kind):
     assert stem(f"{name}_{kind}") == name

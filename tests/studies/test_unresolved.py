@@ -12,8 +12,7 @@ from ebmark.cli import _fit, terminal_tables
 from ebmark.datasets import SyntheticDataset, UserDataset
 from ebmark.datasets.preprocessing import Standardizer
 from ebmark.methods import METHODS
-from ebmark.partition_function import exact_reference, normalize_values_on_grid
-from ebmark.partition_function._ais import Bracket
+from ebmark.partition_function import LogZ, normalize_values_on_grid
 from ebmark.studies import density_scores
 from ebmark.studies.scores import NO_SCORES
 from ebmark.studies.tuning.search import score
@@ -34,6 +33,7 @@ def train(source, test_x):
         spec={"num_samples": 40, "num_metric_samples": 40},
         num_metric_samples=40,
         keys={"exact": None},
+        train_z=test_x,
         last_step=1,
         recipe=METHODS["nce"],
         fit=SimpleNamespace(energy=energy, snapshots=[SimpleNamespace(energy=energy, step=1)]),
@@ -58,24 +58,28 @@ def test_unresolved_density_has_infinite_nll(source, error, monkeypatch, uncheck
     assert math.isinf(density_scores.final_objective(trained)) == (error != 1e-6)
 
 
-@pytest.mark.parametrize(
-    ("rhat", "upper"), [(1.0, 0.1), (2.0, 0.1), (1.0, 3.0), (1.0, -2.0)], ids=str
-)
-def test_unresolved_chains_have_infinite_kl(rhat, upper, monkeypatch, unchecked_shapes):
-    """For d > 2, if chains have not converged or the bounds of log Z disagree."""
+@pytest.mark.parametrize("error", [0.1, 0.5, math.inf], ids=str)
+def test_unresolved_log_z_has_infinite_kl(error, monkeypatch, unchecked_shapes):
+    """For d > 2, if the error exceeds both 0.3 nats and 5% of KL; the interval holds KL."""
     source = SyntheticDataset("many_well_4")
     x = np.random.default_rng(0).normal(size=(160, source.dim))
-    bracket = Bracket(0.0, 0.0, upper)
-    reference = exact_reference(jnp.asarray(x))._replace(rhat=rhat, bracket=bracket)
-    monkeypatch.setattr(density_scores, "reference", lambda *args, **settings: reference)
+    log_z = LogZ(0.5 * source.dim * math.log(2 * math.pi), error, 0.0, x.reshape(2, 80, -1))
+    monkeypatch.setattr(density_scores, "estimate_log_z", lambda *args, **settings: log_z)
     trained = train(source, x)
     scores = NO_SCORES._replace(arrays={"langevin": x})
-    rows = density_scores.tempered_scores(trained, scores, lambda stage, fraction: None).rows
+    rows = density_scores.annealed_scores(trained, scores, lambda stage, fraction: None).rows
     values = {metric: value for _, metric, value in rows}
-    is_resolved = (rhat, upper) == (1.0, 0.1)
+    is_resolved = error == 0.1
     assert math.isfinite(values["kl"]) == math.isfinite(values["nll"]) == is_resolved
     assert math.isfinite(density_scores.final_objective(trained)) == is_resolved
-    assert math.isfinite(values["fisher_divergence"]) and values["log_z_gap"] == upper
+    assert math.isfinite(values["fisher_divergence"]) and values["log_z_error"] == error
+    assert values["kl_lower"] >= 0 and math.isfinite(values["kl_upper"]) == math.isfinite(error)
+
+
+@pytest.mark.parametrize(("error", "kl"), [(0.29, 0.0), (0.31, 10.0), (0.6, 13.0), (0.6, 11.0)])
+def test_log_z_resolves_within_either_bound(error, kl):
+    """0.3 nats or 5% of KL, whichever is larger."""
+    assert LogZ(0.0, error, 0.0, np.zeros((1, 1, 3))).resolves(kl) == (error <= max(0.3, kl / 20))
 
 
 def test_search_counts_unresolved_trials_as_worst():

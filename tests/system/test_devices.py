@@ -14,7 +14,7 @@ import pytest
 
 from ebmark.energies import Quadratic
 from ebmark.methods import METHODS, NoiseContrastiveEstimation, Recipe
-from ebmark.partition_function import evaluate, log_z_bracket
+from ebmark.partition_function import Effort, estimate_log_z, evaluate
 from ebmark.samplers import MALA, Langevin, adapt, run_chains
 from ebmark.training.loop import train
 
@@ -86,7 +86,9 @@ ENTRY_POINTS = {
     "quadrature": lambda energy, x: evaluate(energy, x),
     "chains": lambda energy, x: run_chains(Langevin(0.1), energy, x, 2, jr.key(0)),
     "adaptation": lambda energy, x: adapt(MALA(0.1), energy, x, 2, jr.key(0)),
-    "log Z": lambda energy, x: log_z_bracket(energy, x, jr.key(0), num_levels=3),
+    "log Z": lambda energy, x: estimate_log_z(
+        energy, np.asarray(x), jr.key(0), effort=Effort(num_particles=16, num_seeds=1, ess=0.5)
+    ),
     "training": lambda energy, x: train(
         Recipe(method=NoiseContrastiveEstimation(), num_updates=1, batch_size=8),
         energy,

@@ -15,7 +15,7 @@ from ebmark.statistics import best, final_values, summary
 from ebmark.studies.spec import run_spec
 from ebmark.studies.study import Study, validated
 from ebmark.store.table import collect
-from ebmark.partition_function import exact_reference
+from ebmark.partition_function import LogZ
 from ebmark.studies.variants import Variant
 
 NAME = "kl_missing_above_plane"
@@ -29,8 +29,8 @@ def end(fault, said):
     sys.exit(bool(fault))
 
 
-def rows_of(name, folder, rhat):
-    """The rows of a small cell as ebmark writes them; its tempered chains have this R-hat (1 is perfect)."""
+def rows_of(name, folder, error):
+    """The rows of a small run as ebmark writes them, with this error of log Z."""
     study = Study(
         methods=("nce",),
         datasets=(LAW,),
@@ -51,11 +51,12 @@ def rows_of(name, folder, rhat):
         None,
     )
 
-    def reference(energy, num, dim, key, **more):
-        """In place of parallel tempering, which would take minutes: what it says is given here."""
-        return exact_reference(jr.normal(key, (4 * num, dim)))._replace(rhat=rhat)
+    def estimate_log_z(energy, points, key, **settings):
+        """In place of annealing, which would take a minute: what it returns is given here."""
+        samples = np.asarray(jr.normal(key, (3, 40, points.shape[1])), np.float64)
+        return LogZ(0.0, error, 0.0, samples)
 
-    density_scores.reference = reference
+    density_scores.estimate_log_z = estimate_log_z
     run.execute_run(folder, name, spec)
     return collect(folder, {name: spec})
 
@@ -71,8 +72,8 @@ def run_of(rows, method, seed, kl=None):
 with tempfile.TemporaryDirectory(prefix="fault-") as place:
     folder = Path(place)
     (folder / "runs").mkdir()
-    sound = rows_of("sound", folder, 1.0)
-    unmixed = rows_of("unmixed", folder, 2.0)
+    sound = rows_of("sound", folder, 0.1)
+    unmixed = rows_of("unmixed", folder, np.inf)
 if not np.isfinite(sound.loc[sound["metric"] == "kl", "value"]).all() or "kl" not in set(
     sound["metric"]
 ):

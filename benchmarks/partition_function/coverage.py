@@ -1,0 +1,103 @@
+"""Coverage of the interval of log Z: `python -m benchmarks.partition_function.coverage`.
+
+Measures every energy of known log Z with each seed that is not in `log_z_coverage.csv` yet, in CPU
+seconds on one thread, and writes `log_z_coverage.md`; `--remake` writes only the page.
+"""
+
+import os
+import sys
+import time
+from pathlib import Path
+
+import jax.random as jr
+import pandas as pd
+
+from benchmarks.partition_function.energies import Case, cases
+from ebmark.partition_function import STUDY, Effort, estimate_log_z
+from ebmark.system import flags, threads
+
+RESULTS = Path(__file__).parents[1] / "results"
+DIMS = (8, 16, 64, 196)
+NUM_SEEDS = 2
+# standard errors of the 95% interval
+WIDTH = 2.0
+
+
+def measure(case: Case, seed: int, effort: Effort = STUDY) -> dict[str, float | str]:
+    """Return the row of one estimate."""
+    start = time.process_time()
+    estimate = estimate_log_z(case.energy, case.data, jr.key(seed), effort=effort)
+    return {
+        "energy": case.name,
+        "dim": case.dim,
+        "seed": seed,
+        "true": case.log_z,
+        "estimate": estimate.value,
+        "error": estimate.error,
+        "from_normal": estimate.from_normal,
+        "cpu_seconds": time.process_time() - start,
+    }
+
+
+def is_covered(rows: pd.DataFrame) -> pd.Series:
+    """Return whether the interval, two errors to both sides, holds the true log Z."""
+    return (rows["estimate"] - rows["true"]).abs() <= WIDTH * rows["error"]
+
+
+def page(rows: pd.DataFrame) -> str:
+    """Return the Markdown of log_z_coverage.md."""
+    covered = is_covered(rows)
+    num_energies = len(rows.groupby(["dim", "energy"]))
+    lines = [
+        "# Coverage of log Z",
+        "",
+        "`python -m benchmarks.partition_function.coverage`, effort `STUDY`, CPU seconds on one",
+        f"thread, compilation included. On {num_energies} energies the interval of estimate ± 2",
+        f"errors holds the true log Z in {covered.sum()} of {len(rows)} runs",
+        f"({covered.mean():.0%}). In nats, one value per seed:",
+        "",
+        "| d | energy | log Z | estimate - log Z | error | from N(0, I) - log Z | holds | CPU s |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for (dim, name), group in rows.groupby(["dim", "energy"], sort=False):
+        columns = [
+            (group["estimate"] - group["true"], "+.3f"),
+            (group["error"], ".3f"),
+            (group["from_normal"] - group["true"], "+.2f"),
+        ]
+        texts = [", ".join(f"{value:{spec}}" for value in values) for values, spec in columns]
+        count = f"{covered[group.index].sum()} of {len(group)}"
+        seconds = ", ".join(f"{value:.0f}" for value in group["cpu_seconds"])
+        row = [str(dim), str(name), f"{group['true'].iloc[0]:.3f}", *texts, count, seconds]
+        lines.append(f"| {' | '.join(row)} |")
+    return "\n".join(lines) + "\n"
+
+
+def main() -> int:
+    """Measure what is missing, saving every row; the exit status."""
+    flags.pin_flags()
+    path = RESULTS / "log_z_coverage.csv"
+    rows = pd.read_csv(path).to_dict("records") if path.exists() else []
+    known = {(row["energy"], row["dim"], row["seed"]) for row in rows}
+    plan = [(seed, dim) for seed in range(NUM_SEEDS) for dim in DIMS]
+    for seed, dim in () if "--remake" in sys.argv else plan:
+        for make in cases(dim).values():
+            case = make()
+            if (case.name, dim, seed) not in known:
+                rows.append(measure(case, seed))
+                print(rows[-1], file=sys.stderr, flush=True)
+                pd.DataFrame(rows).to_csv(path, index=False)
+    table = pd.DataFrame(rows).sort_values(["dim", "energy", "seed"], ignore_index=True)
+    (RESULTS / "log_z_coverage.md").write_text(page(table))
+    return 0
+
+
+if __name__ == "__main__":
+    # before JAX counts the processors
+    if os.environ.get("NPROC") != "1":
+        os.execve(
+            sys.executable,
+            [sys.executable, "-m", __spec__.name, *sys.argv[1:]],
+            threads.single(dict(os.environ)),
+        )
+    sys.exit(main())

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike
 from ebmark.datasets._grid import Grid
 from ebmark.datasets._local_scale import local_scale
 from ebmark.datasets._registry import DATASETS
+from ebmark.datasets.fitted._targets import AbstractFitted
 from ebmark.datasets.preprocessing import RobustStandardizer, as_points, fit_units
 from ebmark.datasets.synthetic._base import AbstractDataset
 from ebmark.energies import Key, Keys, Point
@@ -114,8 +115,10 @@ class SyntheticDataset:
 
         Of isotropic modes: $s_{min} / \\max_i s_i$ in 1-D and 2-D; else $s_{min}$ over the square
         root of the largest eigenvalue of the covariance. For d > 2 it is estimated from 10,000
-        points of a fixed key where the covariance is not known.
+        points of a fixed key where the covariance is not known. A fitted target states it.
         """
+        if isinstance(self.dataset, AbstractFitted):
+            return self.dataset.whitened_local_scale
         _, scale = self.dataset.moments()
         largest = max(scale)
         if self.dim > 2:

@@ -2,7 +2,7 @@
 
 import math
 
-from ebmark.datasets.fitted._targets import fitted_datasets
+from ebmark.datasets.fitted._targets import fitted_pair
 from ebmark.datasets.synthetic._banana import Banana
 from ebmark.datasets.synthetic._base import AbstractDataset
 from ebmark.datasets.synthetic._checkerboard import Checkerboard
@@ -77,6 +77,9 @@ DATASETS: dict[str, AbstractDataset] = {
     "gaussian_mixture_8": _sphere(8, 4.9627),
     "gaussian_mixture_16": _sphere(16, 8.0042),
     "gaussian_mixture_32": _sphere(32, 14.0720),
-    # fitted to real data: 13 to 196 dimensions
-    **fitted_datasets(),
+    # fitted to real data, each with a warped twin
+    **fitted_pair("digits_64", 64),
+    **fitted_pair("mnist_196", 196),
+    **fitted_pair("breast_cancer_30", 30),
+    **fitted_pair("wine_13", 13),
 }

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 import pytest
+from ebmark.partition_function._ais import Bracket
 
 from ebmark.cli import _fit, terminal_tables
 from ebmark.datasets import SyntheticDataset, UserDataset
@@ -86,18 +87,30 @@ def test_search_counts_unresolved_trials_as_worst():
     assert score({"values": [0.1, None, None]}) == score({"values": [None]}) == math.inf
 
 
-def test_fit_prints_unresolved_nll(monkeypatch, capsys, unchecked_shapes):
+@pytest.mark.parametrize("error", [1e-6, 0.5])
+def test_fit_gives_unresolved_log_z_an_infinite_error(error, monkeypatch, unchecked_shapes):
     """In 2-D, where the quadrature of the trained energy is unresolved."""
     source = UserDataset("mine", POINTS)
     density = normalize_values_on_grid(lambda x: 0.5 * np.sum(x**2, axis=1), source.grid())
-    density = density._replace(log_z_error=0.5)
+    density = density._replace(log_z_error=error)
     monkeypatch.setattr(_fit, "normalize_on_grid", lambda *args: density)
     monkeypatch.setattr(_fit, "exact_samples", lambda density, num, key: POINTS[:num])
-    monkeypatch.setattr(_fit, "score_samples", lambda *args: [])
-    model = SimpleNamespace(energy=energy, units=None, mean_energy=lambda x: 1.0)
-    scores, _ = _fit._evaluate(model, METHODS["nce"].method, source, POINTS[:40], None, None)
-    terminal_tables.print_scores(scores, "held-out points", "nats")
-    assert "unresolved" in capsys.readouterr().out
+    model = SimpleNamespace(energy=energy, units=None)
+    method = METHODS["nce"].method
+    _, printed, _ = _fit._normalize(model, method, source, None, POINTS, 40, None)
+    assert math.isinf(printed) == (error == 0.5)
+
+
+def test_unresolved_likelihood_counts_as_the_worst(capsys):
+    likelihood = terminal_tables.Likelihood
+    unresolved = likelihood("nce", 5.0, math.inf)
+    terminal_tables.print_likelihoods([unresolved, likelihood("Gaussian", -3.0)], 40)
+    printed = capsys.readouterr().out
+    assert "unresolved" in printed and "Gaussian has a higher log-likelihood than nce" in printed
+    resolved = likelihood("nce", -2.0, 0.1)
+    terminal_tables.print_likelihoods([resolved, likelihood("Gaussian", -3.0)], 40)
+    printed = capsys.readouterr().out
+    assert "-2 ± 0.1" in printed and "higher" not in printed
 
 
 def test_terminal_table_names_what_has_no_value(capsys):

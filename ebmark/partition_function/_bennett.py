@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 from scipy.optimize import root_scalar
-from scipy.special import log_expit, logsumexp
+from scipy.special import log_expit
 
 
 class Ratio(NamedTuple):
@@ -57,7 +57,7 @@ def bennett_acceptance_ratio(
 
     def excess(value: float) -> float:
         of_forward, of_reverse = log_acceptances(value)
-        return float(logsumexp(of_forward)) - float(logsumexp(of_reverse))
+        return float(np.logaddexp.reduce(of_forward) - np.logaddexp.reduce(of_reverse))
 
     finite = np.concatenate([forward, -reverse])
     finite = finite[np.isfinite(finite)]
@@ -66,7 +66,7 @@ def bennett_acceptance_ratio(
     value = float(root_scalar(excess, bracket=bracket, xtol=1e-10).root)
     # the relative variance of the mean acceptance of each direction
     variance = sum(
-        float(np.exp(logsumexp(2 * a) - 2 * float(logsumexp(a)))) - 1 / len(a)
+        float(np.exp(np.logaddexp.reduce(2 * a) - 2 * np.logaddexp.reduce(a))) - 1 / len(a)
         for a in log_acceptances(value)
     )
     return Ratio(value, float(np.sqrt(max(variance, 0.0))))

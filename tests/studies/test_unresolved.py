@@ -7,7 +7,6 @@ import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 import pytest
-from ebmark.partition_function._ais import Bracket
 
 from ebmark.cli import _fit, terminal_tables
 from ebmark.datasets import SyntheticDataset, UserDataset

@@ -163,7 +163,10 @@ class WarpedMixture(AbstractFitted):
 
 def fitted_pair(name: str, dim: int) -> dict[str, AbstractFitted]:
     """Return a mixture and its warped twin, by name."""
-    return {name: FittedMixture(name, dim), f"{name}_warped": WarpedMixture(name, dim)}
+    return {
+        name: FittedMixture(name=name, dim=dim),
+        f"{name}_warped": WarpedMixture(name=name, dim=dim),
+    }
 
 
 @functools.cache

@@ -7,13 +7,13 @@ import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 import pytest
+from ebmark.partition_function._ais import Bracket
 
 from ebmark.cli import _fit, terminal_tables
 from ebmark.datasets import SyntheticDataset, UserDataset
 from ebmark.datasets.preprocessing import Standardizer
 from ebmark.methods import METHODS
 from ebmark.partition_function import exact_reference, normalize_values_on_grid
-from ebmark.partition_function._ais import Bracket
 from ebmark.studies import density_scores
 from ebmark.studies.scores import NO_SCORES
 from ebmark.studies.tuning.search import score

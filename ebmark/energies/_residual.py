@@ -1,6 +1,7 @@
 """An energy around a Gaussian, for more than two dimensions."""
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 from jaxtyping import Scalar
 
@@ -43,11 +44,10 @@ class ResidualEnergy(eqx.Module):
         key: Key,
     ):
         layers = eqx.nn.MLP(dim + num_extra_inputs, dim + 1, width, depth, silu, key=key)
-        last = layers.layers[-1]
         self.layers = eqx.tree_at(
-            lambda mlp: (mlp.layers[-1].weight, mlp.layers[-1].bias),
+            lambda mlp: mlp.layers[-1],
             layers,
-            (jnp.zeros_like(last.weight), jnp.zeros_like(last.bias)),
+            replace_fn=lambda last: jax.tree.map(jnp.zeros_like, last),
         )
         self.std = std
 

@@ -120,5 +120,6 @@ ABOVE_2D: dict[str, dict[str, Any]] = {
             "reinit_at_data": True,
         },
     },
+    "ed": {"method": {"time": 0.05}},
     "dsm": {"batch_size": 128, "method": {"antithetic": True}},
 }

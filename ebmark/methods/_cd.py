@@ -9,7 +9,7 @@ from jaxtyping import Scalar
 
 from ebmark.datasets import default_step_size, local_scale
 from ebmark.energies import stop_gradient
-from ebmark.methods.families._mcmc import CHAIN_LIMITS, AbstractMCMCMethod
+from ebmark.methods.families._mcmc import CHAIN_LIMITS, AbstractHMCMethod
 from ebmark.samplers import run_chains
 
 
@@ -19,7 +19,7 @@ class CDState(NamedTuple):
     step_size: Scalar
 
 
-class ContrastiveDivergence(AbstractMCMCMethod):
+class ContrastiveDivergence(AbstractHMCMethod):
     r"""Negatives from short MCMC chains started at the data.
 
     $$ \nabla_\theta \mathcal{L} = \mathbb{E}_{x \sim data}[\nabla_\theta E(x)]

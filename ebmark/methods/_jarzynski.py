@@ -1,6 +1,6 @@
 """Contrastive divergence with persistent particles and Jarzynski's importance weights."""
 
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 import equinox as eqx
 import jax
@@ -72,8 +72,6 @@ class JarzynskiContrastiveDivergence(AbstractMCMCMethod):
     jump_scale: float = eqx.field(static=True, default=3.0)
     step_size: float | None = None
     adjusted: bool = eqx.field(static=True, default=True)
-    num_leapfrogs: ClassVar[int] = 1
-    target_acceptance: ClassVar[None] = None
 
     def init(self, data, key):
         scale_key, particle_key, eval_key = jr.split(key, 3)

@@ -12,7 +12,7 @@ from ebmark.datasets import default_step_size, local_scale
 from ebmark.energies import Point, stop_gradient
 from ebmark.methods.families._mcmc import (
     PERSISTENT_LIMITS,
-    AbstractMCMCMethod,
+    AbstractHMCMethod,
     draw_stratified,
 )
 from ebmark.samplers import run_chains
@@ -27,7 +27,7 @@ class PCDState(NamedTuple):
     high: Point
 
 
-class PersistentContrastiveDivergence(AbstractMCMCMethod):
+class PersistentContrastiveDivergence(AbstractHMCMethod):
     r"""Negatives from chains that persist from update to update.
 
     $$ \nabla_\theta \mathcal{L} = \mathbb{E}_{x \sim data}[\nabla_\theta E(x)]

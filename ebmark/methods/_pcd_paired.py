@@ -12,7 +12,7 @@ from ebmark.datasets import default_step_size, local_scale
 from ebmark.energies import stop_gradient
 from ebmark.methods.families._mcmc import (
     PERSISTENT_LIMITS,
-    AbstractMCMCMethod,
+    AbstractHMCMethod,
     draw_stratified,
 )
 from ebmark.samplers import run_chains
@@ -26,7 +26,7 @@ class PairedPCDState(NamedTuple):
     step_size: Scalar
 
 
-class PairedPersistentContrastiveDivergence(AbstractMCMCMethod):
+class PairedPersistentContrastiveDivergence(AbstractHMCMethod):
     r"""PCD whose chains are compared with their own starting points, a variant by ebmark.
 
     $$ \nabla_\theta \mathcal{L} = \mathbb{E}_{starts}[\nabla_\theta E(x)]

@@ -35,32 +35,12 @@ class AbstractMCMCMethod(AbstractChainMethod):
     """
 
     adjusted: eqx.AbstractVar[bool]
-    num_leapfrogs: eqx.AbstractVar[int]
-    target_acceptance: eqx.AbstractVar[float | None]
 
     def kernel(self, state: State) -> AbstractSampler:
         """Return the transition kernel of the chains, at the step size of `state`."""
-        if not self.adjusted:
-            return Langevin(state.step_size)
-        if self.num_leapfrogs > 1:
-            return HMC(state.step_size, self.num_leapfrogs)
-        return MALA(state.step_size)
-
-    def adapt_step_size(self, state: Any, chains: Any) -> Any:
-        r"""Return the state with $\log h$ raised by a tenth of the excess acceptance rate.
-
-        Args:
-            state: A NamedTuple with a field `step_size`.
-            chains: The last states of the chains of `kernel`.
-        """
-        if self.target_acceptance is None or not self.adjusted:
-            return state
-        excess = jnp.mean(chains.accepted) - self.target_acceptance
-        return state._replace(step_size=state.step_size * jnp.exp(_ADAPTATION_RATE * excess))
-
-    def network_evaluations(self, batch_size, dim):
-        del dim
-        return batch_size * (2 * self.num_steps * self.num_leapfrogs + 6)
+        if self.adjusted:
+            return MALA(state.step_size)
+        return Langevin(state.step_size)
 
     def diagnostics(self, trainable, state, data, key):
         """Return the acceptance rate at the end of chains from the data, if they are adjusted."""
@@ -83,6 +63,34 @@ class AbstractMCMCMethod(AbstractChainMethod):
         if reason is None or self.adjusted:
             return reason
         return f"{reason.removesuffix('.')} or set adjusted = true."
+
+
+class AbstractHMCMethod(AbstractMCMCMethod):
+    """A method whose adjusted chains may be HMC, with a step size that adapts while training."""
+
+    num_leapfrogs: eqx.AbstractVar[int]
+    target_acceptance: eqx.AbstractVar[float | None]
+
+    def kernel(self, state: State) -> AbstractSampler:
+        if self.adjusted and self.num_leapfrogs > 1:
+            return HMC(state.step_size, self.num_leapfrogs)
+        return super().kernel(state)
+
+    def adapt_step_size(self, state: Any, chains: Any) -> Any:
+        r"""Return the state with $\log h$ raised by a tenth of the excess acceptance rate.
+
+        Args:
+            state: A NamedTuple with a field `step_size`.
+            chains: The last states of the chains of `kernel`.
+        """
+        if self.target_acceptance is None or not self.adjusted:
+            return state
+        excess = jnp.mean(chains.accepted) - self.target_acceptance
+        return state._replace(step_size=state.step_size * jnp.exp(_ADAPTATION_RATE * excess))
+
+    def network_evaluations(self, batch_size, dim):
+        del dim
+        return batch_size * (2 * self.num_steps * self.num_leapfrogs + 6)
 
 
 def draw_stratified(total: int, num: int, key: Key) -> Int[Array, " num"]:

@@ -107,6 +107,7 @@ METHODS: dict[str, Recipe] = {
 ABOVE_2D: dict[str, dict[str, Any]] = {
     "cd": {
         "batch_size": 64,
+        "learning_rate": 1e-3,
         "method": {"num_steps": 1, "num_leapfrogs": 3, "target_acceptance": 0.8},
     },
     "pcd": {

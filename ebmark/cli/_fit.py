@@ -79,9 +79,9 @@ def fit_points(
     Raises:
         UserError: if the method does not support the data, or the file cannot be written.
     """
-    recipe = _read_recipe(method, updates)
     points = read_points(path)
     dataset = UserDataset(path.stem, points.x)
+    recipe = _read_recipe(method, updates, dataset.dim)
     _check_supported(method, path, dataset.dim)
     check_writable(out)
     is_first = join() if distributed else True
@@ -91,7 +91,7 @@ def fit_points(
     train_x, test_x = dataset.split(len(points.x), MAX_COMPARED, split_key)
     known = dataset.training_part(train_x)
     scaler = fit_units(train_x)
-    network = dataclasses.asdict(Network())
+    network = Network().resolve(dataset.dim)
     inputs = recipe.method.num_extra_inputs
     train_points = scaler.transform(train_x)
     energy = new_energy(network, train_points, energy_key, num_extra_inputs=inputs)
@@ -139,9 +139,9 @@ def _check_supported(method: str, path: Path, dim: int) -> None:
         )
 
 
-def _read_recipe(method: str, updates: int | None) -> Recipe:
+def _read_recipe(method: str, updates: int | None, dim: int) -> Recipe:
     """Return the recipe of a method whose packages are installed."""
-    recipe = recipes.with_changes(method, {})
+    recipe = recipes.with_changes(method, {}, dim=dim)
     recipes.check_installed(method)
     if updates is not None and recipe.num_updates:
         recipe = dataclasses.replace(recipe, num_updates=updates)

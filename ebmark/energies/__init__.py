@@ -13,6 +13,7 @@ from ebmark.energies._networks import MLP as MLP
 from ebmark.energies._networks import FourierMLP as FourierMLP
 from ebmark.energies._quadratic import Quadratic as Quadratic
 from ebmark.energies._quadratic import gaussian_log_z as gaussian_log_z
+from ebmark.energies._residual import ResidualEnergy as ResidualEnergy
 from ebmark.energies._transforms import Offset as Offset
 from ebmark.energies._transforms import StandardizedEnergy as StandardizedEnergy
 from ebmark.energies._transforms import cast_like as cast_like

@@ -9,8 +9,12 @@ from jaxtyping import ArrayLike, Float
 
 from ebmark.energies._confinement import Confined, add_walls
 from ebmark.energies._networks import MLP, FourierMLP
+from ebmark.energies._residual import ResidualEnergy
 from ebmark.energies._types import Energy, Key
 
+Features = Annotated[int, pydantic.Field(ge=0, le=10_000)]
+Width = Annotated[int, pydantic.Field(ge=1, le=10_000)]
+WallWidth = Annotated[float, pydantic.Field(ge=0, le=1e6)]
 Scale = Annotated[float, pydantic.Field(ge=1e-6, le=1e6)]
 
 
@@ -18,21 +22,51 @@ Scale = Annotated[float, pydantic.Field(ge=1e-6, le=1e6)]
 class Network:
     """Settings of the energy that all methods of a study train; lengths in standardized units.
 
+    Settings that are None are chosen by the dimension of the data, see `resolve`.
+
     Attributes:
-        num_features: Number of random Fourier features; 0 for an MLP on the coordinates.
+        residual: Whether the energy is a `ResidualEnergy`. None: for d > 2, unless `num_features`
+            is given.
+        num_features: Number of random Fourier features; 0 for an MLP on the coordinates. None: 32,
+            or 0 if `residual`.
         bandwidth: Standard deviation of the frequencies.
-        width: Units per hidden layer.
+        width: Units per hidden layer. None: 64; if `residual`, 128 below 32 dimensions, else 256.
         depth: Number of hidden layers.
         confinement_std: Standard deviation of the confining Gaussian.
-        wall_width: Width of the soft walls; 0 for none.
+        wall_width: Width of the soft walls; 0 for none. None: 0.5, or 0 if `residual`.
     """
 
-    num_features: Annotated[int, pydantic.Field(ge=0, le=10_000)] = 32
+    residual: bool | None = None
+    num_features: Features | None = None
     bandwidth: Scale = 1.0
-    width: Annotated[int, pydantic.Field(ge=1, le=10_000)] = 64
+    width: Width | None = None
     depth: Annotated[int, pydantic.Field(ge=1, le=64)] = 2
     confinement_std: Scale = 1.0
-    wall_width: Annotated[float, pydantic.Field(ge=0, le=1e6)] = 0.5
+    wall_width: WallWidth | None = None
+
+    def resolve(self, dim: int) -> dict[str, Any]:
+        """Return the settings for data of a dimension as plain data.
+
+        Args:
+            dim: Number of dimensions of the data.
+
+        Returns:
+            The fields, none of them None; `residual` only if it is true.
+
+        Example:
+            >>> Network().resolve(2)["num_features"], Network().resolve(64)["residual"]
+            (32, True)
+        """
+        is_residual = self.residual
+        if is_residual is None:
+            is_residual = dim > 2 and self.num_features is None
+        chosen: dict[str, Any] = {"num_features": 32, "width": 64, "wall_width": 0.5}
+        if is_residual:
+            width = 128 if dim < 32 else 256
+            chosen = {"num_features": 0, "width": width, "wall_width": 0.0, "residual": True}
+        given = {key: value for key, value in dataclasses.asdict(self).items() if value is not None}
+        settings = chosen | given
+        return settings if is_residual else {k: v for k, v in settings.items() if k != "residual"}
 
 
 def new_energy(
@@ -41,7 +75,7 @@ def new_energy(
     """Build the untrained energy of a study.
 
     Args:
-        settings: The fields of `Network`.
+        settings: Fields of `Network`.
         z: Standardized training points; only their extent along the axes of the soft walls is used.
         key: Random key of the initial parameters.
         num_extra_inputs: Inputs besides the coordinates, such as a noise level.
@@ -54,27 +88,22 @@ def new_energy(
 
     Example:
         >>> import jax
-        >>> settings = dataclasses.asdict(Network())
+        >>> settings = Network().resolve(2)
         >>> energy = new_energy(settings, np.ones((10, 2)), jax.random.key(0))
         >>> energy(jax.numpy.zeros(2)).shape
         ()
     """
     if np.ndim(z) != 2:
         raise ValueError(f"'z' must have shape (n, dim), got {np.shape(z)}.")
-    network = Network(**settings)
-    num_inputs = np.shape(z)[1] + num_extra_inputs
-    if network.num_features:
-        net = FourierMLP(
-            num_inputs,
-            num_features=network.num_features,
-            bandwidth=network.bandwidth,
-            width=network.width,
-            depth=network.depth,
-            key=key,
-        )
+    dim = np.shape(z)[1]
+    network = Network(**settings).resolve(dim)
+    std = network["confinement_std"]
+    sizes = {"width": network["width"], "depth": network["depth"], "key": key}
+    if network.get("residual"):
+        energy = ResidualEnergy(dim, num_extra_inputs=num_extra_inputs, std=std, **sizes)
+    elif network["num_features"]:
+        features = {key: network[key] for key in ("num_features", "bandwidth")}
+        energy = Confined(FourierMLP(dim + num_extra_inputs, **features, **sizes), std)
     else:
-        net = MLP(num_inputs, width=network.width, depth=network.depth, key=key)
-    energy = Confined(net, network.confinement_std)
-    if network.wall_width == 0:
-        return energy
-    return add_walls(energy, z, network.wall_width)
+        energy = Confined(MLP(dim + num_extra_inputs, **sizes), std)
+    return add_walls(energy, z, network["wall_width"]) if network["wall_width"] else energy

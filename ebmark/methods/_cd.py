@@ -9,8 +9,7 @@ from jaxtyping import Scalar
 
 from ebmark.datasets import default_step_size, local_scale
 from ebmark.energies import stop_gradient
-from ebmark.methods._limits import COUNT, POSITIVE
-from ebmark.methods.families._mcmc import AbstractMCMCMethod
+from ebmark.methods.families._mcmc import CHAIN_LIMITS, AbstractHMCMethod
 from ebmark.samplers import run_chains
 
 
@@ -20,7 +19,7 @@ class CDState(NamedTuple):
     step_size: Scalar
 
 
-class ContrastiveDivergence(AbstractMCMCMethod):
+class ContrastiveDivergence(AbstractHMCMethod):
     r"""Negatives from short MCMC chains started at the data.
 
     $$ \nabla_\theta \mathcal{L} = \mathbb{E}_{x \sim data}[\nabla_\theta E(x)]
@@ -36,6 +35,9 @@ class ContrastiveDivergence(AbstractMCMCMethod):
         num_steps: Chain length k.
         step_size: Step size h; None is $s_{min}^2 / 10$, from the smallest local scale of the data.
         adjusted: Whether the chains are Metropolis-adjusted (MALA).
+        num_leapfrogs: Largest number of leapfrog steps per transition; above 1 the chains are HMC.
+        target_acceptance: Acceptance rate to which the step size is adapted while training; None
+            for a fixed step size.
 
     Requires: MCMC chains, gradients in x.
     Use when: no noise distribution covers the data but short chains cross between modes, as in
@@ -45,11 +47,13 @@ class ContrastiveDivergence(AbstractMCMCMethod):
     References: Hinton (2002), Training products of experts by minimizing contrastive divergence.
     """
 
-    limits = {"num_steps": COUNT, "step_size": POSITIVE}
+    limits = CHAIN_LIMITS
 
     num_steps: int = eqx.field(static=True, default=10)
     step_size: float | None = None
     adjusted: bool = eqx.field(static=True, default=True)
+    num_leapfrogs: int = eqx.field(static=True, default=1)
+    target_acceptance: float | None = None
 
     def init(self, data, key):
         return CDState(default_step_size(local_scale(data, key), self.step_size))
@@ -57,4 +61,5 @@ class ContrastiveDivergence(AbstractMCMCMethod):
     def loss(self, energy, batch, state, key):
         chains = run_chains(self.kernel(state), stop_gradient(energy), batch, self.num_steps, key)
         energies = jax.vmap(energy)
-        return jnp.mean(energies(batch)) - jnp.mean(energies(chains.x)), state
+        loss = jnp.mean(energies(batch)) - jnp.mean(energies(chains.x))
+        return loss, self.adapt_step_size(state, chains)

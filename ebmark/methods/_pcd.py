@@ -12,7 +12,7 @@ from ebmark.datasets import default_step_size, local_scale
 from ebmark.energies import Point, stop_gradient
 from ebmark.methods.families._mcmc import (
     PERSISTENT_LIMITS,
-    AbstractMCMCMethod,
+    AbstractHMCMethod,
     draw_stratified,
 )
 from ebmark.samplers import run_chains
@@ -27,7 +27,7 @@ class PCDState(NamedTuple):
     high: Point
 
 
-class PersistentContrastiveDivergence(AbstractMCMCMethod):
+class PersistentContrastiveDivergence(AbstractHMCMethod):
     r"""Negatives from chains that persist from update to update.
 
     $$ \nabla_\theta \mathcal{L} = \mathbb{E}_{x \sim data}[\nabla_\theta E(x)]
@@ -44,8 +44,12 @@ class PersistentContrastiveDivergence(AbstractMCMCMethod):
         num_chains: Persistent chains; above the batch size, the size of the replay buffer. Du &
             Mordatch have 10,000.
         reinit_prob: Probability that a drawn chain is restarted. Du & Mordatch have 0.05.
+        reinit_at_data: Whether chains restart at points of the batch instead of uniform noise.
         step_size: Step size h; None is $s_{min}^2 / 10$, from the smallest local scale of the data.
         adjusted: Whether the chains are Metropolis-adjusted (MALA).
+        num_leapfrogs: Largest number of leapfrog steps per transition; above 1 the chains are HMC.
+        target_acceptance: Acceptance rate to which the step size is adapted while training; None
+            for a fixed step size.
 
     Requires: persistent chains, gradients in x.
     Use when: chains mix over the modes within the training, so that they are samples of the model.
@@ -62,8 +66,11 @@ class PersistentContrastiveDivergence(AbstractMCMCMethod):
     num_steps: int = eqx.field(static=True, default=10)
     num_chains: int = eqx.field(static=True, default=256)
     reinit_prob: float = 0.0
+    reinit_at_data: bool = eqx.field(static=True, default=False)
     step_size: float | None = None
     adjusted: bool = eqx.field(static=True, default=True)
+    num_leapfrogs: int = eqx.field(static=True, default=1)
+    target_acceptance: float | None = None
 
     def init(self, data, key):
         scale_key, chain_key = jr.split(key)
@@ -75,15 +82,21 @@ class PersistentContrastiveDivergence(AbstractMCMCMethod):
         draw_key, reinit_key, noise_key, chain_key = jr.split(key, 4)
         num = min(self.num_chains, batch.shape[0])
         drawn = draw_stratified(self.num_chains, num, draw_key)
-        noise = jr.uniform(noise_key, (num, batch.shape[1]), batch.dtype, state.low, state.high)
+        if self.reinit_at_data:
+            restarts = batch[:num]
+        else:
+            restarts = jr.uniform(
+                noise_key, (num, batch.shape[1]), batch.dtype, state.low, state.high
+            )
         is_reinit = jr.bernoulli(reinit_key, self.reinit_prob, (num, 1))
-        start = jnp.where(is_reinit, noise, state.chains[drawn])
+        start = jnp.where(is_reinit, restarts, state.chains[drawn])
         kernel = self.kernel(state)
-        chains = run_chains(kernel, stop_gradient(energy), start, self.num_steps, chain_key).x
-        loss = jnp.mean(jax.vmap(energy)(batch)) - jnp.mean(jax.vmap(energy)(chains))
-        return loss, state._replace(chains=state.chains.at[drawn].set(chains))
+        chains = run_chains(kernel, stop_gradient(energy), start, self.num_steps, chain_key)
+        loss = jnp.mean(jax.vmap(energy)(batch)) - jnp.mean(jax.vmap(energy)(chains.x))
+        state = self.adapt_step_size(state, chains)
+        return loss, state._replace(chains=state.chains.at[drawn].set(chains.x))
 
     def network_evaluations(self, batch_size, dim):
         del dim
         num = min(self.num_chains, batch_size)
-        return 3 * batch_size + num * (2 * self.num_steps + 3)
+        return 3 * batch_size + num * (2 * self.num_steps * self.num_leapfrogs + 3)

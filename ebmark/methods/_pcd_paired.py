@@ -12,7 +12,7 @@ from ebmark.datasets import default_step_size, local_scale
 from ebmark.energies import stop_gradient
 from ebmark.methods.families._mcmc import (
     PERSISTENT_LIMITS,
-    AbstractMCMCMethod,
+    AbstractHMCMethod,
     draw_stratified,
 )
 from ebmark.samplers import run_chains
@@ -26,7 +26,7 @@ class PairedPCDState(NamedTuple):
     step_size: Scalar
 
 
-class PairedPersistentContrastiveDivergence(AbstractMCMCMethod):
+class PairedPersistentContrastiveDivergence(AbstractHMCMethod):
     r"""PCD whose chains are compared with their own starting points, a variant by ebmark.
 
     $$ \nabla_\theta \mathcal{L} = \mathbb{E}_{starts}[\nabla_\theta E(x)]
@@ -45,6 +45,9 @@ class PairedPersistentContrastiveDivergence(AbstractMCMCMethod):
         reinit_prob: Probability that a drawn chain is restarted.
         step_size: Step size h; None is $s_{min}^2 / 10$, from the smallest local scale of the data.
         adjusted: Whether the chains are Metropolis-adjusted (MALA).
+        num_leapfrogs: Largest number of leapfrog steps per transition; above 1 the chains are HMC.
+        target_acceptance: Acceptance rate to which the step size is adapted while training; None
+            for a fixed step size.
 
     Requires: persistent chains, gradients in x.
     Use when: CD chains are too short: long chains at the cost of short ones.
@@ -61,6 +64,8 @@ class PairedPersistentContrastiveDivergence(AbstractMCMCMethod):
     reinit_prob: float = 0.2
     step_size: float | None = None
     adjusted: bool = eqx.field(static=True, default=True)
+    num_leapfrogs: int = eqx.field(static=True, default=1)
+    target_acceptance: float | None = None
 
     def init(self, data, key):
         scale_key, chain_key = jr.split(key)
@@ -76,11 +81,12 @@ class PairedPersistentContrastiveDivergence(AbstractMCMCMethod):
         starts = jnp.where(is_reinit, batch[:num], state.starts[drawn])
         chains = jnp.where(is_reinit, batch[:num], state.chains[drawn])
         kernel = self.kernel(state)
-        chains = run_chains(kernel, stop_gradient(energy), chains, self.num_steps, chain_key).x
-        loss = jnp.mean(jax.vmap(energy)(starts)) - jnp.mean(jax.vmap(energy)(chains))
+        moved = run_chains(kernel, stop_gradient(energy), chains, self.num_steps, chain_key)
+        loss = jnp.mean(jax.vmap(energy)(starts)) - jnp.mean(jax.vmap(energy)(moved.x))
+        state = self.adapt_step_size(state, moved)
         all_starts = state.starts.at[drawn].set(starts)
-        all_chains = state.chains.at[drawn].set(chains)
-        return loss, PairedPCDState(all_starts, all_chains, state.step_size)
+        all_chains = state.chains.at[drawn].set(moved.x)
+        return loss, state._replace(starts=all_starts, chains=all_chains)
 
     def network_evaluations(self, batch_size, dim):
         return super().network_evaluations(min(self.num_chains, batch_size), dim)

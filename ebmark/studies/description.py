@@ -8,7 +8,6 @@ from typing import Any
 import ebmark
 from ebmark.datasets import DataSource, SyntheticDataset
 from ebmark.datasets.tables import Points
-from ebmark.energies import Network
 from ebmark.methods import about
 from ebmark.store import table
 from ebmark.store.provenance import code_hash, device, versions
@@ -89,7 +88,9 @@ def describe(
         device=device(),
         started=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         settings=_settings(study),
-        energy=_describe_energy(study.energy),
+        energy="; ".join(
+            dict.fromkeys(_describe_energy(study.energy.resolve(s.dim)) for s in sources)
+        ),
         recipes=_recipes(plan),
         axes=axes(study),
         plot_metrics=list(study.plot_metrics),
@@ -113,23 +114,25 @@ def _settings(study: Study) -> dict[str, int]:
     }
 
 
-def _describe_energy(network: Network) -> str:
-    """Describe a network in one line.
+def _describe_energy(network: dict[str, Any]) -> str:
+    """Describe a resolved network in one line.
 
     Example:
-        >>> _describe_energy(Network(num_features=0, wall_width=0.0))
+        >>> _describe_energy(Network(num_features=0, wall_width=0.0).resolve(2))
         'MLP on the coordinates, 2 hidden layers of 64 units, SiLU, confined by a Gaussian of standard deviation 1'
     """  # noqa: E501
     inputs = "the coordinates"
-    if network.num_features:
-        inputs = f"{network.num_features} random Fourier features"
-        inputs += f" (bandwidth {network.bandwidth:g})"
+    if network["num_features"]:
+        inputs = f"{network['num_features']} random Fourier features"
+        inputs += f" (bandwidth {network['bandwidth']:g})"
     text = (
-        f"MLP on {inputs}, {network.depth} hidden layers of {network.width} units, SiLU, "
-        f"confined by a Gaussian of standard deviation {network.confinement_std:g}"
+        f"MLP on {inputs}, {network['depth']} hidden layers of {network['width']} units, SiLU, "
+        f"confined by a Gaussian of standard deviation {network['confinement_std']:g}"
     )
-    if network.wall_width:
-        text += f", with soft walls of width {network.wall_width:g} outside the hull of the "
+    if network.get("residual"):
+        text = text.replace("confined by", "of the residual |x - f(x)|^2 and a scalar, from")
+    if network["wall_width"]:
+        text += f", with soft walls of width {network['wall_width']:g} outside the hull of the "
         text += "training points"
     return text
 

@@ -90,7 +90,7 @@ def run_spec(
     study = dataclasses.replace(study, **variant.settings)
     split = (study.num_train, seed) if isinstance(source, UserDataset) else None
     step_size = langevin_step_size(source, split)
-    recipe = recipes.with_changes(method, variant.changes)
+    recipe = recipes.with_changes(method, variant.changes, dim=source.dim)
     if recipe.num_updates and not variant.pinned:
         num_updates = _num_updates(study, method, recipe, source.dim)
         recipe = dataclasses.replace(recipe, num_updates=num_updates)
@@ -106,7 +106,7 @@ def run_spec(
         "num_metric_samples": min(study.num_metric_samples, study.num_samples),
         "langevin": {"steps": study.langevin_steps, "step_size": step_size},
         "num_snapshots": study.num_snapshots,
-        "energy": dataclasses.asdict(study.energy),
+        "energy": study.energy.resolve(source.dim),
         "training": recipes.as_dict(recipe),
         "versions": versions(*recipe.method.packages),
         "code_hash": code_hash(*_modules(recipe, source)),

@@ -92,7 +92,7 @@ def quality_of(recipe: Recipe, dataset: str) -> dict[str, Any]:
     units = Standardizer.fit(x)
     z = units.transform(x)
     num_extra_inputs = recipe.method.num_extra_inputs
-    settings = dataclasses.asdict(Network())
+    settings = Network().resolve(2)
     network = new_energy(settings, z, jr.key(1), num_extra_inputs=num_extra_inputs)
     fit = train(recipe, network, jnp.asarray(z, jnp.float32), key=jr.key(2))
     scores: dict[str, Any] = {

@@ -136,6 +136,7 @@ def _is_plausible(spec: Any, dim: Any, columns: Any) -> bool:
     )
     energy = spec["energy"]
     step_size = spec["langevin"]["step_size"]
+    energy = {"residual": False} | energy
     has_counts = all(type(energy[key]) is int for key in ("num_features", "width", "depth"))
     return (
         has_names
@@ -143,8 +144,8 @@ def _is_plausible(spec: Any, dim: Any, columns: Any) -> bool:
         and isinstance(spec["training"], dict)
         and type(spec["num_train"]) is int
         and 1 <= spec["num_train"] <= 100_000_000
-        and isinstance(energy, dict)
-        and set(energy) == _LIMITS.keys()
+        and set(energy) == {"residual", *_LIMITS}
+        and type(energy["residual"]) is bool
         and has_counts
         and all(lowest <= energy[key] <= highest for key, (lowest, highest) in _LIMITS.items())
         and isinstance(step_size, float)

@@ -6,7 +6,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from ebmark.errors import UserError, unknown
-from ebmark.methods import METHODS, Recipe
+from ebmark.methods import ABOVE_2D, METHODS, Recipe
 from ebmark.methods.external import EXTERNAL_METHODS
 
 # name -> recipe, of all methods that can be trained
@@ -34,12 +34,13 @@ def as_dict(recipe: Recipe) -> dict[str, Any]:
     return fields
 
 
-def with_changes(name: str, changes: dict[str, Any]) -> Recipe:
+def with_changes(name: str, changes: dict[str, Any], *, dim: int = 2) -> Recipe:
     """Change fields of a registered recipe.
 
     Args:
         name: a name in `RECIPES`.
         changes: new values by field; `method` holds the method's own fields.
+        dim: dimension of the data; above 2, the changes of `ABOVE_2D` are made first.
 
     Returns:
         The changed recipe.
@@ -55,15 +56,9 @@ def with_changes(name: str, changes: dict[str, Any]) -> Recipe:
     if name not in RECIPES:
         raise unknown("method", name, RECIPES)
     recipe = RECIPES[name]
-    recipe_changes = dict(changes)
-    method_changes = recipe_changes.pop("method", {})
-    if not isinstance(method_changes, dict):
-        raise UserError(
-            f"Recipe of '{name}': method must be a table of its fields, not {method_changes!r}."
-        )
-    method_changes = {key: value for key, value in method_changes.items() if key != "class"}
-    method = _replace(recipe.method, method_changes, f"{name}'s method")
-    return _replace(dataclasses.replace(recipe, method=method), recipe_changes, f"{name}'s recipe")
+    if dim > 2:
+        recipe = _change(name, recipe, ABOVE_2D.get(name, {}))
+    return _change(name, recipe, changes)
 
 
 def check_installed(name: str) -> None:
@@ -76,6 +71,19 @@ def check_installed(name: str) -> None:
                 f"'{name}' needs {package}, which is not installed. "
                 "Run: pip install 'ebmark[external]'."
             ) from None
+
+
+def _change(name: str, recipe: Recipe, changes: dict[str, Any]) -> Recipe:
+    """Return the recipe with fields changed, of its method too."""
+    recipe_changes = dict(changes)
+    method_changes = recipe_changes.pop("method", {})
+    if not isinstance(method_changes, dict):
+        raise UserError(
+            f"Recipe of '{name}': method must be a table of its fields, not {method_changes!r}."
+        )
+    method_changes = {key: value for key, value in method_changes.items() if key != "class"}
+    method = _replace(recipe.method, method_changes, f"{name}'s method")
+    return _replace(dataclasses.replace(recipe, method=method), recipe_changes, f"{name}'s recipe")
 
 
 def _fields(instance: Any) -> dict[str, Any]:

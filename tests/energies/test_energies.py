@@ -1,6 +1,5 @@
 """Energies are smooth, have a finite partition function, and block gradients where they should."""
 
-import dataclasses
 import re
 
 import equinox as eqx
@@ -20,6 +19,7 @@ from ebmark.energies import (
     Network,
     Offset,
     Quadratic,
+    ResidualEnergy,
     StandardizedEnergy,
     add_walls,
     gaussian_log_z,
@@ -35,6 +35,7 @@ BOX = Grid((-6.0, -6.0), (6.0, 6.0), 96)
 NETWORKS = {
     "mlp": lambda key: MLP(2, width=16, key=key),
     "fourier": lambda key: FourierMLP(2, num_features=8, width=16, key=key),
+    "residual": lambda key: ResidualEnergy(2, width=16, key=key),
 }
 
 
@@ -196,7 +197,7 @@ def test_walls_are_not_trained(energy):
 def test_new_energy_walls_surround_coordinates(dim, num_extra_inputs):
     """A noise level of 50, an extra input, adds no penalty."""
     z = np.random.default_rng(0).normal(size=(50, dim))
-    settings = dataclasses.asdict(Network())
+    settings = Network(residual=False).resolve(dim)
     walled = new_energy(settings, z, jr.key(0), num_extra_inputs=num_extra_inputs)
     np.testing.assert_allclose(walled.low[:dim], z.min(axis=0), rtol=1e-6)
     np.testing.assert_allclose(walled.high[:dim], z.max(axis=0), rtol=1e-6)
@@ -205,6 +206,37 @@ def test_new_energy_walls_surround_coordinates(dim, num_extra_inputs):
     assert isinstance(free, Confined)
     center = jnp.append(jnp.asarray(z.mean(axis=0)), 50.0 * jnp.ones(num_extra_inputs))
     assert free(center) == walled(center)
+
+
+@pytest.mark.parametrize("num_extra_inputs", [0, 1])
+def test_network_above_2d_starts_as_normal_distribution(num_extra_inputs):
+    """E(x) = |x|^2 / 2 and its derivatives, whatever the noise level."""
+    z = np.random.default_rng(0).normal(size=(50, 64))
+    energy = new_energy({}, z, jr.key(0), num_extra_inputs=num_extra_inputs)
+    x = jnp.append(jnp.asarray(z[0], jnp.float32), 3.0 * jnp.ones(num_extra_inputs))
+    np.testing.assert_allclose(energy(x), 0.5 * z[0] @ z[0], rtol=1e-5)
+    gradient = jnp.append(x[:64], jnp.zeros(num_extra_inputs))
+    np.testing.assert_allclose(jax.grad(energy)(x), gradient, atol=1e-6)
+
+
+@pytest.mark.parametrize("dim", [1, 2])
+def test_default_network_in_2d_has_fourier_features_and_walls(dim):
+    assert Network().resolve(dim) == {
+        "num_features": 32,
+        "bandwidth": 1.0,
+        "width": 64,
+        "depth": 2,
+        "confinement_std": 1.0,
+        "wall_width": 0.5,
+    }
+
+
+def test_given_features_replace_residual_network():
+    """A study that sets `num_features` keeps its network in every dimension."""
+    network = Network(num_features=0, width=128)
+    assert network.resolve(16) == network.resolve(2)
+    assert Network(**Network().resolve(64)).resolve(64) == Network().resolve(64)
+    assert Network(residual=True).resolve(2)["residual"]
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,23 @@ def quadratic(precision, dim=1):
     return Quadratic(jnp.asarray(precision), jnp.zeros(dim))
 
 
+@pytest.mark.parametrize("target", [0.5, 0.9])
+def test_cd_step_size_adapts_to_target_acceptance(target):
+    """HMC on N(0, I) in 16 dimensions, from a step size with an acceptance rate near 1."""
+    method = ContrastiveDivergence(
+        num_steps=1, step_size=1e-3, num_leapfrogs=3, target_acceptance=target
+    )
+    x = jr.normal(jr.key(0), (500, 16))
+    energy = quadratic(1.0, dim=16)
+
+    def update(state, key):
+        return method.loss(energy, x, state, key)[1], None
+
+    state, _ = jax.lax.scan(update, method.init(x, jr.key(1)), jr.split(jr.key(2), 400))
+    rate = method.diagnostics(energy, state, x, jr.key(3))["acceptance_rate"]
+    assert abs(rate - target) < 0.1
+
+
 def follow(precisions, step_size, **options):
     """Move 20,000 particles along Gaussians of these precisions, one update each."""
 

@@ -17,6 +17,7 @@ from ebmark.datasets import Grid
 from ebmark.energies import Offset, Quadratic, gaussian_log_z
 from ebmark.errors import UserError
 from ebmark.methods import (
+    ABOVE_2D,
     METHODS,
     ConditionalNoiseContrastiveEstimation,
     EnergyDiscrepancy,
@@ -235,6 +236,16 @@ def test_invalid_fields_are_rejected():
 @pytest.mark.parametrize("name", METHODS)
 def test_recipe_dict_round_trip(name):
     assert recipes.with_changes(name, recipes.as_dict(METHODS[name])) == METHODS[name]
+
+
+@pytest.mark.parametrize("name", ABOVE_2D)
+def test_recipe_above_2d_changes_default(name):
+    """The changes hold for d > 2 only, and a user's own come last."""
+    assert recipes.with_changes(name, {}, dim=2) == METHODS[name]
+    recipe = recipes.with_changes(name, {}, dim=3)
+    assert recipe != METHODS[name]
+    assert recipes.with_changes(name, recipes.as_dict(recipe)) == recipe
+    assert recipes.with_changes(name, {"batch_size": 7}, dim=3).batch_size == 7
 
 
 def test_nce_diagnostic_is_noise_ess(gaussian):

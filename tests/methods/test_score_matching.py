@@ -6,8 +6,9 @@ import jax.random as jr
 import numpy as np
 import pytest
 
-from ebmark.energies import Confined, FourierMLP
+from ebmark.energies import Confined, FourierMLP, Quadratic
 from ebmark.methods import (
+    DenoisingScoreMatching,
     FiniteDifferenceScoreMatching,
     ImplicitScoreMatching,
     KernelSteinDiscrepancy,
@@ -34,6 +35,27 @@ def losses_of(method, num):
 
 def exact():
     return float(loss_of(ImplicitScoreMatching(), NETWORK, X))
+
+
+@pytest.mark.parametrize("sigma", [0.01, 0.1])
+def test_antithetic_dsm_gradient_has_no_term_linear_in_noise(sigma):
+    r"""Of N(0, I / a), d/da of the loss is sigma^2 a |x + sigma z|^2 - sigma z (x + sigma z).
+
+    The mean over z and -z has no term sigma z x, whose variance is that of the gradient.
+    """
+    x = jnp.ones((50, 8))
+
+    def slope(precision, antithetic, key):
+        method = DenoisingScoreMatching(sigma=sigma, antithetic=antithetic)
+        state = method.init(x, key)
+        loss = lambda a: method.loss(Quadratic(a, jnp.zeros(8)), x, state, key)[0]
+        return jax.grad(loss)(precision)
+
+    deviations = [
+        np.std([float(slope(1.0, antithetic, jr.key(i))) for i in range(20)])
+        for antithetic in (False, True)
+    ]
+    assert deviations[1] < 3 * sigma * deviations[0]
 
 
 def test_ism_loss_matches_hessian_trace():

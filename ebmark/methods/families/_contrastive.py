@@ -5,7 +5,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Scalar
 
-from ebmark.energies import Energy, Key, Offset, Point
+from ebmark.energies import Energy, Key, Offset, Point, gaussian_log_z
 from ebmark.methods._base import AbstractMethod
 from ebmark.methods._limits import COUNT, POSITIVE
 from ebmark.methods.noises import NOISES
@@ -17,7 +17,7 @@ class AbstractContrastiveMethod(AbstractMethod):
     """A method that contrasts each data point with `ratio` points of a noise distribution.
 
     Its state is the noise distribution, fitted to the data and widened by `scale`. An offset is
-    trained with the energy and learns log Z.
+    trained with the energy and learns log Z. It starts at 0; for d > 2, at the log Z of N(0, I).
     """
 
     limits = {"ratio": COUNT, "scale": POSITIVE}
@@ -34,7 +34,8 @@ class AbstractContrastiveMethod(AbstractMethod):
         return NOISES[self.noise].fit(data, self.scale, key)
 
     def build_trainable(self, energy, data, key):
-        return Offset(energy, jnp.zeros(()))
+        dim = data.shape[1]
+        return Offset(energy, jnp.array(gaussian_log_z(1.0, dim) if dim > 2 else 0.0))
 
     def network_evaluations(self, batch_size, dim):
         del dim

@@ -1,4 +1,6 @@
-"""Methods that learn from MCMC chains: Metropolis-adjusted (MALA) or unadjusted Langevin."""
+"""Methods that learn from MCMC chains: Metropolis-adjusted (MALA, HMC) or unadjusted Langevin."""
+
+from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -9,15 +11,18 @@ from jaxtyping import Array, Int
 from ebmark.energies import Key, State
 from ebmark.methods._limits import COUNT, FRACTION, POSITIVE
 from ebmark.methods.families._chains import AbstractChainMethod
-from ebmark.samplers import MALA, AbstractSampler, Langevin, run_chains
+from ebmark.samplers import HMC, MALA, AbstractSampler, Langevin, run_chains
 
-# of the fields of methods whose chains persist
-PERSISTENT_LIMITS = {
+CHAIN_LIMITS = {
     "num_steps": COUNT,
-    "num_chains": COUNT,
-    "reinit_prob": FRACTION,
     "step_size": POSITIVE,
+    "num_leapfrogs": COUNT,
+    "target_acceptance": FRACTION,
 }
+# of the fields of methods whose chains persist
+PERSISTENT_LIMITS = {**CHAIN_LIMITS, "num_chains": COUNT, "reinit_prob": FRACTION}
+# of log h per update and per unit of the acceptance rate
+_ADAPTATION_RATE = 0.1
 MAX_DIAGNOSTIC_CHAINS = 1_000
 # Nats. Chains that move change the loss by more than a thousand times this from update to update.
 MIN_LOSS_OF_MOVING_CHAINS = 1e-5
@@ -58,6 +63,34 @@ class AbstractMCMCMethod(AbstractChainMethod):
         if reason is None or self.adjusted:
             return reason
         return f"{reason.removesuffix('.')} or set adjusted = true."
+
+
+class AbstractHMCMethod(AbstractMCMCMethod):
+    """A method whose adjusted chains may be HMC, with a step size that adapts while training."""
+
+    num_leapfrogs: eqx.AbstractVar[int]
+    target_acceptance: eqx.AbstractVar[float | None]
+
+    def kernel(self, state: State) -> AbstractSampler:
+        if self.adjusted and self.num_leapfrogs > 1:
+            return HMC(state.step_size, self.num_leapfrogs)
+        return super().kernel(state)
+
+    def adapt_step_size(self, state: Any, chains: Any) -> Any:
+        r"""Return the state with $\log h$ raised by a tenth of the excess acceptance rate.
+
+        Args:
+            state: A NamedTuple with a field `step_size`.
+            chains: The last states of the chains of `kernel`.
+        """
+        if self.target_acceptance is None or not self.adjusted:
+            return state
+        excess = jnp.mean(chains.accepted) - self.target_acceptance
+        return state._replace(step_size=state.step_size * jnp.exp(_ADAPTATION_RATE * excess))
+
+    def network_evaluations(self, batch_size, dim):
+        del dim
+        return batch_size * (2 * self.num_steps * self.num_leapfrogs + 6)
 
 
 def draw_stratified(total: int, num: int, key: Key) -> Int[Array, " num"]:

@@ -103,9 +103,9 @@ class EnergyModel(OutlierMixin, DensityMixin, BaseEstimator):
         X = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
         seed = int(check_random_state(self.random_state).randint(2**31))
         split_key, energy_key, train_key, self._key = jr.split(jr.key(seed), 4)
-        recipe = self._recipe(len(X))
+        recipe = self._recipe(*X.shape)
         units = fit_units(X)
-        settings = dataclasses.asdict(Network())
+        settings = Network().resolve(X.shape[1])
         inputs = recipe.method.num_extra_inputs
         energy = new_energy(settings, units.transform(X), energy_key, num_extra_inputs=inputs)
         dataset = UserDataset("table", X)
@@ -133,8 +133,8 @@ class EnergyModel(OutlierMixin, DensityMixin, BaseEstimator):
         self.offset_ = float(np.quantile(self.score_samples(X), self.contamination))
         return self
 
-    def _recipe(self, num_rows: int) -> Recipe:
-        recipe = recipes.with_changes(self.method, {})
+    def _recipe(self, num_rows: int, dim: int) -> Recipe:
+        recipe = recipes.with_changes(self.method, {}, dim=dim)
         recipes.check_installed(self.method)
         updates = self.updates
         if updates == "auto":

@@ -118,6 +118,7 @@ def _describe_energy(network: dict[str, Any]) -> str:
     """Describe a resolved network in one line.
 
     Example:
+        >>> from ebmark.energies import Network
         >>> _describe_energy(Network(num_features=0, wall_width=0.0).resolve(2))
         'MLP on the coordinates, 2 hidden layers of 64 units, SiLU, confined by a Gaussian of standard deviation 1'
     """  # noqa: E501

@@ -41,7 +41,7 @@ from ebmark.system.distributed import join, leave
 from ebmark.system.threads import keep_compiled_programs
 from ebmark.system.writing import check_writable
 from ebmark.training import recipes
-from ebmark.training.baselines import fit_baselines
+from ebmark.training.baselines import fit_baselines, is_better
 from ebmark.training.early_stopping import train_with_early_stopping
 from ebmark.training.model import Model, save_model
 from ebmark.training.sampling import sample_chains
@@ -210,13 +210,14 @@ def _print_evaluation(
     train_x, test_x = parts
     log_z, error, samples = _normalize(model, method, dataset, samples, train_z, len(test_x), key)
     name = model.spec["method"]
-    likelihood = Likelihood(name, -model.mean_energy(test_x) - log_z, error)
-    others = [
-        Likelihood(baseline.name, float(baseline.score_samples(test_x).mean()))
-        for baseline in fit_baselines(train_x).values()
-    ]
+    own = -model.energies(test_x) - log_z
+    others: list[Likelihood] = []
+    for baseline in fit_baselines(train_x).values():
+        values = baseline.score_samples(test_x)
+        better = is_better(values, own, error)
+        others.append(Likelihood(baseline.name, float(values.mean()), is_better=better))
     scores = score_samples(samples, test_x, dataset, sample_metrics(dataset))
-    print_likelihoods([likelihood, *others], len(test_x))
+    print_likelihoods(Likelihood(name, float(own.mean()), error), others, len(test_x))
     print_scores(scores, f"{name} on {path.name}, {len(test_x)} held-out points", unit_of(dataset))
     print_columns(compare_columns(samples, test_x, dataset, model.columns or ()))
 

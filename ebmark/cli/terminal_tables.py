@@ -180,23 +180,24 @@ def print_scores(
 
 
 class Likelihood(NamedTuple):
-    """The mean log-likelihood of held-out points under a density, and the error of its log Z."""
+    """The mean log-likelihood of held-out points under a density.
+
+    `error` is that of its log Z, infinite where log Z is unresolved; `is_better` says whether it
+    is significantly higher than that of the model.
+    """
 
     name: str
     value: float
     error: float = 0.0
+    is_better: bool = False
 
 
-def print_likelihoods(likelihoods: Sequence[Likelihood], num_points: int) -> None:
-    """Print the log-likelihood of a model and of baselines, and whether one of them has more.
-
-    An unresolved one counts as the worst.
-    """
+def print_likelihoods(model: Likelihood, others: Sequence[Likelihood], num_points: int) -> None:
+    """Print the log-likelihood of a model and of baselines, and which of them has more."""
     printed = _new_table(f"mean log-likelihood of {num_points:,} held-out points, in nats")
     printed.add_column("density")
     printed.add_column("log-likelihood", justify="right")
-    model, *others = likelihoods
-    for likelihood in likelihoods:
+    for likelihood in (model, *others):
         text = f"{likelihood.value:.4g}"
         if not math.isfinite(likelihood.value) or math.isinf(likelihood.error):
             text = "unresolved"
@@ -204,8 +205,9 @@ def print_likelihoods(likelihoods: Sequence[Likelihood], num_points: int) -> Non
             text += f" ± {likelihood.error:.2g}"
         printed.add_row(escape(likelihood.name), text)
     show(printed)
-    best = max(others, key=lambda other: other.value)
-    if math.isinf(model.error) or not model.value > best.value:
+    better = [other for other in others if other.is_better]
+    if better:
+        best = max(better, key=lambda other: other.value)
         print(f"note: {best.name} has a higher log-likelihood than {model.name}: use it instead,")
         print("      or train with more data, another method or other settings.")
 

@@ -85,6 +85,26 @@ def fit_baselines(x: ArrayLike, seed: int = 0) -> dict[str, Baseline]:
     }
 
 
+def is_better(
+    baseline: Float[np.ndarray, " n"], model: Float[np.ndarray, " n"], error: float
+) -> bool:
+    """Whether the log-likelihood of rows is higher under a baseline than under a model.
+
+    By more than twice the standard error of the mean of the paired differences and the error of the
+    model's log Z.
+
+    Args:
+        baseline: log-densities of the rows under the baseline.
+        model: those under the model.
+        error: the standard error of the model's log Z, infinite where it is unresolved.
+    """
+    differences = baseline - model
+    if not np.isfinite(error) or not np.isfinite(differences).all():
+        return True
+    spread = differences.std() / np.sqrt(len(differences))
+    return bool(differences.mean() > 2 * np.hypot(spread, error))
+
+
 def _mixtures(z: Float[np.ndarray, "n dim"], seed: int) -> list[GaussianMixture]:
     """Return mixtures of growing numbers of components, up to 10 points per component."""
     return [

@@ -21,12 +21,11 @@ from ebmark.partition_function import (
     QUICK,
     GridDensity,
     estimate_log_z,
-    evaluate,
     exact_samples,
     normalize_on_grid,
 )
 from ebmark.training import recipes
-from ebmark.training.baselines import fit_baselines
+from ebmark.training.baselines import fit_baselines, is_better
 from ebmark.training.early_stopping import split_validation, train_with_early_stopping
 from ebmark.training.model import Model
 from ebmark.training.snapshots import Fit
@@ -173,11 +172,16 @@ class EnergyModel(OutlierMixin, DensityMixin, BaseEstimator):
         self.baselines_ = fit_baselines(train_x) if self.baselines else {}
         if held_out is None:
             return
-        self.held_out_ = {self.method: float(self.score_samples(held_out).mean())}
+        own = self.score_samples(held_out)
+        self.held_out_ = {self.method: float(own.mean())}
+        better: list[str] = []
         for name, baseline in self.baselines_.items():
-            self.held_out_[name] = float(baseline.score_samples(held_out).mean())
-        best = max(self.held_out_, key=self.held_out_.__getitem__)
-        if best != self.method:
+            scores = baseline.score_samples(held_out)
+            self.held_out_[name] = float(scores.mean())
+            if is_better(scores, own, self.log_z_error_):
+                better.append(name)
+        if better:
+            best = max(better, key=self.held_out_.__getitem__)
             warnings.warn(
                 f"{self.baselines_[best].name} has a higher log-likelihood on held-out rows "
                 f"({self.held_out_[best]:.4g} nats) than '{self.method}' "
@@ -189,9 +193,7 @@ class EnergyModel(OutlierMixin, DensityMixin, BaseEstimator):
         """Return the energy of rows: minus the log-density up to the constant `log_z_`."""
         check_is_fitted(self)
         X = validate_data(self, X, dtype=np.float64, reset=False)
-        units = self.model_.units
-        values = evaluate(self.model_.energy, units.transform(X))
-        return np.asarray(values, np.float64) + units.log_jacobian
+        return self.model_.energies(X)
 
     def score_samples(self, X: Any) -> Float[np.ndarray, " n"]:
         """Return the log-density of rows, in nats; larger is more normal."""

@@ -55,16 +55,16 @@ class Model:
         """The number of columns."""
         return self.units.dim
 
-    def mean_energy(self, x: Float[np.ndarray, "n dim"]) -> float:
-        """Return the mean energy of points, of a density in data units.
+    def energies(self, x: Float[np.ndarray, "n dim"]) -> Float[np.ndarray, " n"]:
+        """Return the energies of points, of a density in data units.
 
         Points are standardized in float64, so that an offset takes no digits.
 
         Args:
             x: points in data units.
         """
-        energies = evaluate(self.energy, self.units.transform(x))
-        return float(energies.mean()) + self.units.log_jacobian
+        values = np.asarray(evaluate(self.energy, self.units.transform(x)), np.float64)
+        return values + self.units.log_jacobian
 
     @property
     def in_user_units(self) -> StandardizedEnergy:

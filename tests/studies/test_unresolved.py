@@ -16,6 +16,7 @@ from ebmark.partition_function import LogZ, normalize_values_on_grid
 from ebmark.studies import density_scores
 from ebmark.studies.scores import NO_SCORES
 from ebmark.studies.tuning.search import score
+from ebmark.training.baselines import is_better
 
 POINTS = np.random.default_rng(0).normal(size=(200, 2))
 
@@ -100,16 +101,23 @@ def test_fit_gives_unresolved_log_z_an_infinite_error(error, monkeypatch, unchec
     assert math.isinf(printed) == (error == 0.5)
 
 
-def test_unresolved_likelihood_counts_as_the_worst(capsys):
+@pytest.mark.parametrize(
+    ("lead", "error", "expected"),
+    [(1.0, 0.0, True), (1.0, 1.0, False), (-1.0, 0.0, False), (-1.0, math.inf, True)],
+)
+def test_unresolved_likelihood_counts_as_the_worst(lead, error, expected, capsys):
+    """A baseline that leads by less than the errors is not better."""
+    model = np.random.default_rng(0).normal(size=1_000)
+    noise = 0.1 * np.random.default_rng(1).normal(size=1_000)
+    better = is_better(model + lead + noise, model, error)
+    assert better == expected
     likelihood = terminal_tables.Likelihood
-    unresolved = likelihood("nce", 5.0, math.inf)
-    terminal_tables.print_likelihoods([unresolved, likelihood("Gaussian", -3.0)], 40)
+    others = [likelihood("Gaussian", lead, is_better=better)]
+    terminal_tables.print_likelihoods(likelihood("nce", -2.0, error), others, 1_000)
     printed = capsys.readouterr().out
-    assert "unresolved" in printed and "Gaussian has a higher log-likelihood than nce" in printed
-    resolved = likelihood("nce", -2.0, 0.1)
-    terminal_tables.print_likelihoods([resolved, likelihood("Gaussian", -3.0)], 40)
-    printed = capsys.readouterr().out
-    assert "-2 ± 0.1" in printed and "higher" not in printed
+    assert ("unresolved" in printed) == math.isinf(error)
+    assert ("-2 ± 1" in printed) == (error == 1.0)
+    assert ("Gaussian has a higher log-likelihood than nce" in printed) == expected
 
 
 def test_terminal_table_names_what_has_no_value(capsys):

@@ -123,6 +123,11 @@ class TableEncoder:
             ValueError: if a column cannot be mapped, has missing values that `missing` does not
                 allow, or all columns are constant. The message names the column and the fix.
         """
+        self._fit(X)
+        return self
+
+    def _fit(self, X: Any) -> pd.DataFrame:
+        """Learn the columns, and return the rows and columns that stay."""
         frame = as_frame(X)
         unknown = [name for name in self.drop if name not in frame.columns]
         if unknown:
@@ -151,7 +156,7 @@ class TableEncoder:
         self._varying = [column for column in columns if not column.is_constant]
         if not self._varying:
             raise ValueError("All columns are constant. Give a table in which one varies.")
-        return self
+        return frame
 
     def _complete(self, frame: pd.DataFrame, columns: list[_Column]) -> pd.DataFrame:
         series = dict(frame.items())
@@ -163,11 +168,7 @@ class TableEncoder:
 
     def fit_transform(self, X: Any) -> Float[np.ndarray, "m d"]:
         """Learn the columns and map the rows, without noise; `missing` says which rows stay."""
-        frame = as_frame(X)
-        self.fit(X)
-        if self.missing == "drop":
-            frame = self._complete(frame, self._columns)
-        z = self._matrix(frame, can_miss=True)
+        z = self._matrix(self._fit(X), can_miss=True)
         return np.where(np.isnan(z), [column.fill for column in self._varying], z)
 
     def dequantize(self, z: Float[np.ndarray, "n d"], seed: int) -> Float[np.ndarray, "n d"]:
@@ -258,13 +259,13 @@ def _learn(series: pd.Series) -> _Column:
     known = series.dropna()
     if known.empty:
         raise ValueError(f"Column '{shown(name)}' has no values. Pass drop=[{name!r}].")
-    kind = infer_dtype(known)
+    kind = "sparse" if isinstance(known.dtype, pd.SparseDtype) else infer_dtype(known)
     types = sorted({type(value).__name__ for value in known}) if known.dtype == object else []
     if kind in _TIMES and len(types) <= 1:
         codec = Times.fit(known, kind)
-    elif kind == "string" and (times := Times.fit_text(known)):
+    elif kind == "string" and (times := Times.fit_text(known.drop_duplicates())):
         codec = times
-    elif kind == "string" and (numbers := Numbers.fit_text(known)):
+    elif kind == "string" and (numbers := Numbers.fit_text(known.drop_duplicates())):
         codec = numbers
     elif kind in _NUMBERS:
         codec = Numbers.fit(known, is_decimal=kind == "decimal")

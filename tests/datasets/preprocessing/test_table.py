@@ -188,6 +188,13 @@ def test_missing_values_are_dropped_or_imputed():
         imputed.transform(holed())
 
 
+def test_levels_of_dropped_rows_are_not_learned():
+    frame = pd.DataFrame({"a": [1.5, None, 2.5, 3.5, 4.5, 5], "b": [*"xyxzzx"]})
+    encoder = TableEncoder("drop")
+    np.testing.assert_array_equal(encoder.fit_transform(frame)[:, 1], [0, 0, 1, 1, 0])
+    assert encoder.summary()["num_missing"].tolist() == [1, 0]
+
+
 def test_every_row_with_a_missing_value_is_refused():
     frame = pd.DataFrame({"a": [1.0, None], "b": [None, 2.0]})
     with pytest.raises(ValueError, match="Every row.*impute"):
@@ -218,6 +225,7 @@ GOOD = pd.DataFrame({"a": [1.5, 2.5, 4.0, 1.0], "b": ["x", "y", "y", "x"]})
         (GOOD.assign(b=[[1], [2], [3], [4]]), "'b' holds list values"),
         (GOOD.assign(b=[{}, {}, {}, {}]), "'b' holds dict values"),
         (GOOD.assign(b=[1j, 2, 3, 4]), "'b' holds complex"),
+        (GOOD.assign(a=pd.arrays.SparseArray([0.5, 1, 2, 3])), "'a' holds sparse"),
         (GOOD.assign(b=[None] * 4), "'b' has no values"),
         (GOOD.assign(b=list("wxyz")), "'b' has 4 levels in 4 rows.*drop=.'b'."),
         (GOOD.assign(b=[2**60, 1, 2, 3]), "'b' holds integers above"),

@@ -7,7 +7,10 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 from sklearn import datasets
-from sklearn.utils.estimator_checks import check_dataframe_column_names_consistency
+from sklearn.utils.estimator_checks import (
+    check_classifier_data_not_an_array,
+    check_dataframe_column_names_consistency,
+)
 
 import ebmark as eb
 
@@ -92,8 +95,12 @@ def test_frame_of_floats_is_as_its_array():
     assert other.sample(3).columns.tolist() == ["a", "b"]
 
 
-def test_frame_of_floats_obeys_scikit_learn():
-    check_dataframe_column_names_consistency("EnergyModel", eb.EnergyModel("gaussian", **OPTIONS))
+@pytest.mark.parametrize(
+    "check", [check_dataframe_column_names_consistency, check_classifier_data_not_an_array]
+)
+def test_frame_of_numbers_obeys_scikit_learn(check):
+    """Names in the order of fit; without names, a frame is as its array, with real numbers."""
+    check("EnergyModel", eb.EnergyModel("gaussian", **OPTIONS))
 
 
 @pytest.mark.parametrize("missing", ["drop", "impute"])

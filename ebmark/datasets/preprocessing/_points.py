@@ -54,6 +54,8 @@ def as_points(data: Any, *, name: str) -> Float[np.ndarray, "n dim"]:
 def is_table(X: Any) -> bool:
     """Return whether X is a data frame, or an array that holds text or dates.
 
+    A pandas frame of numbers without column names is no table: it is as its array.
+
     Args:
         X: a pandas frame, a table that offers the Arrow stream or the interchange protocol (such
             as a polars frame), an array or nested lists.
@@ -62,6 +64,8 @@ def is_table(X: Any) -> bool:
         >>> is_table(pd.DataFrame({"a": [1]})), is_table([[1, "a"]]), is_table(np.eye(2))
         (True, True, False)
     """
+    if isinstance(X, pd.DataFrame) and not any(isinstance(name, str) for name in X.columns):
+        return not all(getattr(dtype, "kind", "O") in "iuf" for dtype in X.dtypes)
     if is_frame(X):
         return True
     if isinstance(X, np.ndarray) and X.dtype.kind != "O":

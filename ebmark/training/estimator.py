@@ -14,7 +14,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ebmark.datasets import UserDataset
-from ebmark.datasets.preprocessing import fit_units
+from ebmark.datasets.preprocessing import TableEncoder, as_frame, fit_units, is_frame, is_table
 from ebmark.energies import Network, new_energy
 from ebmark.methods import AbstractBaseline, AbstractMethod, Recipe
 from ebmark.partition_function import (
@@ -43,6 +43,10 @@ class EnergyModel(OutlierMixin, DensityMixin, BaseEstimator):
     trained there, and everything that is returned is in the units of the table. log Z is computed
     by quadrature in 1-D and 2-D and by annealed importance sampling for d > 2.
 
+    A data frame may hold text, booleans, dates and missing values, which `TableEncoder` maps to
+    numbers. Its whole numbers and categories are discrete, with log probabilities as
+    log-densities. The numbers of an array are real, and stay as they are.
+
     Args:
         method: a training method, a key of `METHODS` such as "nce", "dsm" or "cd".
         updates: number of optimizer updates; "auto" for 100 passes over the rows, at most the
@@ -52,6 +56,9 @@ class EnergyModel(OutlierMixin, DensityMixin, BaseEstimator):
         contamination: fraction of the rows that `predict` marks as outliers.
         baselines: whether to fit a Gaussian, a Gaussian mixture and a kernel density estimate too,
             and to warn if one of them has a higher likelihood on the held-out rows.
+        missing: what to do with missing values in fit: None to refuse them, "drop" to drop such
+            rows, "impute" to use medians and modes, which understates spread and dependence.
+        drop: names of columns to leave out, or positions for an array.
         random_state: seed of the network, the training and the held-out rows.
 
     Attributes:
@@ -64,10 +71,13 @@ class EnergyModel(OutlierMixin, DensityMixin, BaseEstimator):
             baselines; only with early stopping.
         baselines_: the baselines by name.
         n_features_in_: number of columns.
+        feature_names_in_: names of the columns of a data frame.
+        columns_: kind, treatment, range, rounding and number of missing values of each column of a
+            table; only if it is a data frame, holds text or dates, or `missing` or `drop` is used.
 
     Raises:
         ValueError: if the method is unknown, or the rows are not finite numbers of shape (n, d)
-            with n > 1 that vary in every column.
+            with n > 1 that vary in every column, or a table that `TableEncoder` refuses.
 
     Example:
         >>> import numpy as np
@@ -75,6 +85,11 @@ class EnergyModel(OutlierMixin, DensityMixin, BaseEstimator):
         >>> model = EnergyModel("nce", updates=50, baselines=False, random_state=0).fit(X)
         >>> model.score_samples(X).shape, model.sample(10).shape
         ((200,), (10, 2))
+        >>> import pandas as pd
+        >>> table = pd.DataFrame({"size": X[:, 0], "kind": np.where(X[:, 1] > 0, "a", "b")})
+        >>> model = model.fit(table)
+        >>> model.columns_["kind"].tolist(), model.sample(10).dtypes.equals(table.dtypes)
+        (['number', 'category'], True)
 
     References: LeCun, Chopra, Hadsell, Ranzato & Huang (2006), A tutorial on energy-based learning.
     """
@@ -87,6 +102,8 @@ class EnergyModel(OutlierMixin, DensityMixin, BaseEstimator):
         early_stopping: bool = True,
         contamination: float = 0.1,
         baselines: bool = True,
+        missing: str | None = None,
+        drop: Any = (),
         random_state: Any = None,
     ):
         self.method = method
@@ -94,13 +111,16 @@ class EnergyModel(OutlierMixin, DensityMixin, BaseEstimator):
         self.early_stopping = early_stopping
         self.contamination = contamination
         self.baselines = baselines
+        self.missing = missing
+        self.drop = drop
         self.random_state = random_state
 
     def fit(self, X: Any, y: Any = None) -> "EnergyModel":
         """Train the energy on the rows of X; y is ignored."""
         del y
-        X = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
         seed = int(check_random_state(self.random_state).randint(2**31))
+        rows = self._fit_columns(X)
+        X = rows if self._encoder is None else self._encoder.dequantize(rows, seed)
         split_key, energy_key, train_key, self._key = jr.split(jr.key(seed), 4)
         recipe = self._recipe(*X.shape)
         units = fit_units(X)
@@ -129,8 +149,34 @@ class EnergyModel(OutlierMixin, DensityMixin, BaseEstimator):
         self._points = np.asarray(train_z)
         self._normalize(recipe.method, fit, dataset)
         self._compare(train_x, split_validation(X, split_key)[1] if len(train_x) < len(X) else None)
-        self.offset_ = float(np.quantile(self.score_samples(X), self.contamination))
+        self.offset_ = float(np.quantile(self._log_density(rows), self.contamination))
         return self
+
+    def _fit_columns(self, X: Any) -> Float[np.ndarray, "n d"]:
+        """Check the rows and map those of a table to numbers, without noise."""
+        self._encoder: TableEncoder | None = None
+        vars(self).pop("columns_", None)
+        has_options = self.missing is not None or len(self.drop) > 0
+        if not is_table(X) and not has_options:
+            return np.asarray(validate_data(self, X, dtype=np.float64, ensure_min_samples=2))
+        self._encoder = TableEncoder(self.missing, self.drop)
+        rows = self._encoder.fit_transform(X)
+        if len(rows) < 2:
+            raise ValueError("Got 1 row without missing values. Give at least 2.")
+        columns: Any = as_frame(X) if is_frame(X) else X
+        validate_data(self, columns, skip_check_array=True)
+        self.columns_ = self._encoder.summary()
+        return rows
+
+    def _transform(self, X: Any) -> Float[np.ndarray, "n d"]:
+        """Check rows against those of `fit`, and map those of a table to numbers."""
+        check_is_fitted(self)
+        if self._encoder is None:
+            return np.asarray(validate_data(self, X, dtype=np.float64, reset=False))
+        # a matrix of floats obeys scikit-learn, which wants its columns in the order of fit
+        if not is_frame(X) or self._encoder.is_matrix:
+            validate_data(self, X, skip_check_array=True, reset=False)
+        return self._encoder.transform(X)
 
     def _recipe(self, num_rows: int, dim: int) -> Recipe:
         recipe = recipes.with_changes(self.method, {}, dim=dim)
@@ -172,7 +218,7 @@ class EnergyModel(OutlierMixin, DensityMixin, BaseEstimator):
         self.baselines_ = fit_baselines(train_x) if self.baselines else {}
         if held_out is None:
             return
-        own = self.score_samples(held_out)
+        own = self._log_density(held_out)
         self.held_out_ = {self.method: float(own.mean())}
         better: list[str] = []
         for name, baseline in self.baselines_.items():
@@ -191,13 +237,14 @@ class EnergyModel(OutlierMixin, DensityMixin, BaseEstimator):
 
     def energy(self, X: Any) -> Float[np.ndarray, " n"]:
         """Return the energy of rows: minus the log-density up to the constant `log_z_`."""
-        check_is_fitted(self)
-        X = validate_data(self, X, dtype=np.float64, reset=False)
-        return self.model_.energies(X)
+        return self.model_.energies(self._transform(X))
 
     def score_samples(self, X: Any) -> Float[np.ndarray, " n"]:
         """Return the log-density of rows, in nats; larger is more normal."""
-        return -self.energy(X) - (self.log_z_ if np.isfinite(self.log_z_) else 0.0)
+        return self._log_density(self._transform(X))
+
+    def _log_density(self, x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, " n"]:
+        return -self.model_.energies(x) - (self.log_z_ if np.isfinite(self.log_z_) else 0.0)
 
     # the stub of scikit-learn returns None
     def score(self, X: Any, y: Any = None) -> float:  # pyright: ignore[reportIncompatibleMethodOverride]
@@ -213,14 +260,25 @@ class EnergyModel(OutlierMixin, DensityMixin, BaseEstimator):
         """Return -1 for outliers and 1 for other rows."""
         return np.where(self.decision_function(X) < 0, -1, 1)
 
-    def sample(self, n_samples: int = 1, random_state: Any = None) -> Float[np.ndarray, "n d"]:
-        """Draw rows from the density.
+    def sample(self, n_samples: int = 1, random_state: Any = None) -> Any:
+        """Draw rows from the density, with the columns, types, ranges and rounding of a table.
 
         Exactly from the quadrature grid in 1-D and 2-D, by sequential Monte Carlo for d > 2.
+
+        Args:
+            n_samples: number of rows.
+            random_state: seed of the draws.
+
+        Returns:
+            An array, or a data frame if the model was fitted to one.
         """
         check_is_fitted(self)
-        seed = check_random_state(random_state).randint(2**31)
-        key = jr.key(int(seed))
+        seed = int(check_random_state(random_state).randint(2**31))
+        rows = self._sample(n_samples, seed)
+        return rows if self._encoder is None else self._encoder.inverse_transform(rows)
+
+    def _sample(self, n_samples: int, seed: int) -> Float[np.ndarray, "n d"]:
+        key = jr.key(seed)
         if self._density is not None:
             return exact_samples(self._density, n_samples, key)
         if self._draw is not None:
@@ -228,5 +286,5 @@ class EnergyModel(OutlierMixin, DensityMixin, BaseEstimator):
         effort = QUICK._replace(num_seeds=-(-n_samples // QUICK.num_particles))
         log_z = estimate_log_z(self.model_.energy, self._points, key, effort=effort)
         draws = log_z.samples.reshape(-1, self.model_.dim)
-        order = np.random.default_rng(int(seed)).permutation(len(draws))[:n_samples]
+        order = np.random.default_rng(seed).permutation(len(draws))[:n_samples]
         return self.model_.units.inverse_transform(draws[order])

@@ -1,0 +1,300 @@
+"""Maps between one column of a table and real numbers: numbers, levels, and dates and times."""
+
+import dataclasses
+import datetime
+import re
+from decimal import Decimal
+from typing import Any, TypeAlias
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+
+from ebmark.errors import shown
+
+_MAX_DECIMALS = 10
+# (decimal mark, thousands separator), in the order in which they are tried
+_MARKS = [(".", ""), (".", ","), (",", ""), (",", "."), (".", " "), (",", " "), (".", "'")]
+# what stands for a missing value between numbers; between words it may be a level
+_NO_NUMBER = {"na", "n/a", "nan", "null", "none", "?", "-", "."}
+_DATE_FORMATS = ["%Y-%m-%d", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%d.%m.%Y"]
+# in microseconds
+_DAY = 86_400_000_000
+_STEPS = {"1 day": _DAY, "1 h": _DAY // 24, "1 min": 60_000_000, "1 s": 1_000_000, "1 ms": 1_000}
+
+Values: TypeAlias = Float[np.ndarray, " n"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Numbers:
+    """Numbers, or text that holds numbers.
+
+    Attributes:
+        dtype: the type of the column.
+        decimals: digits after the decimal mark that `snap` keeps; None for all.
+        marks: the decimal mark and thousands separator of text; None for numbers.
+        digits: digits of text after the mark if equal in all rows.
+        is_decimal: whether values are `decimal.Decimal`.
+    """
+
+    dtype: Any
+    decimals: int | None
+    marks: tuple[str, str] | None = None
+    digits: int | None = None
+    is_decimal: bool = False
+
+    @classmethod
+    def fit(cls, known: pd.Series, is_decimal: bool = False) -> "Numbers":
+        """Learn the rounding of a column without missing values."""
+        codec = cls(known.dtype, None, is_decimal=is_decimal)
+        return dataclasses.replace(codec, decimals=_decimals(codec.encode(known), known.dtype))
+
+    @classmethod
+    def fit_text(cls, known: pd.Series) -> "Numbers | None":
+        """Learn the decimal mark and thousands separator of text; None if it is no number."""
+        text = known.astype(object).str.strip()
+        text = text[~text.str.lower().isin(_NO_NUMBER)]
+        for mark, separator in _MARKS if len(text) else []:
+            if not text.str.fullmatch(_number_pattern(mark, separator)).all():
+                continue
+            digits = {len(value.partition(mark)[2]) for value in text}
+            codec = cls(known.dtype, None, (mark, separator))
+            decimals = _decimals(codec.encode(text), np.dtype(float))
+            is_padded = len(digits) == 1 and decimals is not None and min(digits) >= decimals
+            padded = min(digits) if is_padded else None
+            return dataclasses.replace(codec, decimals=decimals, digits=padded)
+        return None
+
+    @property
+    def is_discrete(self) -> bool:
+        return self.decimals == 0
+
+    @property
+    def kind(self) -> str:
+        return "integer" if self.is_discrete else "number"
+
+    @property
+    def treatment(self) -> str:
+        done = "dequantized by one unit" if self.is_discrete else "unchanged"
+        if self.marks is None:
+            return done
+        mark, separator = self.marks
+        thousands = f", thousands '{separator}'" if separator else ""
+        return f"text read as numbers (decimal mark '{mark}'{thousands}); {done}"
+
+    @property
+    def rounding(self) -> str:
+        return "" if self.decimals is None else f"{10.0**-self.decimals:g}"
+
+    def encode(self, series: pd.Series) -> Values:
+        if self.marks is None:
+            if series.dtype == object:
+                series = series.map(float, na_action="ignore")
+            return series.to_numpy(np.float64, na_value=np.nan)
+        mark, separator = self.marks
+        pattern = re.compile(_number_pattern(mark, separator))
+
+        def read(value: Any) -> float:
+            text = str(value).strip()
+            if text.lower() in _NO_NUMBER:
+                return np.nan
+            if not pattern.fullmatch(text):
+                raise ValueError(f"'{shown(text)}' is no number with decimal mark '{mark}'")
+            text = text.replace(separator, "") if separator else text
+            return float(text.replace(mark, "."))
+
+        numbers = series.astype(object).map(read, na_action="ignore")
+        return numbers.to_numpy(np.float64, na_value=np.nan)
+
+    def snap(self, values: Values) -> Values:
+        return values if self.decimals is None else np.round(values, self.decimals) + 0.0
+
+    def decode(self, values: Values) -> pd.Series:
+        if self.is_decimal or self.marks:
+            read = Decimal if self.is_decimal else str
+            return pd.Series([read(self.show(value)) for value in values], dtype=self.dtype)
+        if self.dtype == object and self.is_discrete:
+            values = values.astype(np.int64)
+        return pd.Series(values).astype(self.dtype)
+
+    def show(self, value: float) -> str:
+        if self.marks is None and not self.is_decimal:
+            return f"{value:.6g}" if self.decimals is None else f"{value:.15g}"
+        digits = self.decimals if self.digits is None else self.digits
+        text = repr(float(value)) if digits is None else f"{value:,.{digits}f}"
+        if digits and self.digits is None and not self.is_decimal:
+            text = text.rstrip("0").rstrip(".")
+        mark, separator = self.marks or (".", "")
+        return text.translate(str.maketrans({",": separator, ".": mark}))
+
+
+def _number_pattern(mark: str, separator: str) -> str:
+    """A number without leading zeros, which identifiers have."""
+    mark, separator = re.escape(mark), re.escape(separator)
+    whole = rf"[1-9]\d{{0,2}}(?:{separator}\d{{3}})*" if separator else r"[1-9]\d*"
+    return rf"[+-]?(?:(?:0|{whole})(?:{mark}\d*)?|{mark}\d+)(?:[eE][+-]?\d+)?"
+
+
+def _decimals(values: Values, dtype: Any) -> int | None:
+    """Return the number of decimals that hold all values exactly, at most ten, else None."""
+    if not np.isfinite(values).all():
+        return None
+    target = getattr(dtype, "numpy_dtype", dtype)
+    target = target if getattr(target, "kind", "") == "f" else np.dtype(np.float64)
+    with np.errstate(over="ignore", invalid="ignore"):
+        for decimals in range(_MAX_DECIMALS + 1):
+            rounded = np.round(values, decimals).astype(target)
+            is_whole = decimals > 0 or np.abs(values).max() <= 2**53 or dtype.kind in "iu"
+            if is_whole and np.array_equal(rounded, values.astype(target)):
+                return decimals
+    return None
+
+
+@dataclasses.dataclass(frozen=True)
+class Levels:
+    """The levels of text, categories or booleans, which become codes in their order.
+
+    Attributes:
+        dtype: the type of the column.
+        kind: "category", "ordered category" or "boolean".
+        levels: those that occur: in the order of the categories, else sorted.
+    """
+
+    dtype: Any
+    kind: str
+    levels: pd.Index
+
+    is_discrete = True
+    rounding = "level"
+
+    @classmethod
+    def fit(cls, known: pd.Series, kind: str) -> "Levels":
+        """Learn the levels of a column without missing values."""
+        name = "boolean" if kind == "boolean" else "category"
+        if isinstance(known.dtype, pd.CategoricalDtype):
+            levels = pd.Index(known.cat.remove_unused_categories().cat.categories)
+            name = "ordered category" if known.cat.ordered else name
+        else:
+            levels = pd.Index(sorted(set(known)), dtype=object)
+        return cls(known.dtype, name, levels)
+
+    @property
+    def is_ordered(self) -> bool:
+        return self.kind != "category"
+
+    @property
+    def treatment(self) -> str:
+        return f"codes 0 to {len(self.levels) - 1}, dequantized by one unit"
+
+    def encode(self, series: pd.Series) -> Values:
+        codes = self.levels.get_indexer(pd.Index(series, dtype=object)).astype(np.float64)
+        is_new = (codes < 0) & series.notna().to_numpy()
+        if is_new.any():
+            raise ValueError(f"unknown level '{shown(series.to_numpy()[is_new][0])}'")
+        return np.where(codes < 0, np.nan, codes)
+
+    def snap(self, values: Values) -> Values:
+        return np.rint(values)
+
+    def decode(self, values: Values) -> pd.Series:
+        return pd.Series(self.levels.take(values.astype(int)).astype(object)).astype(self.dtype)
+
+    def show(self, value: float) -> str:
+        return shown(self.levels[int(value)])
+
+
+@dataclasses.dataclass(frozen=True)
+class Times:
+    """Dates, times of day, durations, or text of dates, in days since the first.
+
+    The map is exact to 1 us within 60 years, and to 1 ms within 60,000.
+
+    Attributes:
+        dtype: the type of the column.
+        kind: "date", "time" or "duration".
+        start: the first date, or a duration of 0.
+        rounding: the step that holds all values: a key of `_STEPS`, or "1 us".
+        format: the format of text; empty for dates.
+        is_date_only: whether the values are `datetime.date`.
+    """
+
+    dtype: Any
+    kind: str
+    start: Any
+    rounding: str
+    format: str = ""
+    is_date_only: bool = False
+
+    @classmethod
+    def fit(cls, known: pd.Series, kind: str, format: str = "") -> "Times":
+        """Learn the first date and the step of a column without missing values."""
+        name = {"time": "time", "timedelta": "duration", "timedelta64": "duration"}.get(
+            kind, "date"
+        )
+        codec = cls(known.dtype, name, pd.Timedelta(0), "", format, kind == "date")
+        moments = codec._moments(known)
+        if name == "date":
+            codec = dataclasses.replace(codec, start=moments.min())
+        ticks = (moments - codec.start) // pd.Timedelta(microseconds=1)
+        steps = (name for name, step in _STEPS.items() if (ticks % step == 0).all())
+        return dataclasses.replace(codec, rounding=next(steps, "1 us"))
+
+    @classmethod
+    def fit_text(cls, known: pd.Series) -> "Times | None":
+        """Learn the format of text; None if it is no date."""
+        for format in _DATE_FORMATS:
+            moments = pd.to_datetime(known, format=format, errors="coerce")
+            if moments.notna().all() and (moments.dt.strftime(format) == known).all():
+                return cls.fit(known, "date", format)
+        return None
+
+    @property
+    def is_discrete(self) -> bool:
+        return self.rounding == "1 day"
+
+    @property
+    def treatment(self) -> str:
+        since = f" since {self.show(0.0)}" if self.kind == "date" else ""
+        return f"days{since}" + ", dequantized by one day" * self.is_discrete
+
+    def _moments(self, series: pd.Series) -> pd.Series:
+        if self.kind == "time":
+            series = series.map(_since_midnight, na_action="ignore")
+        if self.kind != "date":
+            return pd.to_timedelta(series)
+        if self.format:
+            return pd.to_datetime(series, format=self.format)
+        return pd.to_datetime(series)
+
+    def encode(self, series: pd.Series) -> Values:
+        days = (self._moments(series) - self.start) / pd.Timedelta(days=1)
+        return days.to_numpy(np.float64, na_value=np.nan)
+
+    def snap(self, values: Values) -> Values:
+        step = _STEPS.get(self.rounding, 1)
+        return np.rint(values * (_DAY / step)) * step / _DAY
+
+    def decode(self, values: Values) -> pd.Series:
+        ticks = np.rint(values * _DAY).astype(np.int64)
+        moments = pd.Series(pd.to_timedelta(ticks, unit="us") + self.start)
+        if self.format:
+            return moments.dt.strftime(self.format).astype(self.dtype)
+        if self.dtype != object:
+            return moments.astype(self.dtype)
+        if self.kind == "time":
+            return (moments + pd.Timestamp(0)).dt.time
+        if self.kind == "duration":
+            return pd.Series([moment.to_pytimedelta() for moment in moments], dtype=object)
+        if self.is_date_only:
+            return moments.dt.date.astype(object)
+        return pd.Series([moment.to_pydatetime() for moment in moments], dtype=object)
+
+    def show(self, value: float) -> str:
+        return str(self.decode(np.array([value]))[0])
+
+
+def _since_midnight(time: datetime.time) -> datetime.timedelta:
+    return datetime.datetime.combine(datetime.date.min, time) - datetime.datetime.min
+
+
+Codec: TypeAlias = Numbers | Levels | Times

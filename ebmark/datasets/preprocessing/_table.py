@@ -1,0 +1,292 @@
+"""A reversible map between tables of mixed columns and matrices of real numbers."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+from pandas.api.types import infer_dtype
+
+from ebmark.datasets.preprocessing._columns import Codec, Levels, Numbers, Times
+from ebmark.datasets.preprocessing._points import as_frame, is_frame
+from ebmark.errors import shown
+
+# more levels than this, or than half of the rows, are identifiers or free text
+_MAX_LEVELS = 50
+_NUMBERS = {"integer", "floating", "mixed-integer-float", "decimal"}
+_TIMES = {"date", "datetime", "datetime64", "time", "timedelta", "timedelta64"}
+_LEVELS = {"boolean", "string", "categorical"}
+
+
+class _Column(NamedTuple):
+    """What was learned of one column; `low` and `high` are its range after encoding."""
+
+    name: Any
+    codec: Codec
+    low: float
+    high: float
+    fill: float
+    num_missing: int
+
+    @property
+    def is_constant(self) -> bool:
+        return self.low == self.high
+
+    def encode(self, series: pd.Series, can_miss: bool = False) -> Float[np.ndarray, " n"]:
+        values = _encode(self.codec, series)
+        if not can_miss and np.isnan(values).any():
+            raise ValueError(
+                f"Column '{shown(self.name)}' has missing values, first in row "
+                f"{int(np.isnan(values).argmax())}. Remove such rows or fill the values."
+            )
+        is_other = ~np.isnan(values) & (values != self.low)
+        if self.is_constant and is_other.any():
+            raise ValueError(
+                f"Column '{shown(self.name)}' was constant ({self.codec.show(self.low)}) in fit, "
+                f"got {self.codec.show(values[is_other][0])}. Pass drop=[{self.name!r}] to fit."
+            )
+        return values
+
+    def decode(self, values: Float[np.ndarray, " n"]) -> pd.Series:
+        return self.codec.decode(self.codec.snap(np.clip(values, self.low, self.high)))
+
+    def summarize(self, missing: str | None) -> dict[str, Any]:
+        done = self.codec.treatment
+        if self.is_constant:
+            done = "constant: left out of the matrix and given back"
+        if self.num_missing and missing == "drop":
+            done += "; rows with missing values dropped"
+        elif self.num_missing:
+            statistic = "mode" if isinstance(self.codec, Levels) else "median"
+            done += (
+                f"; missing values set to the {statistic} ({self.codec.show(self.fill)}), which "
+                "understates spread and dependence"
+            )
+        return {
+            "column": self.name,
+            "kind": self.codec.kind,
+            "treatment": done,
+            "range": f"{self.codec.show(self.low)} to {self.codec.show(self.high)}",
+            "rounding": self.codec.rounding,
+            "num_missing": self.num_missing,
+        }
+
+
+class TableEncoder:
+    r"""A reversible map between a table and a float64 matrix.
+
+    Numbers stay as they are, dates and times become days since the first. Whole numbers, booleans,
+    whole days and levels of categories (codes $k$ in their order) are discrete. Their density is
+    that of dequantized values,
+
+    $$ x = k + u, \quad u \sim U(-\tfrac12, \tfrac12), \quad
+       \log P(k) = \log \int_{k-1/2}^{k+1/2} p(x)\,dx \ge \mathbb{E}_u \log p(k + u) $$
+
+    so that the log-density at the center of the interval, without noise, approximates the log
+    probability of the level. Text that holds numbers or ISO dates is read as such; a constant
+    column is left out and given back.
+
+    Args:
+        missing: None to refuse missing values, "drop" to drop rows with one when fitting, or
+            "impute" to replace them by the median or, in categories, the mode. No method accounts
+            for either: "drop" is unbiased only if values are missing completely at random.
+        drop: names of columns to leave out.
+
+    Attributes:
+        columns: names of the columns of the table, without those left out by `drop`.
+
+    Example:
+        >>> frame = pd.DataFrame({"size": [1.5, 2.25, 3.0, 1.5], "kind": ["a", "b", "b", "a"]})
+        >>> encoder = TableEncoder().fit(frame)
+        >>> encoder.transform(frame)[1].tolist()
+        [2.25, 1.0]
+        >>> encoder.inverse_transform(np.array([[9.0, 0.4]]))
+           size kind
+        0   3.0    a
+
+    References: Theis, van den Oord & Bethge (2016), A note on the evaluation of generative models.
+    """
+
+    def __init__(self, missing: str | None = None, drop: Any = ()):
+        if missing not in (None, "drop", "impute"):
+            raise ValueError(f"'missing' must be None, 'drop' or 'impute', got {missing!r}.")
+        self.missing = missing
+        self.drop = [drop] if isinstance(drop, str) else list(drop)
+
+    def fit(self, X: Any) -> "TableEncoder":
+        """Learn the columns of a table.
+
+        Args:
+            X: as for `is_table`.
+
+        Raises:
+            ValueError: if a column cannot be mapped, has missing values that `missing` does not
+                allow, or all columns are constant. The message names the column and the fix.
+        """
+        self._fit(X)
+        return self
+
+    def _fit(self, X: Any) -> pd.DataFrame:
+        """Learn the columns, and return the rows and columns that stay."""
+        frame = as_frame(X)
+        unknown = [name for name in self.drop if name not in frame.columns]
+        if unknown:
+            raise ValueError(f"'drop' names a column that is not there: '{shown(unknown[0])}'.")
+        self._is_frame = is_frame(X)
+        self._names = frame.columns
+        frame = frame.drop(columns=self.drop)
+        self.columns = list(frame.columns)
+        if not self.columns:
+            raise ValueError("'drop' leaves no column. Keep at least one.")
+        columns = [_learn(series) for _, series in frame.items()]
+        counts = [column.num_missing for column in columns]
+        if any(counts) and self.missing is None:
+            names = [shown(name) for name, count in zip(self.columns, counts, strict=True) if count]
+            raise ValueError(
+                f"NaN or missing values in column(s) {', '.join(names[:5])}. "
+                "Pass missing='drop' or missing='impute'."
+            )
+        if any(counts) and self.missing == "drop":
+            frame = self._complete(frame, columns)
+            columns = [
+                _learn(series)._replace(num_missing=count)
+                for count, (_, series) in zip(counts, frame.items(), strict=True)
+            ]
+        self._columns = columns
+        self._varying = [column for column in columns if not column.is_constant]
+        if not self._varying:
+            raise ValueError("All columns are constant. Give a table in which one varies.")
+        return frame
+
+    def _complete(self, frame: pd.DataFrame, columns: list[_Column]) -> pd.DataFrame:
+        series = dict(frame.items())
+        encoded = [_encode(column.codec, series[column.name]) for column in columns]
+        is_complete = ~np.isnan(encoded).any(axis=0)
+        if not is_complete.any():
+            raise ValueError("Every row has a missing value. Pass missing='impute'.")
+        return frame.loc[is_complete].reset_index(drop=True)
+
+    def fit_transform(self, X: Any) -> Float[np.ndarray, "m d"]:
+        """Learn the columns and map the rows, without noise; `missing` says which rows stay."""
+        z = self._matrix(self._fit(X), can_miss=True)
+        return np.where(np.isnan(z), [column.fill for column in self._varying], z)
+
+    def dequantize(self, z: Float[np.ndarray, "n d"], seed: int) -> Float[np.ndarray, "n d"]:
+        """Add uniform noise of one unit to the discrete columns of a matrix."""
+        is_discrete = np.array([column.codec.is_discrete for column in self._varying])
+        return z + np.random.default_rng(seed).uniform(-0.5, 0.5, z.shape) * is_discrete
+
+    def transform(self, X: Any) -> Float[np.ndarray, "n d"]:
+        """Map the rows of a table to the matrix, without noise.
+
+        Args:
+            X: a table with the columns of `fit`, matched by name in any order; columns that were
+                left out by `drop` are ignored. The columns of an array are matched by position.
+
+        Raises:
+            ValueError: if a column is missing, is not that of `fit`, or has a missing value or a
+                level that `fit` did not have.
+        """
+        frame = as_frame(X)
+        if not is_frame(X) and frame.shape[1] == len(self._names):
+            frame.columns = self._names
+        lost = [shown(name) for name in self.columns if name not in frame.columns]
+        if lost:
+            raise ValueError(f"Missing column(s) {', '.join(lost[:5])}. Give all columns of fit.")
+        extra = [shown(name) for name in frame.columns if name not in [*self.columns, *self.drop]]
+        if extra:
+            raise ValueError(f"Unknown column(s) {', '.join(extra[:5])}. Remove them.")
+        return self._matrix(frame)
+
+    def _matrix(self, frame: pd.DataFrame, can_miss: bool = False) -> Float[np.ndarray, "n d"]:
+        series = dict(frame.items())
+        encoded = {
+            column.name: column.encode(series[column.name], can_miss) for column in self._columns
+        }
+        return np.stack([encoded[column.name] for column in self._varying], axis=1)
+
+    def inverse_transform(self, z: Float[np.ndarray, "n d"]) -> Any:
+        """Map rows of the matrix back: clipped to the range of `fit`, rounded, with its types.
+
+        Returns:
+            A pandas frame, or an array if `fit` had one.
+        """
+        values = iter(np.asarray(z, np.float64).T)
+        decoded = {
+            column.name: column.decode(
+                np.full(len(z), column.low) if column.is_constant else next(values)
+            )
+            for column in self._columns
+        }
+        frame = pd.DataFrame(decoded)
+        return frame if self._is_frame else frame.to_numpy()
+
+    @property
+    def is_matrix(self) -> bool:
+        """Whether the table is a matrix of floats."""
+        return not self.drop and all(
+            isinstance(column.codec, Numbers) and np.dtype(float) == column.codec.dtype
+            for column in self._columns
+        )
+
+    def summary(self) -> pd.DataFrame:
+        """Return one row per column: kind, treatment, range, rounding, number of missing values."""
+        return pd.DataFrame([column.summarize(self.missing) for column in self._columns])
+
+
+def _encode(codec: Codec, series: pd.Series) -> Float[np.ndarray, " n"]:
+    """Map a column to numbers, NaN where missing; a wrong value is named with its column."""
+    try:
+        values = codec.encode(series)
+    except (ValueError, TypeError) as error:
+        problem = (str(error).splitlines() or [""])[0].rstrip(".")
+        raise ValueError(
+            f"Column '{shown(series.name)}' is not as in fit ({codec.kind}): {problem}. Convert "
+            "the column or remove such rows."
+        ) from error
+    if np.isinf(values).any():
+        row = int(np.isinf(values).argmax())
+        raise ValueError(
+            f"Column '{shown(series.name)}' has an infinite value in row {row}. Remove such rows."
+        )
+    return values
+
+
+def _learn(series: pd.Series) -> _Column:
+    """Choose how to map a column, and learn its range."""
+    name = series.name
+    fix = f"Convert the column or pass drop=[{name!r}]."
+    known = series.dropna()
+    if known.empty:
+        raise ValueError(f"Column '{shown(name)}' has no values. Pass drop=[{name!r}].")
+    kind = "sparse" if isinstance(known.dtype, pd.SparseDtype) else infer_dtype(known)
+    types = sorted({type(value).__name__ for value in known}) if known.dtype == object else []
+    if kind in _TIMES and len(types) <= 1:
+        codec = Times.fit(known, kind)
+    elif kind == "string" and (times := Times.fit_text(known.drop_duplicates())):
+        codec = times
+    elif kind == "string" and (numbers := Numbers.fit_text(known.drop_duplicates())):
+        codec = numbers
+    elif kind in _NUMBERS:
+        codec = Numbers.fit(known, is_decimal=kind == "decimal")
+    elif kind in _LEVELS and len(types) <= 1:
+        codec = Levels.fit(known, kind)
+    else:
+        held = "a mix of " + " and ".join(types[:3]) if len(types) > 1 else (types or [kind])[0]
+        raise ValueError(f"Column '{shown(name)}' holds {held} values. {fix}")
+    values = _encode(codec, series)
+    present = values[~np.isnan(values)]
+    low, high = float(present.min()), float(present.max())
+    if isinstance(codec, Levels) and not codec.is_ordered:
+        num = len(codec.levels)
+        if num > min(_MAX_LEVELS, max(2, len(present) / 2)):
+            raise ValueError(
+                f"Column '{shown(name)}' has {num:,} levels in {len(present):,} rows, too many "
+                f"for a category. Pass drop=[{name!r}]."
+            )
+    if known.dtype.kind in "iu" and max(abs(low), abs(high)) > 2**53:
+        raise ValueError(f"Column '{shown(name)}' holds integers above 2^53. {fix}")
+    fill = float(codec.snap(np.array([np.median(present)]))[0])
+    if isinstance(codec, Levels):
+        fill = float(np.bincount(present.astype(int)).argmax())
+    return _Column(name, codec, low, high, fill, int(np.isnan(values).sum()))

@@ -1,0 +1,298 @@
+"""The encoder of tables: exact round trips, codes, ranges, missing values and refusals."""
+
+import datetime
+from decimal import Decimal
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from sklearn import datasets
+
+from ebmark.datasets.preprocessing import TableEncoder, is_table
+
+NUM = 16
+DATES = st.dates(datetime.date(1800, 1, 1), datetime.date(2200, 1, 1))
+MOMENTS = st.datetimes(datetime.datetime(1980, 1, 1), datetime.datetime(2040, 1, 1))
+WORDS = st.text(st.characters(categories=["L"]), min_size=1, max_size=3)
+
+
+def rows(values):
+    return st.lists(values, min_size=NUM, max_size=NUM)
+
+
+def levels(values):
+    """A few values, repeated."""
+    few = st.lists(values, min_size=2, max_size=8, unique=True)
+    return few.flatmap(lambda kept: rows(st.sampled_from(kept)))
+
+
+def typed(values, dtype):
+    return rows(values).map(lambda x: pd.Series(x, dtype=dtype))
+
+
+def with_marks(values, digits, mark, separator):
+    return [
+        f"{x:,.{digits}f}".translate(str.maketrans({",": separator, ".": mark})) for x in values
+    ]
+
+
+def ordered(words):
+    return pd.Series(pd.Categorical(words, categories=sorted(set(words))[::-1], ordered=True))
+
+
+COLUMNS = {
+    "float": typed(st.floats(-1e300, 1e300), "float64"),
+    "float32": typed(st.floats(-(2.0**99), 2.0**99, width=32), "float32"),
+    "two decimals": rows(st.integers(-(10**9), 10**9)).map(lambda x: pd.Series(x) / 100),
+    "int64": typed(st.integers(-(2**53), 2**53), "int64"),
+    "uint8": typed(st.integers(0, 255), "uint8"),
+    "Int16": typed(st.integers(-(2**15), 2**15 - 1), "Int16"),
+    "bool": typed(st.booleans(), "bool"),
+    "boolean": typed(st.booleans(), "boolean"),
+    "text": levels(WORDS).map(pd.Series),
+    "category": levels(WORDS).map(lambda x: pd.Series(pd.Categorical(x, [*set(x), "other one"]))),
+    "category of numbers": levels(st.integers(0, 99)).map(lambda x: pd.Series(pd.Categorical(x))),
+    "ordered": levels(WORDS).map(ordered),
+    "date": rows(DATES).map(lambda x: pd.Series(x, dtype=object)),
+    "day": rows(DATES).map(lambda x: pd.Series(pd.to_datetime(x))),
+    "moment": rows(MOMENTS).map(lambda x: pd.Series(pd.to_datetime(x))),
+    "zone": rows(MOMENTS).map(lambda x: pd.Series(pd.to_datetime(x).tz_localize("Asia/Tokyo"))),
+    "time": rows(st.times()).map(lambda x: pd.Series(x, dtype=object)),
+    "duration": rows(st.integers(-(10**9), 10**9)).map(
+        lambda x: pd.Series(pd.to_timedelta(x, unit="s"))
+    ),
+    "text of dates": rows(DATES).map(lambda x: pd.Series([str(date) for date in x])),
+    "decimal comma": rows(st.integers(-(10**9), 10**9)).map(
+        lambda x: pd.Series(with_marks(np.array(x) / 100, 2, ",", "."))
+    ),
+    "thousands": rows(st.integers(-(10**9), 10**9)).map(
+        lambda x: pd.Series(with_marks(x, 0, ".", " "))
+    ),
+    "decimal": rows(st.integers(0, 10**6)).map(lambda x: pd.Series([Decimal(k) / 8 for k in x])),
+    "constant": st.sampled_from(["x", 1.5, True, 3]).map(lambda x: pd.Series([x] * NUM)),
+    "arrow": typed(st.integers(-100, 100), pd.ArrowDtype(pa.int32())),
+    "arrow text": levels(WORDS).map(lambda x: pd.Series(x, dtype=pd.ArrowDtype(pa.string()))),
+}
+
+
+@st.composite
+def frames(draw, kinds):
+    frame = pd.DataFrame({kind: draw(COLUMNS[kind]) for kind in kinds})
+    assume(all(frame[kind].map(str).nunique() > 1 for kind in kinds if kind != "constant"))
+    return frame.assign(counter=np.arange(NUM))
+
+
+@pytest.mark.parametrize("kind", COLUMNS)
+def test_round_trip_is_exact(kind):
+    """x -> z -> x, for dequantized z too: rounding undoes noise below half a unit."""
+
+    @settings(max_examples=10, deadline=None, derandomize=True)
+    @given(frames([kind]))
+    def check(frame):
+        encoder = TableEncoder()
+        z = encoder.fit_transform(frame)
+        assert np.isfinite(z).all()
+        pd.testing.assert_frame_equal(encoder.inverse_transform(z), frame)
+        np.testing.assert_array_equal(encoder.transform(frame[frame.columns[::-1]]), z)
+        noisy = encoder.inverse_transform(encoder.dequantize(z, 0))
+        discrete = encoder.summary().query("rounding in ['1', 'level', '1 day']")["column"]
+        pd.testing.assert_frame_equal(noisy[[*discrete]], frame[[*discrete]])
+
+    check()
+
+
+@settings(max_examples=15, deadline=None, derandomize=True)
+@given(st.lists(st.sampled_from([*COLUMNS]), min_size=1, unique=True).flatmap(frames), st.data())
+def test_any_matrix_gives_rows_of_the_table(frame, data):
+    """Types, columns, ranges and levels are those of fit, whatever the matrix holds."""
+    encoder = TableEncoder().fit(frame)
+    dim = encoder.transform(frame).shape[1]
+    seed, scale = data.draw(st.integers(0, 99)), data.draw(st.sampled_from([1.0, 1e6]))
+    z = np.random.default_rng(seed).normal(scale=scale, size=(50, dim))
+    drawn = encoder.inverse_transform(z)
+    pd.testing.assert_series_equal(drawn.dtypes, frame.dtypes)
+    again = encoder.transform(drawn)
+    known = encoder.transform(frame)
+    assert (again >= known.min(axis=0)).all() and (again <= known.max(axis=0)).all()
+
+
+def test_codes_follow_the_order_of_categories():
+    size = pd.Categorical(["s", "l", "m", "s"], categories=["s", "m", "l", "xl"], ordered=True)
+    frame = pd.DataFrame({"size": size, "word": ["b", "a", "b", "a"], "yes": [True, False] * 2})
+    z = TableEncoder().fit_transform(frame)
+    np.testing.assert_array_equal(z, [[0, 1, 1], [2, 0, 0], [1, 1, 1], [0, 0, 0]])
+
+
+def test_noise_is_uniform_on_one_unit():
+    """Mean 0 and variance 1/12; 5 standard errors fail once in a million."""
+    frame = pd.DataFrame({"k": np.arange(20_000) % 7, "x": np.linspace(0, np.pi, 20_000)})
+    encoder = TableEncoder()
+    z = encoder.fit_transform(frame)
+    noise = encoder.dequantize(z, 0) - z
+    assert np.abs(noise[:, 0]).max() <= 0.5 and not noise[:, 1].any()
+    assert noise[:, 0].mean() == pytest.approx(0, abs=5 * np.sqrt(1 / 12 / len(z)))
+    assert noise[:, 0].var() == pytest.approx(1 / 12, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers"),
+    [
+        (["1,5", "2,25", "-3"], [1.5, 2.25, -3]),
+        (["1.234,5", "12", "0,5"], [1234.5, 12, 0.5]),
+        (["1,234", "12,345,678", "7"], [1234, 12345678, 7]),
+        (["1 234,5", "10", " 7 "], [1234.5, 10, 7]),
+        (["1'000", "2'000'000.5", "3"], [1000, 2000000.5, 3]),
+        (["1e-3", ".5", "+2."], [0.001, 0.5, 2]),
+        (["1", "NA", "3"], [1, 2, 3]),
+        (["1", "  ", "3"], [1, 2, 3]),
+    ],
+)
+def test_text_of_numbers_is_read(text, numbers):
+    z = TableEncoder("impute").fit_transform(pd.DataFrame({"x": text}))
+    np.testing.assert_allclose(z[:, 0], numbers, rtol=1e-15)
+
+
+@pytest.mark.parametrize("text", [["$1", "$2"], ["007", "012"], ["1.2.3", "4.5.6"], ["1", "b"]])
+def test_other_text_is_a_category(text):
+    summary = TableEncoder().fit(pd.DataFrame({"x": text * 3})).summary()
+    assert summary["kind"].tolist() == ["category"]
+
+
+def holed():
+    return pd.DataFrame(
+        {
+            "x": [1.5, None, 3.0, 4.5, 9.0],
+            "word": ["a", "b", "b", " ", "b"],
+            "day": pd.to_datetime(["2020-01-01", "2020-01-02", None, "2020-01-09", "2020-01-03"]),
+        }
+    )
+
+
+def test_missing_values_are_dropped_or_imputed():
+    """The median of 1.5, 3, 4.5, 9 is 3.75, rounded to 3.8; of days 0, 1, 2, 8 it is 1.5, so 2."""
+    dropped, imputed = TableEncoder("drop"), TableEncoder("impute")
+    np.testing.assert_array_equal(dropped.fit_transform(holed()), [[1.5, 0, 0], [9, 1, 2]])
+    np.testing.assert_array_equal(
+        imputed.fit_transform(holed()),
+        [[1.5, 0, 0], [3.8, 1, 1], [3, 1, 2], [4.5, 1, 8], [9, 1, 2]],
+    )
+    assert dropped.summary()["num_missing"].tolist() == [1, 1, 1]
+    done = imputed.summary()["treatment"]
+    assert "median (3.8)" in done[0] and "mode (b)" in done[1] and "understates" in done[2]
+    with pytest.raises(ValueError, match="x, word, day.*missing='drop'"):
+        TableEncoder().fit(holed())
+    with pytest.raises(ValueError, match="'x' has missing values, first in row 1. Remove"):
+        imputed.transform(holed())
+
+
+def test_levels_of_dropped_rows_are_not_learned():
+    frame = pd.DataFrame({"a": [1.5, None, 2.5, 3.5, 4.5, 5], "b": [*"xyxzzx"]})
+    encoder = TableEncoder("drop")
+    np.testing.assert_array_equal(encoder.fit_transform(frame)[:, 1], [0, 0, 1, 1, 0])
+    assert encoder.summary()["num_missing"].tolist() == [1, 0]
+
+
+def test_every_row_with_a_missing_value_is_refused():
+    frame = pd.DataFrame({"a": [1.0, None], "b": [None, 2.0]})
+    with pytest.raises(ValueError, match="Every row.*impute"):
+        TableEncoder("drop").fit(frame)
+
+
+def test_constant_columns_are_given_back():
+    frame = pd.DataFrame({"k": ["x"] * 4, "v": [1, 2, 3, 5], "c": 7.5})
+    encoder = TableEncoder()
+    z = encoder.fit_transform(frame)
+    assert z.shape == (4, 1)
+    pd.testing.assert_frame_equal(encoder.inverse_transform(z), frame)
+    with pytest.raises(ValueError, match="'c' was constant .7.5. in fit, got 8. Pass drop=.'c'."):
+        encoder.transform(frame.assign(c=8.0))
+
+
+GOOD = pd.DataFrame({"a": [1.5, 2.5, 4.0, 1.0], "b": ["x", "y", "y", "x"]})
+
+
+@pytest.mark.parametrize(
+    ("frame", "message"),
+    [
+        (GOOD.iloc[:0], "must have rows"),
+        (GOOD[[]], "must have rows and columns"),
+        (GOOD.set_axis(["a", "a"], axis=1), "Duplicate column name 'a'"),
+        (GOOD.assign(a=[1.0, np.inf, 2, 3]), "'a' has an infinite value in row 1"),
+        (GOOD.assign(b=[1, "x", 2, "y"]), "'b' holds a mix of int and str values.*drop=.'b'."),
+        (GOOD.assign(b=[[1], [2], [3], [4]]), "'b' holds list values"),
+        (GOOD.assign(b=[{}, {}, {}, {}]), "'b' holds dict values"),
+        (GOOD.assign(b=[1j, 2, 3, 4]), "'b' holds complex"),
+        (GOOD.assign(a=pd.arrays.SparseArray([0.5, 1, 2, 3])), "'a' holds sparse"),
+        (GOOD.assign(b=[None] * 4), "'b' has no values"),
+        (GOOD.assign(b=list("wxyz")), "'b' has 4 levels in 4 rows.*drop=.'b'."),
+        (GOOD.assign(b=[2**60, 1, 2, 3]), "'b' holds integers above"),
+        (GOOD.assign(a=1.0, b="x"), "All columns are constant"),
+    ],
+)
+def test_refuses_in_one_line(frame, message):
+    with pytest.raises(ValueError, match=message) as error:
+        TableEncoder().fit(frame)
+    assert "\n" not in str(error.value) and str(error.value).endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("frame", "message"),
+    [
+        (GOOD[["a"]], "Missing column.s. b"),
+        (GOOD.assign(c=1), "Unknown column.s. c"),
+        (GOOD.assign(b="z"), "'b' is not as in fit .category.: unknown level 'z'"),
+        (GOOD.assign(a="one"), "'a' is not as in fit .number."),
+        (GOOD.assign(a=np.inf), "'a' has an infinite value"),
+    ],
+)
+def test_refuses_other_tables_than_that_of_fit(frame, message):
+    with pytest.raises(ValueError, match=message):
+        TableEncoder().fit(GOOD).transform(frame)
+
+
+def test_dropped_columns_are_ignored():
+    frame = GOOD.assign(id=list("wxyz"))
+    encoder = TableEncoder(drop=["id"])
+    z = encoder.fit_transform(frame)
+    np.testing.assert_array_equal(encoder.transform(GOOD), z)
+    pd.testing.assert_frame_equal(encoder.inverse_transform(z), GOOD)
+    with pytest.raises(ValueError, match="'ib'"):
+        TableEncoder(drop=["ib"]).fit(frame)
+
+
+class Interchange:
+    """A table that offers the interchange protocol only."""
+
+    columns = ("a", "b")
+
+    def __dataframe__(self, *args, **options):
+        return pa.Table.from_pandas(GOOD).__dataframe__(*args, **options)
+
+
+@pytest.mark.parametrize("table", [pa.Table.from_pandas(GOOD), Interchange(), GOOD.to_numpy()])
+def test_other_tables_give_the_same_matrix(table):
+    assert is_table(table)
+    encoder = TableEncoder()
+    z = encoder.fit_transform(table)
+    np.testing.assert_array_equal(z, TableEncoder().fit_transform(GOOD))
+    rows = encoder.inverse_transform(z)
+    np.testing.assert_array_equal(np.asarray(rows), GOOD.to_numpy())
+    assert isinstance(rows, np.ndarray if isinstance(table, np.ndarray) else pd.DataFrame)
+
+
+LOADERS = ["iris", "wine", "diabetes", "breast_cancer", "linnerud", "digits"]
+
+
+@pytest.mark.parametrize("name", LOADERS)
+def test_bundled_tables_round_trip(name):
+    data = getattr(datasets, f"load_{name}")(as_frame=True)
+    frame = data.frame
+    if name in ("iris", "wine", "breast_cancer"):
+        frame = frame.assign(target=data.target_names[data.target])
+    encoder = TableEncoder()
+    z = encoder.fit_transform(frame)
+    pd.testing.assert_frame_equal(encoder.inverse_transform(z), frame)
+    assert len(encoder.summary()) == frame.shape[1] >= z.shape[1]

@@ -123,9 +123,8 @@ def _check_values(folder: Path, rows: pd.DataFrame, plan: Plan) -> None:
     """Check the table's values against the run folders, where these are included."""
     for name, expected in table.collect(folder, plan).groupby("run_id"):
         actual = rows[rows["run_id"] == name]
-        has_same_values = np.array_equal(
-            expected["value"].to_numpy(float), actual["value"].to_numpy(float), equal_nan=True
-        )
+        values = (np.asarray(part["value"], float) for part in (expected, actual))
+        has_same_values = np.array_equal(*values, equal_nan=True)
         if not has_same_values or list(expected["metric"]) != list(actual["metric"]):
             raise UserError(
                 f"{folder}: the table's values of run {name} are not those of its result.json."

@@ -14,7 +14,9 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ebmark.datasets import UserDataset
-from ebmark.datasets.preprocessing import TableEncoder, as_frame, fit_units, is_frame, is_table
+from ebmark.datasets.preprocessing import fit_units
+from ebmark.datasets.preprocessing.frames import as_frame, is_frame, is_table
+from ebmark.datasets.preprocessing.table import TableEncoder
 from ebmark.energies import Network, new_energy
 from ebmark.methods import AbstractBaseline, AbstractMethod, Recipe
 from ebmark.partition_function import (

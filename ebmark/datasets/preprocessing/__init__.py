@@ -1,16 +1,13 @@
 """Arrays of points, tables, and maps between data units and the standardized units of the network.
 
 May import `energies` and `system`.
+`frames` and `table`, which need pandas, are imported by their own names.
 To add a map, write one file with a class that has the methods of `Standardizer`.
 """
 
-from ebmark.datasets.preprocessing._points import as_frame as as_frame
 from ebmark.datasets.preprocessing._points import as_points as as_points
-from ebmark.datasets.preprocessing._points import is_frame as is_frame
-from ebmark.datasets.preprocessing._points import is_table as is_table
 from ebmark.datasets.preprocessing._robust import RobustStandardizer as RobustStandardizer
 from ebmark.datasets.preprocessing._standardize import Standardizer as Standardizer
-from ebmark.datasets.preprocessing._table import TableEncoder as TableEncoder
 from ebmark.datasets.preprocessing._units import Units as Units
 from ebmark.datasets.preprocessing._units import fit_units as fit_units
 from ebmark.datasets.preprocessing._whiten import Whitener as Whitener

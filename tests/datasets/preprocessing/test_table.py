@@ -11,7 +11,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from sklearn import datasets
 
-from ebmark.datasets.preprocessing import TableEncoder, is_table
+from ebmark.datasets.preprocessing.frames import is_table
+from ebmark.datasets.preprocessing.table import TableEncoder
 
 NUM = 16
 DATES = st.dates(datetime.date(1800, 1, 1), datetime.date(2200, 1, 1))

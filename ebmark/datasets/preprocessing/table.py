@@ -8,7 +8,7 @@ from jaxtyping import Float
 from pandas.api.types import infer_dtype
 
 from ebmark.datasets.preprocessing._columns import Codec, Levels, Numbers, Times
-from ebmark.datasets.preprocessing._points import as_frame, is_frame
+from ebmark.datasets.preprocessing.frames import as_frame, is_frame
 from ebmark.errors import shown
 
 # more levels than this, or than half of the rows, are identifiers or free text

@@ -30,7 +30,7 @@ from ebmark.metrics import sample_metrics
 from ebmark.metrics.columns import compare_columns
 from ebmark.metrics.scores import score_samples
 from ebmark.partition_function import (
-    QUICK,
+    SINGLE,
     estimate_log_z,
     exact_samples,
     normalize_on_grid,
@@ -248,7 +248,7 @@ def _normalize(
         return density.log_z, error, exact_samples(density, num, key)
     if isinstance(method, AbstractBaseline):
         return 0.0, 0.0, samples
-    log_z = estimate_log_z(model.energy, np.asarray(train_z), key, effort=QUICK)
+    log_z = estimate_log_z(model.energy, np.asarray(train_z), key, effort=SINGLE)
     return log_z.value, log_z.error if log_z.resolves(0.0) else math.inf, samples
 
 

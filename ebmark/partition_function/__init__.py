@@ -5,6 +5,7 @@ that returns log Z with its error, and one line here.
 """
 
 from ebmark.partition_function._log_z import QUICK as QUICK
+from ebmark.partition_function._log_z import SINGLE as SINGLE
 from ebmark.partition_function._log_z import STUDY as STUDY
 from ebmark.partition_function._log_z import Effort as Effort
 from ebmark.partition_function._log_z import LogZ as LogZ

@@ -62,6 +62,7 @@ class Effort(NamedTuple):
 
 
 STUDY = Effort()
+SINGLE = Effort(num_seeds=1, ess=0.8)
 QUICK = Effort(num_seeds=1, ess=0.8, explores=False)
 
 
@@ -101,7 +102,8 @@ def estimate_log_z(
         energy: maps one point, shape (dim,), to a scalar; the coordinates should be whitened.
         points: the data, in the same coordinates.
         key: PRNG key.
-        effort: what the estimate may cost: `STUDY` or `QUICK`.
+        effort: what the estimate may cost: `STUDY`, `SINGLE` (one seed) or `QUICK`, which does not
+            look for mass away from the data.
 
     Returns:
         The estimate, its error and samples.

@@ -20,7 +20,7 @@ from ebmark.datasets.preprocessing.table import TableEncoder
 from ebmark.energies import Network, new_energy
 from ebmark.methods import AbstractBaseline, AbstractMethod, Recipe
 from ebmark.partition_function import (
-    QUICK,
+    SINGLE,
     GridDensity,
     estimate_log_z,
     exact_samples,
@@ -204,7 +204,7 @@ class EnergyModel(OutlierMixin, DensityMixin, BaseEstimator):
             error = density.log_z_error if density.is_resolved else np.inf
         else:
             log_z, error, *_ = estimate_log_z(
-                self.model_.energy, self._points, self._key, effort=QUICK
+                self.model_.energy, self._points, self._key, effort=SINGLE
             )
         self.log_z_, self.log_z_error_ = float(log_z), float(error)
         if not np.isfinite(log_z) or not np.isfinite(error):
@@ -285,7 +285,7 @@ class EnergyModel(OutlierMixin, DensityMixin, BaseEstimator):
             return exact_samples(self._density, n_samples, key)
         if self._draw is not None:
             return self.model_.units.inverse_transform(np.asarray(self._draw(n_samples, key)))
-        effort = QUICK._replace(num_seeds=-(-n_samples // QUICK.num_particles))
+        effort = SINGLE._replace(num_seeds=-(-n_samples // SINGLE.num_particles))
         log_z = estimate_log_z(self.model_.energy, self._points, key, effort=effort)
         draws = log_z.samples.reshape(-1, self.model_.dim)
         order = np.random.default_rng(seed).permutation(len(draws))[:n_samples]

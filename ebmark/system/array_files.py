@@ -8,6 +8,7 @@ import io
 import math
 import warnings
 import zipfile
+from collections.abc import Collection
 from pathlib import Path
 from typing import IO
 
@@ -77,25 +78,47 @@ def read_run_arrays(path: Path, digest: str | None) -> dict[str, np.ndarray]:
         FileNotFoundError: there is no such file.
         UserError: it is damaged.
     """
-    content = read_bytes(path, _MAX_BYTES)
-    if sha256(content) != digest:
-        raise DamagedError(
-            f"{shown(path, 200)}: damaged (its checksum is not that in result.json). {REPAIR}"
-        )
+    arrays = read_archive(path, digest, AXES, record="result.json")
     try:
-        arrays = _unpack(content)
         _check(arrays)
-    # zipfile, zlib and numpy raise errors of many types for files of another kind
-    except Exception as error:
+    except ValueError as error:
         raise _damaged(path, "NPZ", error) from None
     return arrays
 
 
-def _unpack(content: bytes) -> dict[str, np.ndarray]:
-    """Return the arrays of an NPZ archive that are in `AXES`."""
+def read_archive(
+    path: Path, digest: str | None, names: Collection[str], *, record: str, fix: str = REPAIR
+) -> dict[str, np.ndarray]:
+    """Return the arrays of an NPZ file, whose checksum is verified before it is opened.
+
+    Args:
+        path: the file.
+        digest: its sha256; None if none is on record.
+        names: the arrays that are read; others are ignored.
+        record: the file that states the checksum.
+        fix: the sentence that says how to repair a damaged file.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        UserError: it is damaged.
+    """
+    content = read_bytes(path, _MAX_BYTES)
+    if sha256(content) != digest:
+        raise DamagedError(
+            f"{shown(path, 200)}: damaged (its checksum is not that in {record}). {fix}"
+        )
+    try:
+        return _unpack(content, names)
+    # zipfile, zlib and numpy raise errors of many types for files of another kind
+    except Exception as error:
+        raise _damaged(path, "NPZ", error) from None
+
+
+def _unpack(content: bytes, names: Collection[str]) -> dict[str, np.ndarray]:
+    """Return the named arrays of an NPZ archive."""
     arrays = {}
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        members = [m for m in archive.infolist() if m.filename.removesuffix(".npy") in AXES]
+        members = [m for m in archive.infolist() if m.filename.removesuffix(".npy") in names]
         total = sum(member.file_size for member in members)
         if total > min(_MAX_BYTES, max(_MAX_UNPACKED_BYTES, _MAX_UNPACKED_RATIO * len(content))):
             raise ValueError(f"{len(content):,} bytes that unpack to {total:,}")

@@ -1,21 +1,25 @@
 """The shipped parameters and records of the fitted targets, and their checksums."""
 
+import contextlib
 import functools
-import io
-import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pydantic
 
 from ebmark.errors import DamagedError, shown
-from ebmark.system.checksums import sha256
-from ebmark.system.reading import check_seal, read_bytes
+from ebmark.system.array_files import read_archive
+from ebmark.system.reading import read_json
 
 FOLDER = Path(__file__).parent
 RECORDS = FOLDER / "records.json"
 _FIX = "Install ebmark again."
-_MAX_BYTES = 4 << 20
+_DOCUMENT = pydantic.TypeAdapter(dict[str, Any])
+# of a pair of targets: the mixture, its classes, and the warp with its moments
+ARRAYS = ("log_weights", "means", "loadings", "variances", "classes")
+ARRAYS += ("orders", "phases", "shear", "warped_mean", "warped_std")
 
 
 @functools.cache
@@ -30,9 +34,8 @@ def records() -> dict[str, dict[str, Any]]:
 
 def read_records(path: Path) -> dict[str, dict[str, Any]]:
     """Read a file of records, whose checksum is verified."""
-    content = _read(path)
-    check_seal(path, content, _FIX)
-    return json.loads(content)["targets"]
+    with _as_damaged(path):
+        return read_json(path, _DOCUMENT, _FIX)["targets"]
 
 
 @functools.cache
@@ -47,17 +50,14 @@ def parameters(name: str) -> dict[str, np.ndarray]:
 
 def read_parameters(path: Path, digest: str) -> dict[str, np.ndarray]:
     """Read an archive of arrays, whose checksum is verified before it is opened."""
-    content = _read(path)
-    if sha256(content) != digest:
-        raise DamagedError(
-            f"{shown(path, 200)}: damaged (its checksum is not that in records.json). {_FIX}"
-        )
-    with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-        return dict(archive)
+    with _as_damaged(path):
+        return read_archive(path, digest, ARRAYS, record=RECORDS.name, fix=_FIX)
 
 
-def _read(path: Path) -> bytes:
+@contextlib.contextmanager
+def _as_damaged(path: Path) -> Iterator[None]:
+    """Report a missing file of the package as a damaged one."""
     try:
-        return read_bytes(path, _MAX_BYTES)
+        yield
     except FileNotFoundError:
         raise DamagedError(f"{shown(path, 200)}: no such file. {_FIX}") from None

@@ -117,7 +117,7 @@ def _likelihood_values(trained: Trained, log_z: LogZ) -> dict[str, float]:
     nll = float(energies.mean()) + log_z.value
     is_resolved = log_z.resolves(0.0)
     if isinstance(source, SyntheticDataset):
-        log_ratios = energies + _target_log_densities(source, trained.test_x)
+        log_ratios = energies + source.log_prob(trained.test_x)
         kl = float(log_ratios.mean()) + log_z.value
         is_resolved = log_z.resolves(kl)
         error = math.hypot(log_z.error, log_ratios.std() / math.sqrt(len(log_ratios)))
@@ -142,7 +142,7 @@ def final_objective(trained: Trained) -> float:
     )
     objective = _mean_energy(trained, snapshot.energy) + log_z.value
     if isinstance(source, SyntheticDataset):
-        objective += float(_target_log_densities(source, trained.test_x).mean())
+        objective += float(source.log_prob(trained.test_x).mean())
         return objective if log_z.resolves(objective) else math.inf
     return objective if log_z.resolves(0.0) else math.inf
 
@@ -175,13 +175,9 @@ def _energies(trained: Trained, energy: Energy) -> Float[np.ndarray, " n"]:
     return np.asarray(jax.vmap(energy)(z), np.float64) + trained.standardizer.log_jacobian
 
 
-def _target_log_densities(source: SyntheticDataset, x: Samples) -> Float[np.ndarray, " n"]:
-    return np.logaddexp.reduce(source.component_log_probs(x), axis=1)
-
-
 def _off_target_mass(source: SyntheticDataset, samples: Samples, test_x: Samples) -> float:
     """Return the fraction of samples where the target is less dense than at 99.9% of its points."""
-    log_density, reference = (_target_log_densities(source, x) for x in (samples, test_x))
+    log_density, reference = source.log_prob(samples), source.log_prob(test_x)
     return float(np.mean(log_density < np.quantile(reference, _OFF_SUPPORT)))
 
 

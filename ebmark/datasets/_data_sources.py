@@ -16,7 +16,6 @@ from numpy.typing import ArrayLike
 from ebmark.datasets._grid import Grid
 from ebmark.datasets._local_scale import local_scale
 from ebmark.datasets._registry import DATASETS
-from ebmark.datasets.fitted._targets import AbstractFitted
 from ebmark.datasets.preprocessing import RobustStandardizer, as_points, fit_units
 from ebmark.datasets.synthetic._base import AbstractDataset
 from ebmark.energies import Key, Keys, Point
@@ -113,20 +112,16 @@ class SyntheticDataset:
     def local_scale(self) -> float:
         """Return the smallest local standard deviation in standardized units.
 
-        Of isotropic modes: $s_{min} / \\max_i s_i$ in 1-D and 2-D; else $s_{min}$ over the square
-        root of the largest eigenvalue of the covariance. For d > 2 it is estimated from 10,000
-        points of a fixed key where the covariance is not known. A fitted target states it.
+        It is $s_{min} / \\max_i s_i$ in 1-D and 2-D. For d > 2 the dataset states it in whitened
+        coordinates; if it does not, it is estimated from 10,000 points of a fixed key.
         """
-        if isinstance(self.dataset, AbstractFitted):
-            return self.dataset.whitened_local_scale
-        _, scale = self.dataset.moments()
-        largest = max(scale)
-        if self.dim > 2:
-            covariance = self.dataset.covariance()
-            if covariance is None:
-                return UserDataset(self.name, self.draw(10_000, jr.key(0))).local_scale()
-            largest = float(np.sqrt(np.linalg.eigvalsh(covariance)[-1]))
-        return self.dataset.local_scale / largest
+        if self.dim <= 2:
+            _, scale = self.dataset.moments()
+            return self.dataset.local_scale / max(scale)
+        scale = self.dataset.whitened_local_scale
+        if scale is None:
+            return UserDataset(self.name, self.draw(10_000, jr.key(0))).local_scale()
+        return scale
 
     def grid(self) -> Grid:
         """Return a grid on the support box of the dataset."""

@@ -65,6 +65,17 @@ class AbstractDataset(eqx.Module):
         """Return the covariance of the coordinates, exactly; None where it is not known."""
         return None
 
+    @property
+    def whitened_local_scale(self) -> float | None:
+        """The smallest local standard deviation in whitened coordinates; None if not known.
+
+        Of isotropic modes: $s_{min}$ over the root of the largest eigenvalue of the covariance.
+        """
+        covariance = self.covariance()
+        if covariance is None:
+            return None
+        return self.local_scale / float(np.sqrt(np.linalg.eigvalsh(covariance)[-1]))
+
     def support_box(self) -> Corners:
         """Return the lower and upper corners of a box that holds all but 1e-5 of the mass.
 

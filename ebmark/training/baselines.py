@@ -30,21 +30,15 @@ class Baseline(NamedTuple):
         name: what it is, as tables print it.
         units: the map from data units to those of the density.
         log_prob: the log density at points in these units.
-        draw: draws a number of points in these units from a seed.
     """
 
     name: str
     units: Units
     log_prob: Callable[[Float[np.ndarray, "n dim"]], Float[np.ndarray, " n"]]
-    draw: Callable[[int, int], Float[np.ndarray, "n dim"]]
 
     def score_samples(self, x: ArrayLike) -> Float[np.ndarray, " n"]:
         """Compute the log-density at points, both in data units."""
         return self.log_prob(self.units.transform(x)) - self.units.log_jacobian
-
-    def sample(self, num: int, seed: int = 0) -> Float[np.ndarray, "n dim"]:
-        """Draw points in data units."""
-        return self.units.inverse_transform(self.draw(num, seed))
 
 
 def fit_baselines(x: ArrayLike, seed: int = 0) -> dict[str, Baseline]:
@@ -72,15 +66,14 @@ def fit_baselines(x: ArrayLike, seed: int = 0) -> dict[str, Baseline]:
         mixture = min(_mixtures(z, seed), key=lambda model: model.bic(z), default=gaussian)
         kernels = _fit_kernels(z, seed)
     return {
-        "gaussian": _of_mixture("Gaussian", gaussian, units),
-        "mixture": _of_mixture(
-            f"Gaussian mixture ({mixture.n_components} components)", mixture, units
+        "gaussian": Baseline("Gaussian", units, gaussian.score_samples),
+        "mixture": Baseline(
+            f"Gaussian mixture ({mixture.n_components} components)", units, mixture.score_samples
         ),
         "kde": Baseline(
             f"kernel density estimate (bandwidth {kernels.bandwidth_:.2g})",
             units,
             kernels.score_samples,
-            lambda num, seed: np.asarray(kernels.sample(num, random_state=seed)),
         ),
     }
 
@@ -112,19 +105,6 @@ def _mixtures(z: Float[np.ndarray, "n dim"], seed: int) -> list[GaussianMixture]
         for num in _NUM_COMPONENTS
         if len(z) >= 10 * num
     ]
-
-
-def _of_mixture(name: str, mixture: GaussianMixture, units: Units) -> Baseline:
-    weights, means = np.asarray(mixture.weights_), np.asarray(mixture.means_)
-    factors = np.linalg.cholesky(np.asarray(mixture.covariances_))
-
-    def draw(num: int, seed: int) -> Float[np.ndarray, "n dim"]:
-        rng = np.random.default_rng(seed)
-        labels = rng.choice(len(weights), size=num, p=weights / weights.sum())
-        noise = rng.normal(size=(num, means.shape[1]))
-        return means[labels] + np.einsum("nij,nj->ni", factors[labels], noise)
-
-    return Baseline(name, units, mixture.score_samples, draw)
 
 
 def _fit_kernels(z: Float[np.ndarray, "n dim"], seed: int) -> KernelDensity:

@@ -31,9 +31,8 @@ from ebmark.metrics.columns import compare_columns
 from ebmark.metrics.scores import score_samples
 from ebmark.partition_function import (
     SINGLE,
-    estimate_log_z,
     exact_samples,
-    normalize_on_grid,
+    normalize,
 )
 from ebmark.store.metric_info import MIN_ACCEPTANCE_RATE, MIN_NOISE_ESS
 from ebmark.studies.spec import langevin_step_size
@@ -242,13 +241,15 @@ def _normalize(
         num: the number of exact samples.
         key: key of the exact samples and of log Z.
     """
-    if samples is None:
-        density = normalize_on_grid(model.energy, dataset.grid(), model.units)
-        error = density.log_z_error if density.is_resolved else math.inf
-        return density.log_z, error, exact_samples(density, num, key)
     if isinstance(method, AbstractBaseline):
+        assert samples is not None  # every baseline has a sampler
         return 0.0, 0.0, samples
-    log_z = estimate_log_z(model.energy, np.asarray(train_z), key, effort=SINGLE)
+    log_z, density = normalize(
+        model.energy, model.units, dataset.grid, np.asarray(train_z), key, effort=SINGLE
+    )
+    if density is not None:
+        samples = exact_samples(density, num, key)
+    assert samples is not None  # those of chains for d > 2
     return log_z.value, log_z.error if log_z.resolves(0.0) else math.inf, samples
 
 

@@ -17,7 +17,7 @@ from ebmark.energies import Key, Point
 _NUM_COMPONENTS = 8
 # a component is fitted to at least this number of points on average
 _MIN_POINTS = 10
-# share of the mean eigenvalue in the covariance within components
+# fraction of the mean eigenvalue in the covariance within components
 _SHRINKAGE = 0.1
 
 

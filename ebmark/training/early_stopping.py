@@ -18,7 +18,7 @@ from ebmark.datasets import Grid
 from ebmark.datasets.preprocessing import Units
 from ebmark.energies import Energy, Key
 from ebmark.methods import Recipe
-from ebmark.partition_function import QUICK, estimate_log_z, normalize_on_grid
+from ebmark.partition_function import QUICK, normalize
 from ebmark.training.loop import train
 from ebmark.training.snapshots import Fit, evenly
 
@@ -114,16 +114,12 @@ def held_out_nll(
         A map from an energy to the NLL in nats; infinite if log Z is unresolved.
     """
     z = jnp.asarray(units.transform(x), jnp.float32)
-    dim = z.shape[1]
 
     def score(energy: Energy) -> float:
         mean = float(np.mean(np.asarray(jax.vmap(energy)(z), np.float64))) + units.log_jacobian
-        if dim <= 2:
-            density = normalize_on_grid(energy, grid, units)
-            log_z = density.log_z if density.is_resolved else np.inf
-        else:
-            log_z = estimate_log_z(energy, np.asarray(train_z), key, effort=QUICK).value
-        return mean + log_z if np.isfinite(mean + log_z) else np.inf
+        log_z, _ = normalize(energy, units, lambda: grid, np.asarray(train_z), key, effort=QUICK)
+        nll = mean + log_z.value
+        return nll if np.isfinite(nll) and np.isfinite(log_z.error) else np.inf
 
     return score
 

@@ -24,7 +24,7 @@ from ebmark.partition_function import (
     GridDensity,
     estimate_log_z,
     exact_samples,
-    normalize_on_grid,
+    normalize,
 )
 from ebmark.training import recipes
 from ebmark.training.baselines import fit_baselines, is_better
@@ -197,14 +197,9 @@ class EnergyModel(OutlierMixin, DensityMixin, BaseEstimator):
         if isinstance(method, AbstractBaseline):
             log_z, error = 0.0, 0.0
             self._draw = functools.partial(method.sample, fit.snapshots[-1].trainable, fit.state)
-        elif self.model_.dim <= 2:
-            density = normalize_on_grid(self.model_.energy, dataset.grid(), units)
-            self._density = density
-            log_z = density.log_z
-            error = density.log_z_error if density.is_resolved else np.inf
         else:
-            log_z, error, *_ = estimate_log_z(
-                self.model_.energy, self._points, self._key, effort=SINGLE
+            (log_z, error, *_), self._density = normalize(
+                self.model_.energy, units, dataset.grid, self._points, self._key, effort=SINGLE
             )
         self.log_z_, self.log_z_error_ = float(log_z), float(error)
         if not np.isfinite(log_z) or not np.isfinite(error):

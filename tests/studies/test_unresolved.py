@@ -12,7 +12,7 @@ from ebmark.cli import _fit, terminal_tables
 from ebmark.datasets import SyntheticDataset, UserDataset
 from ebmark.datasets.preprocessing import Standardizer
 from ebmark.methods import METHODS
-from ebmark.partition_function import LogZ, normalize_values_on_grid
+from ebmark.partition_function import LogZ, _normalize, normalize_values_on_grid
 from ebmark.studies import density_scores
 from ebmark.studies.scores import NO_SCORES
 from ebmark.studies.tuning.search import score
@@ -93,7 +93,7 @@ def test_fit_gives_unresolved_log_z_an_infinite_error(error, monkeypatch, unchec
     source = UserDataset("mine", POINTS)
     density = normalize_values_on_grid(lambda x: 0.5 * np.sum(x**2, axis=1), source.grid())
     density = density._replace(log_z_error=error)
-    monkeypatch.setattr(_fit, "normalize_on_grid", lambda *args: density)
+    monkeypatch.setattr(_normalize, "normalize_on_grid", lambda *args: density)
     monkeypatch.setattr(_fit, "exact_samples", lambda density, num, key: POINTS[:num])
     model = SimpleNamespace(energy=energy, units=None)
     method = METHODS["nce"].method

@@ -11,17 +11,17 @@ if TYPE_CHECKING:
     from ebmark.datasets import SyntheticDataset as SyntheticDataset
     from ebmark.datasets import load_dataset as load_dataset
     from ebmark.errors import UserError as UserError
+    from ebmark.estimator import EnergyModel as EnergyModel
     from ebmark.methods import METHODS as METHODS
     from ebmark.methods import Recipe as Recipe
     from ebmark.partition_function import estimate_log_z as estimate_log_z
-    from ebmark.training.estimator import EnergyModel as EnergyModel
     from ebmark.training.loop import train as train
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "DATASETS": "ebmark.datasets",
-    "EnergyModel": "ebmark.training.estimator",
+    "EnergyModel": "ebmark.estimator",
     "METHODS": "ebmark.methods",
     "Recipe": "ebmark.methods",
     "SyntheticDataset": "ebmark.datasets",

@@ -25,6 +25,7 @@ from ebmark.datasets.preprocessing import fit_units
 from ebmark.datasets.tables import read_points
 from ebmark.energies import Key, Network, new_energy
 from ebmark.errors import UserError
+from ebmark.estimator import compare_baselines, fit_baselines
 from ebmark.methods import AbstractBaseline, AbstractMethod, Recipe
 from ebmark.metrics import sample_metrics
 from ebmark.metrics.columns import compare_columns
@@ -40,7 +41,6 @@ from ebmark.system.distributed import join, leave
 from ebmark.system.threads import keep_compiled_programs
 from ebmark.system.writing import check_writable
 from ebmark.training import recipes
-from ebmark.training.baselines import fit_baselines, is_better
 from ebmark.training.early_stopping import train_with_early_stopping
 from ebmark.training.model import Model, save_model
 from ebmark.training.sampling import sample_chains
@@ -210,11 +210,11 @@ def _print_evaluation(
     log_z, error, samples = _normalize(model, method, dataset, samples, train_z, len(test_x), key)
     name = model.spec["method"]
     own = -model.energies(test_x) - log_z
-    others: list[Likelihood] = []
-    for baseline in fit_baselines(train_x).values():
-        values = baseline.score_samples(test_x)
-        better = is_better(values, own, error)
-        others.append(Likelihood(baseline.name, float(values.mean()), is_better=better))
+    compared = compare_baselines(fit_baselines(train_x), test_x, own, error)
+    others = [
+        Likelihood(other.name, other.value, is_better=other.is_better)
+        for other in compared.values()
+    ]
     scores = score_samples(samples, test_x, dataset, sample_metrics(dataset))
     print_likelihoods(Likelihood(name, float(own.mean()), error), others, len(test_x))
     print_scores(scores, f"{name} on {path.name}, {len(test_x)} held-out points", unit_of(dataset))

@@ -121,16 +121,9 @@ def estimate_log_z(
     estimation of free energy differences from Monte Carlo data.
     """
     num = effort.num_particles
-    points = np.asarray(points, np.float64)
-    # whole batches, so that the program for one batch serves all of them
-    data = np.resize(
-        points[:_NUM_POINTS], (-(-min(len(points), _NUM_POINTS) // num) * num, points.shape[1])
-    )
-    standard = MixtureBase.standard(data.shape[1])
-    found = [
-        evaluate_particles(standard, energy, jnp.asarray(batch, jnp.float32))
-        for batch in np.split(data, len(data) // num)
-    ]
+    dim = points.shape[1]
+    standard = MixtureBase.standard(dim)
+    found = _evaluate_batches(standard, energy, points[:_NUM_POINTS], num)
     normal_key, explore_key, refine_key, fitted_key = jr.split(key, 4)
     from_normal = np.nan
     if effort.explores:
@@ -144,7 +137,7 @@ def estimate_log_z(
         if particles is not None:
             found = [*(jax.tree.map(lambda a: a[::4], p) for p in found), particles]
     path = _anneal(_fit(found), energy, effort, fitted_key)
-    samples = np.array([ends.x for ends in path.ends], np.float64).reshape(-1, num, data.shape[1])
+    samples = np.array([ends.x for ends in path.ends], np.float64).reshape(-1, num, dim)
     values = np.array([ratio.value for ratio in path.ratios])
     if not len(values) or not np.isfinite(values).all():
         return LogZ(np.nan, np.inf, from_normal, samples)
@@ -152,6 +145,18 @@ def estimate_log_z(
     bennett = np.sqrt(np.mean([ratio.standard_error**2 for ratio in path.ratios]))
     above = np.nan_to_num(from_normal - values.mean(), nan=0.0)
     return LogZ(float(values.mean()), float(max(spread, bennett, above)), from_normal, samples)
+
+
+def _evaluate_batches(
+    base: MixtureBase, energy: Energy, points: Float[np.ndarray, "n dim"], num: int
+) -> list[Particles]:
+    """Evaluate points in batches of `num`; the last one is filled up with the first points."""
+    num_batches = -(-len(points) // num)
+    filled = np.resize(np.asarray(points, np.float64), (num_batches * num, points.shape[1]))
+    return [
+        evaluate_particles(base, energy, jnp.asarray(batch, jnp.float32))
+        for batch in np.split(filled, num_batches)
+    ]
 
 
 class _Path(NamedTuple):

@@ -23,12 +23,13 @@ MAY_IMPORT = {
     "metrics": {"errors", "energies", "datasets", "samplers", "partition_function", "system"},
     "methods": {"errors", "energies", "datasets", "samplers", "partition_function", "system"},
     "training": {"errors", "system"} | MATHEMATICS,
+    "estimator": {"errors", "system", "training"} | MATHEMATICS,
     "statistics": {"errors"},
     "store": {"errors", "system"},
     "report": {"errors", "store", "statistics", "system"},
     "engines": {"errors", "store", "system"},
     "studies": {"errors", "training", "system", "statistics", "store", "engines"} | MATHEMATICS,
-    "cli": {"errors", "training", "system", "studies"} | MATHEMATICS | RECORDS,
+    "cli": {"errors", "estimator", "training", "system", "studies"} | MATHEMATICS | RECORDS,
 }
 LOOSE = {"__init__.py", "__main__.py", "errors.py", "py.typed"}
 MAX_PACKAGES = 15

@@ -11,12 +11,12 @@ import pytest
 from ebmark.cli import _fit, terminal_tables
 from ebmark.datasets import SyntheticDataset, UserDataset
 from ebmark.datasets.preprocessing import Standardizer
+from ebmark.estimator import is_better
 from ebmark.methods import METHODS
 from ebmark.partition_function import LogZ, _normalize, normalize_values_on_grid
 from ebmark.studies import density_scores
 from ebmark.studies.scores import NO_SCORES
 from ebmark.studies.tuning.search import score
-from ebmark.training.baselines import is_better
 
 POINTS = np.random.default_rng(0).normal(size=(200, 2))
 

@@ -1,6 +1,6 @@
 """Density estimates that a trained energy should beat: a Gaussian, a mixture and kernels."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -75,6 +75,37 @@ def fit_baselines(x: ArrayLike, seed: int = 0) -> dict[str, Baseline]:
             units,
             kernels.score_samples,
         ),
+    }
+
+
+class Comparison(NamedTuple):
+    """The mean log-likelihood of rows under a baseline, and whether it is better than a model."""
+
+    name: str
+    value: float
+    is_better: bool
+
+
+def compare_baselines(
+    baselines: Mapping[str, Baseline],
+    x: Float[np.ndarray, "n dim"],
+    model: Float[np.ndarray, " n"],
+    error: float,
+) -> dict[str, Comparison]:
+    """Compare baselines with a model on the same rows.
+
+    Args:
+        baselines: the baselines by name.
+        x: the rows, in data units.
+        model: their log-densities under the model.
+        error: the standard error of the model's log Z.
+    """
+    scores = {name: baseline.score_samples(x) for name, baseline in baselines.items()}
+    return {
+        name: Comparison(
+            baselines[name].name, float(values.mean()), is_better(values, model, error)
+        )
+        for name, values in scores.items()
     }
 
 

@@ -18,6 +18,7 @@ from ebmark.datasets.preprocessing import fit_units
 from ebmark.datasets.preprocessing.frames import as_frame, is_frame, is_table
 from ebmark.datasets.preprocessing.table import TableEncoder
 from ebmark.energies import Network, new_energy
+from ebmark.estimator._baselines import compare_baselines, fit_baselines
 from ebmark.methods import AbstractBaseline, AbstractMethod, Recipe
 from ebmark.partition_function import (
     SINGLE,
@@ -27,7 +28,6 @@ from ebmark.partition_function import (
     normalize,
 )
 from ebmark.training import recipes
-from ebmark.training.baselines import fit_baselines, is_better
 from ebmark.training.early_stopping import split_validation, train_with_early_stopping
 from ebmark.training.model import Model
 from ebmark.training.snapshots import Fit
@@ -216,18 +216,15 @@ class EnergyModel(OutlierMixin, DensityMixin, BaseEstimator):
         if held_out is None:
             return
         own = self._log_density(held_out)
+        compared = compare_baselines(self.baselines_, held_out, own, self.log_z_error_)
         self.held_out_ = {self.method: float(own.mean())}
-        better: list[str] = []
-        for name, baseline in self.baselines_.items():
-            scores = baseline.score_samples(held_out)
-            self.held_out_[name] = float(scores.mean())
-            if is_better(scores, own, self.log_z_error_):
-                better.append(name)
+        self.held_out_ |= {name: comparison.value for name, comparison in compared.items()}
+        better = [comparison for comparison in compared.values() if comparison.is_better]
         if better:
-            best = max(better, key=self.held_out_.__getitem__)
+            best = max(better, key=lambda comparison: comparison.value)
             warnings.warn(
-                f"{self.baselines_[best].name} has a higher log-likelihood on held-out rows "
-                f"({self.held_out_[best]:.4g} nats) than '{self.method}' "
+                f"{best.name} has a higher log-likelihood on held-out rows "
+                f"({best.value:.4g} nats) than '{self.method}' "
                 f"({self.held_out_[self.method]:.4g}).",
                 stacklevel=3,
             )

@@ -238,7 +238,17 @@ def _advance(
 @eqx.filter_jit
 def _start(params: PyTree, recipe: Recipe, data: Float[Array, "n dim"], key: Key) -> Carry:
     state = recipe.method.init(data, key)
-    return replicate(Carry(params, params, _optimizer(recipe).init(params), state, jnp.array(0)))
+    carry = Carry(params, params, _optimizer(recipe).init(params), state, jnp.array(0))
+    return replicate(_with_strong_types(carry))
+
+
+def _with_strong_types(tree: PyTree) -> PyTree:
+    """Give arrays the types of those that an update returns, or it is compiled a second time."""
+
+    def strong(leaf: Array) -> Array:
+        return jax.lax.convert_element_type(leaf, leaf.dtype) if leaf.weak_type else leaf
+
+    return jax.tree.map(strong, tree)
 
 
 def _optimizer(recipe: Recipe) -> optax.GradientTransformation:

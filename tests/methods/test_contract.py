@@ -2,13 +2,15 @@
 
 import dataclasses
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.random as jr
 import pytest
 
-from ebmark.energies import MLP
+from ebmark.energies import MLP, Network, new_energy
 from ebmark.methods import METHODS
+from ebmark.training import loop
 from ebmark.training.checks import checks, operations, short_run
 
 # One method per family.
@@ -44,6 +46,24 @@ def test_short_run_is_healthy(name):
 def test_all_checks_pass(name):
     """Health, repeatability, the optimum on a Gaussian, the stated cost: `ebmark check`."""
     assert not [check for check in checks(name) if not check.passed]
+
+
+@pytest.mark.parametrize("name", [name if name in QUICK else mark_full(name) for name in METHODS])
+def test_updates_keep_types_so_that_they_are_compiled_once(name):
+    recipe = METHODS[name]
+    method = recipe.method
+    data = jnp.linspace(-1, 1, 128).reshape(64, 2)
+    network = Network(width=8, num_features=4).resolve(2)
+    energy = new_energy(network, data, jr.key(0), num_extra_inputs=method.num_extra_inputs)
+    params, static = eqx.partition(
+        method.build_trainable(energy, data, jr.key(1)), eqx.is_inexact_array
+    )
+    start = eqx.filter_eval_shape(loop._start, params, recipe, data, jr.key(2))
+    end, _ = eqx.filter_eval_shape(
+        loop._advance, start, static, recipe, data, jr.key(3), jnp.array(0)
+    )
+    types = [[(a.dtype, a.weak_type) for a in jax.tree.leaves(carry)] for carry in (start, end)]
+    assert types[0] == types[1]
 
 
 @pytest.mark.parametrize("name", ["cd", "pcd"])

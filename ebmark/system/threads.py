@@ -100,5 +100,5 @@ def keep_compiled_programs(name: str = "xla") -> None:
     if not os.access(folder, os.W_OK | os.X_OK):
         return
     jax.config.update("jax_compilation_cache_dir", str(folder))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)

@@ -1,5 +1,6 @@
 """Density estimates that a trained energy should beat: a Gaussian, a mixture and kernels."""
 
+import warnings
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
@@ -78,6 +79,10 @@ def fit_baselines(x: ArrayLike, seed: int = 0) -> dict[str, Baseline]:
     }
 
 
+class BaselineWarning(UserWarning):
+    """A baseline has a higher likelihood of the held-out rows than the energy."""
+
+
 class Comparison(NamedTuple):
     """The mean log-likelihood of rows under a baseline, and whether it is better than a model."""
 
@@ -107,6 +112,19 @@ def compare_baselines(
         )
         for name, values in scores.items()
     }
+
+
+def warn_of_better(compared: Mapping[str, Comparison], model: str) -> None:
+    """Warn if a density has a higher likelihood of held-out rows than the model of this name."""
+    better = [comparison for comparison in compared.values() if comparison.is_better]
+    if better:
+        best = max(better, key=lambda comparison: comparison.value)
+        warnings.warn(
+            f"{best.name} has a higher log-likelihood on held-out rows ({best.value:.4g} nats) "
+            f"than '{model}' ({compared[model].value:.4g}).",
+            BaselineWarning,
+            stacklevel=3,
+        )
 
 
 def is_better(

@@ -1,7 +1,7 @@
 """Density estimates that a trained energy should beat: a Gaussian, a mixture and kernels."""
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -79,10 +79,6 @@ def fit_baselines(x: ArrayLike, seed: int = 0) -> dict[str, Baseline]:
     }
 
 
-class BaselineWarning(UserWarning):
-    """A baseline has a higher likelihood of the held-out rows than the energy."""
-
-
 class Comparison(NamedTuple):
     """The mean log-likelihood of rows under a baseline, and whether it is better than a model."""
 
@@ -114,15 +110,14 @@ def compare_baselines(
     }
 
 
-def warn_of_better(compared: Mapping[str, Comparison], model: str) -> None:
-    """Warn if a density has a higher likelihood of held-out rows than the model of this name."""
-    better = [comparison for comparison in compared.values() if comparison.is_better]
+def warn_of_better(model: Comparison, others: Iterable[Comparison]) -> None:
+    """Warn if a density has a higher likelihood of held-out rows than the model."""
+    better = [other for other in others if other.is_better]
     if better:
-        best = max(better, key=lambda comparison: comparison.value)
+        best = max(better, key=lambda other: other.value)
         warnings.warn(
             f"{best.name} has a higher log-likelihood on held-out rows ({best.value:.4g} nats) "
-            f"than '{model}' ({compared[model].value:.4g}).",
-            BaselineWarning,
+            f"than '{model.name}' ({model.value:.4g}).",
             stacklevel=3,
         )
 

@@ -44,7 +44,7 @@ class EnergyModel(OutlierMixin, DensityMixin, BaseEstimator):
     Args:
         method: a training method, a key of `METHODS` such as "nce", "dsm" or "cd".
         updates: number of optimizer updates; "auto" for 100 passes over the rows, at most the
-            method's own number.
+            method's own number; None for that number, as on the command line.
         early_stopping: whether to hold out a tenth of the rows and to keep the energy under which
             their likelihood is highest.
         contamination: fraction of the rows that `predict` marks as outliers.
@@ -100,7 +100,7 @@ class EnergyModel(OutlierMixin, DensityMixin, BaseEstimator):
         self,
         method: str = "nce",
         *,
-        updates: int | str = "auto",
+        updates: int | str | None = "auto",
         early_stopping: bool = True,
         contamination: float = 0.1,
         baselines: bool = True,
@@ -144,9 +144,10 @@ class EnergyModel(OutlierMixin, DensityMixin, BaseEstimator):
         self.baselines_ = fit_baselines(trained.train_x) if self.baselines else {}
         vars(self).pop("held_out_", None)
         if trained.held_out is not None:
-            compared = self._compare(trained.held_out)
-            self.held_out_ = {name: comparison.value for name, comparison in compared.items()}
-            warn_of_better(compared, self.method)
+            own, others = self._compare(trained.held_out)
+            self.held_out_ = {name: other.value for name, other in others.items()}
+            self.held_out_[self.method] = own.value
+            warn_of_better(own, others.values())
         self.offset_ = float(np.quantile(self._log_density(rows), self.contamination))
         return self
 
@@ -183,12 +184,12 @@ class EnergyModel(OutlierMixin, DensityMixin, BaseEstimator):
             validate_data(self, X, skip_check_array=True, reset=False)
         return self._encoder.transform(X)
 
-    def _compare(self, x: Float[np.ndarray, "n d"]) -> dict[str, Comparison]:
+    def _compare(self, x: Float[np.ndarray, "n d"]) -> tuple[Comparison, dict[str, Comparison]]:
         own = self._log_density(x)
-        compared = {self.method: Comparison(self.method, float(own.mean()), is_better=False)}
-        return compared | compare_baselines(self.baselines_, x, own, self.log_z_error_)
+        others = compare_baselines(self.baselines_, x, own, self.log_z_error_)
+        return Comparison(self.method, float(own.mean()), is_better=False), others
 
-    def compare(self, X: Any, random_state: Any = None) -> dict[str, Comparison]:
+    def compare(self, X: Any, random_state: Any = None) -> list[Comparison]:
         """Compare the mean log-likelihood of rows, in nats, with that under the baselines.
 
         Discrete columns are dequantized, so that no density gains by a peak at a level.
@@ -198,16 +199,22 @@ class EnergyModel(OutlierMixin, DensityMixin, BaseEstimator):
             random_state: seed of the dequantization.
 
         Returns:
-            The comparison by name, the model first.
+            The model, then the baselines.
         """
-        rows = self._transform(X)
-        return self._compare(
-            self._dequantize(rows, int(check_random_state(random_state).randint(2**31)))
-        )
+        seed = int(check_random_state(random_state).randint(2**31))
+        own, others = self._compare(self._dequantize(self._transform(X), seed))
+        return [own, *others.values()]
 
     def encode(self, X: Any) -> Float[np.ndarray, "n d"]:
         """Map rows of a table to the numbers on which the density is defined, without noise."""
         return self._transform(X)
+
+    @property
+    def encoded_names(self) -> list[str]:
+        """The names of these numbers, one per column that varies; x1, x2, ... of an array."""
+        if self._encoder is not None:
+            return [str(column.name) for column in self._encoder.varying]
+        return [f"x{i + 1}" for i in range(self.n_features_in_)]
 
     def decode(self, rows: Float[np.ndarray, "n d"]) -> Any:
         """Map such numbers to rows with the columns, types, ranges and rounding of the table."""

@@ -45,12 +45,11 @@ def write_estimator(path: Path, estimator: EnergyModel) -> None:
         "points_per_axis": estimator._grid.points_per_axis,
         "encoder": None if encoder is None else encoder_as_json(encoder),
     }
-    columns = names if encoder is None else [column.name for column in encoder.varying]
     spec = model.spec | {"langevin": chain_settings(model)}
     written = dataclasses.replace(
         model,
         spec=spec,
-        columns=None if columns is None else tuple(map(str, columns)),
+        columns=tuple(estimator.encoded_names),
         estimator=state,
     )
     save_model(path, written)

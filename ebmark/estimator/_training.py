@@ -64,7 +64,7 @@ def train_density(
     x: Float[np.ndarray, "n d"],
     seed: int,
     *,
-    updates: int | str,
+    updates: int | str | None,
     early_stopping: bool,
     progress: Callable[[int, int], None],
 ) -> Trained:
@@ -74,7 +74,7 @@ def train_density(
         method: a training method, by name.
         x: the points.
         seed: seed of the network, the training and the held-out points.
-        updates: number of updates, or "auto".
+        updates: number of updates, "auto", or None for the method's own number.
         early_stopping: whether to hold out a tenth of the points and select the energy.
         progress: called with the updates done and the total number.
 
@@ -121,7 +121,7 @@ def train_density(
     return Trained(
         model,
         log_z.value,
-        log_z.error,
+        log_z.error if log_z.resolves(0.0) else math.inf,
         dataset.grid(),
         density,
         recipe.num_updates if fit.best_step is None else fit.best_step,
@@ -143,7 +143,7 @@ def chain_settings(model: Model) -> dict[str, float]:
     return {"steps": _NUM_CHAIN_STEPS, "step_size": float(f"{scale**2 / 10:.3g}")}
 
 
-def _recipe(method: str, updates: int | str, num_rows: int, dim: int) -> Recipe:
+def _recipe(method: str, updates: int | str | None, num_rows: int, dim: int) -> Recipe:
     recipe = recipes.with_changes(method, {}, dim=dim)
     recipes.check_installed(method)
     if method == "mle" and dim > 2:
@@ -151,6 +151,8 @@ def _recipe(method: str, updates: int | str, num_rows: int, dim: int) -> Recipe:
             f"'mle' supports 1-D and 2-D data only, but the table has {dim} columns. "
             "Use method='nce' or method='dsm'."
         )
+    if updates is None:
+        return recipe
     if updates == "auto":
         epochs = _NUM_EPOCHS * num_rows // recipe.batch_size
         updates = min(recipe.num_updates, max(epochs, _MIN_UPDATES))

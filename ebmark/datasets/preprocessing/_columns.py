@@ -16,7 +16,7 @@ MAX_DECIMALS = 10
 # (decimal mark, thousands separator), in the order in which they are tried
 MARKS = [(".", ""), (".", ","), (",", ""), (",", "."), (".", " "), (",", " "), (".", "'")]
 # what stands for a missing value between numbers; between words it may be a level
-_NO_NUMBER = {"na", "n/a", "nan", "null", "none", "?", "-", "."}
+TEXT_OF_MISSING = {"na", "n/a", "nan", "null", "none", "?", "-", "."}
 DATE_FORMATS = ["%Y-%m-%d", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%d.%m.%Y"]
 # in microseconds
 _DAY = 86_400_000_000
@@ -53,7 +53,7 @@ class Numbers:
     def fit_text(cls, known: pd.Series) -> "Numbers | None":
         """Learn the decimal mark and thousands separator of text; None if it is no number."""
         text = known.astype(object).str.strip()
-        text = text[~text.str.lower().isin(_NO_NUMBER)]
+        text = text[~text.str.lower().isin(TEXT_OF_MISSING)]
         for mark, separator in MARKS if len(text) else []:
             if not text.str.fullmatch(_number_pattern(mark, separator)).all():
                 continue
@@ -96,7 +96,7 @@ class Numbers:
 
         def read(value: Any) -> float:
             text = str(value).strip()
-            if text.lower() in _NO_NUMBER:
+            if text.lower() in TEXT_OF_MISSING:
                 return np.nan
             if not pattern.fullmatch(text):
                 raise ValueError(f"'{shown(text)}' is no number with decimal mark '{mark}'")

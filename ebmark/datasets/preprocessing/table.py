@@ -1,5 +1,6 @@
 """A reversible map between tables of mixed columns and matrices of real numbers."""
 
+import dataclasses
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -7,8 +8,10 @@ import pandas as pd
 from jaxtyping import Float
 from pandas.api.types import infer_dtype
 
-from ebmark.datasets.preprocessing._columns import Codec, Levels, Numbers, Times
-from ebmark.datasets.preprocessing.frames import as_frame, is_frame
+from ebmark.datasets.preprocessing._columns import TEXT_OF_MISSING as TEXT_OF_MISSING
+from ebmark.datasets.preprocessing._columns import Codec, Levels, Times
+from ebmark.datasets.preprocessing._columns import Numbers as Numbers
+from ebmark.datasets.preprocessing.frames import as_frame, is_frame, is_table
 from ebmark.errors import shown
 
 # more levels than this, or than half of the rows, are identifiers or free text
@@ -136,7 +139,8 @@ class TableEncoder:
         frame = frame.drop(columns=self.drop)
         if not frame.shape[1]:
             raise ValueError("'drop' leaves no column. Keep at least one.")
-        columns = [_learn(series) for _, series in frame.items()]
+        is_real = not is_table(X)
+        columns = [_learn(series, is_real) for _, series in frame.items()]
         counts = [column.num_missing for column in columns]
         if any(counts) and self.missing is None:
             held = [shown(name) for name, count in zip(frame.columns, counts, strict=True) if count]
@@ -147,7 +151,7 @@ class TableEncoder:
         if any(counts) and self.missing == "drop":
             frame = self._complete(frame, columns)
             columns = [
-                _learn(series)._replace(num_missing=count)
+                _learn(series, is_real)._replace(num_missing=count)
                 for count, (_, series) in zip(counts, frame.items(), strict=True)
             ]
         self.set_learned(columns, names, is_frame=is_frame(X))
@@ -255,8 +259,8 @@ def _encode(codec: Codec, series: pd.Series) -> Float[np.ndarray, " n"]:
     return values
 
 
-def _learn(series: pd.Series) -> Column:
-    """Choose how to map a column, and learn its range."""
+def _learn(series: pd.Series, is_real: bool) -> Column:
+    """Choose how to map a column, and learn its range; real numbers are not rounded."""
     name = series.name
     fix = f"Convert the column or pass drop=[{name!r}]."
     known = series.dropna()
@@ -272,6 +276,7 @@ def _learn(series: pd.Series) -> Column:
         codec = numbers
     elif kind in _NUMBERS:
         codec = Numbers.fit(known, is_decimal=kind == "decimal")
+        codec = dataclasses.replace(codec, decimals=None) if is_real else codec
     elif kind in _LEVELS and len(types) <= 1:
         codec = Levels.fit(known, kind)
     else:

@@ -7,6 +7,7 @@ import jax.random as jr
 import numpy as np
 
 from ebmark.cli._common import print_notes
+from ebmark.cli._flags import name_flags
 from ebmark.cli.terminal_tables import (
     Likelihood,
     print_columns,
@@ -169,7 +170,7 @@ def _encode(model: EnergyModel, path: Path) -> np.ndarray:
     try:
         return model.encode(complete)
     except ValueError as error:
-        raise UserError(f"{path}: {error}") from error
+        raise UserError(f"{path}: {name_flags(str(error))}") from error
 
 
 def _match(

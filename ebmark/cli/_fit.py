@@ -1,7 +1,5 @@
 """The work of `ebmark fit`, behind the imports of JAX: a page around `EnergyModel`."""
 
-import re
-import shlex
 import sys
 import warnings
 from pathlib import Path
@@ -11,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ebmark.cli._common import MAX_COMPARED, print_notes
+from ebmark.cli._flags import choose_dropped, name_flags
 from ebmark.cli.terminal_tables import (
     Likelihood,
     print_columns,
@@ -21,7 +20,7 @@ from ebmark.cli.terminal_tables import (
 )
 from ebmark.datasets import UserDataset
 from ebmark.datasets.tables import describe_table, read_table
-from ebmark.errors import UserError, unknown
+from ebmark.errors import UserError
 from ebmark.estimator import EnergyModel
 from ebmark.metrics import sample_metrics
 from ebmark.metrics.columns import compare_columns
@@ -63,9 +62,7 @@ def fit_table(
         UserError: if the file or its table cannot be used; the message names the flag that helps.
     """
     frame, notes = read_table(path)
-    kept = [*frame.columns] if columns is None else _names(columns, frame, "--columns")
-    dropped = [] if drop is None else _names(drop, frame, "--drop")
-    dropped += [name for name in frame.columns if name not in kept + dropped]
+    dropped = choose_dropped(frame, columns, drop)
     kept = frame.drop(columns=dropped)
     check_writable(out)
     is_first = join() if distributed else True
@@ -98,30 +95,6 @@ def fit_table(
             raise UserError(f"{out} was saved but cannot be evaluated: {error}") from None
         print(f"Model: {out}")
     return 0
-
-
-def _names(listed: str, frame: pd.DataFrame, option: str) -> list[Any]:
-    """Return the names in a list; the columns of an array are x1, x2, ..."""
-    known = {f"x{name + 1}" if isinstance(name, int) else name: name for name in frame.columns}
-    for name in listed.split(","):
-        if name not in known:
-            raise UserError(f"{option}: {unknown('column', name, known)}")
-    return [known[name] for name in listed.split(",")]
-
-
-def name_flags(message: str) -> str:
-    """Return a message of the estimator with the flags of the command line for its arguments.
-
-    Example:
-        >>> name_flags("Column 'a b' has 99 levels. Pass drop=['a b'].")
-        "Column 'a b' has 99 levels. Pass --drop 'a b'."
-    """
-    message = re.sub(r"\b(drop)=\[['\"](.*?)['\"]\]", _flag, message)
-    return re.sub(r"\b(missing|method)='(\w+)'", _flag, message)
-
-
-def _flag(match: re.Match) -> str:
-    return f"--{match[1]} {shlex.quote(match[2])}"
 
 
 def _split(frame: pd.DataFrame, kept: pd.DataFrame, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:

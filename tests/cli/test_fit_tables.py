@@ -5,8 +5,7 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
-from estimator.test_tables import TABLES
-from helpers.mixed_tables import OPTIONS, orders
+from helpers.mixed_tables import OPTIONS, TABLES, orders
 
 import ebmark as eb
 from ebmark.cli import main

@@ -292,7 +292,18 @@ class Interchange:
         return pa.Table.from_pandas(GOOD).__dataframe__(*args, **options)
 
 
-@pytest.mark.parametrize("table", [pa.Table.from_pandas(GOOD), Interchange(), GOOD.to_numpy()])
+class ArrowStream:
+    """A table that offers the Arrow stream, as a polars frame does."""
+
+    columns = ("a", "b")
+
+    def __arrow_c_stream__(self, requested_schema=None):
+        return pa.Table.from_pandas(GOOD).__arrow_c_stream__(requested_schema)
+
+
+@pytest.mark.parametrize(
+    "table", [pa.Table.from_pandas(GOOD), ArrowStream(), Interchange(), GOOD.to_numpy()]
+)
 def test_other_tables_give_the_same_matrix(table):
     assert is_table(table)
     encoder = TableEncoder()

@@ -1,5 +1,6 @@
 """The work of `ebmark evaluate`, behind the imports of JAX."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -117,10 +118,30 @@ def _compare(
         print_notes([f"{num} of {len(x)} samples are compared; increase --max-samples."])
     metrics = _choose_metrics(target, all_metrics, num)
     target_x = target.draw(num, target_key)
-    scores = score_samples(samples, target_x, target, metrics)
-    print_scores(scores, f"{title}, {num} samples each", unit_of(target))
+    print_comparison(samples, target_x, target, metrics, f"{title}, {num} samples each", columns)
+
+
+def print_comparison(
+    x: np.ndarray,
+    target_x: np.ndarray,
+    target: DataSource,
+    metrics: dict[str, SampleMetric],
+    title: str,
+    columns: Sequence[str],
+) -> None:
+    """Print the metrics of samples with null ranges and, of user data, the columns.
+
+    Args:
+        x: the samples.
+        target_x: samples of the target.
+        target: the target, from which null ranges are computed.
+        metrics: the metrics by name.
+        title: the title of the table.
+        columns: names of the columns.
+    """
+    print_scores(score_samples(x, target_x, target, metrics), title, unit_of(target))
     if isinstance(target, UserDataset):
-        print_columns(compare_columns(samples, target_x, target, columns))
+        print_columns(compare_columns(x, target_x, target, columns))
 
 
 def evaluate_model(

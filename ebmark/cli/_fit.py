@@ -9,22 +9,14 @@ import numpy as np
 import pandas as pd
 
 from ebmark.cli._common import MAX_COMPARED, print_notes
+from ebmark.cli._evaluate import print_comparison
 from ebmark.cli._flags import choose_dropped, name_flags
-from ebmark.cli.terminal_tables import (
-    Likelihood,
-    print_columns,
-    print_likelihoods,
-    print_parts,
-    print_scores,
-    unit_of,
-)
+from ebmark.cli.terminal_tables import Likelihood, print_likelihoods, print_parts
 from ebmark.datasets import UserDataset
 from ebmark.datasets.tables import describe_table, read_table
 from ebmark.errors import UserError
 from ebmark.estimator import EnergyModel
 from ebmark.metrics import sample_metrics
-from ebmark.metrics.columns import compare_columns
-from ebmark.metrics.scores import score_samples
 from ebmark.store.metric_info import MIN_ACCEPTANCE_RATE, MIN_NOISE_ESS
 from ebmark.system.distributed import join, leave
 from ebmark.system.threads import keep_compiled_programs
@@ -157,9 +149,6 @@ def _print_evaluation(
     )
     dataset = UserDataset(path.stem, model.encode(kept.dropna()))
     samples = model.encode(model.sample(len(test), random_state=0))
-    rows = model.encode(test)
     title = f"{model.method} on {path.name}, {len(test)} held-out points"
-    print_scores(
-        score_samples(samples, rows, dataset, sample_metrics(dataset)), title, unit_of(dataset)
-    )
-    print_columns(compare_columns(samples, rows, dataset, model.encoded_names))
+    metrics = sample_metrics(dataset)
+    print_comparison(samples, model.encode(test), dataset, metrics, title, model.encoded_names)

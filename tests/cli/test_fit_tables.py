@@ -49,12 +49,13 @@ def check_table(run, table, suffix, method, *options):
     assert [*new.columns] == [*table.columns]
     status, out, err = run("evaluate", f"new{suffix}", "--model", "m.ebm")
     assert status == 0, err
-    assert "30 rows" in out
+    assert "mean log-likelihood of 30" in out
 
 
 @pytest.mark.parametrize(("name", "suffix"), [("iris", ".csv"), ("orders", ".parquet")])
 def test_table_goes_in_and_comes_out(run, name, suffix):
-    check_table(run, TABLES[name]().reset_index(drop=True), suffix, "gaussian")
+    table = TABLES[name]().reset_index(drop=True).iloc[:, -3:]
+    check_table(run, table, suffix, "gaussian")
 
 
 @pytest.mark.full
@@ -83,7 +84,7 @@ def test_whole_numbers_follow_one_rule(run, tmp_path):
 REFUSALS = {
     "": ["--drop id"],
     "--drop id": ["price", "--missing drop", "--missing impute"],
-    "--drop ib": ["--drop", "'ib'", "'id'"],
+    "--drop ib": ["--drop", "'ib'", "id."],
     "--columns kind,pricce": ["--columns", "'price'"],
     "--columns shop": ["All columns are constant"],
 }

@@ -101,12 +101,12 @@ def _split(frame: pd.DataFrame, kept: pd.DataFrame, seed: int) -> tuple[pd.DataF
             # the held-out rows come last
             is_held_out &= values.iloc[order[::-1]].duplicated().sort_index().to_numpy()
     is_complete = kept.notna().all(axis=1).to_numpy()
-    return frame[~is_held_out], frame[is_held_out & is_complete][:MAX_COMPARED]
+    return frame.loc[~is_held_out], frame.loc[is_held_out & is_complete].head(MAX_COMPARED)
 
 
 def _print_treatments(model: EnergyModel) -> None:
     """Print what was done to each column, if anything was."""
-    if not hasattr(model, "columns_") or (model.columns_["treatment"] == "unchanged").all():
+    if not hasattr(model, "columns_") or set(model.columns_["treatment"]) == {"unchanged"}:
         return
     table = model.columns_.rename(columns={"num_missing": "missing"}).astype(str)
     print_parts([("columns", [*table.columns], table.to_numpy().tolist())], ())

@@ -1,6 +1,6 @@
 """Tables of any columns: the types of columns of text, and the frames of Parquet files."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -22,7 +22,7 @@ def infer_types(table: "pa.Table", names: tuple[str, ...]) -> tuple[pd.DataFrame
 
     Whole numbers become integers; blanks become missing. Other text stays as it is.
     """
-    frame = table.to_pandas()
+    frame: pd.DataFrame = table.to_pandas()
     frame.columns = pd.Index(names)
     notes = []
     for name in names:
@@ -31,12 +31,13 @@ def infer_types(table: "pa.Table", names: tuple[str, ...]) -> tuple[pd.DataFrame
     return frame, notes
 
 
-def _infer_type(text: pd.Series) -> tuple[pd.Series, str]:
+def _infer_type(text: Any) -> tuple[Any, str]:
     """Return one column with its type, and a note if only most of it are numbers."""
     text = text.str.strip()
     folded = text.str.casefold()
     known = text[~folded.isin(_BLANK | TEXT_OF_MISSING)]
-    numbers = pd.to_numeric(known, errors="coerce")
+    # the stubs of pandas do not follow the types of columns
+    numbers: Any = pd.to_numeric(known, errors="coerce")
     if known.str.contains("#", regex=False).any():
         known = known.str.replace(r"\s*#.*", "", regex=True)
         numbers = pd.to_numeric(known, errors="coerce").fillna(numbers)
@@ -61,7 +62,7 @@ def _infer_type(text: pd.Series) -> tuple[pd.Series, str]:
 
 def to_frame(table: "pa.Table", names: tuple[str, ...]) -> pd.DataFrame:
     """Return the frame of an Arrow table, with the types that pandas has stored."""
-    frame = table.to_pandas()
+    frame: pd.DataFrame = table.to_pandas()
     if frame.shape[1] < len(names):
         frame = frame.reset_index()
     frame.columns = pd.Index(names)
@@ -71,6 +72,7 @@ def to_frame(table: "pa.Table", names: tuple[str, ...]) -> pd.DataFrame:
 def check_numbers(frame: pd.DataFrame) -> None:
     """Raise `UserError` at the first number that is infinite or above 1e30 in absolute value."""
     names = tuple(map(str, frame.columns))
+    series: Any
     for index, (name, series) in enumerate(frame.items()):
         if not pd.api.types.is_numeric_dtype(series.dtype) or series.dtype == bool:
             continue

@@ -36,11 +36,10 @@ def _infer_type(text: Any) -> tuple[Any, str]:
     text = text.str.strip()
     folded = text.str.casefold()
     known = text[~folded.isin(_BLANK | TEXT_OF_MISSING)]
-    # the stubs of pandas do not follow the types of columns
-    numbers: Any = pd.to_numeric(known, errors="coerce")
+    numbers = _to_numbers(known)
     if known.str.contains("#", regex=False).any():
         known = known.str.replace(r"\s*#.*", "", regex=True)
-        numbers = pd.to_numeric(known, errors="coerce").fillna(numbers)
+        numbers = _to_numbers(known)
     is_number = numbers.notna()
     has_zeros = known.str.fullmatch(r"[+-]?0\d+").any()
     if len(known) and is_number.all() and not has_zeros:
@@ -58,6 +57,11 @@ def _infer_type(text: Any) -> tuple[Any, str]:
             "it is read as text. Correct the values if it is a column of numbers."
         )
     return text.mask(folded.isin(_BLANK)), note
+
+
+def _to_numbers(text: Any) -> Any:
+    # the stubs of pandas do not follow the types of columns
+    return pd.to_numeric(text, errors="coerce")
 
 
 def to_frame(table: "pa.Table", names: tuple[str, ...]) -> pd.DataFrame:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from ebmark.datasets import load_dataset as load_dataset
     from ebmark.errors import UserError as UserError
     from ebmark.estimator import EnergyModel as EnergyModel
+    from ebmark.estimator import load as load
     from ebmark.methods import METHODS as METHODS
     from ebmark.methods import Recipe as Recipe
     from ebmark.partition_function import estimate_log_z as estimate_log_z
@@ -27,6 +28,7 @@ _HOMES = {
     "SyntheticDataset": "ebmark.datasets",
     "UserError": "ebmark.errors",
     "estimate_log_z": "ebmark.partition_function",
+    "load": "ebmark.estimator",
     "load_dataset": "ebmark.datasets",
     "train": "ebmark.training.loop",
 }

@@ -1,16 +1,26 @@
 """The work of `ebmark evaluate`, behind the imports of JAX."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import jax.random as jr
 import numpy as np
 
 from ebmark.cli._common import print_notes
-from ebmark.cli.terminal_tables import print_columns, print_scores, unit_of
+from ebmark.cli._flags import name_flags
+from ebmark.cli.terminal_tables import (
+    Likelihood,
+    print_columns,
+    print_likelihoods,
+    print_scores,
+    unit_of,
+)
 from ebmark.cli.user_energy import load_energy
 from ebmark.datasets import DATASETS, DataSource, SyntheticDataset, UserDataset
-from ebmark.datasets.tables import Points, read_points
+from ebmark.datasets.tables import Points, read_points, read_table
 from ebmark.errors import UserError, unknown
+from ebmark.estimator import EnergyModel, load
 from ebmark.metrics import (
     MANY_POINTS,
     SAMPLE_METRICS,
@@ -21,8 +31,6 @@ from ebmark.metrics import (
 )
 from ebmark.metrics.columns import compare_columns
 from ebmark.metrics.scores import score_energy, score_samples
-
-_MIN_SAMPLES = 10
 
 
 def evaluate_energy(where: str, *, dataset: str | None, seed: int) -> int:
@@ -74,8 +82,6 @@ def evaluate_samples(
     Returns:
         The exit status.
     """
-    if max_samples < _MIN_SAMPLES:
-        raise UserError(f"--max-samples must be at least {_MIN_SAMPLES}, not {max_samples}.")
     if (target_samples is None) == (dataset is None):
         raise UserError(
             "Specify the target: pass exactly one of --target-samples FILE and --dataset NAME."
@@ -85,6 +91,23 @@ def evaluate_samples(
     given = read_points(path, for_training=False)
     print_notes(given.notes)
     x, target, columns = _match(path, given, target_samples, dataset)
+    title = f"{path.name} vs. {target.name}"
+    options = {"all_metrics": all_metrics, "max_samples": max_samples}
+    _compare(x, target, columns, title, seed=seed, **options)
+    return 0
+
+
+def _compare(
+    x: np.ndarray,
+    target: DataSource,
+    columns: tuple[str, ...],
+    title: str,
+    *,
+    seed: int,
+    all_metrics: bool,
+    max_samples: int,
+) -> None:
+    """Print the metrics of samples, drawn at random if there are too many."""
     target_key, sample_key = jr.split(jr.key(seed))
     num = min(max_samples, len(x))
     if isinstance(target, UserDataset):
@@ -95,11 +118,80 @@ def evaluate_samples(
         print_notes([f"{num} of {len(x)} samples are compared; increase --max-samples."])
     metrics = _choose_metrics(target, all_metrics, num)
     target_x = target.draw(num, target_key)
-    scores = score_samples(samples, target_x, target, metrics)
-    print_scores(scores, f"{path.name} vs. {target.name}, {num} samples each", unit_of(target))
+    print_comparison(samples, target_x, target, metrics, f"{title}, {num} samples each", columns)
+
+
+def print_comparison(
+    x: np.ndarray,
+    target_x: np.ndarray,
+    target: DataSource,
+    metrics: dict[str, SampleMetric],
+    title: str,
+    columns: Sequence[str],
+) -> None:
+    """Print the metrics of samples with null ranges and, of user data, the columns.
+
+    Args:
+        x: the samples.
+        target_x: samples of the target.
+        target: the target, from which null ranges are computed.
+        metrics: the metrics by name.
+        title: the title of the table.
+        columns: names of the columns.
+    """
+    print_scores(score_samples(x, target_x, target, metrics), title, unit_of(target))
     if isinstance(target, UserDataset):
-        print_columns(compare_columns(samples, target_x, target, columns))
+        print_columns(compare_columns(x, target_x, target, columns))
+
+
+def evaluate_model(
+    path: Path, model_path: Path, *, target_samples: Path | None, seed: int, **options: Any
+) -> int:
+    """Print the likelihood of a table's rows under a model and compare its samples with them.
+
+    Args:
+        path: the file of the table, with the columns that the model was fitted to.
+        model_path: the model file.
+        target_samples: a file of rows; if given, those of `path` are compared with them instead,
+            by the columns of the model.
+        seed: seed of the samples.
+        options: `all_metrics` and `max_samples`, as for `evaluate_samples`.
+
+    Returns:
+        The exit status.
+    """
+    model = load(model_path)
+    x = _encode(model, path)
+    names = tuple(model.encoded_names)
+    if target_samples is not None:
+        target = UserDataset(target_samples.stem, _encode(model, target_samples))
+        title = f"{path.name} vs. {target.name}"
+    else:
+        rows = model.decode(x)
+        own = model.compare(rows, random_state=seed)[0]
+        print_likelihoods(
+            Likelihood(own.name, own.value, model.log_z_error_), (), f"{len(x):,} rows"
+        )
+        target = UserDataset(path.stem, x)
+        num = min(options["max_samples"], len(x))
+        x = model.encode(model.sample(num, random_state=seed))
+        title = f"{model_path.name} vs. {target.name}"
+    _compare(x, target, names, title, seed=seed, **options)
     return 0
+
+
+def _encode(model: EnergyModel, path: Path) -> np.ndarray:
+    """Read the complete rows of a table, in the numbers of a model."""
+    frame, notes = read_table(path)
+    complete = frame.dropna()
+    if len(complete) < len(frame):
+        num = len(frame) - len(complete)
+        notes = (*notes, f"{num} of {len(frame)} rows have missing values and are left out.")
+    print_notes(notes)
+    try:
+        return model.encode(complete)
+    except ValueError as error:
+        raise UserError(f"{path}: {name_flags(str(error))}") from error
 
 
 def _match(

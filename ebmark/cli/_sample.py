@@ -5,16 +5,17 @@ from pathlib import Path
 import jax.random as jr
 
 from ebmark.cli._common import print_notes
-from ebmark.datasets.tables import check_output, write_points
+from ebmark.datasets.tables import check_output, write_table
 from ebmark.errors import UserError, unknown
+from ebmark.estimator import load
 from ebmark.partition_function import exact_samples
 from ebmark.samplers import SAMPLERS
 from ebmark.system.distributed import join, leave
 from ebmark.system.threads import keep_compiled_programs
-from ebmark.training.model import load_model
+from ebmark.training.model import Model, load_model
 from ebmark.training.sampling import MIN_KEPT, ChainDiagnostics, normalize_model, sample_chains
 
-_SAMPLERS = ("exact", *SAMPLERS)
+_SAMPLERS = ("exact", "smc", *SAMPLERS)
 _NUM_STEPS = 2_000
 
 
@@ -28,14 +29,14 @@ def sample_model(
     seed: int,
     distributed: bool = False,
 ) -> int:
-    """Draw n samples from the model file and write them.
+    """Draw n samples from the model file and write them, as rows of its table.
 
     Args:
         path: the model file.
         out: the file to write; its suffix decides the format.
         n: number of samples.
-        sampler: "exact" or a name in SAMPLERS; None chooses "exact" in 1-D and 2-D, else
-            "langevin".
+        sampler: "exact", "smc" or a name in SAMPLERS; None chooses "exact" in 1-D and 2-D, "smc"
+            for a model of `ebmark fit`, and "langevin" if `steps` is given or for a run.
         steps: number of chain steps; None for 2,000.
         seed: seed of the samples.
         distributed: whether this process is one of several.
@@ -49,7 +50,9 @@ def sample_model(
     check_output(out)
     is_first = join() if distributed else True
     model = load_model(path)
-    name = sampler or ("exact" if model.dim <= 2 else "langevin")
+    # the energy of a run has neither a table nor points from which annealing starts
+    estimator = None if model.estimator is None else load(path)
+    name = sampler or _default_sampler(model, steps)
     if name not in _SAMPLERS:
         raise unknown("sampler", name, _SAMPLERS)
     if name == "exact" and model.dim > 2:
@@ -57,25 +60,41 @@ def sample_model(
             f"--sampler exact supports 1-D and 2-D data only, but {path} has {model.dim} columns. "
             "Use --sampler tempering."
         )
+    if name == "smc" and (estimator is None or model.dim <= 2):
+        raise UserError(
+            f"--sampler smc needs a model of `ebmark fit` with more than two columns, not {path}. "
+            "Use --sampler tempering."
+        )
     keep_compiled_programs()
     notes = []
-    if name == "exact":
+    if name in ("exact", "smc"):
         if steps is not None:
             notes.append(
-                f"--steps {steps} has no effect: the exact sampler has no chains. "
+                f"--steps {steps} has no effect: the {name} sampler has no chains. "
                 "Use --sampler langevin for chains."
             )
-        samples = exact_samples(normalize_model(model), n, jr.key(seed))
+        if estimator is None:
+            samples = exact_samples(normalize_model(model), n, jr.key(seed))
+        else:
+            samples = estimator.sample(n, random_state=seed)
     else:
-        samples, diagnostics = sample_chains(model, name, n, steps or _NUM_STEPS, jr.key(seed))
+        points, diagnostics = sample_chains(model, name, n, steps or _NUM_STEPS, jr.key(seed))
         notes.append(describe_chains(diagnostics))
+        samples = points if estimator is None else estimator.decode(points)
     print_notes(notes if is_first else [])
     if distributed:
         leave()
     if is_first:
-        write_points(out, samples, model.columns or ())
+        write_table(out, samples, model.columns or ())
         print(f"{n} {name} samples: {out}")
     return 0
+
+
+def _default_sampler(model: Model, steps: int | None) -> str:
+    """Return the sampler of `EnergyModel.sample`, unless steps of chains are asked for."""
+    if model.dim <= 2:
+        return "exact"
+    return "smc" if model.estimator is not None and steps is None else "langevin"
 
 
 def describe_chains(diagnostics: ChainDiagnostics) -> str:

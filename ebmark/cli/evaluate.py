@@ -6,6 +6,8 @@ from ebmark.cli._common import MAX_COMPARED, Positional, check_seed
 from ebmark.cli.plugin_files import load_plugins
 from ebmark.errors import UserError
 
+_MIN_SAMPLES = 10
+
 
 def evaluate(
     samples: Positional[Path | None] = None,
@@ -13,6 +15,7 @@ def evaluate(
     energy: str | None = None,
     target_samples: Path | None = None,
     dataset: str | None = None,
+    model: Path | None = None,
     all_metrics: bool = False,
     max_samples: int = MAX_COMPARED,
     seed: int = 0,
@@ -26,6 +29,9 @@ def evaluate(
             Reports KL, log Z and metrics of exact samples on a 1-D or 2-D --dataset.
         target_samples: a file of samples of the target.
         dataset: a built-in dataset as target, instead of --target-samples.
+        model: a model of `ebmark fit`, which reads tables of any columns. Prints the likelihood of
+            the rows of SAMPLES and compares its own samples with them; with --target-samples,
+            compares the two files.
         all_metrics: also compute the slower metrics and their null ranges (one to two minutes).
         max_samples: maximum number of samples of each kind; 100,000 take minutes and use
             metrics for large samples.
@@ -46,13 +52,16 @@ def evaluate(
         raise UserError(
             "Specify what to evaluate: pass exactly one of SAMPLES and --energy FILE.py:FUNCTION."
         )
+    if max_samples < _MIN_SAMPLES:
+        raise UserError(f"--max-samples must be at least {_MIN_SAMPLES}, not {max_samples}.")
+    check_seed(seed)
+    options = {"seed": seed, "all_metrics": all_metrics, "max_samples": max_samples}
+    if model is not None:
+        if dataset is not None:
+            raise UserError("--model and --dataset are mutually exclusive; set only one.")
+        from ebmark.cli._evaluate import evaluate_model
+
+        return evaluate_model(samples, model, target_samples=target_samples, **options)
     from ebmark.cli._evaluate import evaluate_samples
 
-    return evaluate_samples(
-        samples,
-        target_samples=target_samples,
-        dataset=dataset,
-        seed=check_seed(seed),
-        all_metrics=all_metrics,
-        max_samples=max_samples,
-    )
+    return evaluate_samples(samples, target_samples=target_samples, dataset=dataset, **options)

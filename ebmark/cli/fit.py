@@ -1,6 +1,7 @@
 """`ebmark fit`: train an EBM on your data."""
 
 from pathlib import Path
+from typing import Literal
 
 from ebmark.cli._common import Positional, check_positive, check_seed
 from ebmark.cli.plugin_files import load_plugins
@@ -12,20 +13,28 @@ def fit(
     out: Path,
     method: str = "nce",
     updates: int | None = None,
+    columns: str | None = None,
+    drop: str | None = None,
+    missing: Literal["drop", "impute"] | None = None,
     seed: int = 0,
     early_stopping: bool = True,
     plugin: tuple[Path, ...] = (),
     distributed: bool = False,
 ) -> int:
-    """Train an EBM on your data.
+    """Train an EBM on your data: `eb.EnergyModel` for the table of a file.
 
-    A fifth of the points is held out for evaluation.
+    Columns may hold numbers, text, categories and dates. A fifth of the rows is held out for
+    evaluation.
 
     Args:
         points: a CSV, TSV, text, NPY, NPZ or Parquet file with one data point per row.
         out: the model file to write, such as model.ebm.
         method: a method of `ebmark list` or of a plugin.
         updates: number of updates, instead of the recipe's.
+        columns: names of the columns to use, separated by commas; all by default.
+        drop: names of columns to leave out, separated by commas.
+        missing: drop rows with missing values, or impute medians and modes, which understates
+            spread and dependence. By default, missing values are refused.
         seed: seed of the split, the initial energy and the training.
         early_stopping: keep the energy of the last update. By default, a tenth of the training
             points is used for validation, and the energy with their highest likelihood is kept.
@@ -35,14 +44,17 @@ def fit(
     check_positive(updates=updates)
     check_seed(seed)
     load_plugins(plugin, methods=[method])
-    from ebmark.cli._fit import fit_points
+    from ebmark.cli._fit import fit_table
 
-    return fit_points(
+    return fit_table(
         points,
         out,
+        columns=columns,
+        drop=drop,
+        distributed=distributed,
         method=method,
         updates=updates,
-        seed=seed,
+        missing=missing,
+        random_state=seed,
         early_stopping=early_stopping,
-        distributed=distributed,
     )

@@ -25,9 +25,11 @@ def sample(
 
     Args:
         model: a model file written by `ebmark fit`, or the energy.ebm of a run.
-        out: the file to write: .csv, .tsv, .npy, .npz or .parquet.
+        out: the file to write: .csv, .tsv, .npy, .npz or .parquet. Columns, types, categories and
+            rounding are those of the table of `ebmark fit`.
         n: number of samples.
-        sampler: exact (1-D and 2-D data; the default there) or a sampler of `ebmark list`.
+        sampler: exact (1-D and 2-D data; the default there), smc (sequential Monte Carlo, for more
+            columns; the default for a model of `ebmark fit`) or a sampler of `ebmark list`.
         steps: number of chain steps; 2,000 by default. The exact sampler has no chains.
         seed: seed of the samples.
         plugin: Python files that define METHODS, if the model was trained with one of them.

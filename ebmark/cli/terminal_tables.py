@@ -192,9 +192,9 @@ class Likelihood(NamedTuple):
     is_better: bool = False
 
 
-def print_likelihoods(model: Likelihood, others: Sequence[Likelihood], num_points: int) -> None:
-    """Print the log-likelihood of a model and of baselines, and which of them has more."""
-    printed = _new_table(f"mean log-likelihood of {num_points:,} held-out points, in nats")
+def print_likelihoods(model: Likelihood, others: Sequence[Likelihood], points: str) -> None:
+    """Print the log-likelihood of points under a model and baselines, and which has more."""
+    printed = _new_table(f"mean log-likelihood of {points}, in nats")
     printed.add_column("density")
     printed.add_column("log-likelihood", justify="right")
     for likelihood in (model, *others):

@@ -9,3 +9,4 @@ from ebmark.estimator._baselines import compare_baselines as compare_baselines
 from ebmark.estimator._baselines import fit_baselines as fit_baselines
 from ebmark.estimator._baselines import is_better as is_better
 from ebmark.estimator._energy_model import EnergyModel as EnergyModel
+from ebmark.estimator._files import load as load

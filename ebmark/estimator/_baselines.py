@@ -1,6 +1,7 @@
 """Density estimates that a trained energy should beat: a Gaussian, a mixture and kernels."""
 
-from collections.abc import Callable, Mapping
+import warnings
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -107,6 +108,18 @@ def compare_baselines(
         )
         for name, values in scores.items()
     }
+
+
+def warn_of_better(model: Comparison, others: Iterable[Comparison]) -> None:
+    """Warn if a density has a higher likelihood of held-out rows than the model."""
+    better = [other for other in others if other.is_better]
+    if better:
+        best = max(better, key=lambda other: other.value)
+        warnings.warn(
+            f"{best.name} has a higher log-likelihood on held-out rows ({best.value:.4g} nats) "
+            f"than '{model.name}' ({model.value:.4g}).",
+            stacklevel=3,
+        )
 
 
 def is_better(

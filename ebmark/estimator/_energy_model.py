@@ -1,41 +1,33 @@
 """A trained energy as a scikit-learn estimator: density, anomaly scores and samples of a table."""
 
-import dataclasses
-import functools
 import warnings
-from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import jax.random as jr
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Float
 from sklearn.base import BaseEstimator, DensityMixin, OutlierMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from ebmark.datasets import UserDataset
-from ebmark.datasets.preprocessing import fit_units
 from ebmark.datasets.preprocessing.frames import as_frame, is_frame, is_table
 from ebmark.datasets.preprocessing.table import TableEncoder
-from ebmark.energies import Network, new_energy
-from ebmark.estimator._baselines import compare_baselines, fit_baselines
-from ebmark.methods import AbstractBaseline, AbstractMethod, Recipe
+from ebmark.estimator._baselines import (
+    Comparison,
+    compare_baselines,
+    fit_baselines,
+    warn_of_better,
+)
+from ebmark.estimator._progress import show_progress
+from ebmark.estimator._training import train_density
+from ebmark.methods.noises import AbstractNoise
 from ebmark.partition_function import (
     SINGLE,
-    GridDensity,
     estimate_log_z,
     exact_samples,
-    normalize,
+    normalize_on_grid,
 )
-from ebmark.training import recipes
-from ebmark.training.early_stopping import split_validation, train_with_early_stopping
-from ebmark.training.model import Model
-from ebmark.training.snapshots import Fit
-
-# passes over the rows, and the smallest number of updates, where the table decides
-_NUM_EPOCHS = 100
-_MIN_UPDATES = 100
-_NUM_SNAPSHOTS = 10
 
 
 class EnergyModel(OutlierMixin, DensityMixin, BaseEstimator):
@@ -52,7 +44,7 @@ class EnergyModel(OutlierMixin, DensityMixin, BaseEstimator):
     Args:
         method: a training method, a key of `METHODS` such as "nce", "dsm" or "cd".
         updates: number of optimizer updates; "auto" for 100 passes over the rows, at most the
-            method's own number.
+            method's own number; None for that number, as on the command line.
         early_stopping: whether to hold out a tenth of the rows and to keep the energy under which
             their likelihood is highest.
         contamination: fraction of the rows that `predict` marks as outliers.
@@ -62,6 +54,7 @@ class EnergyModel(OutlierMixin, DensityMixin, BaseEstimator):
             rows, "impute" to use medians and modes, which understates spread and dependence.
         drop: names of columns to leave out, or positions for an array.
         random_state: seed of the network, the training and the held-out rows.
+        verbose: whether to show the progress of the training.
 
     Attributes:
         log_z_: log Z in nats, of the energy in the units of the table.
@@ -69,6 +62,8 @@ class EnergyModel(OutlierMixin, DensityMixin, BaseEstimator):
             still ranks rows, but is off by a constant.
         offset_: the log-density below which `predict` marks a row as an outlier.
         best_step_: number of updates after which the kept energy was taken.
+        stopped_: what early stopping reports, in a sentence; empty without.
+        diagnostics_: those of the method, such as `noise_ess`.
         held_out_: mean log-likelihood of the held-out rows by density, of the model and the
             baselines; only with early stopping.
         baselines_: the baselines by name.
@@ -78,8 +73,10 @@ class EnergyModel(OutlierMixin, DensityMixin, BaseEstimator):
             table; only if it is a data frame, holds text or dates, or `missing` or `drop` is used.
 
     Raises:
-        ValueError: if the method is unknown, or the rows are not finite numbers of shape (n, d)
-            with n > 1 that vary in every column, or a table that `TableEncoder` refuses.
+        ValueError: if the rows are not finite numbers of shape (n, d) with n > 1 that vary in every
+            column, or a table that `TableEncoder` refuses.
+        UserError: if the method is unknown or does not support the number of columns.
+        FloatingPointError: if the training diverged.
 
     Example:
         >>> import numpy as np
@@ -96,17 +93,21 @@ class EnergyModel(OutlierMixin, DensityMixin, BaseEstimator):
     References: LeCun, Chopra, Hadsell, Ranzato & Huang (2006), A tutorial on energy-based learning.
     """
 
+    n_features_in_: int
+    feature_names_in_: np.ndarray
+
     def __init__(
         self,
         method: str = "nce",
         *,
-        updates: int | str = "auto",
+        updates: int | str | None = "auto",
         early_stopping: bool = True,
         contamination: float = 0.1,
         baselines: bool = True,
         missing: str | None = None,
         drop: Any = (),
         random_state: Any = None,
+        verbose: bool = False,
     ):
         self.method = method
         self.updates = updates
@@ -116,43 +117,46 @@ class EnergyModel(OutlierMixin, DensityMixin, BaseEstimator):
         self.missing = missing
         self.drop = drop
         self.random_state = random_state
+        self.verbose = verbose
 
     def fit(self, X: Any, y: Any = None) -> "EnergyModel":
         """Train the energy on the rows of X; y is ignored."""
         del y
         seed = int(check_random_state(self.random_state).randint(2**31))
         rows = self._fit_columns(X)
-        X = rows if self._encoder is None else self._encoder.dequantize(rows, seed)
-        split_key, energy_key, train_key, self._key = jr.split(jr.key(seed), 4)
-        recipe = self._recipe(*X.shape)
-        units = fit_units(X)
-        settings = Network().resolve(X.shape[1])
-        inputs = recipe.method.num_extra_inputs
-        energy = new_energy(settings, units.transform(X), energy_key, num_extra_inputs=inputs)
-        dataset = UserDataset("table", X)
-        train_x, train_z, fit = train_with_early_stopping(
-            recipe,
-            energy,
-            X,
-            units,
-            dataset.grid,
-            _NUM_SNAPSHOTS if self.early_stopping else 1,
-            early=self.early_stopping,
-            choice_key=split_key,
-            key=train_key,
+        trained = train_density(
+            self.method,
+            self._dequantize(rows, seed),
+            seed,
+            updates=self.updates,
+            early_stopping=self.early_stopping,
+            progress=show_progress(self.verbose),
         )
-        if fit.divergence_reason is not None:
-            raise ValueError(
-                f"Training by '{self.method}' diverged: {fit.divergence_reason} Use another "
-                "method or fewer updates."
+        self.model_, self._grid, self._density = trained.model, trained.grid, trained.density
+        self.best_step_, self.stopped_ = trained.best_step, trained.stopped
+        self.diagnostics_ = trained.diagnostics
+        self.log_z_, self.log_z_error_ = float(trained.log_z), float(trained.log_z_error)
+        if not self._is_resolved:
+            warnings.warn(
+                "log Z is unresolved: score_samples ranks rows, but is off by a constant.",
+                stacklevel=2,
             )
-        self.model_ = Model(fit.energy, units, {"method": self.method}, None)
-        self.best_step_ = fit.best_step if fit.best_step is not None else recipe.num_updates
-        self._points = np.asarray(train_z)
-        self._normalize(recipe.method, fit, dataset)
-        self._compare(train_x, split_validation(X, split_key)[1] if len(train_x) < len(X) else None)
+        self.baselines_ = fit_baselines(trained.train_x) if self.baselines else {}
+        vars(self).pop("held_out_", None)
+        if trained.held_out is not None:
+            own, others = self._compare(trained.held_out)
+            self.held_out_ = {name: other.value for name, other in others.items()}
+            self.held_out_[self.method] = own.value
+            warn_of_better(own, others.values())
         self.offset_ = float(np.quantile(self._log_density(rows), self.contamination))
         return self
+
+    @property
+    def _is_resolved(self) -> bool:
+        return bool(np.isfinite(self.log_z_) and np.isfinite(self.log_z_error_))
+
+    def _dequantize(self, rows: Float[np.ndarray, "n d"], seed: int) -> Float[np.ndarray, "n d"]:
+        return rows if self._encoder is None else self._encoder.dequantize(rows, seed)
 
     def _fit_columns(self, X: Any) -> Float[np.ndarray, "n d"]:
         """Check the rows and map those of a table to numbers, without noise."""
@@ -180,54 +184,41 @@ class EnergyModel(OutlierMixin, DensityMixin, BaseEstimator):
             validate_data(self, X, skip_check_array=True, reset=False)
         return self._encoder.transform(X)
 
-    def _recipe(self, num_rows: int, dim: int) -> Recipe:
-        recipe = recipes.with_changes(self.method, {}, dim=dim)
-        recipes.check_installed(self.method)
-        updates = self.updates
-        if updates == "auto":
-            epochs = _NUM_EPOCHS * num_rows // recipe.batch_size
-            updates = min(recipe.num_updates, max(epochs, _MIN_UPDATES))
-        return dataclasses.replace(recipe, num_updates=updates) if recipe.num_updates else recipe
+    def _compare(self, x: Float[np.ndarray, "n d"]) -> tuple[Comparison, dict[str, Comparison]]:
+        own = self._log_density(x)
+        others = compare_baselines(self.baselines_, x, own, self.log_z_error_)
+        return Comparison(self.method, float(own.mean()), is_better=False), others
 
-    def _normalize(self, method: AbstractMethod, fit: Fit, dataset: UserDataset) -> None:
-        """Compute log Z, of the energy in data units."""
-        self._density: GridDensity | None = None
-        self._draw: Callable[..., Array] | None = None
-        units = self.model_.units
-        if isinstance(method, AbstractBaseline):
-            log_z, error = 0.0, 0.0
-            self._draw = functools.partial(method.sample, fit.snapshots[-1].trainable, fit.state)
-        else:
-            (log_z, error, *_), self._density = normalize(
-                self.model_.energy, units, dataset.grid, self._points, self._key, effort=SINGLE
-            )
-        self.log_z_, self.log_z_error_ = float(log_z), float(error)
-        if not np.isfinite(log_z) or not np.isfinite(error):
-            warnings.warn(
-                "log Z is unresolved: score_samples ranks rows, but is off by a constant.",
-                stacklevel=3,
-            )
+    def compare(self, X: Any, random_state: Any = None) -> list[Comparison]:
+        """Compare the mean log-likelihood of rows, in nats, with that under the baselines.
 
-    def _compare(
-        self, train_x: Float[np.ndarray, "m d"], held_out: Float[np.ndarray, "k d"] | None
-    ) -> None:
-        """Fit the baselines, and warn if one has a higher likelihood of held-out rows."""
-        self.baselines_ = fit_baselines(train_x) if self.baselines else {}
-        if held_out is None:
-            return
-        own = self._log_density(held_out)
-        compared = compare_baselines(self.baselines_, held_out, own, self.log_z_error_)
-        self.held_out_ = {self.method: float(own.mean())}
-        self.held_out_ |= {name: comparison.value for name, comparison in compared.items()}
-        better = [comparison for comparison in compared.values() if comparison.is_better]
-        if better:
-            best = max(better, key=lambda comparison: comparison.value)
-            warnings.warn(
-                f"{best.name} has a higher log-likelihood on held-out rows "
-                f"({best.value:.4g} nats) than '{self.method}' "
-                f"({self.held_out_[self.method]:.4g}).",
-                stacklevel=3,
-            )
+        Discrete columns are dequantized, so that no density gains by a peak at a level.
+
+        Args:
+            X: rows that were not in `fit`.
+            random_state: seed of the dequantization.
+
+        Returns:
+            The model, then the baselines.
+        """
+        seed = int(check_random_state(random_state).randint(2**31))
+        own, others = self._compare(self._dequantize(self._transform(X), seed))
+        return [own, *others.values()]
+
+    def encode(self, X: Any) -> Float[np.ndarray, "n d"]:
+        """Map rows of a table to the numbers on which the density is defined, without noise."""
+        return self._transform(X)
+
+    @property
+    def encoded_names(self) -> list[str]:
+        """The names of these numbers, one per column that varies; x1, x2, ... of an array."""
+        if self._encoder is not None:
+            return [str(column.name) for column in self._encoder.varying]
+        return [f"x{i + 1}" for i in range(self.n_features_in_)]
+
+    def decode(self, rows: Float[np.ndarray, "n d"]) -> Any:
+        """Map such numbers to rows with the columns, types, ranges and rounding of the table."""
+        return rows if self._encoder is None else self._encoder.inverse_transform(rows)
 
     def energy(self, X: Any) -> Float[np.ndarray, " n"]:
         """Return the energy of rows: minus the log-density up to the constant `log_z_`."""
@@ -269,16 +260,31 @@ class EnergyModel(OutlierMixin, DensityMixin, BaseEstimator):
         check_is_fitted(self)
         seed = int(check_random_state(random_state).randint(2**31))
         rows = self._sample(n_samples, seed)
-        return rows if self._encoder is None else self._encoder.inverse_transform(rows)
+        return self.decode(rows)
 
     def _sample(self, n_samples: int, seed: int) -> Float[np.ndarray, "n d"]:
-        key = jr.key(seed)
-        if self._density is not None:
+        key, units = jr.key(seed), self.model_.units
+        if isinstance(self.model_.energy, AbstractNoise):
+            return units.inverse_transform(self.model_.energy.sample(n_samples, key))
+        if self.model_.dim <= 2:
+            if self._density is None:
+                self._density = normalize_on_grid(self.model_.energy, self._grid, units)
             return exact_samples(self._density, n_samples, key)
-        if self._draw is not None:
-            return self.model_.units.inverse_transform(np.asarray(self._draw(n_samples, key)))
+        assert self.model_.points is not None
         effort = SINGLE._replace(num_seeds=-(-n_samples // SINGLE.num_particles))
-        log_z = estimate_log_z(self.model_.energy, self._points, key, effort=effort)
+        log_z = estimate_log_z(self.model_.energy, self.model_.points, key, effort=effort)
         draws = log_z.samples.reshape(-1, self.model_.dim)
         order = np.random.default_rng(seed).permutation(len(draws))[:n_samples]
-        return self.model_.units.inverse_transform(draws[order])
+        return units.inverse_transform(draws[order])
+
+    def save(self, path: str | Path) -> None:
+        """Write a model file, which `eb.load` and the command line read; without `baselines_`.
+
+        Raises:
+            UserError: a name, a type or a level of the table cannot be saved, or the file cannot
+                be written.
+        """
+        from ebmark.estimator._files import write_estimator
+
+        check_is_fitted(self)
+        write_estimator(Path(path), self)

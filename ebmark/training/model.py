@@ -23,6 +23,7 @@ from ebmark.training.tree_file import load_tree, read_header, save_tree
 _SPEC_KEYS = ("method", "energy", "training", "langevin", "num_train")
 # as files name them; one that names none was written when there was no other
 _UNITS: dict[str, type[Units]] = {kind.__name__: kind for kind in (Standardizer, Whitener)}
+_MAX_POINTS = 10_000
 # valid ranges of the network in a model file
 _LIMITS = {
     "num_features": (0, 10_000),
@@ -43,12 +44,26 @@ class Model:
         units: the map from data units to those of the energy.
         spec: `energy`, `method`, `training`, `langevin` and `num_train` of the spec of a run.
         columns: names of the data's columns.
+        points: training points in standardized units, from which annealing starts.
+        estimator: JSON values that an `EnergyModel` has learned besides.
     """
 
     energy: Energy
     units: Units
     spec: dict[str, Any]
     columns: tuple[str, ...] | None = None
+    points: Float[np.ndarray, "k dim"] | None = None
+    estimator: dict[str, Any] | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Hold the arrays of the energy, as its functions are not known to every pickler."""
+        leaves = jax.tree.leaves(eqx.filter(self.energy, eqx.is_array))
+        return vars(self) | {"energy": [np.asarray(leaf) for leaf in leaves]}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        shapes, static = _skeleton(state["spec"], state["units"].dim)
+        arrays = jax.tree.unflatten(jax.tree.structure(shapes), map(jnp.asarray, state["energy"]))
+        vars(self).update(state | {"energy": eqx.combine(arrays, static)})
 
     @property
     def dim(self) -> int:
@@ -86,7 +101,9 @@ def save_model(path: Path, model: Model) -> None:
         "columns": None if model.columns is None else list(model.columns),
         "spec": {key: model.spec[key] for key in _SPEC_KEYS},
     }
-    save_tree(path, header, (eqx.filter(model.energy, eqx.is_array), model.units))
+    if model.points is not None:
+        header |= {"num_points": len(model.points), "estimator": model.estimator}
+    save_tree(path, header, (eqx.filter(model.energy, eqx.is_array), model.units, model.points))
 
 
 def load_model(path: Path) -> Model:
@@ -110,24 +127,27 @@ def load_model(path: Path) -> Model:
         dim = header["dim"]
         columns = header["columns"]
         kind = _UNITS[header.get("units", "Standardizer")]
-        if header["kind"] != "model" or not _is_plausible(spec, dim, columns):
+        num_points = header.get("num_points")
+        if header["kind"] != "model" or not _is_plausible(spec, dim, columns, num_points):
             raise damaged
-        recipe = recipes.with_changes(spec["method"], spec["training"])
-        skeleton = eqx.filter_eval_shape(_untrained, recipe.method, spec, dim, jr.key(0))
+        arrays, static = _skeleton(spec, dim)
     except (KeyError, TypeError, ValueError, OverflowError, UserError):
         raise damaged from None
-    arrays, static = eqx.partition(skeleton, lambda leaf: isinstance(leaf, jax.ShapeDtypeStruct))
     # of no size in memory
     vector, matrix = (np.broadcast_to(0.0, (dim,) * rank) for rank in (1, 2))
     units = kind(*(matrix if name == "axes" else vector for name in kind._fields))
-    arrays, units = load_tree(path, (arrays, units))
+    points = None if num_points is None else np.broadcast_to(np.float32(0), (num_points, dim))
+    arrays, units, points = load_tree(path, (arrays, units, points))
     names = None if columns is None else tuple(columns)
-    return Model(eqx.combine(arrays, static), units, spec, names)
+    energy = eqx.combine(arrays, static)
+    return Model(energy, units, spec, names, points, header.get("estimator"))
 
 
-def _is_plausible(spec: Any, dim: Any, columns: Any) -> bool:
+def _is_plausible(spec: Any, dim: Any, columns: Any, num_points: Any) -> bool:
     """Whether a header from an untrusted file has the types and ranges that `save_model` writes."""
     if type(dim) is not int or not 1 <= dim <= 100_000:
+        return False
+    if num_points is not None and not (type(num_points) is int and 2 <= num_points <= _MAX_POINTS):
         return False
     has_names = columns is None or (
         isinstance(columns, list)
@@ -151,6 +171,13 @@ def _is_plausible(spec: Any, dim: Any, columns: Any) -> bool:
         and isinstance(step_size, float)
         and 0 < step_size < 1e6
     )
+
+
+def _skeleton(spec: dict[str, Any], dim: int) -> tuple[Energy, Energy]:
+    """Return the shapes of the arrays of an energy, and all else that it holds."""
+    recipe = recipes.with_changes(spec["method"], spec["training"])
+    skeleton = eqx.filter_eval_shape(_untrained, recipe.method, spec, dim, jr.key(0))
+    return eqx.partition(skeleton, lambda leaf: isinstance(leaf, jax.ShapeDtypeStruct))
 
 
 def _untrained(method: AbstractMethod, spec: dict[str, Any], dim: int, key: Key) -> Energy:

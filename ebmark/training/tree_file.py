@@ -37,11 +37,19 @@ def save_tree(path: Path, header: dict[str, Any], tree: PyTree) -> None:
         path: the file.
         header: JSON values; the key `leaves` is added.
         tree: a tree of arrays.
+
+    Raises:
+        UserError: the header is longer than 1 MiB, or the file cannot be written.
     """
     leaves = [np.asarray(leaf) for leaf in jax.tree.leaves(tree)]
     body = b"".join(np.ascontiguousarray(leaf).tobytes() for leaf in leaves)
     shapes = [[list(leaf.shape), leaf.dtype.str] for leaf in leaves]
     text = json.dumps({**header, "leaves": shapes}).encode()
+    if len(text) > _MAX_HEADER:
+        raise UserError(
+            f"{path}: the names and levels of the table take more than 1 MiB. Drop columns of long "
+            "text and fit again."
+        )
     content = _MAGIC + struct.pack("<Q", len(text)) + text + body
     write_whole(path, content + hashlib.sha256(content).digest())
 

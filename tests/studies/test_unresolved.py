@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ebmark.cli import _fit, terminal_tables
+from ebmark.cli import terminal_tables
 from ebmark.datasets import SyntheticDataset, UserDataset
 from ebmark.datasets.preprocessing import Standardizer
-from ebmark.estimator import is_better
+from ebmark.estimator import _training, is_better
 from ebmark.methods import METHODS
 from ebmark.partition_function import LogZ, _normalize, normalize_values_on_grid
 from ebmark.studies import density_scores
@@ -94,11 +94,9 @@ def test_fit_gives_unresolved_log_z_an_infinite_error(error, monkeypatch, unchec
     density = normalize_values_on_grid(lambda x: 0.5 * np.sum(x**2, axis=1), source.grid())
     density = density._replace(log_z_error=error)
     monkeypatch.setattr(_normalize, "normalize_on_grid", lambda *args: density)
-    monkeypatch.setattr(_fit, "exact_samples", lambda density, num, key: POINTS[:num])
     model = SimpleNamespace(energy=energy, units=None)
-    method = METHODS["nce"].method
-    _, printed, _ = _fit._normalize(model, method, source, None, POINTS, 40, None)
-    assert math.isinf(printed) == (error == 0.5)
+    log_z, _ = _training._normalize(model, METHODS["nce"], source, POINTS, None)
+    assert math.isinf(log_z.error) == (error == 0.5)
 
 
 @pytest.mark.parametrize(
@@ -113,7 +111,7 @@ def test_unresolved_likelihood_counts_as_the_worst(lead, error, expected, capsys
     assert better == expected
     likelihood = terminal_tables.Likelihood
     others = [likelihood("Gaussian", lead, is_better=better)]
-    terminal_tables.print_likelihoods(likelihood("nce", -2.0, error), others, 1_000)
+    terminal_tables.print_likelihoods(likelihood("nce", -2.0, error), others, "1,000 points")
     printed = capsys.readouterr().out
     assert ("unresolved" in printed) == math.isinf(error)
     assert ("-2 ± 1" in printed) == (error == 1.0)

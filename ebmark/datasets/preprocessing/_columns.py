@@ -12,12 +12,12 @@ from jaxtyping import Float
 
 from ebmark.errors import shown
 
-_MAX_DECIMALS = 10
+MAX_DECIMALS = 10
 # (decimal mark, thousands separator), in the order in which they are tried
-_MARKS = [(".", ""), (".", ","), (",", ""), (",", "."), (".", " "), (",", " "), (".", "'")]
+MARKS = [(".", ""), (".", ","), (",", ""), (",", "."), (".", " "), (",", " "), (".", "'")]
 # what stands for a missing value between numbers; between words it may be a level
-_NO_NUMBER = {"na", "n/a", "nan", "null", "none", "?", "-", "."}
-_DATE_FORMATS = ["%Y-%m-%d", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%d.%m.%Y"]
+TEXT_OF_MISSING = {"na", "n/a", "nan", "null", "none", "?", "-", "."}
+DATE_FORMATS = ["%Y-%m-%d", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%d.%m.%Y"]
 # in microseconds
 _DAY = 86_400_000_000
 _STEPS = {"1 day": _DAY, "1 h": _DAY // 24, "1 min": 60_000_000, "1 s": 1_000_000, "1 ms": 1_000}
@@ -53,8 +53,8 @@ class Numbers:
     def fit_text(cls, known: pd.Series) -> "Numbers | None":
         """Learn the decimal mark and thousands separator of text; None if it is no number."""
         text = known.astype(object).str.strip()
-        text = text[~text.str.lower().isin(_NO_NUMBER)]
-        for mark, separator in _MARKS if len(text) else []:
+        text = text[~text.str.lower().isin(TEXT_OF_MISSING)]
+        for mark, separator in MARKS if len(text) else []:
             if not text.str.fullmatch(_number_pattern(mark, separator)).all():
                 continue
             digits = {len(value.partition(mark)[2]) for value in text}
@@ -96,7 +96,7 @@ class Numbers:
 
         def read(value: Any) -> float:
             text = str(value).strip()
-            if text.lower() in _NO_NUMBER:
+            if text.lower() in TEXT_OF_MISSING:
                 return np.nan
             if not pattern.fullmatch(text):
                 raise ValueError(f"'{shown(text)}' is no number with decimal mark '{mark}'")
@@ -142,7 +142,7 @@ def _decimals(values: Values, dtype: Any) -> int | None:
     target = getattr(dtype, "numpy_dtype", dtype)
     target = target if getattr(target, "kind", "") == "f" else np.dtype(np.float64)
     with np.errstate(over="ignore", invalid="ignore"):
-        for decimals in range(_MAX_DECIMALS + 1):
+        for decimals in range(MAX_DECIMALS + 1):
             rounded = np.round(values, decimals).astype(target)
             is_whole = decimals > 0 or np.abs(values).max() <= 2**53 or dtype.kind in "iu"
             if is_whole and np.array_equal(rounded, values.astype(target)):
@@ -242,7 +242,7 @@ class Times:
     @classmethod
     def fit_text(cls, known: pd.Series) -> "Times | None":
         """Learn the format of text; None if it is no date."""
-        for format in _DATE_FORMATS:
+        for format in DATE_FORMATS:
             moments = pd.to_datetime(known, format=format, errors="coerce")
             if moments.notna().all() and (moments.dt.strftime(format) == known).all():
                 return cls.fit(known, "date", format)

@@ -1,5 +1,6 @@
 """A reversible map between tables of mixed columns and matrices of real numbers."""
 
+import dataclasses
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -7,8 +8,10 @@ import pandas as pd
 from jaxtyping import Float
 from pandas.api.types import infer_dtype
 
-from ebmark.datasets.preprocessing._columns import Codec, Levels, Numbers, Times
-from ebmark.datasets.preprocessing.frames import as_frame, is_frame
+from ebmark.datasets.preprocessing._columns import TEXT_OF_MISSING as TEXT_OF_MISSING
+from ebmark.datasets.preprocessing._columns import Codec, Levels, Times
+from ebmark.datasets.preprocessing._columns import Numbers as Numbers
+from ebmark.datasets.preprocessing.frames import as_frame, is_frame, is_table
 from ebmark.errors import shown
 
 # more levels than this, or than half of the rows, are identifiers or free text
@@ -18,7 +21,7 @@ _TIMES = {"date", "datetime", "datetime64", "time", "timedelta", "timedelta64"}
 _LEVELS = {"boolean", "string", "categorical"}
 
 
-class _Column(NamedTuple):
+class Column(NamedTuple):
     """What was learned of one column; `low` and `high` are its range after encoding."""
 
     name: Any
@@ -132,33 +135,37 @@ class TableEncoder:
         unknown = [name for name in self.drop if name not in frame.columns]
         if unknown:
             raise ValueError(f"'drop' names a column that is not there: '{shown(unknown[0])}'.")
-        self._is_frame = is_frame(X)
-        self._names = frame.columns
+        names = frame.columns
         frame = frame.drop(columns=self.drop)
-        self.columns = list(frame.columns)
-        if not self.columns:
+        if not frame.shape[1]:
             raise ValueError("'drop' leaves no column. Keep at least one.")
-        columns = [_learn(series) for _, series in frame.items()]
+        is_real = not is_table(X)
+        columns = [_learn(series, is_real) for _, series in frame.items()]
         counts = [column.num_missing for column in columns]
         if any(counts) and self.missing is None:
-            names = [shown(name) for name, count in zip(self.columns, counts, strict=True) if count]
+            held = [shown(name) for name, count in zip(frame.columns, counts, strict=True) if count]
             raise ValueError(
-                f"NaN or missing values in column(s) {', '.join(names[:5])}. "
+                f"NaN or missing values in column(s) {', '.join(held[:5])}. "
                 "Pass missing='drop' or missing='impute'."
             )
         if any(counts) and self.missing == "drop":
             frame = self._complete(frame, columns)
             columns = [
-                _learn(series)._replace(num_missing=count)
+                _learn(series, is_real)._replace(num_missing=count)
                 for count, (_, series) in zip(counts, frame.items(), strict=True)
             ]
-        self._columns = columns
-        self._varying = [column for column in columns if not column.is_constant]
-        if not self._varying:
+        self.set_learned(columns, names, is_frame=is_frame(X))
+        if not self.varying:
             raise ValueError("All columns are constant. Give a table in which one varies.")
         return frame
 
-    def _complete(self, frame: pd.DataFrame, columns: list[_Column]) -> pd.DataFrame:
+    def set_learned(self, learned: list[Column], names: pd.Index, *, is_frame: bool) -> None:
+        """Take what was learned of each column, all names of the table and its type."""
+        self.learned, self.names, self.is_frame = learned, names, is_frame
+        self.columns = [column.name for column in learned]
+        self.varying = [column for column in learned if not column.is_constant]
+
+    def _complete(self, frame: pd.DataFrame, columns: list[Column]) -> pd.DataFrame:
         series = dict(frame.items())
         encoded = [_encode(column.codec, series[column.name]) for column in columns]
         is_complete = ~np.isnan(encoded).any(axis=0)
@@ -169,11 +176,11 @@ class TableEncoder:
     def fit_transform(self, X: Any) -> Float[np.ndarray, "m d"]:
         """Learn the columns and map the rows, without noise; `missing` says which rows stay."""
         z = self._matrix(self._fit(X), can_miss=True)
-        return np.where(np.isnan(z), [column.fill for column in self._varying], z)
+        return np.where(np.isnan(z), [column.fill for column in self.varying], z)
 
     def dequantize(self, z: Float[np.ndarray, "n d"], seed: int) -> Float[np.ndarray, "n d"]:
         """Add uniform noise of one unit to the discrete columns of a matrix."""
-        is_discrete = np.array([column.codec.is_discrete for column in self._varying])
+        is_discrete = np.array([column.codec.is_discrete for column in self.varying])
         return z + np.random.default_rng(seed).uniform(-0.5, 0.5, z.shape) * is_discrete
 
     def transform(self, X: Any) -> Float[np.ndarray, "n d"]:
@@ -188,8 +195,8 @@ class TableEncoder:
                 level that `fit` did not have.
         """
         frame = as_frame(X)
-        if not is_frame(X) and frame.shape[1] == len(self._names):
-            frame.columns = self._names
+        if not is_frame(X) and frame.shape[1] == len(self.names):
+            frame.columns = self.names
         lost = [shown(name) for name in self.columns if name not in frame.columns]
         if lost:
             raise ValueError(f"Missing column(s) {', '.join(lost[:5])}. Give all columns of fit.")
@@ -201,9 +208,9 @@ class TableEncoder:
     def _matrix(self, frame: pd.DataFrame, can_miss: bool = False) -> Float[np.ndarray, "n d"]:
         series = dict(frame.items())
         encoded = {
-            column.name: column.encode(series[column.name], can_miss) for column in self._columns
+            column.name: column.encode(series[column.name], can_miss) for column in self.learned
         }
-        return np.stack([encoded[column.name] for column in self._varying], axis=1)
+        return np.stack([encoded[column.name] for column in self.varying], axis=1)
 
     def inverse_transform(self, z: Float[np.ndarray, "n d"]) -> Any:
         """Map rows of the matrix back: clipped to the range of `fit`, rounded, with its types.
@@ -216,22 +223,22 @@ class TableEncoder:
             column.name: column.decode(
                 np.full(len(z), column.low) if column.is_constant else next(values)
             )
-            for column in self._columns
+            for column in self.learned
         }
         frame = pd.DataFrame(decoded)
-        return frame if self._is_frame else frame.to_numpy()
+        return frame if self.is_frame else frame.to_numpy()
 
     @property
     def is_matrix(self) -> bool:
         """Whether the table is a matrix of floats."""
         return not self.drop and all(
             isinstance(column.codec, Numbers) and np.dtype(float) == column.codec.dtype
-            for column in self._columns
+            for column in self.learned
         )
 
     def summary(self) -> pd.DataFrame:
         """Return one row per column: kind, treatment, range, rounding, number of missing values."""
-        return pd.DataFrame([column.summarize(self.missing) for column in self._columns])
+        return pd.DataFrame([column.summarize(self.missing) for column in self.learned])
 
 
 def _encode(codec: Codec, series: pd.Series) -> Float[np.ndarray, " n"]:
@@ -252,8 +259,8 @@ def _encode(codec: Codec, series: pd.Series) -> Float[np.ndarray, " n"]:
     return values
 
 
-def _learn(series: pd.Series) -> _Column:
-    """Choose how to map a column, and learn its range."""
+def _learn(series: pd.Series, is_real: bool) -> Column:
+    """Choose how to map a column, and learn its range; real numbers are not rounded."""
     name = series.name
     fix = f"Convert the column or pass drop=[{name!r}]."
     known = series.dropna()
@@ -269,6 +276,7 @@ def _learn(series: pd.Series) -> _Column:
         codec = numbers
     elif kind in _NUMBERS:
         codec = Numbers.fit(known, is_decimal=kind == "decimal")
+        codec = dataclasses.replace(codec, decimals=None) if is_real else codec
     elif kind in _LEVELS and len(types) <= 1:
         codec = Levels.fit(known, kind)
     else:
@@ -289,4 +297,4 @@ def _learn(series: pd.Series) -> _Column:
     fill = float(codec.snap(np.array([np.median(present)]))[0])
     if isinstance(codec, Levels):
         fill = float(np.bincount(present.astype(int)).argmax())
-    return _Column(name, codec, low, high, fill, int(np.isnan(values).sum()))
+    return Column(name, codec, low, high, fill, int(np.isnan(values).sum()))

@@ -1,4 +1,4 @@
-"""User data: tables of numbers in CSV, TSV, text, NPY, NPZ and Parquet files, checked.
+"""User data: tables in CSV, TSV, text, NPY, NPZ and Parquet files, checked.
 
 May import `errors` and `system`. Nothing in a file is executed, and memory is bounded.
 To add a format, write one file with a function that opens it as a `TableStream`, and a line in
@@ -14,9 +14,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from ebmark.datasets.tables._checks import check_count, check_variation, join_names
+from ebmark.datasets.tables._frames import check_numbers, infer_types, to_frame
 from ebmark.datasets.tables._notes import describe_limitations, describe_thinning
+from ebmark.datasets.tables._notes import describe_table as describe_table
 from ebmark.datasets.tables._numpy import open_npy, open_npz
 from ebmark.datasets.tables._parquet import open_parquet
 from ebmark.datasets.tables._stream import TableStream, damaged, tidy_names
@@ -24,11 +27,12 @@ from ebmark.datasets.tables._text import open_text
 from ebmark.datasets.tables._thinning import sample_rows
 from ebmark.datasets.tables._write import check_output as check_output
 from ebmark.datasets.tables._write import write_points as write_points
+from ebmark.datasets.tables._write import write_table as write_table
 from ebmark.errors import UserError, shown
 
 MAX_COLUMNS = 1000
 
-_READERS: dict[bytes, Callable[[BufferedIOBase], TableStream]] = {
+_READERS: dict[bytes, Callable[..., TableStream]] = {
     b"\x93NUMPY": open_npy,
     b"PK": open_npz,
     b"PAR1": open_parquet,
@@ -144,6 +148,69 @@ def _read_points(path: str | Path, max_rows: int, for_training: bool) -> Points:
     return Points(x, columns, notes, source.has_names)
 
 
+class Table(NamedTuple):
+    """A table of a user's file: at least 20 rows.
+
+    Attributes:
+        frame: The rows. The columns of NPY and NPZ files are numbered 0, 1, ..., as of an array.
+        notes: Sentences for the user on the limitations of the rows.
+    """
+
+    frame: pd.DataFrame
+    notes: tuple[str, ...]
+
+
+def read_table(path: str | Path, *, max_rows: int = 1_000_000) -> Table:
+    """Read a table of any columns in a CSV, TSV, text, NPY, NPZ or Parquet file.
+
+    Columns of text become numbers where all values are. Blanks, `NA`, `NaN` and `null` are missing.
+
+    Args:
+        path: The file; the content decides which it is.
+        max_rows: If the file has more rows, a uniform sample of so many is read.
+
+    Raises:
+        UserError: If the file cannot be read, has fewer than 20 rows or numbers above 1e30.
+
+    Example:
+        >>> import tempfile
+        >>> path = tempfile.mkdtemp() + "/table.csv"
+        >>> frame = pd.DataFrame({"size": np.arange(30) / 4, "kind": ["a", "b"] * 15})
+        >>> write_table(path, frame)
+        >>> read_table(path).frame.equals(frame)
+        True
+    """
+    try:
+        return _read_table(path, max_rows)
+    except UserError as error:
+        name = shown(path, 80) or '""'
+        raise UserError(f"{name}: {error}") from error.__cause__
+
+
+def _read_table(path: str | Path, max_rows: int) -> Table:
+    with _opened(path) as file:
+        source = _open(file, has_only_numbers=False)
+        _check_width(len(source.columns))
+        rows, total = sample_rows(source, max_rows)
+    names = tidy_names(source.columns)
+    notes = [*source.notes]
+    if isinstance(rows, np.ndarray):
+        frame = pd.DataFrame(rows)
+    elif all(str(field.type) == "string" for field in rows.schema) and not rows.schema.metadata:
+        frame, found = infer_types(rows, names)
+        notes += found
+    else:
+        frame = to_frame(rows, names)
+    first = frame.iloc[:, 0]
+    is_unnamed = source.columns[0] in ("", "Unnamed: 0") and frame.shape[1] > 1 < len(frame)
+    if is_unnamed and first.dtype.kind in "if" and _is_row_number(first.to_numpy(np.float64)):
+        frame = frame.iloc[:, 1:]
+        notes.append("The first column, a row number, was left out.")
+    check_count(frame.to_numpy(), total)
+    check_numbers(frame)
+    return Table(frame, (*notes, *describe_thinning(frame.to_numpy(), total)))
+
+
 @contextlib.contextmanager
 def _opened(path: str | Path) -> Iterator[BufferedIOBase]:
     """Open the file. Raises `UserError` if it cannot be opened or read."""
@@ -163,8 +230,9 @@ def _opened(path: str | Path) -> Iterator[BufferedIOBase]:
         raise UserError(f"file cannot be read: {reason}.") from error
 
 
-def _open(file: BufferedIOBase) -> TableStream:
+def _open(file: BufferedIOBase, *, has_only_numbers: bool = True) -> TableStream:
     """Open the file as what its first bytes say; as text if they are of no known format."""
+    option = {"has_only_numbers": has_only_numbers}
     head = _peek(file)
     if not head:
         raise UserError("file is empty. Give a table of numbers.")
@@ -173,15 +241,15 @@ def _open(file: BufferedIOBase) -> TableStream:
             raise UserError(f"{kind} files are not supported. Save the points as CSV or NPY.")
     for magic, reader in _READERS.items():
         if head.startswith(magic):
-            return reader(file)
+            return reader(file, **option) if reader is open_parquet else reader(file)
     if not head.startswith(b"\x1f\x8b"):
-        return open_text(file)
+        return open_text(file, **option)
     unzipped = gzip.GzipFile(fileobj=file)
     with damaged("gzip"):
         head = _peek(unzipped)
     if any(head.startswith(magic) for magic in (*_READERS, b"\x1f\x8b")):
         raise UserError("only text can be read from gzip. Decompress the file first, with gunzip.")
-    return open_text(unzipped)
+    return open_text(unzipped, **option)
 
 
 def _peek(file: BufferedIOBase) -> bytes:

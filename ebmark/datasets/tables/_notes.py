@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import numpy as np
+import pandas as pd
 
 from ebmark.datasets.preprocessing import RobustStandardizer
 from ebmark.datasets.tables._checks import MIN_RANGE, join_names
@@ -52,6 +53,29 @@ def describe_limitations(x: np.ndarray, columns: tuple[str, ...]) -> tuple[str, 
         *(_on_columns(x, columns, has_property, note) for has_property, note in _COLUMN_NOTES),
         *(_on_row_numbers(x, columns), _on_repeats(x), _on_rank(x)),
     ]
+    return tuple(note for note in notes if note)
+
+
+def describe_table(frame: pd.DataFrame) -> tuple[str, ...]:
+    """Return such sentences on the numbers of a table, whose whole numbers are dequantized.
+
+    Args:
+        frame: the table, with any columns.
+    """
+    numbers = frame.select_dtypes("number").dropna()
+    numbers = numbers.loc[:, numbers.nunique() > 1]
+    x = numbers.to_numpy(np.float64)
+    columns = tuple(map(str, numbers.columns))
+    if not x.size:
+        return ()
+    if len(columns) == frame.shape[1] and not any(map(_is_integer, x.T)):
+        return describe_limitations(x, columns)
+    of_columns = (
+        _on_columns(x, columns, has_property, note)
+        for has_property, note in _COLUMN_NOTES
+        if has_property is not _is_integer
+    )
+    notes = (_on_few(x), *of_columns, _on_row_numbers(x, columns), _on_rank(x))
     return tuple(note for note in notes if note)
 
 

@@ -20,8 +20,11 @@ _INDEX = re.compile(r"__index_level_\d+__")
 _BLOCK_CELLS = 2**20
 
 
-def open_parquet(file: BufferedIOBase) -> TableStream:
-    """Open the numeric columns of a Parquet file. Raises `UserError`."""
+def open_parquet(file: BufferedIOBase, *, has_only_numbers: bool = True) -> TableStream:
+    """Open the columns of a Parquet file. Raises `UserError`.
+
+    Blocks are Arrow tables with the schema of the file unless the table has only numbers.
+    """
     import pyarrow.parquet as pq
 
     with damaged("Parquet"):
@@ -36,12 +39,13 @@ def open_parquet(file: BufferedIOBase) -> TableStream:
     chosen = sorted(named, key=lambda i: schema.field(i).name not in index)
     if not chosen:
         raise UserError("file has no columns. Save one column per coordinate.")
-    for i in chosen:
+    for i in chosen if has_only_numbers else ():
         _reject_non_numeric(schema.field(i))
     columns = tuple(schema.field(i).name for i in chosen)
     if len(chosen) < len(schema):
         notes += ("The row labels of the table were left out.",)
-    return TableStream(columns, _blocks(table, chosen), notes)
+    blocks = _blocks if has_only_numbers else _tables
+    return TableStream(columns, blocks(table, chosen), notes)
 
 
 def _index_of_pandas(schema: "pa.Schema") -> tuple[set[str], tuple[str, ...]]:
@@ -77,3 +81,12 @@ def _blocks(table: "pq.ParquetFile", chosen: list[int]) -> Generator[np.ndarray,
         for batch in table.iter_batches(size, use_threads=False):
             columns = [batch.column(i).cast(pa.float64(), safe=False) for i in chosen]
             yield np.column_stack([column.to_numpy(zero_copy_only=False) for column in columns])
+
+
+def _tables(table: "pq.ParquetFile", chosen: list[int]) -> Generator["pa.Table", None, None]:
+    import pyarrow as pa
+
+    size = max(1, _BLOCK_CELLS // len(chosen))
+    with damaged("Parquet"):
+        for batch in table.iter_batches(size, use_threads=False):
+            yield pa.Table.from_batches([batch], table.schema_arrow).select(chosen)

@@ -2,9 +2,7 @@
 
 import contextlib
 from collections.abc import Generator, Iterable, Iterator
-from typing import NamedTuple
-
-import numpy as np
+from typing import Any, NamedTuple
 
 from ebmark.errors import UserError, shown
 
@@ -14,13 +12,13 @@ class TableStream(NamedTuple):
 
     Attributes:
         columns: The names as they are in the file; see `tidy_names`.
-        blocks: Float64 arrays of shape (rows, columns).
+        blocks: Float64 arrays of shape (rows, columns), or Arrow tables of any types.
         notes: Sentences for the user.
         has_names: Whether the names are in the file; otherwise they number the columns.
     """
 
     columns: tuple[str, ...]
-    blocks: Generator[np.ndarray, None, None]
+    blocks: Generator[Any, None, None]
     notes: tuple[str, ...] = ()
     has_names: bool = True
 

@@ -10,6 +10,7 @@ import itertools
 import re
 from collections.abc import Generator, Iterable, Iterator
 from io import BufferedIOBase
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -26,15 +27,23 @@ from ebmark.datasets.tables._stream import TableStream, damaged
 from ebmark.datasets.tables._thinning import MAX_ABS_VALUE, fit_for_float32
 from ebmark.errors import UserError, shown
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 # bytes that are read at a time
 _BLOCK = 2**23
 _MAX_LINE = 2**20
 _COMMENT = re.compile(r"[ \t]*#[^\n]*")
+_COMMENT_LINE = re.compile(r"^[ \t]*#[^\n]*", re.MULTILINE)
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f]")
 
 
-def open_text(file: BufferedIOBase) -> TableStream:
-    """Open a text file, which may be compressed with gzip. Raises `UserError`."""
+def open_text(file: BufferedIOBase, *, has_only_numbers: bool = True) -> TableStream:
+    """Open a text file, which may be compressed with gzip. Raises `UserError`.
+
+    Blocks are Arrow tables of text unless the table has only numbers.
+    """
+    parse = _parse_blocks if has_only_numbers else _parse_cells
     with damaged("gzip"):
         head = file.read(2**16)
         file.seek(0)
@@ -46,7 +55,7 @@ def open_text(file: BufferedIOBase) -> TableStream:
         layout = find_layout(text, line)
         if layout is not None:
             first = layout.skip_header(text, line)
-            rows = _parse_blocks(itertools.chain([first], blocks), layout)
+            rows = parse(itertools.chain([first], blocks), layout)
             return TableStream(layout.columns, rows, layout.notes, layout.has_names)
     raise UserError("file has no points, only blank lines or comments. Give a table of numbers.")
 
@@ -105,28 +114,62 @@ def _parse_blocks(
         yield x
 
 
+def _parse_cells(
+    blocks: Iterable[tuple[int, str]], layout: Layout
+) -> Generator["pa.Table", None, None]:
+    """Yield tables of text; a `#` within a line is text unless the line is too long with it."""
+    import pyarrow as pa
+
+    for line, text in blocks:
+        if "\ufffd" in text:
+            number = line + text[: text.index("\ufffd")].count("\n")
+            raise UserError(f"line {number}: bytes cannot be decoded. Save the file as UTF-8.")
+        table = _read_csv(_COMMENT_LINE.sub("", text), layout, pa.string())
+        if table is None:
+            rows = [*_split_lines(text, line, layout)]
+            columns = zip(*rows, strict=True) if rows else [[]] * layout.dim
+            names = [str(i) for i in range(layout.dim)]
+            table = pa.table([pa.array(column, pa.string()) for column in columns], names)
+        yield table
+
+
+def _split_lines(text: str, line: int, layout: Layout) -> Iterator[list[str]]:
+    for number, row in iterate_content(text, line):
+        cells = split(row, layout.separator)
+        if len(cells) != layout.dim:
+            raise UserError(f"line {number}: {_describe_ragged_line(len(cells), number, layout)}")
+        yield cells
+
+
 def _parse_with_pyarrow(text: str, layout: Layout) -> np.ndarray | None:
     """Parse the rows, or return None if pyarrow rejects any."""
     import pyarrow as pa
-    import pyarrow.csv as csv
 
     if "#" in text:
         text = _COMMENT.sub("", text)
+    table = _read_csv(text, layout, pa.float64())
+    return None if table is None else np.column_stack([c.to_numpy() for c in table.columns])
+
+
+def _read_csv(text: str, layout: Layout, kind: "pa.DataType") -> "pa.Table | None":
+    """Parse the rows to columns of one type, or return None if pyarrow rejects any."""
+    import pyarrow as pa
+    import pyarrow.csv as csv
+
     separator = layout.separator or "\t"
     if not layout.separator:
         text = "\n".join([separator.join(row.split()) for row in text.split("\n")])
     data = text.encode()
     names = [str(i) for i in range(layout.dim)]
     try:
-        table = csv.read_csv(
+        return csv.read_csv(
             pa.BufferReader(data),
             csv.ReadOptions(column_names=names, block_size=len(data) + 1, use_threads=False),
             csv.ParseOptions(delimiter=separator),
-            csv.ConvertOptions(column_types={name: pa.float64() for name in names}),
+            csv.ConvertOptions(column_types=dict.fromkeys(names, kind)),
         )
     except pa.ArrowInvalid:
         return None
-    return np.column_stack([column.to_numpy() for column in table.columns])
 
 
 def _parse_by_line(text: str, line: int, layout: Layout) -> np.ndarray:

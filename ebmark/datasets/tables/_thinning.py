@@ -1,6 +1,7 @@
 """A uniform sample of rows from a stream of unknown length, in bounded memory."""
 
 import contextlib
+from typing import Any
 
 import numpy as np
 
@@ -19,7 +20,7 @@ def fit_for_float32(x: np.ndarray) -> np.ndarray:
     return np.asarray(np.abs(x) <= MAX_ABS_VALUE)
 
 
-def sample_rows(source: TableStream, max_rows: int) -> tuple[np.ndarray, int]:
+def sample_rows(source: TableStream, max_rows: int) -> tuple[Any, int]:
     """Read a table and keep a uniform sample of its rows.
 
     Each row draws a uniform number from a fixed seed; those with the smallest numbers are kept.
@@ -29,20 +30,21 @@ def sample_rows(source: TableStream, max_rows: int) -> tuple[np.ndarray, int]:
         max_rows: Number of rows to keep, at most.
 
     Returns:
-        The rows kept, in their order, and the number of rows of the table.
+        The rows kept, in their order, as one block, and the number of rows of the table.
 
     Raises:
         UserError: If a number is not finite or too large.
     """
     max_rows = min(max_rows, _MAX_CELLS // len(source.columns))
     rng = np.random.default_rng(0)
-    kept: list[np.ndarray] = []
+    kept: list[Any] = []
     draws: list[np.ndarray] = []
     num_kept = 0
     total = 0
     with contextlib.closing(source.blocks) as blocks:
         for x in blocks:
-            _reject_unfit_number(x, total, source.columns)
+            if isinstance(x, np.ndarray):
+                _reject_unfit_number(x, total, source.columns)
             kept.append(x)
             draws.append(rng.random(len(x)))
             num_kept += len(x)
@@ -52,16 +54,26 @@ def sample_rows(source: TableStream, max_rows: int) -> tuple[np.ndarray, int]:
                 num_kept = max_rows
     if num_kept > max_rows:
         kept, draws = _thin(kept, draws, max_rows)
-    return np.concatenate([np.empty((0, len(source.columns))), *kept]), total
+    return _join(kept or [np.empty((0, len(source.columns)))]), total
+
+
+def _join(blocks: list[Any]) -> Any:
+    if isinstance(blocks[0], np.ndarray):
+        return np.concatenate(blocks)
+    import pyarrow as pa
+
+    return pa.concat_tables(blocks)
 
 
 def _thin(
-    kept: list[np.ndarray], draws: list[np.ndarray], num_rows: int
-) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    kept: list[Any], draws: list[np.ndarray], num_rows: int
+) -> tuple[list[Any], list[np.ndarray]]:
     """Keep the rows with the smallest draws."""
     draw = np.concatenate(draws)
     chosen = np.sort(np.argpartition(draw, num_rows - 1)[:num_rows])
-    return [np.concatenate(kept)[chosen]], [draw[chosen]]
+    block = _join(kept)
+    chosen_rows = block[chosen] if isinstance(block, np.ndarray) else block.take(chosen)
+    return [chosen_rows], [draw[chosen]]
 
 
 def _reject_unfit_number(x: np.ndarray, num_before: int, columns: tuple[str, ...]) -> None:

@@ -4,9 +4,10 @@ import csv
 import io
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
+import pandas as pd
 
 from ebmark.datasets.tables._stream import numbered_names, tidy_names
 from ebmark.errors import UserError, shown, unknown
@@ -35,6 +36,42 @@ def write_points(path: str | Path, x: np.ndarray, columns: Sequence[str] = ()) -
         raise ValueError(f"'columns' must have {x.shape[1]} names, got {len(names)}.")
     with atomic_path(path) as temporary, open(temporary, "wb") as file:
         write(file, x, names)
+
+
+def write_table(path: str | Path, rows: Any, columns: Sequence[str] = ()) -> None:
+    """Write rows as CSV, TSV or Parquet with the types of their columns, or numbers as NPY or NPZ.
+
+    Args:
+        path: The file; it is replaced atomically.
+        rows: A data frame, or points as for `write_points`.
+        columns: Names of the columns of points.
+
+    Raises:
+        UserError: If the suffix is unknown, NPY or NPZ cannot hold the columns, or the file cannot
+            be written.
+    """
+    suffix = Path(path).suffix.casefold()
+    if not isinstance(rows, pd.DataFrame):
+        write_points(path, np.asarray(rows, np.float64), columns)
+        return
+    if suffix in (".npy", ".npz"):
+        texts = [name for name, dtype in rows.dtypes.items() if dtype.kind not in "biuf"]
+        if texts:
+            raise UserError(
+                f"{shown(path, 80)}: column '{shown(texts[0])}' is no number, and {suffix} holds "
+                "numbers only. Write .csv, .tsv or .parquet."
+            )
+        write_points(path, rows.to_numpy(np.float64))
+        return
+    _writer(path)
+    with atomic_path(path) as temporary, open(temporary, "wb") as file:
+        if suffix == ".parquet":
+            rows.to_parquet(file, index=False)
+            return
+        has_numbers = any(_is_number(str(name)) for name in rows.columns)
+        quoting = csv.QUOTE_NONNUMERIC if has_numbers else csv.QUOTE_MINIMAL
+        separator = "\t" if suffix == ".tsv" else ","
+        rows.to_csv(file, index=False, sep=separator, quoting=quoting, lineterminator="\n")
 
 
 def check_output(path: str | Path) -> None:

@@ -1,6 +1,7 @@
 """The encoder of tables: exact round trips, codes, ranges, missing values and refusals."""
 
 import datetime
+import json
 from decimal import Decimal
 
 import numpy as np
@@ -13,6 +14,7 @@ from sklearn import datasets
 
 from ebmark.datasets.preprocessing.frames import is_table
 from ebmark.datasets.preprocessing.table import TableEncoder
+from ebmark.datasets.preprocessing.table_json import encoder_as_json, encoder_from_json
 
 NUM = 16
 DATES = st.dates(datetime.date(1800, 1, 1), datetime.date(2200, 1, 1))
@@ -118,6 +120,23 @@ def test_any_matrix_gives_rows_of_the_table(frame, data):
     again = encoder.transform(drawn)
     known = encoder.transform(frame)
     assert (again >= known.min(axis=0)).all() and (again <= known.max(axis=0)).all()
+
+
+@pytest.mark.parametrize("kind", COLUMNS)
+def test_saved_encoder_is_equal(kind):
+    """Through JSON text: the same matrix, the same rows, the same summary."""
+
+    @settings(max_examples=5, deadline=None, derandomize=True)
+    @given(frames([kind]))
+    def check(frame):
+        encoder = TableEncoder().fit(frame)
+        again = encoder_from_json(json.loads(json.dumps(encoder_as_json(encoder))))
+        z = encoder.transform(frame)
+        np.testing.assert_array_equal(again.transform(frame), z)
+        pd.testing.assert_frame_equal(again.inverse_transform(z), frame)
+        pd.testing.assert_frame_equal(again.summary(), encoder.summary())
+
+    check()
 
 
 def test_codes_follow_the_order_of_categories():
@@ -273,7 +292,18 @@ class Interchange:
         return pa.Table.from_pandas(GOOD).__dataframe__(*args, **options)
 
 
-@pytest.mark.parametrize("table", [pa.Table.from_pandas(GOOD), Interchange(), GOOD.to_numpy()])
+class ArrowStream:
+    """A table that offers the Arrow stream, as a polars frame does."""
+
+    columns = ("a", "b")
+
+    def __arrow_c_stream__(self, requested_schema=None):
+        return pa.Table.from_pandas(GOOD).__arrow_c_stream__(requested_schema)
+
+
+@pytest.mark.parametrize(
+    "table", [pa.Table.from_pandas(GOOD), ArrowStream(), Interchange(), GOOD.to_numpy()]
+)
 def test_other_tables_give_the_same_matrix(table):
     assert is_table(table)
     encoder = TableEncoder()

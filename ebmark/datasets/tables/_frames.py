@@ -1,0 +1,92 @@
+"""Tables of any columns: the types of columns of text, and the frames of Parquet files."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from ebmark.datasets.preprocessing.table import TEXT_OF_MISSING, Numbers
+from ebmark.datasets.tables._stream import describe_column
+from ebmark.datasets.tables._thinning import MAX_ABS_VALUE
+from ebmark.errors import UserError, shown
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+# text that is a missing value in any column; that of `TEXT_OF_MISSING` only between numbers
+_BLANK = {"", "na", "n/a", "nan", "<na>", "null"}
+
+
+def infer_types(table: "pa.Table", names: tuple[str, ...]) -> tuple[pd.DataFrame, list[str]]:
+    """Return a table of text with columns of numbers where all values are, and notes.
+
+    Whole numbers become integers; blanks become missing. Other text stays as it is.
+    """
+    frame: pd.DataFrame = table.to_pandas()
+    frame.columns = pd.Index(names)
+    notes = []
+    for name in names:
+        frame[name], note = _infer_type(frame[name])
+        notes += [note] if note else []
+    return frame, notes
+
+
+def _infer_type(text: Any) -> tuple[Any, str]:
+    """Return one column with its type, and a note if only most of it are numbers."""
+    text = text.str.strip()
+    folded = text.str.casefold()
+    known = text[~folded.isin(_BLANK | TEXT_OF_MISSING)]
+    numbers = _to_numbers(known)
+    if known.str.contains("#", regex=False).any():
+        known = known.str.replace(r"\s*#.*", "", regex=True)
+        numbers = _to_numbers(known)
+    is_number = numbers.notna()
+    has_zeros = known.str.fullmatch(r"[+-]?0\d+").any()
+    if len(known) and is_number.all() and not has_zeros:
+        values = numbers.astype(np.float64).reindex(text.index)
+        is_whole = known.str.fullmatch(r"[+-]?\d+").all() and np.abs(values).max() <= 2**53
+        if is_whole:
+            return values.astype("Int64" if len(known) < len(text) else "int64"), ""
+        return values, ""
+    note = ""
+    if len(known) and Numbers.fit_text(known.drop_duplicates()):
+        return text.mask(folded.isin(_BLANK | TEXT_OF_MISSING)), note
+    if 0.5 <= is_number.mean() < 1:
+        note = (
+            f'Column "{shown(text.name)}" holds numbers and "{shown(known[~is_number].iloc[0])}": '
+            "it is read as text. Correct the values if it is a column of numbers."
+        )
+    return text.mask(folded.isin(_BLANK)), note
+
+
+def _to_numbers(text: Any) -> Any:
+    # the stubs of pandas do not follow the types of columns
+    return pd.to_numeric(text, errors="coerce")
+
+
+def to_frame(table: "pa.Table", names: tuple[str, ...]) -> pd.DataFrame:
+    """Return the frame of an Arrow table, with the types that pandas has stored."""
+    frame: pd.DataFrame = table.to_pandas()
+    if frame.shape[1] < len(names):
+        frame = frame.reset_index()
+    frame.columns = pd.Index(names)
+    return frame.reset_index(drop=True)
+
+
+def check_numbers(frame: pd.DataFrame) -> None:
+    """Raise `UserError` at the first number that is infinite or above 1e30 in absolute value."""
+    names = tuple(map(str, frame.columns))
+    series: Any
+    for index, (name, series) in enumerate(frame.items()):
+        if not pd.api.types.is_numeric_dtype(series.dtype) or series.dtype == bool:
+            continue
+        values = np.abs(series.to_numpy(np.float64, na_value=np.nan))
+        if not (values > MAX_ABS_VALUE).any():
+            continue
+        row = int((values > MAX_ABS_VALUE).argmax())
+        place = f"row {row + 1}, {describe_column(names, index)}"
+        if np.isfinite(values[row]):
+            raise UserError(f"{place}: {values[row]:g} exceeds 1e30 in absolute value. Rescale it.")
+        raise UserError(
+            f"{place}: {series[row]} is not a finite number. Drop the row or pass --drop {name}."
+        )

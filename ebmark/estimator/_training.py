@@ -1,0 +1,172 @@
+"""Training of a normalized density: the energy, log Z and what `EnergyModel` keeps of them."""
+
+import dataclasses
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+import equinox as eqx
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+from jaxtyping import Float
+
+from ebmark.datasets import Grid, UserDataset, local_scale
+from ebmark.datasets.preprocessing import fit_units
+from ebmark.energies import Key, Network, new_energy
+from ebmark.errors import UserError
+from ebmark.methods import AbstractBaseline, Recipe
+from ebmark.partition_function import SINGLE, GridDensity, LogZ, normalize
+from ebmark.training import recipes
+from ebmark.training.early_stopping import split_validation, train_with_early_stopping
+from ebmark.training.model import Model
+
+# passes over the rows, and the smallest number of updates, where the table decides
+_NUM_EPOCHS = 100
+_MIN_UPDATES = 100
+_NUM_SNAPSHOTS = 10
+# training points that a model keeps, from which annealing starts
+_MAX_POINTS = 1_000
+# of the chains of a model file
+_NUM_CHAIN_STEPS = 2_000
+
+
+class Trained(NamedTuple):
+    """A trained density.
+
+    Attributes:
+        model: the energy, with the points from which annealing starts.
+        log_z: log Z in nats, of the energy in data units.
+        log_z_error: its standard error, infinite where log Z is unresolved.
+        grid: the first quadrature grid.
+        density: the density on a grid; None for d > 2.
+        best_step: number of updates after which the energy was taken.
+        train_x: the points that were trained on, in data units.
+        held_out: those held out by early stopping; None without.
+        diagnostics: those of the method.
+        stopped: what early stopping reports, in a sentence.
+    """
+
+    model: Model
+    log_z: float
+    log_z_error: float
+    grid: Grid
+    density: GridDensity | None
+    best_step: int
+    train_x: Float[np.ndarray, "m d"]
+    held_out: Float[np.ndarray, "k d"] | None
+    diagnostics: dict[str, float]
+    stopped: str
+
+
+def train_density(
+    method: str,
+    x: Float[np.ndarray, "n d"],
+    seed: int,
+    *,
+    updates: int | str | None,
+    early_stopping: bool,
+    progress: Callable[[int, int], None],
+) -> Trained:
+    """Train the energy of a method on points in data units, and compute its log Z.
+
+    Args:
+        method: a training method, by name.
+        x: the points.
+        seed: seed of the network, the training and the held-out points.
+        updates: number of updates, "auto", or None for the method's own number.
+        early_stopping: whether to hold out a tenth of the points and select the energy.
+        progress: called with the updates done and the total number.
+
+    Raises:
+        UserError: the method is unknown, not installed or does not support the dimension.
+        FloatingPointError: the training diverged.
+    """
+    split_key, energy_key, train_key, key = jr.split(jr.key(seed), 4)
+    recipe = _recipe(method, updates, *x.shape)
+    units = fit_units(x)
+    settings = Network().resolve(x.shape[1])
+    inputs = recipe.method.num_extra_inputs
+    energy = new_energy(settings, units.transform(x), energy_key, num_extra_inputs=inputs)
+    dataset = UserDataset("table", x)
+    train_x, train_z, fit = train_with_early_stopping(
+        recipe,
+        energy,
+        x,
+        units,
+        dataset.grid,
+        _NUM_SNAPSHOTS if early_stopping else 1,
+        early=early_stopping,
+        choice_key=split_key,
+        key=train_key,
+        progress=progress,
+    )
+    if fit.divergence_reason is not None:
+        raise FloatingPointError(
+            f"Training by '{method}' diverged: {fit.divergence_reason} Use another method or fewer "
+            "updates."
+        )
+    points = np.asarray(train_z, np.float32)
+    points = points[np.random.default_rng(seed).permutation(len(points))[:_MAX_POINTS]]
+    spec = {
+        "method": method,
+        "num_train": len(train_x),
+        "energy": settings,
+        "training": recipes.as_dict(recipe),
+    }
+    model = Model(fit.energy, units, spec, None, points)
+    diagnose = eqx.filter_jit(recipe.method.diagnostics)
+    diagnostics = diagnose(fit.snapshots[-1].trainable, fit.state, train_z, key)
+    log_z, density = _normalize(model, recipe, dataset, np.asarray(train_z), key)
+    return Trained(
+        model,
+        log_z.value,
+        log_z.error if log_z.resolves(0.0) else math.inf,
+        dataset.grid(),
+        density,
+        recipe.num_updates if fit.best_step is None else fit.best_step,
+        train_x,
+        split_validation(x, split_key)[1] if len(train_x) < len(x) else None,
+        {name: float(value) for name, value in diagnostics.items()},
+        fit.stopped,
+    )
+
+
+def chain_settings(model: Model) -> dict[str, float]:
+    r"""Return the number and the size of the steps of a model's chains.
+
+    $$ h = s_{\min}^2 / 10 $$
+
+    rounded to 3 digits, where s_min is the smallest local standard deviation of the points.
+    """
+    scale = float(local_scale(jnp.asarray(model.points), jr.key(0)))
+    return {"steps": _NUM_CHAIN_STEPS, "step_size": float(f"{scale**2 / 10:.3g}")}
+
+
+def _recipe(method: str, updates: int | str | None, num_rows: int, dim: int) -> Recipe:
+    recipe = recipes.with_changes(method, {}, dim=dim)
+    recipes.check_installed(method)
+    if method == "mle" and dim > 2:
+        raise UserError(
+            f"'mle' supports 1-D and 2-D data only, but the table has {dim} columns. "
+            "Use method='nce' or method='dsm'."
+        )
+    if updates is None:
+        return recipe
+    if updates == "auto":
+        epochs = _NUM_EPOCHS * num_rows // recipe.batch_size
+        updates = min(recipe.num_updates, max(epochs, _MIN_UPDATES))
+    return dataclasses.replace(recipe, num_updates=updates) if recipe.num_updates else recipe
+
+
+def _normalize(
+    model: Model,
+    recipe: Recipe,
+    dataset: UserDataset,
+    train_z: Float[np.ndarray, "m d"],
+    key: Key,
+) -> tuple[LogZ, GridDensity | None]:
+    """Compute log Z, of the energy in data units; that of a baseline is 0."""
+    if isinstance(recipe.method, AbstractBaseline):
+        return LogZ(0.0, 0.0, math.nan, np.empty((0, 0, model.dim))), None
+    return normalize(model.energy, model.units, dataset.grid, train_z, key, effort=SINGLE)

@@ -1,0 +1,147 @@
+"""Tables on the command line: columns and types come back, and refusals name the flag."""
+
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from helpers.mixed_tables import OPTIONS, TABLES, orders
+
+import ebmark as eb
+from ebmark.cli import main
+from ebmark.datasets.tables import read_table, write_table
+
+
+@pytest.fixture
+def run(monkeypatch, capsys, tmp_path):
+    """A function that runs a command in an empty folder: (exit status, stdout, stderr)."""
+    monkeypatch.chdir(tmp_path)
+
+    def command(*arguments):
+        monkeypatch.setattr(sys, "argv", ["ebmark", *map(str, arguments)])
+        try:
+            status = main.main()
+        except SystemExit as stop:
+            status = stop.code
+        return status, *capsys.readouterr()
+
+    return command
+
+
+def check_table(run, table, suffix, method, *options):
+    """Fit, sample and evaluate a table from a file, beside the same model in Python."""
+    write_table(f"table{suffix}", table)
+    read = read_table(f"table{suffix}").frame
+    assert [*read.columns] == [*table.columns] and len(read) == len(table)
+    if suffix == ".parquet":
+        pd.testing.assert_frame_equal(read, table)
+    status, out, err = run("fit", f"table{suffix}", "--out", "m.ebm", "--method", method, *options)
+    assert status == 0, err
+    assert "mean log-likelihood" in out and "each column" in out
+    model = eb.load("m.ebm")
+    assert np.isfinite(model.score_samples(read)).mean() == 1
+    assert run("sample", "m.ebm", "-n", 30, "--out", f"new{suffix}", "--seed", 4)[0] == 0
+    drawn = model.sample(30, random_state=4)
+    pd.testing.assert_series_equal(drawn.dtypes, read.dtypes)
+    new = read_table(f"new{suffix}").frame
+    if suffix == ".parquet":
+        pd.testing.assert_frame_equal(new, drawn)
+    assert [*new.columns] == [*table.columns]
+    status, out, err = run("evaluate", f"new{suffix}", "--model", "m.ebm")
+    assert status == 0, err
+    assert "mean log-likelihood of 30" in out
+
+
+@pytest.mark.parametrize(("name", "suffix"), [("iris", ".csv"), ("orders", ".parquet")])
+def test_table_goes_in_and_comes_out(run, name, suffix):
+    table = TABLES[name]().reset_index(drop=True).iloc[:, -3:]
+    check_table(run, table, suffix, "gaussian")
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+@pytest.mark.parametrize("name", TABLES)
+def test_twelve_tables_go_in_and_come_out(run, name, suffix):
+    table = TABLES[name]().reset_index(drop=True)
+    check_table(run, table, suffix, "nce", "--updates", 50)
+
+
+def test_whole_numbers_follow_one_rule(run, tmp_path):
+    """Discrete in a frame and in its files; real in an array and in its files."""
+    x = np.random.default_rng(0).integers(0, 9, size=(60, 2))
+    frame = pd.DataFrame(x, columns=["a", "b"])
+    write_table("x.csv", frame)
+    np.save("x.npy", x)
+    for table, kinds in ((frame, ["integer"] * 2), (read_table("x.csv").frame, ["integer"] * 2)):
+        model = eb.EnergyModel("gaussian", **OPTIONS).fit(table)
+        assert model.columns_["kind"].tolist() == kinds
+    for array in (x, read_table("x.npy").frame):
+        assert not hasattr(eb.EnergyModel("gaussian", **OPTIONS).fit(array), "columns_")
+        model = eb.EnergyModel("gaussian", drop=[0], **OPTIONS).fit(array)
+        assert model.columns_["treatment"].tolist() == ["unchanged"]
+
+
+REFUSALS = {
+    "": ["--drop id"],
+    "--drop id": ["price", "--missing drop", "--missing impute"],
+    "--drop ib": ["--drop", "'ib'", "id."],
+    "--columns kind,pricce": ["--columns", "'price'"],
+    "--columns shop": ["All columns are constant"],
+}
+
+
+@pytest.mark.parametrize("options", REFUSALS)
+def test_refusal_names_the_flag(run, options):
+    table = orders().assign(id=[f"order {k}" for k in range(200)])
+    table.iloc[3, 0] = None
+    write_table("table.csv", table)
+    status, _, err = run("fit", "table.csv", "--out", "m.ebm", *options.split())
+    line = err.strip().splitlines()[-1]
+    assert status == 2 and line.startswith("ebmark: ") and line.endswith(".")
+    for word in REFUSALS[options]:
+        assert word in line
+
+
+def test_missing_values_and_columns_are_chosen(run):
+    """Files of a model without some columns still have them when they are read again."""
+    table = orders().assign(id=[f"order {k}" for k in range(200)])
+    table.iloc[3, 0] = None
+    write_table("table.csv", table)
+    options = ("--columns", "price,kind,year", "--missing", "impute", "--method", "gaussian")
+    status, out, err = run("fit", "table.csv", "--out", "m.ebm", *options)
+    assert status == 0 and "median" in out, err
+    assert [*eb.load("m.ebm").sample(2).columns] == ["price", "kind", "year"]
+    status, _, err = run(
+        "evaluate", "table.csv", "--model", "m.ebm", "--target-samples", "table.csv"
+    )
+    assert status == 0 and "1 of 200 rows have missing values" in err
+
+
+TEXTS = {
+    "x,k\n1,2\n3\n": "line 3: 1 cell, expected 2 as in line 1",
+    "x,k\n1,1e40\n": "1e+40 exceeds 1e30",
+    "x,k\n1,-inf\n": "--drop k",
+    "x,k\n1,\ufffd\n": "line 2: bytes cannot be decoded",
+}
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_bad_text_is_one_line(text, tmp_path):
+    path = tmp_path / "x.csv"
+    path.write_text(text + "1.5,2\n" * 30)
+    with pytest.raises(eb.UserError) as caught:
+        read_table(path)
+    assert TEXTS[text] in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_types_of_text_are_inferred(tmp_path):
+    rows = [
+        "n,x,code,when,word",
+        *(f"{i},{i}.5,0{i % 9},2024-01-{i % 9 + 1:02},é{i % 3}" for i in range(40)),
+    ]
+    rows[3] = ",NA,01,2024-01-01,"
+    (tmp_path / "x.csv").write_bytes("\n".join(rows).encode("latin-1"))
+    frame = read_table(tmp_path / "x.csv").frame
+    assert [str(dtype) for dtype in frame.dtypes] == ["Int64", "float64", "str", "str", "str"]
+    assert frame.loc[2].isna().tolist() == [True, True, False, False, True]
+    assert frame["word"][0] == "é0" and frame["code"][1] == "01"

@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax.random as jr
@@ -19,6 +19,7 @@ from ebmark.datasets.preprocessing.frames import as_frame, is_frame, is_table
 from ebmark.datasets.preprocessing.table import TableEncoder
 from ebmark.energies import Network, new_energy
 from ebmark.estimator._baselines import compare_baselines, fit_baselines
+from ebmark.estimator._queries import ModelQueries
 from ebmark.methods import AbstractBaseline, AbstractMethod, Recipe
 from ebmark.partition_function import (
     SINGLE,
@@ -38,7 +39,7 @@ _MIN_UPDATES = 100
 _NUM_SNAPSHOTS = 10
 
 
-class EnergyModel(OutlierMixin, DensityMixin, BaseEstimator):
+class EnergyModel(ModelQueries, OutlierMixin, DensityMixin, BaseEstimator):
     r"""A density $p(x) = e^{-E(x)} / Z$ of the rows of a table, with a trained energy E.
 
     Rows are mapped to whitened coordinates (standardized ones in 1-D and 2-D), the energy is
@@ -254,20 +255,31 @@ class EnergyModel(OutlierMixin, DensityMixin, BaseEstimator):
         """Return -1 for outliers and 1 for other rows."""
         return np.where(self.decision_function(X) < 0, -1, 1)
 
-    def sample(self, n_samples: int = 1, random_state: Any = None) -> Any:
+    def sample(
+        self,
+        n_samples: int = 1,
+        random_state: Any = None,
+        *,
+        given: Mapping[Any, Any] | None = None,
+    ) -> Any:
         """Draw rows from the density, with the columns, types, ranges and rounding of a table.
 
-        Exactly from the quadrature grid in 1-D and 2-D, by sequential Monte Carlo for d > 2.
+        Exactly from the quadrature grid in 1-D and 2-D, by sequential Monte Carlo for d > 2 or
+        where values are given.
 
         Args:
             n_samples: number of rows.
             random_state: seed of the draws.
+            given: values of some columns, by name or, for an array, position. The other columns
+                are drawn from their conditional distribution.
 
         Returns:
             An array, or a data frame if the model was fitted to one.
         """
         check_is_fitted(self)
         seed = int(check_random_state(random_state).randint(2**31))
+        if given:
+            return self._sample_given(n_samples, given, seed)
         rows = self._sample(n_samples, seed)
         return rows if self._encoder is None else self._encoder.inverse_transform(rows)
 

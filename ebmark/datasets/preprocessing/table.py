@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from pandas.api.types import infer_dtype
 
 from ebmark.datasets.preprocessing._columns import Codec, Levels, Numbers, Times
@@ -173,15 +173,33 @@ class TableEncoder:
 
     def dequantize(self, z: Float[np.ndarray, "n d"], seed: int) -> Float[np.ndarray, "n d"]:
         """Add uniform noise of one unit to the discrete columns of a matrix."""
-        is_discrete = np.array([column.codec.is_discrete for column in self._varying])
-        return z + np.random.default_rng(seed).uniform(-0.5, 0.5, z.shape) * is_discrete
+        return z + np.random.default_rng(seed).uniform(-0.5, 0.5, z.shape) * self.is_discrete
 
-    def transform(self, X: Any) -> Float[np.ndarray, "n d"]:
+    @property
+    def is_discrete(self) -> Bool[np.ndarray, " d"]:
+        """Which columns of the matrix are discrete."""
+        return np.array([column.codec.is_discrete for column in self._varying])
+
+    @property
+    def names(self) -> list[Any]:
+        """The names of the columns of the matrix."""
+        return [column.name for column in self._varying]
+
+    def snap(self, z: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
+        """Clip rows of the matrix to the range of `fit` and round them as its values are."""
+        columns = [
+            column.codec.snap(np.clip(values, column.low, column.high))
+            for column, values in zip(self._varying, z.T, strict=True)
+        ]
+        return np.stack(columns, axis=1)
+
+    def transform(self, X: Any, *, can_miss: bool = False) -> Float[np.ndarray, "n d"]:
         """Map the rows of a table to the matrix, without noise.
 
         Args:
             X: a table with the columns of `fit`, matched by name in any order; columns that were
                 left out by `drop` are ignored. The columns of an array are matched by position.
+            can_miss: whether missing values become NaN; else they are refused.
 
         Raises:
             ValueError: if a column is missing, is not that of `fit`, or has a missing value or a
@@ -196,7 +214,7 @@ class TableEncoder:
         extra = [shown(name) for name in frame.columns if name not in [*self.columns, *self.drop]]
         if extra:
             raise ValueError(f"Unknown column(s) {', '.join(extra[:5])}. Remove them.")
-        return self._matrix(frame)
+        return self._matrix(frame, can_miss)
 
     def _matrix(self, frame: pd.DataFrame, can_miss: bool = False) -> Float[np.ndarray, "n d"]:
         series = dict(frame.items())

@@ -1,0 +1,130 @@
+"""What can be asked of a fitted model besides densities and samples."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from ebmark.datasets.preprocessing.frames import as_frame, is_frame
+from ebmark.datasets.preprocessing.table import TableEncoder
+from ebmark.errors import shown
+from ebmark.estimator._conditional import draw_conditional
+from ebmark.training.model import Model
+
+
+class ModelQueries:
+    """Imputation and conditional samples, as methods of `EnergyModel`."""
+
+    if TYPE_CHECKING:
+        n_features_in_: int
+        model_: Model
+        _encoder: TableEncoder | None
+
+    def impute(self, X: Any, n_imputations: int = 1, random_state: Any = None) -> Any:
+        r"""Fill the missing values of rows by draws from the density of them given the others.
+
+        $$ x_f \sim p(x_f \mid x_g) \propto e^{-E(x_f, x_g)} $$
+
+        Draws have the spread of the conditional distribution, unlike means. With several
+        imputations, analyze each table by itself and pool the results; the quantiles of a cell over
+        imputations are a prediction interval. A given value of a discrete column counts as the
+        center of its interval, as in `score_samples`. That values are missing must not depend on
+        what they are, given the others (missing at random).
+
+        Args:
+            X: rows of shape (n, d) as in `fit`, with missing values.
+            n_imputations: number of draws per missing value.
+            random_state: seed of the draws.
+
+        Returns:
+            The rows with all values, of the types of `fit`. With several imputations: a list of
+            frames, or an array (n_imputations, n, d).
+
+        Raises:
+            ValueError: if the columns are not those of `fit`, or `n_imputations` is below 1.
+
+        Example:
+            >>> import numpy as np
+            >>> import ebmark as eb
+            >>> X = np.random.default_rng(0).normal(size=(200, 2))
+            >>> model = eb.EnergyModel("gaussian", baselines=False, random_state=0).fit(X)
+            >>> filled = model.impute([[0.5, np.nan]], random_state=0)
+            >>> filled[0, 0], bool(np.isfinite(filled).all())
+            (0.5, True)
+
+        References: Rubin (1987), Multiple imputation for nonresponse in surveys.
+        """
+        if n_imputations < 1:
+            raise ValueError(f"'n_imputations' must be at least 1, got {n_imputations}.")
+        rows = self._transform_incomplete(X)
+        seed = int(check_random_state(random_state).randint(2**31))
+        draws = self._impute_rows(rows, n_imputations, seed)
+        filled = [self._fill(X, z) for z in draws]
+        if n_imputations == 1:
+            return filled[0]
+        return filled if is_frame(X) else np.stack(filled)
+
+    def _impute_rows(
+        self, rows: Float[np.ndarray, "n d"], num_draws: int, seed: int
+    ) -> Float[np.ndarray, "draws n d"]:
+        """Draw the NaN of rows of the matrix."""
+        draws = np.tile(rows, (num_draws, 1, 1))
+        has_missing = np.isnan(rows).any(axis=1)
+        if has_missing.any():
+            drawn = draw_conditional(self.model_, rows[has_missing], num_draws, seed)
+            draws[:, has_missing] = drawn.x
+        return draws
+
+    def _transform_incomplete(self, X: Any) -> Float[np.ndarray, "n d"]:
+        """Check rows against those of `fit`, and map them to numbers, NaN where missing."""
+        check_is_fitted(self)  # pyright: ignore[reportArgumentType]
+        if self._encoder is not None:
+            return self._encoder.transform(X, can_miss=True)
+        options: dict[str, Any] = {"reset": False, "ensure_all_finite": "allow-nan"}
+        return np.asarray(validate_data(self, X, dtype=np.float64, **options))  # pyright: ignore[reportArgumentType]
+
+    def _fill(self, X: Any, z: Float[np.ndarray, "n d"]) -> Any:
+        """Put rows of the matrix in place of the missing values of a table."""
+        if self._encoder is None:
+            return z
+        decoded = as_frame(self._encoder.inverse_transform(z))
+        table = as_frame(X)
+        if not is_frame(X):
+            decoded.columns = [table.columns[i] for i in self._encoder.positions]
+        filled = {
+            name: _fill_column(series, decoded[name]) if name in decoded else series
+            for name, series in table.items()
+        }
+        frame = pd.DataFrame(filled)
+        if isinstance(X, pd.DataFrame):
+            frame.index = X.index
+        return frame if is_frame(X) else frame.to_numpy()
+
+    def _sample_given(self, num: int, given: Mapping[Any, Any], seed: int) -> Any:
+        names = [*range(self.n_features_in_)]
+        if self._encoder is not None:
+            names = self._encoder.columns
+        unknown = [name for name in given if name not in names]
+        if unknown:
+            raise ValueError(
+                f"'given' names a column that is not there: '{shown(unknown[0])}'. "
+                f"The columns are {', '.join(shown(name) for name in names[:10])}."
+            )
+        columns = {name: [given.get(name, np.nan)] for name in names}
+        if self._encoder is None:
+            row = np.array([value for (value,) in columns.values()], np.float64)[None]
+            return self._impute_rows(row, num, seed)[:, 0]
+        row = self._encoder.transform(pd.DataFrame(columns, dtype=object), can_miss=True)
+        rows = self._impute_rows(row, num, seed)[:, 0]
+        return self._encoder.inverse_transform(rows)
+
+
+def _fill_column(series: pd.Series, decoded: pd.Series) -> pd.Series:
+    """Replace missing values, with the type of the replacement if it holds the others too."""
+    filled = decoded.astype(object).where(series.isna(), series.astype(object))
+    typed = filled.astype(decoded.dtype)
+    return typed if (typed.astype(object) == filled).all() else filled.infer_objects()

@@ -66,7 +66,8 @@ def gaussian_maps(
 ) -> tuple[RowMaps, Float[np.ndarray, " n"]]:
     r"""Describe the missing entries of rows by the Gaussian that the units whiten.
 
-    $$ s_f \mid s_g \sim N(-P_{ff}^{-1} P_{fg} s_g, P_{ff}^{-1}), \quad P = K K^\top, \quad z = s K $$
+    $$ s_f \mid s_g \sim N(-P_{ff}^{-1} P_{fg} s_g, P_{ff}^{-1}), \quad P = K K^\top, \quad
+       z = s K $$
 
     with columns s of mean 0 and standard deviation 1 and whitened coordinates z.
 

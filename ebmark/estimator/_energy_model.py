@@ -19,6 +19,7 @@ from ebmark.datasets.preprocessing.frames import as_frame, is_frame, is_table
 from ebmark.datasets.preprocessing.table import TableEncoder
 from ebmark.energies import Network, new_energy
 from ebmark.estimator._baselines import compare_baselines, fit_baselines
+from ebmark.estimator._missing import complete_rows
 from ebmark.estimator._queries import ModelQueries
 from ebmark.methods import AbstractBaseline, AbstractMethod, Recipe
 from ebmark.partition_function import (
@@ -60,7 +61,8 @@ class EnergyModel(ModelQueries, OutlierMixin, DensityMixin, BaseEstimator):
         baselines: whether to fit a Gaussian, a Gaussian mixture and a kernel density estimate too,
             and to warn if one of them has a higher likelihood on the held-out rows.
         missing: what to do with missing values in fit: None to refuse them, "drop" to drop such
-            rows, "impute" to use medians and modes, which understates spread and dependence.
+            rows, "impute" to use medians and modes, which understates spread and dependence,
+            "model" to draw them from the model, in 3 rounds (see `complete_rows`).
         drop: names of columns to leave out, or positions for an array.
         random_state: seed of the network, the training and the held-out rows.
 
@@ -123,6 +125,8 @@ class EnergyModel(ModelQueries, OutlierMixin, DensityMixin, BaseEstimator):
         del y
         seed = int(check_random_state(self.random_state).randint(2**31))
         rows = self._fit_columns(X)
+        if self.missing == "model":
+            rows = complete_rows(self, self._encoder, rows, seed)
         X = rows if self._encoder is None else self._encoder.dequantize(rows, seed)
         split_key, energy_key, train_key, self._key = jr.split(jr.key(seed), 4)
         recipe = self._recipe(*X.shape)

@@ -9,20 +9,25 @@ from jaxtyping import Float
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from ebmark.datasets.preprocessing.frames import as_frame, is_frame
+from ebmark.datasets.preprocessing.frames import is_frame
 from ebmark.datasets.preprocessing.table import TableEncoder
 from ebmark.errors import shown
 from ebmark.estimator._conditional import draw_conditional
+from ebmark.estimator._explain import score_cells
+from ebmark.estimator._synthetic_rows import Fidelity, compare_rows
 from ebmark.training.model import Model
 
 
 class ModelQueries:
-    """Imputation and conditional samples, as methods of `EnergyModel`."""
+    """Imputation, explanations and the fidelity of samples, as methods of `EnergyModel`."""
 
     if TYPE_CHECKING:
         n_features_in_: int
         model_: Model
         _encoder: TableEncoder | None
+
+        def _transform(self, X: Any) -> Float[np.ndarray, "n d"]: ...
+        def sample(self, n_samples: int, random_state: Any) -> Any: ...
 
     def impute(self, X: Any, n_imputations: int = 1, random_state: Any = None) -> Any:
         r"""Fill the missing values of rows by draws from the density of them given the others.
@@ -63,10 +68,65 @@ class ModelQueries:
         rows = self._transform_incomplete(X)
         seed = int(check_random_state(random_state).randint(2**31))
         draws = self._impute_rows(rows, n_imputations, seed)
-        filled = [self._fill(X, z) for z in draws]
+        filled = [self._fill(X, rows, z) for z in draws]
         if n_imputations == 1:
             return filled[0]
         return filled if is_frame(X) else np.stack(filled)
+
+    def explain(self, X: Any) -> pd.DataFrame:
+        r"""Say which cells make a row odd: how unlikely each is given the other cells of its row.
+
+        $$ \mathbb{E}_{x' \sim p(\cdot \mid x_{-j})} \log p(x' \mid x_{-j})
+           - \log p(x_j \mid x_{-j}) $$
+
+        This is the log-density that the row would gain, on average, with a draw of the model in
+        place of the cell: 0 on average over rows of the model, and large for an odd cell. It does
+        not depend on the units of the column. log Z is not needed.
+
+        Args:
+            X: rows of shape (n, d), as in `fit`.
+
+        Returns:
+            A frame of nats, with the rows of X and the columns of `fit` that vary.
+
+        Raises:
+            ValueError: if the columns are not those of `fit`, or values are missing.
+
+        Example:
+            >>> import numpy as np
+            >>> import ebmark as eb
+            >>> X = np.random.default_rng(0).normal(size=(200, 2))
+            >>> model = eb.EnergyModel("gaussian", baselines=False, random_state=0).fit(X)
+            >>> model.explain([[0.1, 6.0]]).idxmax(axis=1).tolist()
+            [1]
+        """
+        rows = self._transform(X)
+        names = self._encoder.names if self._encoder is not None else range(rows.shape[1])
+        index = X.index if isinstance(X, pd.DataFrame) else None
+        surprise = score_cells(self.model_, rows).surprise
+        return pd.DataFrame(surprise, index=index, columns=list(names))
+
+    def fidelity(
+        self, X_train: Any, X_test: Any, n_samples: int | None = None, random_state: Any = None
+    ) -> Fidelity:
+        """Compare sampled rows with held-out rows, and look for copies of training rows.
+
+        Args:
+            X_train: the rows of `fit`.
+            X_test: rows that were not used in `fit`, at least 2 that vary in every column.
+            n_samples: number of sampled rows; as many as in X_test by default.
+            random_state: seed of the samples.
+
+        Returns:
+            Distances by column with null ranges, and distances to the nearest training row.
+
+        Raises:
+            ValueError: if the columns are not those of `fit`.
+        """
+        train, test = self._transform(X_train), self._transform(X_test)
+        drawn = self._transform(self.sample(n_samples or len(test), random_state))
+        names = self._encoder.names if self._encoder is not None else range(train.shape[1])
+        return compare_rows(drawn, train, test, list(names))
 
     def _impute_rows(
         self, rows: Float[np.ndarray, "n d"], num_draws: int, seed: int
@@ -87,19 +147,21 @@ class ModelQueries:
         options: dict[str, Any] = {"reset": False, "ensure_all_finite": "allow-nan"}
         return np.asarray(validate_data(self, X, dtype=np.float64, **options))  # pyright: ignore[reportArgumentType]
 
-    def _fill(self, X: Any, z: Float[np.ndarray, "n d"]) -> Any:
-        """Put rows of the matrix in place of the missing values of a table."""
-        if self._encoder is None:
-            return z
-        decoded = as_frame(self._encoder.inverse_transform(z))
-        table = as_frame(X)
-        if not is_frame(X):
-            decoded.columns = [table.columns[i] for i in self._encoder.positions]
-        filled = {
-            name: _fill_column(series, decoded[name]) if name in decoded else series
-            for name, series in table.items()
-        }
-        frame = pd.DataFrame(filled)
+    def _fill(
+        self, X: Any, rows: Float[np.ndarray, "n d"], filled: Float[np.ndarray, "n d"]
+    ) -> Any:
+        """Put `filled` in place of the missing values of a table, which are NaN in `rows`."""
+        encoder = self._encoder
+        if encoder is None:
+            return filled
+        table = encoder.name_columns(X)
+        decoded = pd.DataFrame(encoder.inverse_transform(filled)).set_axis(encoder.columns, axis=1)
+        is_missing = table.isna()
+        is_missing[encoder.names] |= np.isnan(rows)
+        columns: dict[Any, Any] = dict(table.items())
+        for name, values in decoded.items():
+            columns[name] = _fill_column(columns[name], is_missing.loc[:, name].to_numpy(), values)
+        frame = pd.DataFrame(columns)
         if isinstance(X, pd.DataFrame):
             frame.index = X.index
         return frame if is_frame(X) else frame.to_numpy()
@@ -123,8 +185,8 @@ class ModelQueries:
         return self._encoder.inverse_transform(rows)
 
 
-def _fill_column(series: pd.Series, decoded: pd.Series) -> pd.Series:
+def _fill_column(series: pd.Series, is_missing: np.ndarray, decoded: pd.Series) -> pd.Series:
     """Replace missing values, with the type of the replacement if it holds the others too."""
-    filled = decoded.astype(object).where(series.isna(), series.astype(object))
+    filled = decoded.astype(object).mask(~is_missing, series.astype(object))
     typed = filled.astype(decoded.dtype)
     return typed if (typed.astype(object) == filled).all() else filled.infer_objects()

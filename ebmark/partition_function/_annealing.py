@@ -169,7 +169,9 @@ def _follow(
         walk = reweight(walk, steps.before[step])
         walk = jax.lax.cond(resampled, resample_walk, lambda walk, _: walk, walk, resample_key)
         level, step_size = steps.levels[step], steps.step_sizes[step]
-        particles, acceptance = move_particles(base, energy, walk.particles, level, step_size, move_key)
+        particles, acceptance = move_particles(
+            base, energy, walk.particles, level, step_size, move_key
+        )
         mean = walk.acceptance + (acceptance - walk.acceptance) / (step + 1)
         walk = walk._replace(particles=particles, acceptance=mean)
         return reweight(walk, steps.after[step])

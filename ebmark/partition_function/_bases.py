@@ -1,7 +1,7 @@
 """Base distributions of an annealing path: normalized and sampled exactly."""
 
 import warnings
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import equinox as eqx
 import jax
@@ -21,6 +21,7 @@ _MIN_POINTS = 10
 _SHRINKAGE = 0.1
 
 
+@runtime_checkable
 class Base(Protocol):
     """The density at which a path begins."""
 

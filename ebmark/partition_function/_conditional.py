@@ -74,25 +74,20 @@ def draw_rows(energy: Energy, maps: RowMaps, key: Key, *, num_particles: int = 6
         key: PRNG key.
         num_particles: draws per row.
 
-    Example:
-        >>> maps = RowMaps(np.array([[0.0, 2.0]]), np.diag([3.0, 0.0])[None], np.eye(2)[:1] > 0)
-        >>> draws = draw_rows(lambda z: 0.5 * z @ z, maps, jr.key(0), num_particles=2_000)
-        >>> draws.z[0].mean(axis=0).round(1) + 0.0, draws.z[0].std(axis=0).round(1)
-        (array([0., 2.]), array([1., 0.]))
-
     References: Del Moral, Doucet & Jasra (2006), Sequential Monte Carlo samplers.
     """
     num_rows = len(maps.shifts)
     num_batches = -(-num_rows // _BATCH_SIZE)
     filled = np.resize(np.arange(num_rows), num_batches * _BATCH_SIZE)
-    keys = jr.split(key, len(filled))
     batches = []
-    for indices in np.split(filled, num_batches):
+    for indices, batch_key in zip(
+        np.split(filled, num_batches), jr.split(key, num_batches), strict=True
+    ):
         shifts, matrices = (np.asarray(a[indices], np.float32) for a in maps[:2])
-        first = len(batches) * _BATCH_SIZE
-        batch_keys = keys[first : first + _BATCH_SIZE]
-        free = maps.is_free[indices]
-        draws = _draw_batch(energy, shifts, matrices, free, batch_keys, num_particles)
+        start_key, path_key = jr.split(batch_key)
+        u = jr.normal(start_key, (_BATCH_SIZE, num_particles, shifts.shape[1]))
+        keys = jr.split(path_key, _BATCH_SIZE)
+        draws = _draw_batch(energy, shifts, matrices, maps.is_free[indices], u, keys)
         batches.append([np.asarray(a) for a in draws])
     z, log_z, is_finished = (np.concatenate(a)[:num_rows] for a in zip(*batches, strict=True))
     return RowDraws(z.astype(np.float64), log_z.astype(np.float64), is_finished)
@@ -104,6 +99,7 @@ class _StandardNormal(eqx.Module):
 
 
 class _State(NamedTuple):
+    key: Key
     walk: Walk
     beta: Scalar
     step_size: Scalar
@@ -114,30 +110,30 @@ class _State(NamedTuple):
 @full_matmul_precision
 @eqx.filter_jit
 def _draw_batch(
-    energy: Energy, shifts: Array, matrices: Array, is_free: Array, keys: Array, num: int
+    energy: Energy, shifts: Array, matrices: Array, is_free: Array, starts: Array, keys: Array
 ) -> tuple[Array, Array, Array]:
-    def draw(shift: Array, matrix: Array, free: Array, key: Key) -> tuple[Array, Array, Array]:
+    def draw(shift: Array, matrix: Array, free: Array, u: Array, key: Key) -> tuple:
         def row_energy(u: Point) -> Scalar:
             # the other entries stay N(0, I), so that the density is proper
             return energy(shift + matrix @ u) + 0.5 * jnp.sum(jnp.where(free, 0.0, u) ** 2)
 
-        walk, beta = _anneal(row_energy, len(shift), num, key)
+        walk, beta = _anneal(row_energy, u, key)
         log_z = walk.log_z - 0.5 * jnp.sum(~free) * jnp.log(2 * jnp.pi)
         return shift + walk.particles.x @ matrix.T, log_z, beta >= 1
 
-    return jax.vmap(draw)(shifts, matrices, is_free, keys)
+    return jax.vmap(draw)(shifts, matrices, is_free, starts, keys)
 
 
-def _anneal(energy: Energy, dim: int, num: int, key: Key) -> tuple[Walk, Scalar]:
-    """Follow the path from N(0, I), and move on at its end; return the walk and its last beta."""
+def _anneal(energy: Energy, x: Float[Array, "particles dim"], key: Key) -> tuple[Walk, Scalar]:
+    """Follow the path from draws of N(0, I), then move on; return the walk and its last beta."""
     base = _StandardNormal()
-    start_key, key = jr.split(key)
+    num, dim = x.shape
 
     def is_going(state: _State) -> Bool[Array, ""]:
         return (state.num_moves < _NUM_MOVES) & (state.num_levels < MAX_STEPS)
 
     def take(state: _State) -> _State:
-        resample_key, move_key = jr.split(jr.fold_in(key, state.num_levels))
+        key, resample_key, move_key = jr.split(state.key, 3)
         gap = state.walk.particles.gap()
         increment = _next_increment(gap, 1 - state.beta)
         # the rest of the way is taken at once; without a step, infinite energies would give NaN
@@ -149,6 +145,7 @@ def _anneal(energy: Energy, dim: int, num: int, key: Key) -> tuple[Walk, Scalar]
             base, energy, walk.particles, level, state.step_size, move_key
         )
         return _State(
+            key,
             walk._replace(particles=particles, acceptance=acceptance),
             beta,
             state.step_size * jnp.exp(acceptance - _ACCEPTANCE),
@@ -156,10 +153,9 @@ def _anneal(energy: Energy, dim: int, num: int, key: Key) -> tuple[Walk, Scalar]
             state.num_moves + (state.beta >= 1),
         )
 
-    x = jr.normal(start_key, (num, dim))
     walk = Walk(evaluate_both_ends(base, energy, x), jnp.zeros(num), jnp.array(0.0), jnp.array(0.0))
     zero = jnp.array(0)
-    start = _State(walk, jnp.array(0.0), jnp.array(dim**-0.25), zero, zero)
+    start = _State(key, walk, jnp.array(0.0), jnp.array(dim**-0.25), zero, zero)
     end = jax.lax.while_loop(is_going, take, start)
     return end.walk, end.beta
 

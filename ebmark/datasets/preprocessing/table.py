@@ -56,6 +56,8 @@ class _Column(NamedTuple):
             done = "constant: left out of the matrix and given back"
         if self.num_missing and missing == "drop":
             done += "; rows with missing values dropped"
+        elif self.num_missing and missing == "model":
+            done += "; missing values drawn from the model"
         elif self.num_missing:
             statistic = "mode" if isinstance(self.codec, Levels) else "median"
             done += (
@@ -87,9 +89,10 @@ class TableEncoder:
     column is left out and given back.
 
     Args:
-        missing: None to refuse missing values, "drop" to drop rows with one when fitting, or
-            "impute" to replace them by the median or, in categories, the mode. No method accounts
-            for either: "drop" is unbiased only if values are missing completely at random.
+        missing: None to refuse missing values, "drop" to drop rows with one when fitting, "impute"
+            to replace them by the median or, in categories, the mode, or "model" to keep them as
+            NaN, for a model to draw. No method accounts for the first two: "drop" is unbiased only if values are missing
+            completely at random.
         drop: names of columns to leave out.
 
     Attributes:
@@ -108,8 +111,10 @@ class TableEncoder:
     """
 
     def __init__(self, missing: str | None = None, drop: Any = ()):
-        if missing not in (None, "drop", "impute"):
-            raise ValueError(f"'missing' must be None, 'drop' or 'impute', got {missing!r}.")
+        if missing not in (None, "drop", "impute", "model"):
+            raise ValueError(
+                f"'missing' must be None, 'drop', 'impute' or 'model', got {missing!r}."
+            )
         self.missing = missing
         self.drop = [drop] if isinstance(drop, str) else list(drop)
 
@@ -144,7 +149,7 @@ class TableEncoder:
             names = [shown(name) for name, count in zip(self.columns, counts, strict=True) if count]
             raise ValueError(
                 f"NaN or missing values in column(s) {', '.join(names[:5])}. "
-                "Pass missing='drop' or missing='impute'."
+                "Pass missing='drop', missing='impute' or missing='model'."
             )
         if any(counts) and self.missing == "drop":
             frame = self._complete(frame, columns)
@@ -169,6 +174,8 @@ class TableEncoder:
     def fit_transform(self, X: Any) -> Float[np.ndarray, "m d"]:
         """Learn the columns and map the rows, without noise; `missing` says which rows stay."""
         z = self._matrix(self._fit(X), can_miss=True)
+        if self.missing == "model":
+            return z
         return np.where(np.isnan(z), [column.fill for column in self._varying], z)
 
     def dequantize(self, z: Float[np.ndarray, "n d"], seed: int) -> Float[np.ndarray, "n d"]:
@@ -205,9 +212,7 @@ class TableEncoder:
             ValueError: if a column is missing, is not that of `fit`, or has a missing value or a
                 level that `fit` did not have.
         """
-        frame = as_frame(X)
-        if not is_frame(X) and frame.shape[1] == len(self._names):
-            frame.columns = self._names
+        frame = self.name_columns(X)
         lost = [shown(name) for name in self.columns if name not in frame.columns]
         if lost:
             raise ValueError(f"Missing column(s) {', '.join(lost[:5])}. Give all columns of fit.")
@@ -215,6 +220,13 @@ class TableEncoder:
         if extra:
             raise ValueError(f"Unknown column(s) {', '.join(extra[:5])}. Remove them.")
         return self._matrix(frame, can_miss)
+
+    def name_columns(self, X: Any) -> pd.DataFrame:
+        """Return a table as a frame; the columns of an array get the names of `fit`."""
+        frame = as_frame(X)
+        if not is_frame(X) and frame.shape[1] == len(self._names):
+            frame.columns = self._names
+        return frame
 
     def _matrix(self, frame: pd.DataFrame, can_miss: bool = False) -> Float[np.ndarray, "n d"]:
         series = dict(frame.items())
@@ -238,6 +250,16 @@ class TableEncoder:
         }
         frame = pd.DataFrame(decoded)
         return frame if self._is_frame else frame.to_numpy()
+
+    def codes_as(self, other: "TableEncoder") -> bool:
+        """Return whether two encoders map a table to the same numbers."""
+
+        def codes(column: _Column) -> tuple:
+            levels = [*getattr(column.codec, "levels", ())]
+            start = getattr(column.codec, "start", None)
+            return column.name, type(column.codec), column.codec.is_discrete, levels, start
+
+        return [*map(codes, self._varying)] == [*map(codes, other._varying)]
 
     @property
     def is_matrix(self) -> bool:

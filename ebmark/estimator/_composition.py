@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 from jaxtyping import Array, Float, Scalar
-from scipy.special import logsumexp
+from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
@@ -22,7 +22,7 @@ _NUM_POINTS = 256
 
 def compose(
     models: Sequence[EnergyModel],
-    weights: Sequence[float] | None = None,
+    weights: ArrayLike | None = None,
     *,
     kind: str = "product",
     random_state: Any = 0,
@@ -119,11 +119,11 @@ class _Mixture(ComposedModel):
 
     def score_samples(self, X: Any) -> Float[np.ndarray, " n"]:
         log_densities = [model.score_samples(X) for model in self.models]
-        return logsumexp(np.stack(log_densities, axis=1), b=self.weights, axis=1)
+        return np.logaddexp.reduce(np.stack(log_densities) + np.log(self.weights)[:, None], axis=0)
 
     def _sample(self, num: int, seed: int) -> Float[np.ndarray, "n d"]:
         rng = np.random.default_rng(seed)
-        counts = rng.multinomial(num, self.weights)
+        counts = rng.multinomial(num, self.weights).tolist()
         drawn = [
             model._sample(count, seed + i)
             for i, (model, count) in enumerate(zip(self.models, counts, strict=True))
@@ -182,7 +182,7 @@ class _WeightedSum(eqx.Module):
         # rows are dz / dx
         inverse = np.linalg.inv(first.inverse_transform_gradients(np.eye(first.dim)))
         matrices = [inverse @ u.inverse_transform_gradients(np.eye(first.dim)) for u in units]
-        shifts = [u.transform(first.mean) for u in units]
+        shifts = [u.transform(first.mean[None])[0] for u in units]
         jacobians = np.array([u.log_jacobian for u in units])
         constant = weights @ jacobians - first.log_jacobian
         arrays = (np.stack(matrices), np.stack(shifts), weights, constant)

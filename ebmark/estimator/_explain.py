@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
+from ebmark.estimator._conditional import gaussian_maps
 from ebmark.training.model import Model
 
 # grid points: first uniform on this number of standard deviations, then at quantiles
@@ -33,7 +34,8 @@ def score_cells(model: Model, x: Float[np.ndarray, "n d"]) -> CellScores:
     $$ \log p(x_j \mid x_{-j}) = -E(x) - \log \int e^{-E(x_{-j}, x')} dx' $$
 
     The integral is that of the trapezoidal rule on two grids: a uniform one on 8 standard
-    deviations around the mean, which the cell widens, and one at the quantiles that it finds.
+    deviations around the mean, widened by the cell and by what a Gaussian predicts for it, and one
+    at the quantiles that the first finds.
 
     Args:
         model: the energy and its units.
@@ -42,7 +44,7 @@ def score_cells(model: Model, x: Float[np.ndarray, "n d"]) -> CellScores:
     own = -model.energies(x)
     log_probs, surprises = np.empty(x.shape), np.empty(x.shape)
     for j in range(x.shape[1]):
-        grid = _uniform_grid(model, x[:, j], j)
+        grid = _uniform_grid(model, x, j)
         refined = _quantiles(grid, _log_density(model, x, j, grid))
         grid = np.sort(np.concatenate([grid, refined], axis=1), axis=1)
         log_density = _log_density(model, x, j, grid)
@@ -56,12 +58,15 @@ def score_cells(model: Model, x: Float[np.ndarray, "n d"]) -> CellScores:
     return CellScores(log_probs, surprises)
 
 
-def _uniform_grid(
-    model: Model, values: Float[np.ndarray, " n"], j: int
-) -> Float[np.ndarray, "n grid"]:
-    center, scale = model.units.mean[j], model.units.scale[j]
-    low = np.minimum(center - _HALF_WIDTH * scale, values - scale)
-    high = np.maximum(center + _HALF_WIDTH * scale, values + scale)
+def _uniform_grid(model: Model, x: Float[np.ndarray, "n d"], j: int) -> Float[np.ndarray, "n grid"]:
+    holes = x.copy()
+    holes[:, j] = np.nan
+    # far from the others where they are odd themselves
+    predicted = model.units.inverse_transform(gaussian_maps(model.units, holes)[0].shifts)[:, j]
+    center = np.stack([np.full(len(x), model.units.mean[j]), predicted])
+    width = _HALF_WIDTH * model.units.scale[j]
+    low = np.minimum(center.min(axis=0) - width, x[:, j])
+    high = np.maximum(center.max(axis=0) + width, x[:, j])
     return np.linspace(low, high, _NUM_GRID_POINTS, axis=1)
 
 
@@ -76,7 +81,7 @@ def _log_density(
 
 def _quantiles(
     grid: Float[np.ndarray, "n grid"], log_density: Float[np.ndarray, "n grid"]
-) -> Float[np.ndarray, "n grid"]:
+) -> Float[np.ndarray, "n refined"]:
     """Return points of equal mass under a density on a uniform grid, each spread over its bins."""
     density = np.exp(log_density - log_density.max(axis=1, keepdims=True))
     # half of the mass of a point on each side, and some for neighbors: a peak may lie between

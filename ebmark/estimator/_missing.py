@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float
-from sklearn.base import clone
 
 from ebmark.datasets.preprocessing import Whitener
 from ebmark.datasets.preprocessing.table import TableEncoder
@@ -60,7 +59,7 @@ def complete_rows(
     has_missing = is_missing.any(axis=1)
     parameters = {"missing": None, "drop": (), "baselines": False, "random_state": seed}
     for i in range(_NUM_ROUNDS - 1):
-        trained = clone(model).set_params(**parameters)
+        trained = type(model)(**(model.get_params(deep=False) | parameters))
         with warnings.catch_warnings():
             # log Z is not used
             warnings.simplefilter("ignore", UserWarning)

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 from scipy.stats import mannwhitneyu
 
 from ebmark.datasets import UserDataset
@@ -63,7 +63,7 @@ def compare_rows(sampled: Rows, train: Rows, held_out: Rows, names: list[Any]) -
         ]
     )
     units = Standardizer.fit(train)
-    tree = cKDTree(units.transform(train))
+    tree = KDTree(units.transform(train))
     of_sampled, _ = tree.query(units.transform(sampled))
     of_held_out, _ = tree.query(units.transform(held_out))
     return Fidelity(

@@ -1,77 +1,15 @@
 """A reversible map between tables of mixed columns and matrices of real numbers."""
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float
-from pandas.api.types import infer_dtype
 
-from ebmark.datasets.preprocessing._columns import Codec, Levels, Numbers, Times
+from ebmark.datasets.preprocessing._columns import Numbers
+from ebmark.datasets.preprocessing._learn_column import Column, encode_column, learn_column
 from ebmark.datasets.preprocessing.frames import as_frame, is_frame
 from ebmark.errors import shown
-
-# more levels than this, or than half of the rows, are identifiers or free text
-_MAX_LEVELS = 50
-_NUMBERS = {"integer", "floating", "mixed-integer-float", "decimal"}
-_TIMES = {"date", "datetime", "datetime64", "time", "timedelta", "timedelta64"}
-_LEVELS = {"boolean", "string", "categorical"}
-
-
-class _Column(NamedTuple):
-    """What was learned of one column; `low` and `high` are its range after encoding."""
-
-    name: Any
-    codec: Codec
-    low: float
-    high: float
-    fill: float
-    num_missing: int
-
-    @property
-    def is_constant(self) -> bool:
-        return self.low == self.high
-
-    def encode(self, series: pd.Series, can_miss: bool = False) -> Float[np.ndarray, " n"]:
-        values = _encode(self.codec, series)
-        if not can_miss and np.isnan(values).any():
-            raise ValueError(
-                f"Column '{shown(self.name)}' has missing values, first in row "
-                f"{int(np.isnan(values).argmax())}. Remove such rows or fill the values."
-            )
-        is_other = ~np.isnan(values) & (values != self.low)
-        if self.is_constant and is_other.any():
-            raise ValueError(
-                f"Column '{shown(self.name)}' was constant ({self.codec.show(self.low)}) in fit, "
-                f"got {self.codec.show(values[is_other][0])}. Pass drop=[{self.name!r}] to fit."
-            )
-        return values
-
-    def decode(self, values: Float[np.ndarray, " n"]) -> pd.Series:
-        return self.codec.decode(self.codec.snap(np.clip(values, self.low, self.high)))
-
-    def summarize(self, missing: str | None) -> dict[str, Any]:
-        done = self.codec.treatment
-        if self.is_constant:
-            done = "constant: left out of the matrix and given back"
-        if self.num_missing and missing == "drop":
-            done += "; rows with missing values dropped"
-        elif self.num_missing and missing == "model":
-            done += "; missing values drawn from the model"
-        elif self.num_missing:
-            statistic = "mode" if isinstance(self.codec, Levels) else "median"
-            done += (
-                f"; missing values set to the {statistic} ({self.codec.show(self.fill)}), which "
-                "understates spread and dependence"
-            )
-        return {
-            "column": self.name,
-            "kind": self.codec.kind,
-            "treatment": done,
-            "range": f"{self.codec.show(self.low)} to {self.codec.show(self.high)}",
-            "rounding": self.codec.rounding,
-            "num_missing": self.num_missing,
-        }
 
 
 class TableEncoder:
@@ -91,8 +29,8 @@ class TableEncoder:
     Args:
         missing: None to refuse missing values, "drop" to drop rows with one when fitting, "impute"
             to replace them by the median or, in categories, the mode, or "model" to keep them as
-            NaN, for a model to draw. No method accounts for the first two: "drop" is unbiased only if values are missing
-            completely at random.
+            NaN, for a model to draw. No method accounts for the first two: "drop" is unbiased
+            only if values are missing completely at random.
         drop: names of columns to leave out.
 
     Attributes:
@@ -143,7 +81,7 @@ class TableEncoder:
         self.columns = list(frame.columns)
         if not self.columns:
             raise ValueError("'drop' leaves no column. Keep at least one.")
-        columns = [_learn(series) for _, series in frame.items()]
+        columns = [learn_column(series) for _, series in frame.items()]
         counts = [column.num_missing for column in columns]
         if any(counts) and self.missing is None:
             names = [shown(name) for name, count in zip(self.columns, counts, strict=True) if count]
@@ -154,7 +92,7 @@ class TableEncoder:
         if any(counts) and self.missing == "drop":
             frame = self._complete(frame, columns)
             columns = [
-                _learn(series)._replace(num_missing=count)
+                learn_column(series)._replace(num_missing=count)
                 for count, (_, series) in zip(counts, frame.items(), strict=True)
             ]
         self._columns = columns
@@ -163,9 +101,9 @@ class TableEncoder:
             raise ValueError("All columns are constant. Give a table in which one varies.")
         return frame
 
-    def _complete(self, frame: pd.DataFrame, columns: list[_Column]) -> pd.DataFrame:
+    def _complete(self, frame: pd.DataFrame, columns: list[Column]) -> pd.DataFrame:
         series = dict(frame.items())
-        encoded = [_encode(column.codec, series[column.name]) for column in columns]
+        encoded = [encode_column(column.codec, series[column.name]) for column in columns]
         is_complete = ~np.isnan(encoded).any(axis=0)
         if not is_complete.any():
             raise ValueError("Every row has a missing value. Pass missing='impute'.")
@@ -254,7 +192,7 @@ class TableEncoder:
     def codes_as(self, other: "TableEncoder") -> bool:
         """Return whether two encoders map a table to the same numbers."""
 
-        def codes(column: _Column) -> tuple:
+        def codes(column: Column) -> tuple:
             levels = [*getattr(column.codec, "levels", ())]
             start = getattr(column.codec, "start", None)
             return column.name, type(column.codec), column.codec.is_discrete, levels, start
@@ -272,61 +210,3 @@ class TableEncoder:
     def summary(self) -> pd.DataFrame:
         """Return one row per column: kind, treatment, range, rounding, number of missing values."""
         return pd.DataFrame([column.summarize(self.missing) for column in self._columns])
-
-
-def _encode(codec: Codec, series: pd.Series) -> Float[np.ndarray, " n"]:
-    """Map a column to numbers, NaN where missing; a wrong value is named with its column."""
-    try:
-        values = codec.encode(series)
-    except (ValueError, TypeError) as error:
-        problem = (str(error).splitlines() or [""])[0].rstrip(".")
-        raise ValueError(
-            f"Column '{shown(series.name)}' is not as in fit ({codec.kind}): {problem}. Convert "
-            "the column or remove such rows."
-        ) from error
-    if np.isinf(values).any():
-        row = int(np.isinf(values).argmax())
-        raise ValueError(
-            f"Column '{shown(series.name)}' has an infinite value in row {row}. Remove such rows."
-        )
-    return values
-
-
-def _learn(series: pd.Series) -> _Column:
-    """Choose how to map a column, and learn its range."""
-    name = series.name
-    fix = f"Convert the column or pass drop=[{name!r}]."
-    known = series.dropna()
-    if known.empty:
-        raise ValueError(f"Column '{shown(name)}' has no values. Pass drop=[{name!r}].")
-    kind = "sparse" if isinstance(known.dtype, pd.SparseDtype) else infer_dtype(known)
-    types = sorted({type(value).__name__ for value in known}) if known.dtype == object else []
-    if kind in _TIMES and len(types) <= 1:
-        codec = Times.fit(known, kind)
-    elif kind == "string" and (times := Times.fit_text(known.drop_duplicates())):
-        codec = times
-    elif kind == "string" and (numbers := Numbers.fit_text(known.drop_duplicates())):
-        codec = numbers
-    elif kind in _NUMBERS:
-        codec = Numbers.fit(known, is_decimal=kind == "decimal")
-    elif kind in _LEVELS and len(types) <= 1:
-        codec = Levels.fit(known, kind)
-    else:
-        held = "a mix of " + " and ".join(types[:3]) if len(types) > 1 else (types or [kind])[0]
-        raise ValueError(f"Column '{shown(name)}' holds {held} values. {fix}")
-    values = _encode(codec, series)
-    present = values[~np.isnan(values)]
-    low, high = float(present.min()), float(present.max())
-    if isinstance(codec, Levels) and not codec.is_ordered:
-        num = len(codec.levels)
-        if num > min(_MAX_LEVELS, max(2, len(present) / 2)):
-            raise ValueError(
-                f"Column '{shown(name)}' has {num:,} levels in {len(present):,} rows, too many "
-                f"for a category. Pass drop=[{name!r}]."
-            )
-    if known.dtype.kind in "iu" and max(abs(low), abs(high)) > 2**53:
-        raise ValueError(f"Column '{shown(name)}' holds integers above 2^53. {fix}")
-    fill = float(codec.snap(np.array([np.median(present)]))[0])
-    if isinstance(codec, Levels):
-        fill = float(np.bincount(present.astype(int)).argmax())
-    return _Column(name, codec, low, high, fill, int(np.isnan(values).sum()))

@@ -1,4 +1,4 @@
-r"""The conditional distribution of each cell of a row given its other cells, by 1-D quadrature."""
+r"""The conditional distribution of each value of a row given its other values, by 1-D quadrature."""
 
 from typing import NamedTuple
 
@@ -15,8 +15,8 @@ _HALF_WIDTH = 8.0
 _UNIFORM = 0.1
 
 
-class CellScores(NamedTuple):
-    r"""How each cell compares with what the other cells of its row predict, in nats.
+class ValueScores(NamedTuple):
+    r"""How each value compares with what the other values of its row predict, in nats.
 
     Attributes:
         log_prob: $\log p(x_j \mid x_{-j})$.
@@ -28,13 +28,13 @@ class CellScores(NamedTuple):
     surprise: Float[np.ndarray, "n d"]
 
 
-def score_cells(model: Model, x: Float[np.ndarray, "n d"]) -> CellScores:
-    r"""Compute the conditional log-density of each cell; log Z is not needed.
+def score_values(model: Model, x: Float[np.ndarray, "n d"]) -> ValueScores:
+    r"""Compute the conditional log-density of each value; log Z is not needed.
 
     $$ \log p(x_j \mid x_{-j}) = -E(x) - \log \int e^{-E(x_{-j}, x')} dx' $$
 
     The integral is that of the trapezoidal rule on two grids: a uniform one on 8 standard
-    deviations around the mean, widened by the cell and by what a Gaussian predicts for it, and one
+    deviations around the mean, widened by the value and by what a Gaussian predicts for it, and one
     at the quantiles that the first finds.
 
     Args:
@@ -55,7 +55,7 @@ def score_cells(model: Model, x: Float[np.ndarray, "n d"]) -> CellScores:
         expected = np.trapezoid(density * log_density, grid, axis=1) / mass
         log_probs[:, j] = own - log_z
         surprises[:, j] = expected - own
-    return CellScores(log_probs, surprises)
+    return ValueScores(log_probs, surprises)
 
 
 def _uniform_grid(model: Model, x: Float[np.ndarray, "n d"], j: int) -> Float[np.ndarray, "n grid"]:

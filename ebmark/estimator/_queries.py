@@ -13,7 +13,7 @@ from ebmark.datasets.preprocessing.frames import is_frame
 from ebmark.datasets.preprocessing.table import TableEncoder
 from ebmark.errors import shown
 from ebmark.estimator._conditional import draw_conditional
-from ebmark.estimator._explain import score_cells
+from ebmark.estimator._explain import score_values
 from ebmark.estimator._synthetic_rows import Fidelity, compare_rows
 from ebmark.training.model import Model
 
@@ -35,7 +35,7 @@ class ModelQueries:
         $$ x_f \sim p(x_f \mid x_g) \propto e^{-E(x_f, x_g)} $$
 
         Draws have the spread of the conditional distribution, unlike means. With several
-        imputations, analyze each table by itself and pool the results; the quantiles of a cell over
+        imputations, analyze each table by itself and pool the results; the quantiles of a value over
         imputations are a prediction interval. A given value of a discrete column counts as the
         center of its interval, as in `score_samples`. That values are missing must not depend on
         what they are, given the others (missing at random).
@@ -74,13 +74,13 @@ class ModelQueries:
         return filled if is_frame(X) else np.stack(filled)
 
     def explain(self, X: Any) -> pd.DataFrame:
-        r"""Say which cells make a row odd: how unlikely each is given the other cells of its row.
+        r"""Say which values make a row odd: how unlikely each is given the other values of its row.
 
         $$ \mathbb{E}_{x' \sim p(\cdot \mid x_{-j})} \log p(x' \mid x_{-j})
            - \log p(x_j \mid x_{-j}) $$
 
         This is the log-density that the row would gain, on average, with a draw of the model in
-        place of the cell: 0 on average over rows of the model, and large for an odd cell. It does
+        place of the value: 0 on average over rows of the model, and large for an odd value. It does
         not depend on the units of the column. log Z is not needed.
 
         Args:
@@ -103,7 +103,7 @@ class ModelQueries:
         rows = self._transform(X)
         names = self._encoder.names if self._encoder is not None else range(rows.shape[1])
         index = X.index if isinstance(X, pd.DataFrame) else None
-        surprise = score_cells(self.model_, rows).surprise
+        surprise = score_values(self.model_, rows).surprise
         return pd.DataFrame(surprise, index=index, columns=list(names))
 
     def fidelity(

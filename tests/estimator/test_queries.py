@@ -8,7 +8,7 @@ import pytest
 from scipy.stats import multivariate_normal, norm
 
 import ebmark as eb
-from ebmark.estimator._explain import score_cells
+from ebmark.estimator._explain import score_values
 from ebmark.estimator._synthetic_rows import compare_rows
 
 COVARIANCE = np.array([[1.0, 0.8, -0.5], [0.8, 1.0, -0.3], [-0.5, -0.3, 1.0]])
@@ -30,12 +30,12 @@ def model():
     return fit(gaussian_rows(500))
 
 
-def test_cell_scores_are_those_of_a_gaussian(model):
+def test_value_scores_are_those_of_a_gaussian(model):
     r"""$\log N(x_j; m_j, s_j^2)$ and $z^2 / 2 - 1/2$ with $z = (x_j - m_j) / s_j$."""
     x = gaussian_rows(500)
     precision, mean = np.linalg.inv(np.cov(x.T, bias=True)), x.mean(axis=0)
     rows = np.concatenate([x[:30], [[0.0, 5.0, 0.0], [20.0, 0.0, 0.0]]])
-    scores = score_cells(model.model_, rows)
+    scores = score_values(model.model_, rows)
     sd = np.diag(precision) ** -0.5
     z = (rows - mean) @ precision * sd
     np.testing.assert_allclose(scores.log_prob, norm.logpdf(z) - np.log(sd), atol=0.01, rtol=5e-3)
@@ -151,7 +151,7 @@ def test_missing_values_from_the_model_remove_bias(method):
 
 @pytest.mark.full
 def test_imputations_of_a_trained_model_cover():
-    """90% intervals of held-out cells; 4 standard errors of 600 cells and the model's error."""
+    """90% intervals of held-out values; 4 standard errors of 600 values and the model's error."""
     model = fit(gaussian_rows(2_000), "nce", early_stopping=True)
     x = gaussian_rows(600, seed=9)
     free = np.arange(600) % 3
@@ -166,7 +166,7 @@ def test_imputations_of_a_trained_model_cover():
 @pytest.mark.full
 @pytest.mark.parametrize("name", ["wine_13"])
 def test_draws_of_a_fitted_target_cover(name):
-    """Exact energy, 30% of cells missing: 4 standard errors of a binomial."""
+    """Exact energy, 30% of values missing: 4 standard errors of a binomial."""
     import jax
     import jax.numpy as jnp
 

@@ -1,4 +1,4 @@
-r"""The conditional distribution of each value of a row given its other values, by 1-D quadrature."""
+r"""The conditional distribution of each value of a row given its others, by 1-D quadrature."""
 
 from typing import NamedTuple
 

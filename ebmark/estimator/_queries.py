@@ -35,9 +35,9 @@ class ModelQueries:
         $$ x_f \sim p(x_f \mid x_g) \propto e^{-E(x_f, x_g)} $$
 
         Draws have the spread of the conditional distribution, unlike means. With several
-        imputations, analyze each table by itself and pool the results; the quantiles of a value over
-        imputations are a prediction interval. A given value of a discrete column counts as the
-        center of its interval, as in `score_samples`. That values are missing must not depend on
+        imputations, analyze each table by itself and pool the results; the quantiles of a value
+        over imputations are a prediction interval. Given levels of discrete columns count as the
+        center of their interval, as in `score_samples`. That values are missing must not depend on
         what they are, given the others (missing at random).
 
         Args:
@@ -58,7 +58,7 @@ class ModelQueries:
             >>> X = np.random.default_rng(0).normal(size=(200, 2))
             >>> model = eb.EnergyModel("gaussian", baselines=False, random_state=0).fit(X)
             >>> filled = model.impute([[0.5, np.nan]], random_state=0)
-            >>> filled[0, 0], bool(np.isfinite(filled).all())
+            >>> float(filled[0, 0]), bool(np.isfinite(filled).all())
             (0.5, True)
 
         References: Rubin (1987), Multiple imputation for nonresponse in surveys.

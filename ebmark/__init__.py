@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from ebmark.datasets import load_dataset as load_dataset
     from ebmark.errors import UserError as UserError
     from ebmark.estimator import EnergyModel as EnergyModel
+    from ebmark.estimator import compose as compose
     from ebmark.estimator import load as load
     from ebmark.methods import METHODS as METHODS
     from ebmark.methods import Recipe as Recipe
@@ -27,6 +28,7 @@ _HOMES = {
     "Recipe": "ebmark.methods",
     "SyntheticDataset": "ebmark.datasets",
     "UserError": "ebmark.errors",
+    "compose": "ebmark.estimator",
     "estimate_log_z": "ebmark.partition_function",
     "load": "ebmark.estimator",
     "load_dataset": "ebmark.datasets",

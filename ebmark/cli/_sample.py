@@ -1,13 +1,14 @@
 """The work of `ebmark sample`, behind the imports of JAX."""
 
 from pathlib import Path
+from typing import Any
 
 import jax.random as jr
 
 from ebmark.cli._common import print_notes
 from ebmark.datasets.tables import check_output, write_table
 from ebmark.errors import UserError, unknown
-from ebmark.estimator import load
+from ebmark.estimator import EnergyModel, load
 from ebmark.partition_function import exact_samples
 from ebmark.samplers import SAMPLERS
 from ebmark.system.distributed import join, leave
@@ -26,6 +27,7 @@ def sample_model(
     n: int,
     sampler: str | None,
     steps: int | None,
+    given: tuple[str, ...] = (),
     seed: int,
     distributed: bool = False,
 ) -> int:
@@ -38,6 +40,7 @@ def sample_model(
         sampler: "exact", "smc" or a name in SAMPLERS; None chooses "exact" in 1-D and 2-D, "smc"
             for a model of `ebmark fit`, and "langevin" if `steps` is given or for a run.
         steps: number of chain steps; None for 2,000.
+        given: values of columns as NAME=VALUE.
         seed: seed of the samples.
         distributed: whether this process is one of several.
 
@@ -53,6 +56,7 @@ def sample_model(
     # the energy of a run has neither a table nor points from which annealing starts
     estimator = None if model.estimator is None else load(path)
     name = sampler or _default_sampler(model, steps)
+    fixed = _read_given(path, estimator, given, sampler or steps)
     if name not in _SAMPLERS:
         raise unknown("sampler", name, _SAMPLERS)
     if name == "exact" and model.dim > 2:
@@ -76,7 +80,7 @@ def sample_model(
         if estimator is None:
             samples = exact_samples(normalize_model(model), n, jr.key(seed))
         else:
-            samples = estimator.sample(n, random_state=seed)
+            samples = _sample_estimator(estimator, n, fixed, seed)
     else:
         points, diagnostics = sample_chains(model, name, n, steps or _NUM_STEPS, jr.key(seed))
         notes.append(describe_chains(diagnostics))
@@ -88,6 +92,30 @@ def sample_model(
         write_table(out, samples, model.columns or ())
         print(f"{n} {name} samples: {out}")
     return 0
+
+
+def _read_given(
+    path: Path, estimator: EnergyModel | None, given: tuple[str, ...], chains: str | int | None
+) -> dict[str, str]:
+    """Return the values of --given by column."""
+    if given and estimator is None:
+        raise UserError(f"--given needs a model of `ebmark fit`, not {path}.")
+    if given and chains:
+        raise UserError("--given draws by its own sampler. Leave out --sampler and --steps.")
+    for option in given:
+        if "=" not in option:
+            raise UserError(f"--given {option} is not of the form NAME=VALUE.")
+    return dict(option.split("=", 1) for option in given)
+
+
+def _sample_estimator(estimator: EnergyModel, n: int, given: dict[str, str], seed: int) -> Any:
+    if not given:
+        return estimator.sample(n, random_state=seed)
+    try:
+        values = estimator.parse_values(given)
+        return estimator.sample(n, random_state=seed, given=values)
+    except ValueError as error:
+        raise UserError(str(error).replace("'given'", "--given")) from None
 
 
 def _default_sampler(model: Model, steps: int | None) -> str:

@@ -15,7 +15,7 @@ def fit(
     updates: int | None = None,
     columns: str | None = None,
     drop: str | None = None,
-    missing: Literal["drop", "impute"] | None = None,
+    missing: Literal["drop", "impute", "model"] | None = None,
     seed: int = 0,
     early_stopping: bool = True,
     plugin: tuple[Path, ...] = (),
@@ -33,8 +33,9 @@ def fit(
         updates: number of updates, instead of the recipe's.
         columns: names of the columns to use, separated by commas; all by default.
         drop: names of columns to leave out, separated by commas.
-        missing: drop rows with missing values, or impute medians and modes, which understates
-            spread and dependence. By default, missing values are refused.
+        missing: drop rows with missing values, impute medians and modes, which understates
+            spread and dependence, or draw them from the model in 3 rounds of training. By default,
+            missing values are refused.
         seed: seed of the split, the initial energy and the training.
         early_stopping: keep the energy of the last update. By default, a tenth of the training
             points is used for validation, and the energy with their highest likelihood is kept.

@@ -11,12 +11,14 @@ import tyro
 from ebmark.cli.check import check
 from ebmark.cli.evaluate import evaluate
 from ebmark.cli.fit import fit
+from ebmark.cli.impute import impute
 from ebmark.cli.leaderboard import leaderboard
 from ebmark.cli.list import list_all
 from ebmark.cli.log import log
 from ebmark.cli.report import report
 from ebmark.cli.run import run
 from ebmark.cli.sample import sample
+from ebmark.cli.score import score
 from ebmark.cli.sensitivity import sensitivity
 from ebmark.cli.status import status
 from ebmark.cli.table import table
@@ -37,6 +39,8 @@ COMMANDS = {
     "list": list_all,
     "fit": fit,
     "sample": sample,
+    "score": score,
+    "impute": impute,
     "evaluate": evaluate,
     "check": check,
 }

@@ -17,6 +17,7 @@ def sample(
     n: Annotated[int, tyro.conf.arg(aliases=["-n"])] = 1_000,
     sampler: str | None = None,
     steps: int | None = None,
+    given: tuple[str, ...] = (),
     seed: int = 0,
     plugin: tuple[Path, ...] = (),
     distributed: bool = False,
@@ -31,6 +32,8 @@ def sample(
         sampler: exact (1-D and 2-D data; the default there), smc (sequential Monte Carlo, for more
             columns; the default for a model of `ebmark fit`) or a sampler of `ebmark list`.
         steps: number of chain steps; 2,000 by default. The exact sampler has no chains.
+        given: values of columns, such as --given cultivar=barolo alcohol=13.2: the other columns
+            are drawn given these.
         seed: seed of the samples.
         plugin: Python files that define METHODS, if the model was trained with one of them.
         distributed: distribute the chains over all processes that srun or mpiexec has started.
@@ -43,5 +46,12 @@ def sample(
     from ebmark.cli._sample import sample_model
 
     return sample_model(
-        model, out, n=n, sampler=sampler, steps=steps, seed=seed, distributed=distributed
+        model,
+        out,
+        n=n,
+        sampler=sampler,
+        steps=steps,
+        given=given,
+        seed=seed,
+        distributed=distributed,
     )

@@ -1,6 +1,7 @@
 """A trained energy as a scikit-learn estimator: density, anomaly scores and samples of a table."""
 
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,9 @@ from ebmark.estimator._baselines import (
     fit_baselines,
     warn_of_better,
 )
+from ebmark.estimator._missing import complete_rows
 from ebmark.estimator._progress import show_progress
+from ebmark.estimator._queries import ModelQueries
 from ebmark.estimator._training import train_density
 from ebmark.methods.noises import AbstractNoise
 from ebmark.partition_function import (
@@ -30,7 +33,7 @@ from ebmark.partition_function import (
 )
 
 
-class EnergyModel(OutlierMixin, DensityMixin, BaseEstimator):
+class EnergyModel(ModelQueries, OutlierMixin, DensityMixin, BaseEstimator):
     r"""A density $p(x) = e^{-E(x)} / Z$ of the rows of a table, with a trained energy E.
 
     Rows are mapped to whitened coordinates (standardized ones in 1-D and 2-D), the energy is
@@ -51,7 +54,8 @@ class EnergyModel(OutlierMixin, DensityMixin, BaseEstimator):
         baselines: whether to fit a Gaussian, a Gaussian mixture and a kernel density estimate too,
             and to warn if one of them has a higher likelihood on the held-out rows.
         missing: what to do with missing values in fit: None to refuse them, "drop" to drop such
-            rows, "impute" to use medians and modes, which understates spread and dependence.
+            rows, "impute" to use medians and modes, which understates spread and dependence,
+            "model" to draw them from the model, in 3 rounds (see `complete_rows`).
         drop: names of columns to leave out, or positions for an array.
         random_state: seed of the network, the training and the held-out rows.
         verbose: whether to show the progress of the training.
@@ -124,6 +128,8 @@ class EnergyModel(OutlierMixin, DensityMixin, BaseEstimator):
         del y
         seed = int(check_random_state(self.random_state).randint(2**31))
         rows = self._fit_columns(X)
+        if self.missing == "model":
+            rows = complete_rows(self, self._encoder, rows, seed)
         trained = train_density(
             self.method,
             self._dequantize(rows, seed),
@@ -189,37 +195,6 @@ class EnergyModel(OutlierMixin, DensityMixin, BaseEstimator):
         others = compare_baselines(self.baselines_, x, own, self.log_z_error_)
         return Comparison(self.method, float(own.mean()), is_better=False), others
 
-    def compare(self, X: Any, random_state: Any = None) -> list[Comparison]:
-        """Compare the mean log-likelihood of rows, in nats, with that under the baselines.
-
-        Discrete columns are dequantized, so that no density gains by a peak at a level.
-
-        Args:
-            X: rows that were not in `fit`.
-            random_state: seed of the dequantization.
-
-        Returns:
-            The model, then the baselines.
-        """
-        seed = int(check_random_state(random_state).randint(2**31))
-        own, others = self._compare(self._dequantize(self._transform(X), seed))
-        return [own, *others.values()]
-
-    def encode(self, X: Any) -> Float[np.ndarray, "n d"]:
-        """Map rows of a table to the numbers on which the density is defined, without noise."""
-        return self._transform(X)
-
-    @property
-    def encoded_names(self) -> list[str]:
-        """The names of these numbers, one per column that varies; x1, x2, ... of an array."""
-        if self._encoder is not None:
-            return [str(column.name) for column in self._encoder.varying]
-        return [f"x{i + 1}" for i in range(self.n_features_in_)]
-
-    def decode(self, rows: Float[np.ndarray, "n d"]) -> Any:
-        """Map such numbers to rows with the columns, types, ranges and rounding of the table."""
-        return rows if self._encoder is None else self._encoder.inverse_transform(rows)
-
     def energy(self, X: Any) -> Float[np.ndarray, " n"]:
         """Return the energy of rows: minus the log-density up to the constant `log_z_`."""
         return self.model_.energies(self._transform(X))
@@ -245,20 +220,31 @@ class EnergyModel(OutlierMixin, DensityMixin, BaseEstimator):
         """Return -1 for outliers and 1 for other rows."""
         return np.where(self.decision_function(X) < 0, -1, 1)
 
-    def sample(self, n_samples: int = 1, random_state: Any = None) -> Any:
+    def sample(
+        self,
+        n_samples: int = 1,
+        random_state: Any = None,
+        *,
+        given: Mapping[Any, Any] | None = None,
+    ) -> Any:
         """Draw rows from the density, with the columns, types, ranges and rounding of a table.
 
-        Exactly from the quadrature grid in 1-D and 2-D, by sequential Monte Carlo for d > 2.
+        Exactly from the quadrature grid in 1-D and 2-D, by sequential Monte Carlo for d > 2 or
+        where values are given.
 
         Args:
             n_samples: number of rows.
             random_state: seed of the draws.
+            given: values of some columns, by name or, for an array, position. The other columns
+                are drawn from their conditional distribution.
 
         Returns:
             An array, or a data frame if the model was fitted to one.
         """
         check_is_fitted(self)
         seed = int(check_random_state(random_state).randint(2**31))
+        if given:
+            return self._sample_given(n_samples, given, seed)
         rows = self._sample(n_samples, seed)
         return self.decode(rows)
 

@@ -4,6 +4,8 @@ May import `energies`, `datasets`, `samplers` and `system`. A new estimator is o
 that returns log Z with its error, and one line here.
 """
 
+from ebmark.partition_function._conditional import RowMaps as RowMaps
+from ebmark.partition_function._conditional import draw_rows as draw_rows
 from ebmark.partition_function._log_z import QUICK as QUICK
 from ebmark.partition_function._log_z import SINGLE as SINGLE
 from ebmark.partition_function._log_z import STUDY as STUDY

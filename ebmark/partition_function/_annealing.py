@@ -21,7 +21,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Scalar
 
 from ebmark.energies import Energy, Key
-from ebmark.partition_function._bases import MixtureBase
+from ebmark.partition_function._bases import Base, MixtureBase
 from ebmark.system.devices import full_matmul_precision, shard
 
 # arrays of steps have this length, so that one compiled program serves all schedules
@@ -103,7 +103,7 @@ def evaluate_particles(
     base: MixtureBase, energy: Energy, x: Float[Array, "particles dim"]
 ) -> Particles:
     """Evaluate both energies and their gradients at points."""
-    return _evaluate(base, energy, shard(x))
+    return evaluate_both_ends(base, energy, shard(x))
 
 
 @eqx.filter_jit
@@ -167,9 +167,11 @@ def _follow(
     def take(step: Array, walk: Walk) -> Walk:
         resample_key, move_key = jr.split(jr.fold_in(key, step))
         walk = reweight(walk, steps.before[step])
-        walk = jax.lax.cond(resampled, _resample, lambda walk, _: walk, walk, resample_key)
+        walk = jax.lax.cond(resampled, resample_walk, lambda walk, _: walk, walk, resample_key)
         level, step_size = steps.levels[step], steps.step_sizes[step]
-        particles, acceptance = _move(base, energy, walk.particles, level, step_size, move_key)
+        particles, acceptance = move_particles(
+            base, energy, walk.particles, level, step_size, move_key
+        )
         mean = walk.acceptance + (acceptance - walk.acceptance) / (step + 1)
         walk = walk._replace(particles=particles, acceptance=mean)
         return reweight(walk, steps.after[step])
@@ -178,7 +180,7 @@ def _follow(
     return jax.lax.fori_loop(0, num, take, start)
 
 
-def _resample(walk: Walk, key: Key) -> Walk:
+def resample_walk(walk: Walk, key: Key) -> Walk:
     """Copy particles in proportion to their weights, systematically."""
     num = len(walk.log_weights)
     positions = (jnp.arange(num) + jr.uniform(key)) / num
@@ -191,8 +193,8 @@ def _resample(walk: Walk, key: Key) -> Walk:
     )
 
 
-def _move(
-    base: MixtureBase,
+def move_particles(
+    base: Base,
     energy: Energy,
     particles: Particles,
     level: Float[Array, " 2"],
@@ -215,7 +217,7 @@ def _move(
     def leapfrog(_: Array, phase: tuple) -> tuple:
         particles, p = phase
         p = p - epsilon / 2 * gradient(particles)
-        particles = _evaluate(base, energy, particles.x + epsilon * p)
+        particles = evaluate_both_ends(base, energy, particles.x + epsilon * p)
         return particles, p - epsilon / 2 * gradient(particles)
 
     proposal, p = jax.lax.fori_loop(0, _NUM_LEAPFROGS, leapfrog, (particles, momentum))
@@ -230,7 +232,7 @@ def _move(
     return jax.tree.map(choose, proposal, particles), jnp.mean(accepted)
 
 
-def _evaluate(base: MixtureBase, energy: Energy, x: Float[Array, "particles dim"]) -> Particles:
+def evaluate_both_ends(base: Base, energy: Energy, x: Float[Array, "particles dim"]) -> Particles:
     base_energy, base_gradient = jax.vmap(jax.value_and_grad(lambda x: -base.log_prob(x)))(x)
     model_energy, model_gradient = jax.vmap(jax.value_and_grad(energy))(x)
     return Particles(

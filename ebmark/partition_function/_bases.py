@@ -1,7 +1,7 @@
 """Base distributions of an annealing path: normalized and sampled exactly."""
 
 import warnings
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import equinox as eqx
 import jax
@@ -19,6 +19,13 @@ _NUM_COMPONENTS = 8
 _MIN_POINTS = 10
 # fraction of the mean eigenvalue in the covariance within components
 _SHRINKAGE = 0.1
+
+
+@runtime_checkable
+class Base(Protocol):
+    """The density at which a path begins."""
+
+    def log_prob(self, x: Point, /) -> Scalar: ...
 
 
 class MixtureBase(eqx.Module):

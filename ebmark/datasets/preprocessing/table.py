@@ -1,78 +1,16 @@
 """A reversible map between tables of mixed columns and matrices of real numbers."""
 
-import dataclasses
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float
-from pandas.api.types import infer_dtype
+from jaxtyping import Bool, Float
 
 from ebmark.datasets.preprocessing._columns import TEXT_OF_MISSING as TEXT_OF_MISSING
-from ebmark.datasets.preprocessing._columns import Codec, Levels, Times
 from ebmark.datasets.preprocessing._columns import Numbers as Numbers
+from ebmark.datasets.preprocessing._learn_column import Column, encode_column, learn_column
 from ebmark.datasets.preprocessing.frames import as_frame, is_frame, is_table
 from ebmark.errors import shown
-
-# more levels than this, or than half of the rows, are identifiers or free text
-_MAX_LEVELS = 50
-_NUMBERS = {"integer", "floating", "mixed-integer-float", "decimal"}
-_TIMES = {"date", "datetime", "datetime64", "time", "timedelta", "timedelta64"}
-_LEVELS = {"boolean", "string", "categorical"}
-
-
-class Column(NamedTuple):
-    """What was learned of one column; `low` and `high` are its range after encoding."""
-
-    name: Any
-    codec: Codec
-    low: float
-    high: float
-    fill: float
-    num_missing: int
-
-    @property
-    def is_constant(self) -> bool:
-        return self.low == self.high
-
-    def encode(self, series: pd.Series, can_miss: bool = False) -> Float[np.ndarray, " n"]:
-        values = _encode(self.codec, series)
-        if not can_miss and np.isnan(values).any():
-            raise ValueError(
-                f"Column '{shown(self.name)}' has missing values, first in row "
-                f"{int(np.isnan(values).argmax())}. Remove such rows or fill the values."
-            )
-        is_other = ~np.isnan(values) & (values != self.low)
-        if self.is_constant and is_other.any():
-            raise ValueError(
-                f"Column '{shown(self.name)}' was constant ({self.codec.show(self.low)}) in fit, "
-                f"got {self.codec.show(values[is_other][0])}. Pass drop=[{self.name!r}] to fit."
-            )
-        return values
-
-    def decode(self, values: Float[np.ndarray, " n"]) -> pd.Series:
-        return self.codec.decode(self.codec.snap(np.clip(values, self.low, self.high)))
-
-    def summarize(self, missing: str | None) -> dict[str, Any]:
-        done = self.codec.treatment
-        if self.is_constant:
-            done = "constant: left out of the matrix and given back"
-        if self.num_missing and missing == "drop":
-            done += "; rows with missing values dropped"
-        elif self.num_missing:
-            statistic = "mode" if isinstance(self.codec, Levels) else "median"
-            done += (
-                f"; missing values set to the {statistic} ({self.codec.show(self.fill)}), which "
-                "understates spread and dependence"
-            )
-        return {
-            "column": self.name,
-            "kind": self.codec.kind,
-            "treatment": done,
-            "range": f"{self.codec.show(self.low)} to {self.codec.show(self.high)}",
-            "rounding": self.codec.rounding,
-            "num_missing": self.num_missing,
-        }
 
 
 class TableEncoder:
@@ -90,9 +28,10 @@ class TableEncoder:
     column is left out and given back.
 
     Args:
-        missing: None to refuse missing values, "drop" to drop rows with one when fitting, or
-            "impute" to replace them by the median or, in categories, the mode. No method accounts
-            for either: "drop" is unbiased only if values are missing completely at random.
+        missing: None to refuse missing values, "drop" to drop rows with one when fitting, "impute"
+            to replace them by the median or, in categories, the mode, or "model" to keep them as
+            NaN, for a model to draw. No method accounts for the first two: "drop" is unbiased
+            only if values are missing completely at random.
         drop: names of columns to leave out.
 
     Attributes:
@@ -111,8 +50,10 @@ class TableEncoder:
     """
 
     def __init__(self, missing: str | None = None, drop: Any = ()):
-        if missing not in (None, "drop", "impute"):
-            raise ValueError(f"'missing' must be None, 'drop' or 'impute', got {missing!r}.")
+        if missing not in (None, "drop", "impute", "model"):
+            raise ValueError(
+                f"'missing' must be None, 'drop', 'impute' or 'model', got {missing!r}."
+            )
         self.missing = missing
         self.drop = [drop] if isinstance(drop, str) else list(drop)
 
@@ -140,18 +81,18 @@ class TableEncoder:
         if not frame.shape[1]:
             raise ValueError("'drop' leaves no column. Keep at least one.")
         is_real = not is_table(X)
-        columns = [_learn(series, is_real) for _, series in frame.items()]
+        columns = [learn_column(series, is_real) for _, series in frame.items()]
         counts = [column.num_missing for column in columns]
         if any(counts) and self.missing is None:
             held = [shown(name) for name, count in zip(frame.columns, counts, strict=True) if count]
             raise ValueError(
                 f"NaN or missing values in column(s) {', '.join(held[:5])}. "
-                "Pass missing='drop' or missing='impute'."
+                "Pass missing='drop', missing='impute' or missing='model'."
             )
         if any(counts) and self.missing == "drop":
             frame = self._complete(frame, columns)
             columns = [
-                _learn(series, is_real)._replace(num_missing=count)
+                learn_column(series, is_real)._replace(num_missing=count)
                 for count, (_, series) in zip(counts, frame.items(), strict=True)
             ]
         self.set_learned(columns, names, is_frame=is_frame(X))
@@ -167,7 +108,7 @@ class TableEncoder:
 
     def _complete(self, frame: pd.DataFrame, columns: list[Column]) -> pd.DataFrame:
         series = dict(frame.items())
-        encoded = [_encode(column.codec, series[column.name]) for column in columns]
+        encoded = [encode_column(column.codec, series[column.name]) for column in columns]
         is_complete = ~np.isnan(encoded).any(axis=0)
         if not is_complete.any():
             raise ValueError("Every row has a missing value. Pass missing='impute'.")
@@ -176,34 +117,59 @@ class TableEncoder:
     def fit_transform(self, X: Any) -> Float[np.ndarray, "m d"]:
         """Learn the columns and map the rows, without noise; `missing` says which rows stay."""
         z = self._matrix(self._fit(X), can_miss=True)
+        if self.missing == "model":
+            return z
         return np.where(np.isnan(z), [column.fill for column in self.varying], z)
 
     def dequantize(self, z: Float[np.ndarray, "n d"], seed: int) -> Float[np.ndarray, "n d"]:
         """Add uniform noise of one unit to the discrete columns of a matrix."""
-        is_discrete = np.array([column.codec.is_discrete for column in self.varying])
-        return z + np.random.default_rng(seed).uniform(-0.5, 0.5, z.shape) * is_discrete
+        return z + np.random.default_rng(seed).uniform(-0.5, 0.5, z.shape) * self.is_discrete
 
-    def transform(self, X: Any) -> Float[np.ndarray, "n d"]:
+    @property
+    def is_discrete(self) -> Bool[np.ndarray, " d"]:
+        """Which columns of the matrix are discrete."""
+        return np.array([column.codec.is_discrete for column in self.varying])
+
+    @property
+    def encoded_names(self) -> list[Any]:
+        """The names of the columns of the matrix."""
+        return [column.name for column in self.varying]
+
+    def snap(self, z: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
+        """Clip rows of the matrix to the range of `fit` and round them as its values are."""
+        columns = [
+            column.codec.snap(np.clip(values, column.low, column.high))
+            for column, values in zip(self.varying, z.T, strict=True)
+        ]
+        return np.stack(columns, axis=1)
+
+    def transform(self, X: Any, *, can_miss: bool = False) -> Float[np.ndarray, "n d"]:
         """Map the rows of a table to the matrix, without noise.
 
         Args:
             X: a table with the columns of `fit`, matched by name in any order; columns that were
                 left out by `drop` are ignored. The columns of an array are matched by position.
+            can_miss: whether missing values become NaN; else they are refused.
 
         Raises:
             ValueError: if a column is missing, is not that of `fit`, or has a missing value or a
                 level that `fit` did not have.
         """
-        frame = as_frame(X)
-        if not is_frame(X) and frame.shape[1] == len(self.names):
-            frame.columns = self.names
+        frame = self.name_columns(X)
         lost = [shown(name) for name in self.columns if name not in frame.columns]
         if lost:
             raise ValueError(f"Missing column(s) {', '.join(lost[:5])}. Give all columns of fit.")
         extra = [shown(name) for name in frame.columns if name not in [*self.columns, *self.drop]]
         if extra:
             raise ValueError(f"Unknown column(s) {', '.join(extra[:5])}. Remove them.")
-        return self._matrix(frame)
+        return self._matrix(frame, can_miss)
+
+    def name_columns(self, X: Any) -> pd.DataFrame:
+        """Return a table as a frame; the columns of an array get the names of `fit`."""
+        frame = as_frame(X)
+        if not is_frame(X) and frame.shape[1] == len(self.names):
+            frame.columns = self.names
+        return frame
 
     def _matrix(self, frame: pd.DataFrame, can_miss: bool = False) -> Float[np.ndarray, "n d"]:
         series = dict(frame.items())
@@ -228,6 +194,16 @@ class TableEncoder:
         frame = pd.DataFrame(decoded)
         return frame if self.is_frame else frame.to_numpy()
 
+    def codes_as(self, other: "TableEncoder") -> bool:
+        """Return whether two encoders map a table to the same numbers."""
+
+        def codes(column: Column) -> tuple:
+            levels = [*getattr(column.codec, "levels", ())]
+            start = getattr(column.codec, "start", None)
+            return column.name, type(column.codec), column.codec.is_discrete, levels, start
+
+        return [*map(codes, self.varying)] == [*map(codes, other.varying)]
+
     @property
     def is_matrix(self) -> bool:
         """Whether the table is a matrix of floats."""
@@ -239,62 +215,3 @@ class TableEncoder:
     def summary(self) -> pd.DataFrame:
         """Return one row per column: kind, treatment, range, rounding, number of missing values."""
         return pd.DataFrame([column.summarize(self.missing) for column in self.learned])
-
-
-def _encode(codec: Codec, series: pd.Series) -> Float[np.ndarray, " n"]:
-    """Map a column to numbers, NaN where missing; a wrong value is named with its column."""
-    try:
-        values = codec.encode(series)
-    except (ValueError, TypeError) as error:
-        problem = (str(error).splitlines() or [""])[0].rstrip(".")
-        raise ValueError(
-            f"Column '{shown(series.name)}' is not as in fit ({codec.kind}): {problem}. Convert "
-            "the column or remove such rows."
-        ) from error
-    if np.isinf(values).any():
-        row = int(np.isinf(values).argmax())
-        raise ValueError(
-            f"Column '{shown(series.name)}' has an infinite value in row {row}. Remove such rows."
-        )
-    return values
-
-
-def _learn(series: pd.Series, is_real: bool) -> Column:
-    """Choose how to map a column, and learn its range; real numbers are not rounded."""
-    name = series.name
-    fix = f"Convert the column or pass drop=[{name!r}]."
-    known = series.dropna()
-    if known.empty:
-        raise ValueError(f"Column '{shown(name)}' has no values. Pass drop=[{name!r}].")
-    kind = "sparse" if isinstance(known.dtype, pd.SparseDtype) else infer_dtype(known)
-    types = sorted({type(value).__name__ for value in known}) if known.dtype == object else []
-    if kind in _TIMES and len(types) <= 1:
-        codec = Times.fit(known, kind)
-    elif kind == "string" and (times := Times.fit_text(known.drop_duplicates())):
-        codec = times
-    elif kind == "string" and (numbers := Numbers.fit_text(known.drop_duplicates())):
-        codec = numbers
-    elif kind in _NUMBERS:
-        codec = Numbers.fit(known, is_decimal=kind == "decimal")
-        codec = dataclasses.replace(codec, decimals=None) if is_real else codec
-    elif kind in _LEVELS and len(types) <= 1:
-        codec = Levels.fit(known, kind)
-    else:
-        held = "a mix of " + " and ".join(types[:3]) if len(types) > 1 else (types or [kind])[0]
-        raise ValueError(f"Column '{shown(name)}' holds {held} values. {fix}")
-    values = _encode(codec, series)
-    present = values[~np.isnan(values)]
-    low, high = float(present.min()), float(present.max())
-    if isinstance(codec, Levels) and not codec.is_ordered:
-        num = len(codec.levels)
-        if num > min(_MAX_LEVELS, max(2, len(present) / 2)):
-            raise ValueError(
-                f"Column '{shown(name)}' has {num:,} levels in {len(present):,} rows, too many "
-                f"for a category. Pass drop=[{name!r}]."
-            )
-    if known.dtype.kind in "iu" and max(abs(low), abs(high)) > 2**53:
-        raise ValueError(f"Column '{shown(name)}' holds integers above 2^53. {fix}")
-    fill = float(codec.snap(np.array([np.median(present)]))[0])
-    if isinstance(codec, Levels):
-        fill = float(np.bincount(present.astype(int)).argmax())
-    return Column(name, codec, low, high, fill, int(np.isnan(values).sum()))

@@ -160,17 +160,18 @@ class Table(NamedTuple):
     notes: tuple[str, ...]
 
 
-def read_table(path: str | Path, *, max_rows: int = 1_000_000) -> Table:
+def read_table(path: str | Path, *, min_rows: int = MIN_POINTS, max_rows: int = 1_000_000) -> Table:
     """Read a table of any columns in a CSV, TSV, text, NPY, NPZ or Parquet file.
 
     Columns of text become numbers where all values are. Blanks, `NA`, `NaN` and `null` are missing.
 
     Args:
         path: The file; the content decides which it is.
+        min_rows: Number of rows that the file must have.
         max_rows: If the file has more rows, a uniform sample of so many is read.
 
     Raises:
-        UserError: If the file cannot be read, has fewer than 20 rows or numbers above 1e30.
+        UserError: If the file cannot be read, has fewer than `min_rows` rows or numbers above 1e30.
 
     Example:
         >>> import tempfile
@@ -181,13 +182,13 @@ def read_table(path: str | Path, *, max_rows: int = 1_000_000) -> Table:
         True
     """
     try:
-        return _read_table(path, max_rows)
+        return _read_table(path, min_rows, max_rows)
     except UserError as error:
         name = shown(path, 80) or '""'
         raise UserError(f"{name}: {error}") from error.__cause__
 
 
-def _read_table(path: str | Path, max_rows: int) -> Table:
+def _read_table(path: str | Path, min_rows: int, max_rows: int) -> Table:
     with _opened(path) as file:
         source = _open(file, has_only_numbers=False)
         _check_width(len(source.columns))
@@ -206,7 +207,7 @@ def _read_table(path: str | Path, max_rows: int) -> Table:
     if is_unnamed and first.dtype.kind in "if" and _is_row_number(first.to_numpy(np.float64)):
         frame = frame.iloc[:, 1:]
         notes.append("The first column, a row number, was left out.")
-    check_count(frame.to_numpy(), total)
+    check_count(frame.to_numpy(), total, min_rows)
     check_numbers(frame)
     return Table(frame, (*notes, *describe_thinning(frame.to_numpy(), total)))
 

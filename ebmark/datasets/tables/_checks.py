@@ -12,19 +12,20 @@ MIN_POINTS = 20
 MIN_RANGE = 1e-30
 
 
-def check_count(x: np.ndarray, total: int) -> None:
+def check_count(x: np.ndarray, total: int, min_points: int = MIN_POINTS) -> None:
     """Raise `UserError` if there are too few points.
 
     Args:
         x: The points used, (n, dim).
         total: The number of points in the file.
+        min_points: The number of points that it must have.
     """
-    if total < MIN_POINTS:
+    if total < min_points:
         points = "1 point" if total == 1 else f"{total} points"
         fix = "Add points."
-        if x.shape[1] > MIN_POINTS:
+        if x.shape[1] > min_points:
             fix = "Transpose the table if its columns are the points."
-        raise UserError(f"file has {points}, at least {MIN_POINTS} are required. {fix}")
+        raise UserError(f"file has {points}, at least {min_points} are required. {fix}")
 
 
 def check_variation(x: np.ndarray, columns: tuple[str, ...]) -> None:

@@ -1,0 +1,101 @@
+"""The work of `ebmark score` and `ebmark impute`, behind the imports of JAX."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from ebmark.cli._common import print_notes
+from ebmark.datasets.tables import check_output, read_table, write_table
+from ebmark.errors import UserError
+from ebmark.estimator import EnergyModel, load
+from ebmark.system.threads import keep_compiled_programs
+
+
+def score_file(path: Path, table: Path, out: Path) -> int:
+    """Score the rows of a file by a model file, and write them with their scores."""
+    check_output(out)
+    model = load(path)
+    frame, notes = read_table(table, min_rows=1)
+    print_notes(notes)
+    keep_compiled_programs()
+    scored = score_rows(model, frame)
+    write_table(out, scored, ())
+    num = np.count_nonzero(scored["is_outlier"])
+    print(f"{len(scored):,} rows, {num:,} below the outlier threshold {model.offset_:.4g}: {out}")
+    return 0
+
+
+def impute_file(path: Path, table: Path, out: Path, *, imputations: int, seed: int) -> int:
+    """Fill the missing values of a file by draws of a model file, and write the tables."""
+    names = name_imputations(out, imputations)
+    check_output(names[0])
+    model = load(path)
+    frame, notes = read_table(table, min_rows=1)
+    print_notes(notes)
+    num = int(frame.isna().to_numpy().sum())
+    if num == 0:
+        print_notes([f"{table} has no missing values."])
+    keep_compiled_programs()
+    for name, filled in zip(names, impute_rows(model, frame, imputations, seed), strict=True):
+        write_table(name, filled, ())
+        print(f"{num:,} missing values filled: {name}")
+    return 0
+
+
+def score_rows(model: EnergyModel, table: pd.DataFrame) -> pd.DataFrame:
+    """Add scores to the rows of a table.
+
+    Args:
+        model: a fitted model.
+        table: rows with the columns of the model.
+
+    Returns:
+        The table with `log_density` in nats, `anomaly_rank` (1 for the lowest density),
+        `is_outlier`, and `top_column`, the column that is oddest given the others.
+
+    Raises:
+        UserError: if the table has a column of such a name, or the model refuses it.
+    """
+    try:
+        log_density = model.score_samples(table)
+        top_column = model.explain(table).idxmax(axis=1).to_numpy()
+    except ValueError as error:
+        raise UserError(str(error)) from None
+    scores = {
+        "log_density": log_density,
+        "anomaly_rank": np.argsort(np.argsort(log_density, kind="stable")) + 1,
+        "is_outlier": log_density < model.offset_,
+        "top_column": top_column,
+    }
+    taken = [name for name in scores if name in table.columns]
+    if taken:
+        raise UserError(f"The table has a column '{taken[0]}' already. Rename it.")
+    return table.assign(**scores)
+
+
+def impute_rows(
+    model: EnergyModel, table: pd.DataFrame, num_imputations: int, seed: int
+) -> list[pd.DataFrame]:
+    """Fill the missing values of a table, as often as asked.
+
+    Raises:
+        UserError: if the model refuses the table.
+    """
+    try:
+        filled = model.impute(table, num_imputations, random_state=seed)
+    except ValueError as error:
+        raise UserError(str(error)) from None
+    return filled if num_imputations > 1 else [filled]
+
+
+def name_imputations(out: Path, num_imputations: int) -> list[Path]:
+    """Return the files to write: OUT, or OUT_1, OUT_2, ... for several.
+
+    Example:
+        >>> [path.name for path in name_imputations(Path("full.csv"), 2)]
+        ['full_1.csv', 'full_2.csv']
+    """
+    if num_imputations == 1:
+        return [out]
+    return [out.with_stem(f"{out.stem}_{i + 1}") for i in range(num_imputations)]

@@ -1,0 +1,133 @@
+"""One column of a table: how it is mapped to numbers, and its range."""
+
+import dataclasses
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+from pandas.api.types import infer_dtype
+
+from ebmark.datasets.preprocessing._columns import Codec, Levels, Numbers, Times
+from ebmark.errors import shown
+
+# more levels than this, or than half of the rows, are identifiers or free text
+_MAX_LEVELS = 50
+_NUMBERS = {"integer", "floating", "mixed-integer-float", "decimal"}
+_TIMES = {"date", "datetime", "datetime64", "time", "timedelta", "timedelta64"}
+_LEVELS = {"boolean", "string", "categorical"}
+
+
+class Column(NamedTuple):
+    """What was learned of one column; `low` and `high` are its range after encoding."""
+
+    name: Any
+    codec: Codec
+    low: float
+    high: float
+    fill: float
+    num_missing: int
+
+    @property
+    def is_constant(self) -> bool:
+        return self.low == self.high
+
+    def encode(self, series: pd.Series, can_miss: bool = False) -> Float[np.ndarray, " n"]:
+        values = encode_column(self.codec, series)
+        if not can_miss and np.isnan(values).any():
+            raise ValueError(
+                f"Column '{shown(self.name)}' has missing values, first in row "
+                f"{int(np.isnan(values).argmax())}. Remove such rows or fill the values."
+            )
+        is_other = ~np.isnan(values) & (values != self.low)
+        if self.is_constant and is_other.any():
+            raise ValueError(
+                f"Column '{shown(self.name)}' was constant ({self.codec.show(self.low)}) in fit, "
+                f"got {self.codec.show(values[is_other][0])}. Pass drop=[{self.name!r}] to fit."
+            )
+        return values
+
+    def decode(self, values: Float[np.ndarray, " n"]) -> pd.Series:
+        return self.codec.decode(self.codec.snap(np.clip(values, self.low, self.high)))
+
+    def summarize(self, missing: str | None) -> dict[str, Any]:
+        done = self.codec.treatment
+        if self.is_constant:
+            done = "constant: left out of the matrix and given back"
+        if self.num_missing and missing == "drop":
+            done += "; rows with missing values dropped"
+        elif self.num_missing and missing == "model":
+            done += "; missing values drawn from the model"
+        elif self.num_missing:
+            statistic = "mode" if isinstance(self.codec, Levels) else "median"
+            done += (
+                f"; missing values set to the {statistic} ({self.codec.show(self.fill)}), which "
+                "understates spread and dependence"
+            )
+        return {
+            "column": self.name,
+            "kind": self.codec.kind,
+            "treatment": done,
+            "range": f"{self.codec.show(self.low)} to {self.codec.show(self.high)}",
+            "rounding": self.codec.rounding,
+            "num_missing": self.num_missing,
+        }
+
+
+def encode_column(codec: Codec, series: pd.Series) -> Float[np.ndarray, " n"]:
+    """Map a column to numbers, NaN where missing; a wrong value is named with its column."""
+    try:
+        values = codec.encode(series)
+    except (ValueError, TypeError) as error:
+        problem = (str(error).splitlines() or [""])[0].rstrip(".")
+        raise ValueError(
+            f"Column '{shown(series.name)}' is not as in fit ({codec.kind}): {problem}. Convert "
+            "the column or remove such rows."
+        ) from error
+    if np.isinf(values).any():
+        row = int(np.isinf(values).argmax())
+        raise ValueError(
+            f"Column '{shown(series.name)}' has an infinite value in row {row}. Remove such rows."
+        )
+    return values
+
+
+def learn_column(series: pd.Series, is_real: bool) -> Column:
+    """Choose how to map a column, and learn its range; real numbers are not rounded."""
+    name = series.name
+    fix = f"Convert the column or pass drop=[{name!r}]."
+    known = series.dropna()
+    if known.empty:
+        raise ValueError(f"Column '{shown(name)}' has no values. Pass drop=[{name!r}].")
+    kind = "sparse" if isinstance(known.dtype, pd.SparseDtype) else infer_dtype(known)
+    types = sorted({type(value).__name__ for value in known}) if known.dtype == object else []
+    if kind in _TIMES and len(types) <= 1:
+        codec = Times.fit(known, kind)
+    elif kind == "string" and (times := Times.fit_text(known.drop_duplicates())):
+        codec = times
+    elif kind == "string" and (numbers := Numbers.fit_text(known.drop_duplicates())):
+        codec = numbers
+    elif kind in _NUMBERS:
+        codec = Numbers.fit(known, is_decimal=kind == "decimal")
+        codec = dataclasses.replace(codec, decimals=None) if is_real else codec
+    elif kind in _LEVELS and len(types) <= 1:
+        codec = Levels.fit(known, kind)
+    else:
+        held = "a mix of " + " and ".join(types[:3]) if len(types) > 1 else (types or [kind])[0]
+        raise ValueError(f"Column '{shown(name)}' holds {held} values. {fix}")
+    values = encode_column(codec, series)
+    present = values[~np.isnan(values)]
+    low, high = float(present.min()), float(present.max())
+    if isinstance(codec, Levels) and not codec.is_ordered:
+        num = len(codec.levels)
+        if num > min(_MAX_LEVELS, max(2, len(present) / 2)):
+            raise ValueError(
+                f"Column '{shown(name)}' has {num:,} levels in {len(present):,} rows, too many "
+                f"for a category. Pass drop=[{name!r}]."
+            )
+    if known.dtype.kind in "iu" and max(abs(low), abs(high)) > 2**53:
+        raise ValueError(f"Column '{shown(name)}' holds integers above 2^53. {fix}")
+    fill = float(codec.snap(np.array([np.median(present)]))[0])
+    if isinstance(codec, Levels):
+        fill = float(np.bincount(present.astype(int)).argmax())
+    return Column(name, codec, low, high, fill, int(np.isnan(values).sum()))

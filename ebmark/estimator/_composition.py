@@ -1,0 +1,215 @@
+"""Fitted models combined into one density: products (and) and mixtures (or)."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import equinox as eqx
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+from jaxtyping import Array, Float, Scalar
+from numpy.typing import ArrayLike
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from ebmark.energies import Energy, Point
+from ebmark.estimator._energy_model import EnergyModel
+from ebmark.partition_function import SINGLE, LogZ, estimate_log_z
+
+# rows of each model at which annealing of a product starts
+_NUM_POINTS = 256
+
+
+def compose(
+    models: Sequence[EnergyModel],
+    weights: ArrayLike | None = None,
+    *,
+    kind: str = "product",
+    random_state: Any = 0,
+) -> "ComposedModel":
+    r"""Combine fitted models of the same columns into one density.
+
+    $$ p(x) = \tfrac1Z \prod_i p_i(x)^{w_i} \quad\text{or}\quad p(x) = \sum_i w_i p_i(x) $$
+
+    A product is high where all models are (and), a mixture where one is (or). The energies of a
+    product are added, and its log Z is computed by annealed importance sampling.
+
+    Args:
+        models: fitted models. Frames must have the same columns, types and levels.
+        weights: one per model, positive; 1 each for a product, equal for a mixture, whose weights
+            are divided by their sum.
+        kind: "product" or "mixture".
+        random_state: seed of log Z.
+
+    Returns:
+        A density with `score_samples` and `sample`.
+
+    Raises:
+        ValueError: if the models differ in their columns, a weight is not positive, the kind is
+            unknown, or a mixture has a model whose log Z is unresolved.
+
+    Example:
+        >>> import numpy as np
+        >>> X = np.random.default_rng(0).normal(size=(200, 2))
+        >>> options = {"baselines": False, "early_stopping": False, "random_state": 0}
+        >>> models = [EnergyModel("gaussian", **options).fit(X + shift) for shift in (0, 9)]
+        >>> either = compose(models, kind="mixture")
+        >>> either.sample(100, random_state=0).mean(axis=0).round(-1)
+        array([0., 0.])
+
+    References: Hinton (2002), Training products of experts by minimizing contrastive divergence;
+    Du, Li & Mordatch (2020), Compositional visual generation with energy based models.
+    """
+    if kind not in ("product", "mixture"):
+        raise ValueError(f"'kind' must be 'product' or 'mixture', got {kind!r}.")
+    for model in models:
+        check_is_fitted(model)
+    _check_columns(models)
+    shares = np.ones(len(models)) if weights is None else np.asarray(weights, np.float64)
+    if shares.shape != (len(models),) or not (np.isfinite(shares) & (shares > 0)).all():
+        raise ValueError(
+            f"'weights' must be {len(models)} positive number(s), one per model, got {weights}."
+        )
+    seed = int(check_random_state(random_state).randint(2**31))
+    if kind == "product":
+        return _Product(models, shares, seed)
+    return _Mixture(models, shares / shares.sum())
+
+
+class ComposedModel:
+    """A product or mixture of fitted models.
+
+    Attributes:
+        log_z_: log Z of the composed energy, in nats; 0 for a mixture.
+        log_z_error_: its standard error; infinite where log Z is unresolved.
+    """
+
+    log_z_: float
+    log_z_error_: float
+
+    def __init__(self, models: Sequence[EnergyModel], weights: Float[np.ndarray, " models"]):
+        self.models = list(models)
+        self.weights = weights
+
+    def score_samples(self, X: Any) -> Float[np.ndarray, " n"]:
+        """Return the log-density of rows, in nats."""
+        raise NotImplementedError
+
+    def sample(self, n_samples: int = 1, random_state: Any = None) -> Any:
+        """Draw rows, an array or a data frame as the models do."""
+        seed = int(check_random_state(random_state).randint(2**31))
+        rows = self._sample(n_samples, seed)
+        encoder = self.models[0]._encoder
+        return rows if encoder is None else encoder.inverse_transform(rows)
+
+    def _sample(self, num: int, seed: int) -> Float[np.ndarray, "n d"]:
+        raise NotImplementedError
+
+
+class _Mixture(ComposedModel):
+    def __init__(self, models: Sequence[EnergyModel], weights: Float[np.ndarray, " models"]):
+        super().__init__(models, weights)
+        self.log_z_ = 0.0
+        self.log_z_error_ = max(model.log_z_error_ for model in models)
+        if not np.isfinite(self.log_z_error_):
+            raise ValueError(
+                "log Z of a model is unresolved, so that its proportion in a mixture is unknown. "
+                "Fit it by another method or compose a product."
+            )
+
+    def score_samples(self, X: Any) -> Float[np.ndarray, " n"]:
+        log_densities = [model.score_samples(X) for model in self.models]
+        return np.logaddexp.reduce(np.stack(log_densities) + np.log(self.weights)[:, None], axis=0)
+
+    def _sample(self, num: int, seed: int) -> Float[np.ndarray, "n d"]:
+        rng = np.random.default_rng(seed)
+        counts = rng.multinomial(num, self.weights).tolist()
+        drawn = [
+            model._sample(count, seed + i)
+            for i, (model, count) in enumerate(zip(self.models, counts, strict=True))
+            if count
+        ]
+        return rng.permutation(np.concatenate(drawn))
+
+
+class _Product(ComposedModel):
+    def __init__(
+        self, models: Sequence[EnergyModel], weights: Float[np.ndarray, " models"], seed: int
+    ):
+        super().__init__(models, weights)
+        self._units = models[0].model_.units
+        self._energy = _WeightedSum.of(models, weights)
+        rows = [model._sample(_NUM_POINTS, seed + i) for i, model in enumerate(models)]
+        self._points = self._units.transform(np.concatenate(rows))
+        log_z = self._estimate(1, seed)
+        self.log_z_ = log_z.value
+        self.log_z_error_ = log_z.error
+
+    def score_samples(self, X: Any) -> Float[np.ndarray, " n"]:
+        energies = [model.energy(X) for model in self.models]
+        return -self.weights @ np.stack(energies) - self.log_z_
+
+    def _sample(self, num: int, seed: int) -> Float[np.ndarray, "n d"]:
+        log_z = self._estimate(-(-num // SINGLE.num_particles), seed)
+        z = log_z.samples.reshape(-1, self._units.dim)
+        order = np.random.default_rng(seed).permutation(len(z))[:num]
+        return self._units.inverse_transform(z[order])
+
+    def _estimate(self, num_seeds: int, seed: int) -> LogZ:
+        effort = SINGLE._replace(num_seeds=num_seeds)
+        return estimate_log_z(self._energy, self._points, jr.key(seed), effort=effort)
+
+
+class _WeightedSum(eqx.Module):
+    r"""$\sum_i w_i E_i(A_i z + b_i) + c$, in the units of the first model.
+
+    The constant makes exp(-E) the density in data units, so that log Z is that of the energies in
+    data units.
+    """
+
+    energies: tuple[Energy, ...]
+    matrices: Float[Array, "models dim dim"]
+    shifts: Float[Array, "models dim"]
+    weights: Float[Array, " models"]
+    constant: Scalar
+
+    @classmethod
+    def of(
+        cls, models: Sequence[EnergyModel], weights: Float[np.ndarray, " models"]
+    ) -> "_WeightedSum":
+        units = [model.model_.units for model in models]
+        first = units[0]
+        # rows are dz / dx
+        inverse = np.linalg.inv(first.inverse_transform_gradients(np.eye(first.dim)))
+        matrices = [inverse @ u.inverse_transform_gradients(np.eye(first.dim)) for u in units]
+        shifts = [u.transform(first.mean[None])[0] for u in units]
+        jacobians = np.array([u.log_jacobian for u in units])
+        constant = weights @ jacobians - first.log_jacobian
+        arrays = (np.stack(matrices), np.stack(shifts), weights, constant)
+        energies = tuple(model.model_.energy for model in models)
+        return cls(energies, *(jnp.asarray(a, jnp.float32) for a in arrays))
+
+    def __call__(self, z: Point) -> Scalar:
+        parts = [
+            energy(z @ matrix + shift)
+            for energy, matrix, shift in zip(self.energies, self.matrices, self.shifts, strict=True)
+        ]
+        return self.weights @ jnp.stack(parts) + self.constant
+
+
+def _check_columns(models: Sequence[EnergyModel]) -> None:
+    if not models:
+        raise ValueError("'models' is empty. Give at least one fitted model.")
+    first = models[0]._encoder
+    for model in models[1:]:
+        encoder = model._encoder
+        is_same = first is encoder
+        if first is not None and encoder is not None:
+            is_same = first.codes_as(encoder)
+        elif is_same:
+            is_same = models[0].n_features_in_ == model.n_features_in_
+        if not is_same:
+            raise ValueError(
+                "The models have different columns. Fit all of them to tables with the same "
+                "columns, types and levels."
+            )

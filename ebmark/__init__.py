@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ebmark.datasets import DATASETS as DATASETS
+    from ebmark.datasets import Dataset as Dataset
     from ebmark.datasets import SyntheticDataset as SyntheticDataset
     from ebmark.datasets import load_dataset as load_dataset
     from ebmark.errors import UserError as UserError
@@ -21,6 +22,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "DATASETS": "ebmark.datasets",
+    "Dataset": "ebmark.datasets",
     "EnergyModel": "ebmark.estimator",
     "METHODS": "ebmark.methods",
     "Recipe": "ebmark.methods",

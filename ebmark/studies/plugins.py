@@ -13,7 +13,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from ebmark.datasets import DATASETS, AbstractDataset
+from ebmark.datasets import DATASETS, AbstractDataset, Dataset
 from ebmark.errors import UserError
 from ebmark.methods import METHODS, Recipe
 from ebmark.system import user_code
@@ -82,6 +82,8 @@ def _register_all(module: ModuleType, path: Path, digest: str) -> None:
 
 def _register(path: Path, digest: str, kind: str, name: Any, value: Any) -> None:
     registry, expected = _KINDS[kind]
+    if isinstance(value, Dataset):
+        value = value.dataset
     if name in registry and _ORIGINS.get(name) != digest:
         raise UserError(f"{path}: {kind}: '{name}' is already registered. Choose another name.")
     is_text = isinstance(name, str) and name.isprintable()

@@ -11,11 +11,15 @@ if TYPE_CHECKING:
     from ebmark.datasets import Dataset as Dataset
     from ebmark.datasets import SyntheticDataset as SyntheticDataset
     from ebmark.datasets import load_dataset as load_dataset
+    from ebmark.energies import Network as Network
+    from ebmark.energies import energy as energy
     from ebmark.errors import UserError as UserError
     from ebmark.estimator import EnergyModel as EnergyModel
     from ebmark.methods import METHODS as METHODS
     from ebmark.methods import Recipe as Recipe
     from ebmark.partition_function import estimate_log_z as estimate_log_z
+    from ebmark.studies.comparison import compare as compare
+    from ebmark.studies.comparison import tune as tune
     from ebmark.training.loop import train as train
 
 __version__ = "0.1.0"
@@ -25,11 +29,15 @@ _HOMES = {
     "Dataset": "ebmark.datasets",
     "EnergyModel": "ebmark.estimator",
     "METHODS": "ebmark.methods",
+    "Network": "ebmark.energies",
     "Recipe": "ebmark.methods",
     "SyntheticDataset": "ebmark.datasets",
     "UserError": "ebmark.errors",
+    "compare": "ebmark.studies.comparison",
+    "energy": "ebmark.energies",
     "estimate_log_z": "ebmark.partition_function",
     "load_dataset": "ebmark.datasets",
+    "tune": "ebmark.studies.comparison",
     "train": "ebmark.training.loop",
 }
 __all__ = [*_HOMES]  # pyright: ignore[reportUnsupportedDunderAll]

@@ -16,7 +16,11 @@ if TYPE_CHECKING:
     from ebmark.errors import UserError as UserError
     from ebmark.estimator import EnergyModel as EnergyModel
     from ebmark.methods import METHODS as METHODS
+    from ebmark.methods import ChainMethod as ChainMethod
+    from ebmark.methods import Method as Method
     from ebmark.methods import Recipe as Recipe
+    from ebmark.methods import method as method
+    from ebmark.methods import tunable as tunable
     from ebmark.partition_function import estimate_log_z as estimate_log_z
     from ebmark.studies.comparison import compare as compare
     from ebmark.studies.comparison import tune as tune
@@ -25,10 +29,12 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "ChainMethod": "ebmark.methods",
     "DATASETS": "ebmark.datasets",
     "Dataset": "ebmark.datasets",
     "EnergyModel": "ebmark.estimator",
     "METHODS": "ebmark.methods",
+    "Method": "ebmark.methods",
     "Network": "ebmark.energies",
     "Recipe": "ebmark.methods",
     "SyntheticDataset": "ebmark.datasets",
@@ -37,6 +43,8 @@ _HOMES = {
     "energy": "ebmark.energies",
     "estimate_log_z": "ebmark.partition_function",
     "load_dataset": "ebmark.datasets",
+    "method": "ebmark.methods",
+    "tunable": "ebmark.methods",
     "tune": "ebmark.studies.comparison",
     "train": "ebmark.training.loop",
 }

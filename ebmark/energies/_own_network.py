@@ -43,19 +43,30 @@ def energy(function: Any, params: PyTree) -> FunctionEnergy:
     return FunctionEnergy(getattr(function, "apply", function), params)
 
 
+class _Constant:
+    """Return the same energy for every key."""
+
+    def __init__(self, network: Any):
+        self._network = network
+
+    def __call__(self, dim: int, key: Key) -> Energy:
+        del dim, key
+        return self._network
+
+
 def as_maker(network: Any) -> MakeEnergy:
     """Return a function of the number of inputs and a key from an energy or such a function.
 
     An energy is the same for all seeds.
     """
     if isinstance(network, eqx.Module):
-        constant: Any = network
-        return lambda dim, key: constant
+        return _Constant(network)
     if not callable(network):
         raise UserError(
             f"'energy' must be an energy or a function make(dim, key), not {network!r:.80}."
         )
-    return network
+    maker: Any = network
+    return maker
 
 
 def make_network(name: str, num_inputs: int, key: Key) -> Energy:

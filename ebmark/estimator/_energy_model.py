@@ -106,6 +106,7 @@ class EnergyModel(OutlierMixin, DensityMixin, BaseEstimator):
         baselines: bool = True,
         missing: str | None = None,
         drop: Any = (),
+        energy: Any = None,
         random_state: Any = None,
     ):
         self.method = method

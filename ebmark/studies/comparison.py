@@ -260,7 +260,9 @@ def _method_name(method: Method) -> str:
     recipe = method if isinstance(method, Recipe) else Recipe(method=method)
     kind = type(recipe.method)
     name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", kind.__name__).lower()
-    plugins.register("METHODS", name, recipe, _digest(recipe.method))
+    own_loss = getattr(kind, "function", None)
+    digest = _digest(own_loss) if own_loss is not None else _digest(recipe.method)
+    plugins.register("METHODS", name, recipe, digest)
     return name
 
 

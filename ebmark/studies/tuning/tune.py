@@ -160,8 +160,9 @@ def describe_space(method: str) -> str:
 
 
 def _as_json(values: Range | tuple[int, ...]) -> dict[str, list[float]]:
-    key = "range" if isinstance(values, Range) else "values"
-    return {key: list(values)}
+    if isinstance(values, Range):
+        return {"range": list(values[:2]) if values.log else list(values)}
+    return {"values": list(values)}
 
 
 def _collect_recipes(folder: Path, plan: _Plan, command: str) -> _Recipes:

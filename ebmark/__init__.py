@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from ebmark.methods import Recipe as Recipe
     from ebmark.methods import method as method
     from ebmark.methods import tunable as tunable
+    from ebmark.metrics.own_energy import evaluate as evaluate
+    from ebmark.metrics.own_energy import from_torch as from_torch
     from ebmark.partition_function import estimate_log_z as estimate_log_z
     from ebmark.studies.comparison import compare as compare
     from ebmark.studies.comparison import tune as tune
@@ -41,6 +43,8 @@ _HOMES = {
     "UserError": "ebmark.errors",
     "compare": "ebmark.studies.comparison",
     "energy": "ebmark.energies",
+    "evaluate": "ebmark.metrics.own_energy",
+    "from_torch": "ebmark.metrics.own_energy",
     "estimate_log_z": "ebmark.partition_function",
     "load_dataset": "ebmark.datasets",
     "method": "ebmark.methods",

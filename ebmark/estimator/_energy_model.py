@@ -17,7 +17,7 @@ from ebmark.datasets import UserDataset
 from ebmark.datasets.preprocessing import fit_units
 from ebmark.datasets.preprocessing.frames import as_frame, is_frame, is_table
 from ebmark.datasets.preprocessing.table import TableEncoder
-from ebmark.energies import Network, new_energy
+from ebmark.energies import NETWORKS, Network, as_maker, new_energy
 from ebmark.estimator._baselines import compare_baselines, fit_baselines
 from ebmark.methods import AbstractBaseline, AbstractMethod, Recipe
 from ebmark.partition_function import (
@@ -61,6 +61,9 @@ class EnergyModel(OutlierMixin, DensityMixin, BaseEstimator):
         missing: what to do with missing values in fit: None to refuse them, "drop" to drop such
             rows, "impute" to use medians and modes, which understates spread and dependence.
         drop: names of columns to leave out, or positions for an array.
+        network: an Equinox module of one standardized point, `eb.energy(function, params)`, or a
+            function make(dim, key) that returns one; confined by a Gaussian and soft walls. None
+            for the default network.
         random_state: seed of the network, the training and the held-out rows.
 
     Attributes:
@@ -106,6 +109,7 @@ class EnergyModel(OutlierMixin, DensityMixin, BaseEstimator):
         baselines: bool = True,
         missing: str | None = None,
         drop: Any = (),
+        network: Any = None,
         energy: Any = None,
         random_state: Any = None,
     ):
@@ -116,6 +120,7 @@ class EnergyModel(OutlierMixin, DensityMixin, BaseEstimator):
         self.baselines = baselines
         self.missing = missing
         self.drop = drop
+        self.network = network
         self.random_state = random_state
 
     def fit(self, X: Any, y: Any = None) -> "EnergyModel":
@@ -127,7 +132,7 @@ class EnergyModel(OutlierMixin, DensityMixin, BaseEstimator):
         split_key, energy_key, train_key, self._key = jr.split(jr.key(seed), 4)
         recipe = self._recipe(*X.shape)
         units = fit_units(X)
-        settings = Network().resolve(X.shape[1])
+        settings = self._settings(X.shape[1])
         inputs = recipe.method.num_extra_inputs
         energy = new_energy(settings, units.transform(X), energy_key, num_extra_inputs=inputs)
         dataset = UserDataset("table", X)
@@ -154,6 +159,13 @@ class EnergyModel(OutlierMixin, DensityMixin, BaseEstimator):
         self._compare(train_x, split_validation(X, split_key)[1] if len(train_x) < len(X) else None)
         self.offset_ = float(np.quantile(self._log_density(rows), self.contamination))
         return self
+
+    def _settings(self, dim: int) -> dict[str, Any]:
+        """Return the settings of the network, after registering one of the user."""
+        if self.network is None:
+            return Network().resolve(dim)
+        NETWORKS["network"] = as_maker(self.network)
+        return Network(own="network").resolve(dim)
 
     def _fit_columns(self, X: Any) -> Float[np.ndarray, "n d"]:
         """Check the rows and map those of a table to numbers, without noise."""

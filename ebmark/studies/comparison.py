@@ -1,35 +1,31 @@
 """Studies from Python: methods, datasets and networks by name or as objects."""
 
-import ast
 import dataclasses
-import hashlib
-import inspect
 import os
-import re
 import sys
 import tempfile
-import textwrap
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ebmark.datasets import DATASETS, Dataset, SyntheticDataset
+from ebmark.datasets import DATASETS, Dataset
 from ebmark.energies import NETWORKS, Network, as_maker
 from ebmark.engines import Engine, new_engine
 from ebmark.errors import UserError
-from ebmark.methods import AbstractMethod, Recipe
 from ebmark.report.figures import dots
 from ebmark.report.page import write_report
-from ebmark.report.paper_table import ResultTable, paper_table
+from ebmark.report.paper_table import paper_table
+from ebmark.report.result_table import ResultTable
 from ebmark.statistics import final_values
 from ebmark.store.schema import load_study
 from ebmark.store.table import current, with_entries
 from ebmark.studies import plugins
 from ebmark.studies.collect import finish
 from ebmark.studies.driver import run_plan
+from ebmark.studies.own_objects import Method, dataset_name, digest, method_name
 from ebmark.studies.prepare import prepare
 from ebmark.studies.spec import langevin_step_size
 from ebmark.studies.study import Study, validated
@@ -38,7 +34,6 @@ from ebmark.system.writing import write_whole
 from ebmark.training.inputs import check_energy
 from ebmark.training.recipes import RECIPES
 
-Method: TypeAlias = str | AbstractMethod | Recipe
 _COMMAND = "ebmark from Python"
 
 
@@ -225,11 +220,11 @@ def _study(
     if energy is not None and not isinstance(energy, Network):
         maker = as_maker(energy)
         name = getattr(energy, "__name__", type(energy).__name__).replace("<lambda>", "network")
-        plugins.register("NETWORKS", name, maker, _digest(energy))
+        plugins.register("NETWORKS", name, maker, digest(energy))
         network = Network(own=name)
     study = Study(
-        methods=tuple(map(_method_name, methods)),
-        datasets=tuple(map(_dataset_name, datasets)),
+        methods=tuple(map(method_name, methods)),
+        datasets=tuple(map(dataset_name, datasets)),
         energy=network,
         **{"name": "compare", "title": "Comparison", **settings},
     )
@@ -252,43 +247,6 @@ def _check_network(study: Study) -> None:
                 check_energy(network, RECIPES[method], DATASETS[dataset].dim)
             except (TypeError, ValueError) as error:
                 raise UserError(f"{method} on {dataset}: {' '.join(str(error).split())}") from error
-
-
-def _method_name(method: Method) -> str:
-    if isinstance(method, str):
-        return method
-    recipe = method if isinstance(method, Recipe) else Recipe(method=method)
-    kind = type(recipe.method)
-    name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", kind.__name__).lower()
-    own_loss = getattr(kind, "function", None)
-    digest = _digest(own_loss) if own_loss is not None else _digest(recipe.method)
-    plugins.register("METHODS", name, recipe, digest)
-    return name
-
-
-def _dataset_name(dataset: str | SyntheticDataset) -> str:
-    if isinstance(dataset, str):
-        return dataset
-    if isinstance(dataset, Dataset):
-        digest = hashlib.sha256(dataset.fingerprint.encode()).hexdigest()
-        plugins.register("DATASETS", dataset.name, dataset, digest)
-    elif not isinstance(dataset, SyntheticDataset):
-        raise UserError(
-            "A dataset must be a name or an eb.Dataset with a density, not "
-            f"{type(dataset).__name__}. Compare methods on points by `ebmark run --data FILE`."
-        )
-    return dataset.name
-
-
-def _digest(value: Any) -> str:
-    """Return a hash of the source code of an object's class or function, and of its repr."""
-    kind = value if inspect.isroutine(value) or inspect.isclass(value) else type(value)
-    try:
-        text = ast.dump(ast.parse(textwrap.dedent(inspect.getsource(kind))))
-    # defined by text that Python does not keep, or within an expression
-    except (OSError, TypeError, SyntaxError):
-        text = repr(getattr(getattr(kind, "__code__", None), "co_code", kind.__qualname__))
-    return hashlib.sha256((text + repr(value if kind is not value else "")).encode()).hexdigest()
 
 
 def _run(study: Study, out: str | Path | None, jobs: int | None) -> Comparison:

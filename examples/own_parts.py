@@ -1,7 +1,4 @@
-"""An own loss, network and target: checked, tuned with the same effort, compared, as LaTeX.
-
-python examples/own_parts.py [TRIALS SEEDS UPDATES]
-"""
+"""An own loss, network and target, tuned with the same effort: [TRIALS SEEDS UPDATES]."""
 
 import sys
 
@@ -54,10 +51,6 @@ if __name__ == "__main__":
     banana = eb.Dataset.from_functions(log_prob, sampler, dim=2, name="my_banana")
     assert banana.check().passed
     parts = {"datasets": [banana], "energy": Network, "num_train": 1_000}
-    tuned = eb.tune(
-        [PseudoSphericalCD(), "cd", "nce"],
-        trials=trials,
-        network_evaluations=updates * 2_000,
-        **parts,
-    )
+    budget = {"trials": trials, "network_evaluations": updates * 2_000}
+    tuned = eb.tune([PseudoSphericalCD(), "cd", "nce"], **budget, **parts)
     print(tuned.compare(seeds=seeds).table("kl").to_latex())

@@ -73,7 +73,7 @@ def from_torch(module: Any) -> Energies:
     """
 
     def energies(points: np.ndarray) -> np.ndarray:
-        import torch
+        import torch  # pyright: ignore[reportMissingImports]
 
         parameter = next(module.parameters(), None)
         device = None if parameter is None else parameter.device

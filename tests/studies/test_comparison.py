@@ -97,6 +97,7 @@ def test_best_and_not_significantly_different_are_marked():
     assert not_worse_than_best(pd.DataFrame(rows, columns=columns), "d", "kl") == {"a", "b"}
 
 
+@pytest.mark.full
 def test_study_of_a_baseline_from_python(tmp_path):
     study = eb.compare(["gaussian"], datasets=["half_moons"], seeds=1, out=tmp_path, **SMALL)
     again = eb.compare(["gaussian"], datasets=["half_moons"], seeds=1, out=tmp_path, **SMALL)
@@ -105,11 +106,15 @@ def test_study_of_a_baseline_from_python(tmp_path):
     assert study.plot().axes and "<table" in study._repr_html_()
 
 
+@pytest.mark.full
 def test_energies_are_evaluated():
     """The score of the target itself: KL 0."""
     moons = eb.load_dataset("half_moons")
     scores = eb.evaluate(lambda x: -moons.log_prob(x), "half_moons")
     assert scores.kl == pytest.approx(0, abs=1e-3) and "nll" in scores
+
+
+def test_invalid_energy_is_not_evaluated():
     with pytest.raises(eb.UserError, match="The energy: returned an array of shape"):
         eb.evaluate(lambda x: x, "half_moons")
 

@@ -86,18 +86,9 @@ def run(
     plugin = load_plugins(
         plugin, methods=methods or (), datasets=datasets or (), folder=kept, network=network
     )
-    options = {
-        "methods": methods,
-        "datasets": datasets,
-        "seeds": seeds,
-        "variants": variants,
-        "num_updates": updates,
-    }
-    changes = {name: value for name, value in options.items() if value is not None}
-    chosen = _read_study(study, changes, quick)
-    if network is not None:
-        own = dataclasses.replace(chosen.energy, own=network_name(network))
-        chosen = dataclasses.replace(chosen, energy=own)
+    grid = _given(methods=methods, datasets=datasets, seeds=seeds, variants=variants)
+    chosen = _read_study(study, grid | _given(num_updates=updates), quick)
+    chosen = _with_network(chosen, network)
     points, dataset_name = (None, "") if data is None else read_user_data(data)
     if points is not None:
         chosen = _with_user_data(chosen, dataset_name)
@@ -108,6 +99,18 @@ def run(
     executor = new_engine(engine_name, folder, jobs=jobs, site=site or "laptop")
     plan = prepare(chosen, folder, points, dataset_name, command, plugin, repair)
     return run_to_report(folder, plan, executor, no_progress_bar, max_minutes)
+
+
+def _given(**options: Any) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _with_network(study: "Study", network: str | None) -> "Study":
+    """Return the study with the network FILE.py:FUNCTION, if one is given."""
+    if network is None:
+        return study
+    energy = dataclasses.replace(study.energy, own=network_name(network))
+    return dataclasses.replace(study, energy=energy)
 
 
 def _with_user_data(study: "Study", dataset_name: str) -> "Study":

@@ -8,30 +8,52 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ebmark.datasets import DATASETS as DATASETS
+    from ebmark.datasets import Dataset as Dataset
     from ebmark.datasets import SyntheticDataset as SyntheticDataset
     from ebmark.datasets import load_dataset as load_dataset
+    from ebmark.energies import Network as Network
+    from ebmark.energies import energy as energy
     from ebmark.errors import UserError as UserError
     from ebmark.estimator import EnergyModel as EnergyModel
     from ebmark.estimator import compose as compose
     from ebmark.estimator import load as load
     from ebmark.methods import METHODS as METHODS
+    from ebmark.methods import ChainMethod as ChainMethod
+    from ebmark.methods import Method as Method
     from ebmark.methods import Recipe as Recipe
+    from ebmark.methods import method as method
+    from ebmark.methods import tunable as tunable
+    from ebmark.metrics.own_energy import evaluate as evaluate
+    from ebmark.metrics.own_energy import from_torch as from_torch
     from ebmark.partition_function import estimate_log_z as estimate_log_z
+    from ebmark.studies.comparison import compare as compare
+    from ebmark.studies.comparison import tune as tune
     from ebmark.training.loop import train as train
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "ChainMethod": "ebmark.methods",
     "DATASETS": "ebmark.datasets",
+    "Dataset": "ebmark.datasets",
     "EnergyModel": "ebmark.estimator",
     "METHODS": "ebmark.methods",
+    "Method": "ebmark.methods",
+    "Network": "ebmark.energies",
     "Recipe": "ebmark.methods",
     "SyntheticDataset": "ebmark.datasets",
     "UserError": "ebmark.errors",
+    "compare": "ebmark.studies.comparison",
     "compose": "ebmark.estimator",
+    "energy": "ebmark.energies",
+    "evaluate": "ebmark.metrics.own_energy",
+    "from_torch": "ebmark.metrics.own_energy",
     "estimate_log_z": "ebmark.partition_function",
     "load": "ebmark.estimator",
     "load_dataset": "ebmark.datasets",
+    "method": "ebmark.methods",
+    "tunable": "ebmark.methods",
+    "tune": "ebmark.studies.comparison",
     "train": "ebmark.training.loop",
 }
 __all__ = [*_HOMES]  # pyright: ignore[reportUnsupportedDunderAll]

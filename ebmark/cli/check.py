@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from ebmark.cli._common import Positional
-from ebmark.cli.plugin_files import load_plugins
+from ebmark.cli.plugin_files import load_plugins, network_name
 from ebmark.errors import unknown
 
 
@@ -12,6 +12,7 @@ def check(
     /,
     plugin: tuple[Path, ...] = (),
     quick: bool = False,
+    network: str | None = None,
 ) -> int:
     """Test a method against known results.
 
@@ -21,9 +22,10 @@ def check(
     Args:
         method: a method of `ebmark list` or of a plugin.
         plugin: Python files that define METHODS.
+        network: FILE.py:FUNCTION, a function make(dim, key) that returns the energy of the KL.
         quick: skip the KL on two datasets, which requires a full training on each.
     """
-    load_plugins(plugin, methods=[method])
+    load_plugins(plugin, methods=[method], network=network)
     from ebmark.cli.terminal_tables import print_checks
     from ebmark.methods import METHODS
     from ebmark.system.threads import keep_compiled_programs
@@ -35,6 +37,9 @@ def check(
     keep_compiled_programs()
     results = list(checks(method))
     if not quick:
-        results += [check_kl(method, dataset) for dataset in ("eight_gaussians", "half_moons")]
+        results += [
+            check_kl(method, dataset, network_name(network))
+            for dataset in ("eight_gaussians", "half_moons")
+        ]
     print_checks(results, method)
     return 0 if all(result.passed for result in results) else 1

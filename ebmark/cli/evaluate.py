@@ -20,6 +20,7 @@ def evaluate(
     max_samples: int = MAX_COMPARED,
     seed: int = 0,
     plugin: tuple[Path, ...] = (),
+    network: str | None = None,
 ) -> int:
     """Evaluate samples or an energy function.
 
@@ -37,8 +38,9 @@ def evaluate(
             metrics for large samples.
         seed: seed of the subsets that are compared.
         plugin: Python files that define DATASETS.
+        network: FILE.py:FUNCTION of the model's network, if it was trained with one.
     """
-    load_plugins(plugin, datasets=[] if dataset is None else [dataset])
+    load_plugins(plugin, datasets=[] if dataset is None else [dataset], network=network)
     if energy is not None and samples is None:
         if target_samples is not None or all_metrics:
             raise UserError(

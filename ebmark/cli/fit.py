@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Literal
 
 from ebmark.cli._common import Positional, check_positive, check_seed
-from ebmark.cli.plugin_files import load_plugins
+from ebmark.cli.plugin_files import load_plugins, network_name
 
 
 def fit(
@@ -19,6 +19,7 @@ def fit(
     seed: int = 0,
     early_stopping: bool = True,
     plugin: tuple[Path, ...] = (),
+    network: str | None = None,
     distributed: bool = False,
 ) -> int:
     """Train an EBM on your data: `eb.EnergyModel` for the table of a file.
@@ -40,11 +41,12 @@ def fit(
         early_stopping: keep the energy of the last update. By default, a tenth of the training
             points is used for validation, and the energy with their highest likelihood is kept.
         plugin: Python files that define METHODS.
+        network: FILE.py:FUNCTION, a function make(dim, key) that returns the energy to train.
         distributed: train over all processes that srun or mpiexec has started.
     """
     check_positive(updates=updates)
     check_seed(seed)
-    load_plugins(plugin, methods=[method])
+    load_plugins(plugin, methods=[method], network=network)
     from ebmark.cli._fit import fit_table
 
     return fit_table(
@@ -56,6 +58,7 @@ def fit(
         method=method,
         updates=updates,
         missing=missing,
+        network=network_name(network),
         random_state=seed,
         early_stopping=early_stopping,
     )

@@ -14,6 +14,7 @@ def impute(
     imputations: int = 1,
     seed: int = 0,
     plugin: tuple[Path, ...] = (),
+    network: str | None = None,
 ) -> int:
     """Fill the missing values of a table by draws from a trained model.
 
@@ -27,10 +28,11 @@ def impute(
         imputations: number of tables to write.
         seed: seed of the draws.
         plugin: Python files that define METHODS, if the model was trained with one of them.
+        network: FILE.py:FUNCTION of the model's network, if it was trained with one.
     """
     check_positive(imputations=imputations)
     check_seed(seed)
-    load_plugins(plugin)
+    load_plugins(plugin, network=network)
     from ebmark.cli._score import impute_file
 
     return impute_file(model, points, out, imputations=imputations, seed=seed)

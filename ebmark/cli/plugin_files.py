@@ -18,7 +18,8 @@ def load_plugins(
     methods: Sequence[str] = (),
     datasets: Sequence[str] = (),
     folder: Path | None = None,
-) -> None:
+    network: str | None = None,
+) -> tuple[Path, ...]:
     """Register the methods and datasets of plugins beside the built-in ones.
 
     Without plugins, names are compared with the catalogue, which takes less time than the import
@@ -29,19 +30,32 @@ def load_plugins(
         methods: names of methods that the command needs.
         datasets: names of datasets that it needs.
         folder: the folder of the study, whose plugins may define an unknown name.
+        network: FILE.py:FUNCTION of a network, or None.
+
+    Returns:
+        The files, with that of the network.
 
     Raises:
         UserError: a plugin cannot be loaded, or a name is unknown.
     """
-    user_code.name_files(tuple(files))
-    if not files and not user_code.installed_plugins():
+    named = (*files, *([Path(network.rpartition(":")[0])] if network else []))
+    user_code.name_files(named)
+    if not named and not user_code.installed_plugins():
         _check_names(methods, datasets, folder)
-        return
+        return ()
     from ebmark.studies import plugins
 
     plugins.load_installed()
     for path in files:
         plugins.load(path)
+    if network:
+        plugins.load_network(network)
+    return tuple(dict.fromkeys(named))
+
+
+def network_name(network: str | None) -> str | None:
+    """Return the name of the network FILE.py:FUNCTION, as studies store it."""
+    return network and f"{Path(network.rpartition(':')[0]).name}:{network.rpartition(':')[2]}"
 
 
 def plugins_of_study(study: str, folder: Path, allowed: bool) -> tuple[Path, ...]:

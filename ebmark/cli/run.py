@@ -13,7 +13,7 @@ from ebmark.cli._common import (
     read_user_data,
     run_to_report,
 )
-from ebmark.cli.plugin_files import load_plugins, plugins_of_study
+from ebmark.cli.plugin_files import load_plugins, network_name, plugins_of_study
 from ebmark.errors import UserError, unknown
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ def run(
     engine: str | None = None,
     site: str | None = None,
     plugin: tuple[Path, ...] = (),
+    network: str | None = None,
     allow_plugins: bool = False,
     max_minutes: float | None = None,
     repair: bool = False,
@@ -60,6 +61,8 @@ def run(
             debugging) or parsl (on the nodes of --site); processes if omitted.
         site: laptop, workstation-gpu, slurm, polaris, aurora, perlmutter, or a TOML file.
         plugin: Python files that define METHODS or DATASETS.
+        network: FILE.py:FUNCTION, a function make(dim, key) that returns the energy to train, an
+            Equinox module; it is confined by a Gaussian and soft walls.
         allow_plugins: execute the plugins that the TOML file names (plugins = ["mine.py"]), or else
             those in the output folder. Read them first.
         max_minutes: write checkpoints and stop after this time, with exit status 75 if runs are
@@ -80,16 +83,12 @@ def run(
         os.environ.update(single(dict(os.environ)))
     kept = out if out is not None else Path("studies") / Path(study).stem
     plugin = (*plugin, *plugins_of_study(study, kept, allow_plugins))
-    load_plugins(plugin, methods=methods or (), datasets=datasets or (), folder=kept)
-    options = {
-        "methods": methods,
-        "datasets": datasets,
-        "seeds": seeds,
-        "variants": variants,
-        "num_updates": updates,
-    }
-    changes = {name: value for name, value in options.items() if value is not None}
-    chosen = _read_study(study, changes, quick)
+    plugin = load_plugins(
+        plugin, methods=methods or (), datasets=datasets or (), folder=kept, network=network
+    )
+    grid = _given(methods=methods, datasets=datasets, seeds=seeds, variants=variants)
+    chosen = _read_study(study, grid | _given(num_updates=updates), quick)
+    chosen = _with_network(chosen, network)
     points, dataset_name = (None, "") if data is None else read_user_data(data)
     if points is not None:
         chosen = _with_user_data(chosen, dataset_name)
@@ -100,6 +99,18 @@ def run(
     executor = new_engine(engine_name, folder, jobs=jobs, site=site or "laptop")
     plan = prepare(chosen, folder, points, dataset_name, command, plugin, repair)
     return run_to_report(folder, plan, executor, no_progress_bar, max_minutes)
+
+
+def _given(**options: Any) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _with_network(study: "Study", network: str | None) -> "Study":
+    """Return the study with the network FILE.py:FUNCTION, if one is given."""
+    if network is None:
+        return study
+    energy = dataclasses.replace(study.energy, own=network_name(network))
+    return dataclasses.replace(study, energy=energy)
 
 
 def _with_user_data(study: "Study", dataset_name: str) -> "Study":

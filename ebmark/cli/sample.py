@@ -20,6 +20,7 @@ def sample(
     given: tuple[str, ...] = (),
     seed: int = 0,
     plugin: tuple[Path, ...] = (),
+    network: str | None = None,
     distributed: bool = False,
 ) -> int:
     """Sample from a trained model.
@@ -36,13 +37,14 @@ def sample(
             are drawn given these.
         seed: seed of the samples.
         plugin: Python files that define METHODS, if the model was trained with one of them.
+        network: FILE.py:FUNCTION of the model's network, if it was trained with one.
         distributed: distribute the chains over all processes that srun or mpiexec has started.
     """
     for option, value in (("-n", n), ("--steps", steps)):
         if value is not None and value < 1:
             raise UserError(f"{option} must be at least 1, not {value}.")
     check_seed(seed)
-    load_plugins(plugin)
+    load_plugins(plugin, network=network)
     from ebmark.cli._sample import sample_model
 
     return sample_model(

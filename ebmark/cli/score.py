@@ -12,6 +12,7 @@ def score(
     /,
     out: Path,
     plugin: tuple[Path, ...] = (),
+    network: str | None = None,
 ) -> int:
     """Score the rows of a table by a trained model.
 
@@ -24,8 +25,9 @@ def score(
         points: a file of rows with the columns of the model.
         out: the file to write: .csv, .tsv or .parquet.
         plugin: Python files that define METHODS, if the model was trained with one of them.
+        network: FILE.py:FUNCTION of the model's network, if it was trained with one.
     """
-    load_plugins(plugin)
+    load_plugins(plugin, network=network)
     from ebmark.cli._score import score_file
 
     return score_file(model, points, out)

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from ebmark.cli._common import check_positive, read_user_data
-from ebmark.cli.plugin_files import load_plugins
+from ebmark.cli.plugin_files import load_plugins, network_name
 
 
 def tune(
@@ -20,6 +20,7 @@ def tune(
     out: Path = Path("studies/tune"),
     jobs: int | None = None,
     plugin: tuple[Path, ...] = (),
+    network: str | None = None,
     repair: bool = False,
     no_progress_bar: bool = False,
 ) -> int:
@@ -41,20 +42,29 @@ def tune(
         jobs: number of parallel searches, each a process of one thread; the number of cores if
             omitted.
         plugin: Python files that define METHODS or DATASETS.
+        network: FILE.py:FUNCTION, a function make(dim, key) that returns the energy to train.
         repair: remove damaged files first and create them again; the others are kept.
         no_progress_bar: print lines instead of a progress bar.
     """
-    load_plugins(plugin, methods=methods, datasets=datasets if data is None else ())
+    plugin = load_plugins(
+        plugin, methods=methods, datasets=datasets if data is None else (), network=network
+    )
     check_positive(jobs=jobs)
     from ebmark.cli.terminal_tables import print_tuned
+    from ebmark.energies import Network
     from ebmark.engines import new_engine
     from ebmark.studies.study import Study
-    from ebmark.studies.tuning.tune import Effort
+    from ebmark.studies.tuning.tune import Effort, describe_space
     from ebmark.studies.tuning.tune import tune as search
 
-    study = Study(name="tune", methods=methods, datasets=datasets, num_train=num_train)
+    energy = Network(own=network_name(network))
+    study = Study(
+        name="tune", methods=methods, datasets=datasets, num_train=num_train, energy=energy
+    )
     effort = Effort(trials=trials, seeds=seeds, network_evaluations=network_evaluations, seed=seed)
     points, name = (None, "") if data is None else read_user_data(data)
+    for method in study.methods:
+        print(f"{method}: {describe_space(method)}")
     command = shlex.join(["ebmark", *sys.argv[1:]])
     try:
         engine = new_engine("processes", out, jobs=jobs)

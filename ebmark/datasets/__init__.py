@@ -11,6 +11,7 @@ from ebmark.datasets._data_sources import UserDataset as UserDataset
 from ebmark.datasets._data_sources import load_dataset as load_dataset
 from ebmark.datasets._data_sources import load_source as load_source
 from ebmark.datasets._data_sources import name_of as name_of
+from ebmark.datasets._function_dataset import Dataset as Dataset
 from ebmark.datasets._grid import Grid as Grid
 from ebmark.datasets._local_scale import MIN_LOCAL_SCALE as MIN_LOCAL_SCALE
 from ebmark.datasets._local_scale import default_step_size as default_step_size

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
-from jaxtyping import Array, Float, Scalar
+from jaxtyping import Float
 from numpy.typing import ArrayLike
 
 from ebmark.datasets._grid import Grid
@@ -18,10 +18,9 @@ from ebmark.datasets._local_scale import local_scale
 from ebmark.datasets._registry import DATASETS
 from ebmark.datasets.preprocessing import RobustStandardizer, as_points, fit_units
 from ebmark.datasets.synthetic._base import AbstractDataset
-from ebmark.energies import Key, Keys, Point
+from ebmark.energies import Key
 from ebmark.errors import UserError, unknown
 from ebmark.system.array_files import read_array
-from ebmark.system.devices import full_matmul_precision
 
 Points: TypeAlias = Float[np.ndarray, "_ dim"]
 
@@ -31,35 +30,13 @@ HELD_OUT_FRACTION = 0.2
 _POINTS_PER_AXIS = 256
 
 
-@full_matmul_precision
-@jax.jit
-def _draw(dataset: AbstractDataset, keys: Keys) -> Float[Array, "n dim"]:
-    return jax.vmap(dataset.sample)(keys)
-
-
-@full_matmul_precision
-@jax.jit
-def _component_log_probs(
-    dataset: AbstractDataset, x: Float[Array, "n dim"]
-) -> Float[Array, "n modes"]:
-    return jax.vmap(dataset.component_log_probs)(x)
-
-
-@full_matmul_precision
-@jax.jit
-def _scores(dataset: AbstractDataset, x: Float[Array, "n dim"]) -> Float[Array, "n dim"]:
-    def log_density(x: Point) -> Scalar:
-        return jax.nn.logsumexp(dataset.component_log_probs(x))
-
-    return jax.vmap(jax.grad(log_density))(x)
-
-
 @dataclasses.dataclass(frozen=True)
 class SyntheticDataset:
-    """A built-in dataset, whose density is known.
+    """A dataset whose density is known.
 
     Attributes:
         name: A key of `DATASETS`.
+        fingerprint: The definition of the dataset, as it is stored with results.
 
     Example:
         >>> SyntheticDataset("half_moons").draw(10, jr.key(0)).shape
@@ -67,27 +44,24 @@ class SyntheticDataset:
     """
 
     name: str
+    fingerprint: str = dataclasses.field(init=False, repr=False)
 
     def __post_init__(self):
-        if self.name not in DATASETS:
-            raise unknown("dataset", self.name, DATASETS)
+        object.__setattr__(self, "fingerprint", repr(self.dataset))
 
     @property
     def dataset(self) -> AbstractDataset:
+        if self.name not in DATASETS:
+            raise unknown("dataset", self.name, DATASETS)
         return DATASETS[self.name]
 
     @property
     def dim(self) -> int:
         return self.dataset.dim
 
-    @property
-    def fingerprint(self) -> str:
-        """The definition of the dataset, as it is stored with results."""
-        return repr(self.dataset)
-
     def draw(self, num: int, key: Key) -> Points:
         """Draw `num` independent points."""
-        return np.asarray(_draw(self.dataset, jr.split(key, num)), np.float64)
+        return self.dataset.draw(num, key)
 
     def sample(self, n_samples: int, random_state: Any = None) -> Points:
         """Draw independent points; `random_state` is a seed, a generator or None."""
@@ -130,12 +104,11 @@ class SyntheticDataset:
 
     def component_log_probs(self, x: Points) -> Float[np.ndarray, "n modes"]:
         """Compute the log-densities of the components at points."""
-        values = _component_log_probs(self.dataset, jnp.asarray(x, jnp.float32))
-        return np.asarray(values, np.float64)
+        return self.dataset.batched_component_log_probs(x)
 
     def scores(self, x: Points) -> Points:
         """Compute the scores of the dataset at points."""
-        return np.asarray(_scores(self.dataset, jnp.asarray(x, jnp.float32)), np.float64)
+        return self.dataset.batched_scores(x)
 
 
 # compared by identity: arrays cannot be compared as a whole

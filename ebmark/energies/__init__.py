@@ -11,6 +11,11 @@ from ebmark.energies._confinement import SoftWall as SoftWall
 from ebmark.energies._confinement import add_walls as add_walls
 from ebmark.energies._networks import MLP as MLP
 from ebmark.energies._networks import FourierMLP as FourierMLP
+from ebmark.energies._own_network import NETWORKS as NETWORKS
+from ebmark.energies._own_network import MakeEnergy as MakeEnergy
+from ebmark.energies._own_network import as_maker as as_maker
+from ebmark.energies._own_network import check_energy as check_energy
+from ebmark.energies._own_network import energy as energy
 from ebmark.energies._quadratic import Quadratic as Quadratic
 from ebmark.energies._quadratic import gaussian_log_z as gaussian_log_z
 from ebmark.energies._residual import ResidualEnergy as ResidualEnergy

@@ -9,6 +9,7 @@ from jaxtyping import ArrayLike, Float
 
 from ebmark.energies._confinement import Confined, add_walls
 from ebmark.energies._networks import MLP, FourierMLP
+from ebmark.energies._own_network import make_network
 from ebmark.energies._residual import ResidualEnergy
 from ebmark.energies._types import Energy, Key
 
@@ -34,6 +35,7 @@ class Network:
         depth: Number of hidden layers.
         confinement_std: Standard deviation of the confining Gaussian.
         wall_width: Width of the soft walls; 0 for none. None: 0.5, or 0 if `residual`.
+        own: Name of a network of `NETWORKS`, which is confined instead of one of these settings.
     """
 
     residual: bool | None = None
@@ -43,6 +45,7 @@ class Network:
     depth: Annotated[int, pydantic.Field(ge=1, le=64)] = 2
     confinement_std: Scale = 1.0
     wall_width: WallWidth | None = None
+    own: str | None = None
 
     def resolve(self, dim: int) -> dict[str, Any]:
         """Return the settings for data of a dimension as plain data.
@@ -57,6 +60,10 @@ class Network:
             >>> Network().resolve(2)["num_features"], Network().resolve(64)["residual"]
             (32, True)
         """
+        if self.own is not None:
+            wall_width = 0.5 if self.wall_width is None else self.wall_width
+            std = self.confinement_std
+            return {"own": self.own, "confinement_std": std, "wall_width": wall_width}
         is_residual = self.residual
         if is_residual is None:
             is_residual = dim > 2 and self.num_features is None
@@ -98,8 +105,11 @@ def new_energy(
     dim = np.shape(z)[1]
     network = Network(**settings).resolve(dim)
     std = network["confinement_std"]
-    sizes = {"width": network["width"], "depth": network["depth"], "key": key}
-    if network.get("residual"):
+    sizes = {"width": network.get("width"), "depth": network.get("depth"), "key": key}
+    if "own" in network:
+        own = make_network(network["own"], dim + num_extra_inputs, key)
+        energy = Confined(own, std)
+    elif network.get("residual"):
         energy = ResidualEnergy(dim, num_extra_inputs=num_extra_inputs, std=std, **sizes)
     elif network["num_features"]:
         features = {key: network[key] for key in ("num_features", "bandwidth")}

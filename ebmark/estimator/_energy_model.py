@@ -57,6 +57,9 @@ class EnergyModel(ModelQueries, OutlierMixin, DensityMixin, BaseEstimator):
             rows, "impute" to use medians and modes, which understates spread and dependence,
             "model" to draw them from the model, in 3 rounds (see `complete_rows`).
         drop: names of columns to leave out, or positions for an array.
+        network: an Equinox module of one standardized point, `eb.energy(function, params)`, or a
+            function make(dim, key) that returns one; confined by a Gaussian and soft walls. None
+            for the default network. A model of such a network is loaded by eb.load(path, network).
         random_state: seed of the network, the training and the held-out rows.
         verbose: whether to show the progress of the training.
 
@@ -110,6 +113,7 @@ class EnergyModel(ModelQueries, OutlierMixin, DensityMixin, BaseEstimator):
         baselines: bool = True,
         missing: str | None = None,
         drop: Any = (),
+        network: Any = None,
         random_state: Any = None,
         verbose: bool = False,
     ):
@@ -120,6 +124,7 @@ class EnergyModel(ModelQueries, OutlierMixin, DensityMixin, BaseEstimator):
         self.baselines = baselines
         self.missing = missing
         self.drop = drop
+        self.network = network
         self.random_state = random_state
         self.verbose = verbose
 
@@ -136,6 +141,7 @@ class EnergyModel(ModelQueries, OutlierMixin, DensityMixin, BaseEstimator):
             seed,
             updates=self.updates,
             early_stopping=self.early_stopping,
+            network=self.network,
             progress=show_progress(self.verbose),
         )
         self.model_, self._grid, self._density = trained.model, trained.grid, trained.density

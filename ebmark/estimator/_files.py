@@ -10,10 +10,10 @@ from ebmark.datasets import Grid
 from ebmark.datasets.preprocessing.table_json import encoder_as_json, encoder_from_json, plain
 from ebmark.errors import UserError
 from ebmark.estimator._energy_model import EnergyModel
-from ebmark.estimator._training import chain_settings
+from ebmark.estimator._training import chain_settings, register_network
 from ebmark.training.model import Model, load_model, save_model
 
-_SPECIAL = ("random_state", "drop")
+_SPECIAL = ("random_state", "drop", "network")
 _NUMBERS = ("log_z_", "log_z_error_", "offset_", "best_step_")
 
 
@@ -55,13 +55,14 @@ def write_estimator(path: Path, estimator: EnergyModel) -> None:
     save_model(path, written)
 
 
-def load(path: str | Path) -> EnergyModel:
+def load(path: str | Path, network: Any = None) -> EnergyModel:
     """Read a model that `EnergyModel.save` or `ebmark fit` has written.
 
     Its scores, and its samples for equal `random_state`, are those of the saved model.
 
     Args:
         path: the model file. Reading it executes no code.
+        network: the `network` of the model, if it has one of its own.
 
     Raises:
         UserError: the file is damaged, of another version, or holds no such model.
@@ -74,6 +75,7 @@ def load(path: str | Path) -> EnergyModel:
         >>> load(path).sample(3).shape
         (3, 2)
     """
+    register_network(network)
     model = load_model(Path(path))
     if model.estimator is None:
         raise UserError(

@@ -3,7 +3,7 @@
 import dataclasses
 import math
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -13,7 +13,7 @@ from jaxtyping import Float
 
 from ebmark.datasets import Grid, UserDataset, local_scale
 from ebmark.datasets.preprocessing import fit_units
-from ebmark.energies import Key, Network, new_energy
+from ebmark.energies import NETWORKS, Key, Network, as_maker, new_energy
 from ebmark.errors import UserError
 from ebmark.methods import AbstractBaseline, Recipe
 from ebmark.partition_function import SINGLE, GridDensity, LogZ, normalize
@@ -66,6 +66,7 @@ def train_density(
     *,
     updates: int | str | None,
     early_stopping: bool,
+    network: Any = None,
     progress: Callable[[int, int], None],
 ) -> Trained:
     """Train the energy of a method on points in data units, and compute its log Z.
@@ -76,6 +77,7 @@ def train_density(
         seed: seed of the network, the training and the held-out points.
         updates: number of updates, "auto", or None for the method's own number.
         early_stopping: whether to hold out a tenth of the points and select the energy.
+        network: the user's network, or the name of a registered one; None for the default.
         progress: called with the updates done and the total number.
 
     Raises:
@@ -85,7 +87,7 @@ def train_density(
     split_key, energy_key, train_key, key = jr.split(jr.key(seed), 4)
     recipe = _recipe(method, updates, *x.shape)
     units = fit_units(x)
-    settings = Network().resolve(x.shape[1])
+    settings = Network(own=register_network(network)).resolve(x.shape[1])
     inputs = recipe.method.num_extra_inputs
     energy = new_energy(settings, units.transform(x), energy_key, num_extra_inputs=inputs)
     dataset = UserDataset("table", x)
@@ -130,6 +132,14 @@ def train_density(
         {name: float(value) for name, value in diagnostics.items()},
         fit.stopped,
     )
+
+
+def register_network(network: Any) -> str | None:
+    """Return the name of the user's network, after registering it unless it is a name."""
+    if network is None or isinstance(network, str):
+        return network
+    NETWORKS["network"] = as_maker(network)
+    return "network"
 
 
 def chain_settings(model: Model) -> dict[str, float]:

@@ -52,7 +52,15 @@ from ebmark.methods._short_run import ShortRunMCMC as ShortRunMCMC
 from ebmark.methods._snl import SelfNormalisedLikelihood as SelfNormalisedLikelihood
 from ebmark.methods._ssm import SlicedScoreMatching as SlicedScoreMatching
 from ebmark.methods._ssm_vr import SlicedScoreMatchingVR as SlicedScoreMatchingVR
+from ebmark.methods._tunable import Range as Range
+from ebmark.methods._tunable import search_space as search_space
+from ebmark.methods._tunable import tunable as tunable
 from ebmark.methods.families._baselines import AbstractBaseline as AbstractBaseline
+from ebmark.methods.families._user import ChainMethod as ChainMethod
+from ebmark.methods.families._user import method as method
+
+# the public name
+Method = AbstractMethod
 
 # Name -> default recipe: the method with its hyperparameters, and how it is trained.
 METHODS: dict[str, Recipe] = {

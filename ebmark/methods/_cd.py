@@ -1,25 +1,11 @@
 """Contrastive divergence."""
 
-from typing import NamedTuple
-
-import equinox as eqx
-import jax
 import jax.numpy as jnp
-from jaxtyping import Scalar
 
-from ebmark.datasets import default_step_size, local_scale
-from ebmark.energies import stop_gradient
-from ebmark.methods.families._mcmc import CHAIN_LIMITS, AbstractHMCMethod
-from ebmark.samplers import run_chains
+from ebmark.methods.families._user import ChainMethod
 
 
-class CDState(NamedTuple):
-    """Step size h of the chains, in standardized units."""
-
-    step_size: Scalar
-
-
-class ContrastiveDivergence(AbstractHMCMethod):
+class ContrastiveDivergence(ChainMethod):
     r"""Negatives from short MCMC chains started at the data.
 
     $$ \nabla_\theta \mathcal{L} = \mathbb{E}_{x \sim data}[\nabla_\theta E(x)]
@@ -47,19 +33,5 @@ class ContrastiveDivergence(AbstractHMCMethod):
     References: Hinton (2002), Training products of experts by minimizing contrastive divergence.
     """
 
-    limits = CHAIN_LIMITS
-
-    num_steps: int = eqx.field(static=True, default=10)
-    step_size: float | None = None
-    adjusted: bool = eqx.field(static=True, default=True)
-    num_leapfrogs: int = eqx.field(static=True, default=1)
-    target_acceptance: float | None = None
-
-    def init(self, data, key):
-        return CDState(default_step_size(local_scale(data, key), self.step_size))
-
-    def loss(self, energy, batch, state, key):
-        chains = run_chains(self.kernel(state), stop_gradient(energy), batch, self.num_steps, key)
-        energies = jax.vmap(energy)
-        loss = jnp.mean(energies(batch)) - jnp.mean(energies(chains.x))
-        return loss, self.adapt_step_size(state, chains)
+    def contrast(self, energy, batch, negatives):
+        return jnp.mean(energy(batch)) - jnp.mean(energy(negatives))

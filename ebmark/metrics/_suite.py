@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from numpy.typing import ArrayLike
 
-from ebmark.datasets import DATASETS, DataSource, Grid, SyntheticDataset, UserDataset
+from ebmark.datasets import DataSource, Grid, SyntheticDataset, UserDataset
 from ebmark.datasets.preprocessing import RobustStandardizer
 from ebmark.metrics._divergences import TargetGrid, target_on_grid
 from ebmark.metrics._inputs import read_samples
@@ -17,22 +17,20 @@ from ebmark.metrics._registry import (
     SAMPLE_METRICS,
     SampleMetric,
 )
-from ebmark.partition_function import evaluate
 
 
 def target(source: DataSource, grid: Grid) -> TargetGrid | None:
     """Return the target on a grid; None for user data, whose target is unknown."""
     if not isinstance(source, SyntheticDataset):
         return None
-    return _target_of_dataset(source.name, grid)
+    return _target_of_dataset(source, grid)
 
 
 # A study runs method by method, so that all of its datasets alternate.
 @functools.lru_cache(maxsize=32)
-def _target_of_dataset(name: str, grid: Grid) -> TargetGrid:
-    dataset = DATASETS[name]
-    component_log_probs = evaluate(dataset.component_log_probs, grid.points())
-    return target_on_grid(component_log_probs, grid, has_score=dataset.has_score)
+def _target_of_dataset(source: SyntheticDataset, grid: Grid) -> TargetGrid:
+    component_log_probs = source.component_log_probs(grid.points())
+    return target_on_grid(component_log_probs, grid, has_score=source.dataset.has_score)
 
 
 def sample_metrics(source: DataSource) -> dict[str, SampleMetric]:

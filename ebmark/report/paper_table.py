@@ -11,8 +11,9 @@ import pandas as pd
 
 from ebmark.errors import UserError, unknown
 from ebmark.report import markdown
-from ebmark.statistics import LEVEL, all_positive, best, final_values, other_level, role, summary
-from ebmark.store.metric_info import UNRANKED, metric_info, stem
+from ebmark.report.marks import MARKS, explain
+from ebmark.statistics import LEVEL, all_positive, final_values, other_level, role, summary
+from ebmark.store.metric_info import metric_info, stem
 from ebmark.store.schema import load_study
 from ebmark.store.table import current, with_entries, without_formula
 from ebmark.store.units import DATA_UNITS, distance_unit
@@ -43,7 +44,7 @@ class Value(NamedTuple):
         high: upper end.
         seeds: number of runs.
         diverged: number of runs without a value: diverged, or log Z unresolved.
-        best: whether it is significantly better than all others on its dataset.
+        best: whether it is marked as best on its dataset.
     """
 
     value: float
@@ -65,6 +66,7 @@ class PaperTable(NamedTuple):
         null_ranges: by dataset, ends and level of the range between two target samples, or None.
         is_geometric: whether all means are geometric, else all are arithmetic.
         unit: unit of distances.
+        bold: a key of `MARKS`.
     """
 
     metric: str
@@ -74,9 +76,12 @@ class PaperTable(NamedTuple):
     null_ranges: Sequence[tuple[float, float, float] | None]
     is_geometric: bool = True
     unit: str = DATA_UNITS
+    bold: str = "significant"
 
 
-def paper_table(folder: Path, metric: str, statistic: str = "mean") -> PaperTable:
+def paper_table(
+    folder: Path, metric: str, statistic: str = "mean", *, bold: str = "significant"
+) -> PaperTable:
     """Return the table of a study.
 
     The mean is over the runs with a value: geometric with a t-interval on the log scale if every
@@ -88,12 +93,15 @@ def paper_table(folder: Path, metric: str, statistic: str = "mean") -> PaperTabl
         folder: the study's folder.
         metric: a metric of `results.csv`.
         statistic: `mean` or `median`.
+        bold: a key of `MARKS`: what is marked as best.
 
     Raises:
         UserError: if the metric was not measured, or the statistic is unknown.
     """
     if statistic not in STATISTICS:
         raise unknown("statistic", statistic, STATISTICS)
+    if bold not in MARKS:
+        raise unknown("mark", bold, MARKS)
     study = load_study(folder)
     study, table = with_entries(study, current(folder, study)[0])
     measured = sorted(set(table["metric"]))
@@ -108,7 +116,8 @@ def paper_table(folder: Path, metric: str, statistic: str = "mean") -> PaperTabl
     if not runs:
         raise UserError(f"{folder}: no completed run has the metric '{metric}'. Choose another.")
     is_geometric = all_positive(x for values in runs.values() for x in values.values())
-    best_entries = {dataset: _significantly_best(table, dataset, metric) for dataset in runs}
+    mark = MARKS[bold]
+    best_entries = {dataset: mark(table, dataset, metric) for dataset in runs}
     configurations = dict.fromkeys(run["method"] for run in study["runs"].values())
     rows: list[tuple[str, list[Value | None]]] = []
     # The oracle and the baselines come last.
@@ -124,7 +133,7 @@ def paper_table(folder: Path, metric: str, statistic: str = "mean") -> PaperTabl
             rows.append((name, values))
     ranges = _null_ranges(study, list(runs), metric)
     unit = distance_unit(study)
-    return PaperTable(metric, statistic, list(runs), rows, ranges, is_geometric, unit)
+    return PaperTable(metric, statistic, list(runs), rows, ranges, is_geometric, unit, bold)
 
 
 def _value(runs: pd.Series | None, metric: str, statistic: str, is_geometric: bool) -> Value | None:
@@ -137,21 +146,6 @@ def _value(runs: pd.Series | None, metric: str, statistic: str, is_geometric: bo
     else:
         interval = (result.mean, result.low, result.high)
     return Value(*interval, result.n, result.diverged, best=False)
-
-
-def _significantly_best(table: pd.DataFrame, dataset: str, metric: str) -> set[str]:
-    """Return the configuration that is significantly better than the runner-up, if there is one.
-
-    Other configurations with exactly the same runs are included.
-    """
-    if metric in UNRANKED:
-        return set()
-    higher_is_better = metric_info(metric).higher_is_better
-    first = best(table, dataset, metric, higher_is_better=higher_is_better)
-    if first is None or not first.significant:
-        return set()
-    runs = final_values(table, dataset, metric)
-    return {name for name, values in runs.items() if values.equals(runs[first.method])}
 
 
 def _null_ranges(
@@ -205,9 +199,7 @@ def caption(table: PaperTable) -> str:
         interval = "95% t-interval, if seeds are normal"
     significance = ""
     if any(value.best for value in values):
-        side = "higher" if metric_info(table.metric).higher_is_better else "lower"
-        significance = f"; bold: significantly {side} than the runner-up (Wilcoxon signed-rank "
-        significance += "test on paired seeds, p < 0.05, unadjusted)"
+        significance = f"; bold: {explain(table.bold, table.metric)}"
     return f"{name}: {statistic} over {seeds} [{interval}]{significance}{divergence}."
 
 

@@ -122,6 +122,11 @@ def _describe_energy(network: dict[str, Any]) -> str:
         >>> _describe_energy(Network(num_features=0, wall_width=0.0).resolve(2))
         'MLP on the coordinates, 2 hidden layers of 64 units, SiLU, confined by a Gaussian of standard deviation 1'
     """  # noqa: E501
+    if "own" in network:
+        text = f"own network {network['own']}, confined by a Gaussian of standard deviation "
+        return (
+            text + f"{network['confinement_std']:g}, soft walls of width {network['wall_width']:g}"
+        )
     inputs = "the coordinates"
     if network["num_features"]:
         inputs = f"{network['num_features']} random Fourier features"

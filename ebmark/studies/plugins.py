@@ -9,23 +9,28 @@ hashed. Installed packages name modules as entry points of the group `ebmark.plu
 
 import hashlib
 import importlib.util
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from ebmark.datasets import DATASETS, AbstractDataset
-from ebmark.errors import UserError
+from ebmark.datasets import DATASETS, AbstractDataset, Dataset
+from ebmark.energies import NETWORKS, as_maker
+from ebmark.errors import UserError, shown
 from ebmark.methods import METHODS, Recipe
 from ebmark.system import user_code
 from ebmark.system.flags import pin_flags
 from ebmark.system.writing import make_folder, write_whole
 
-_KINDS: dict[str, tuple[dict[str, Any], type]] = {
+_KINDS: dict[str, tuple[dict[str, Any], Any]] = {
     "METHODS": (METHODS, Recipe),
     "DATASETS": (DATASETS, AbstractDataset),
+    "NETWORKS": (NETWORKS, Callable),
 }
 _MAX_NAME_LENGTH = 100
-_ORIGINS: dict[str, str] = {}  # the name of a method or dataset -> the sha256 of its file
+# the name of a method, dataset or network -> the sha256 of its file, or of its definition
+_ORIGINS: dict[str, str] = {}
+_IN_PROCESS: dict[str, str] = {}  # the name of an object of this process -> its kind
 
 
 def load(path: Path) -> None:
@@ -38,8 +43,56 @@ def load(path: Path) -> None:
     _load(read_file(path), path)
 
 
-def _load(source: bytes, path: Path) -> None:
-    _register_all(run_file(source, path), path, hashlib.sha256(source).hexdigest())
+def load_network(where: str) -> tuple[str, Path]:
+    """Register the network of FILE.py:FUNCTION, a function make(dim, key) that returns an energy.
+
+    Returns:
+        Its name, FILE.py:FUNCTION without the folder, and the file.
+
+    Raises:
+        UserError: if the file cannot be read or executed, or defines no such function.
+    """
+    file, _, function = where.rpartition(":")
+    path = Path(file)
+    if not file or not function.isidentifier():
+        raise UserError(f"--network must be FILE.py:FUNCTION, not '{shown(where)}'.")
+    name = f"{path.name}:{function}"
+    _load(read_file(path), path, (name,))
+    return name, path
+
+
+def register(kind: str, name: str, value: Any, digest: str) -> None:
+    """Register an object of this process, which no file defines; a former one is replaced.
+
+    Args:
+        kind: `METHODS`, `DATASETS` or `NETWORKS`.
+        name: what it is called.
+        value: the object.
+        digest: the sha256 of its definition.
+
+    Raises:
+        UserError: if a built-in one or one of a file has the name.
+    """
+    if _IN_PROCESS.get(name) == kind:
+        del _KINDS[kind][0][name]
+    _register(Path("this session"), digest, kind, name, value)
+    _IN_PROCESS[name] = kind
+
+
+def in_process(names: Iterable[str]) -> list[str]:
+    """Return the names of objects of this process, which no worker can load."""
+    return [name for name in names if name in _IN_PROCESS]
+
+
+def _load(source: bytes, path: Path, networks: tuple[str, ...] = ()) -> None:
+    """Execute a file and register what it defines, and the `networks` FILE.py:FUNCTION of it."""
+    module, digest = run_file(source, path), hashlib.sha256(source).hexdigest()
+    for name in networks:
+        function = getattr(module, name.rpartition(":")[2], None)
+        if function is None:
+            raise UserError(f"{path}: defines no '{name.rpartition(':')[2]}'.")
+        _register(path, digest, "NETWORKS", name, as_maker(function))
+    _register_all(module, path, digest, has_network=bool(networks))
 
 
 def load_installed() -> None:
@@ -63,11 +116,13 @@ def load_installed() -> None:
         _register_all(module, path, hashlib.sha256(path.read_bytes()).hexdigest())
 
 
-def _register_all(module: ModuleType, path: Path, digest: str) -> None:
+def _register_all(
+    module: ModuleType, path: Path, digest: str, *, has_network: bool = False
+) -> None:
     # the file may have set JAX's flags for all that follows
     pin_flags()
     definitions = {kind: getattr(module, kind, {}) for kind in _KINDS}
-    if not any(definitions.values()):
+    if not any(definitions.values()) and not has_network:
         raise UserError(
             f'{path}: defines no METHODS and no DATASETS. Add METHODS = {{"mine": Recipe(...)}}.'
         )
@@ -82,6 +137,8 @@ def _register_all(module: ModuleType, path: Path, digest: str) -> None:
 
 def _register(path: Path, digest: str, kind: str, name: Any, value: Any) -> None:
     registry, expected = _KINDS[kind]
+    if isinstance(value, Dataset):
+        value = value.dataset
     if name in registry and _ORIGINS.get(name) != digest:
         raise UserError(f"{path}: {kind}: '{name}' is already registered. Choose another name.")
     is_text = isinstance(name, str) and name.isprintable()
@@ -98,20 +155,27 @@ def _register(path: Path, digest: str, kind: str, name: Any, value: Any) -> None
     _ORIGINS[name] = digest
 
 
-def load_kept(folder: Path, digests: frozenset[str]) -> None:
-    """Load the plugins in a study's folder, and the installed ones, that have one of the hashes.
+def load_kept(folder: Path, origins: Mapping[str, str]) -> None:
+    """Load the plugins in a study's folder, and the installed ones, that a run uses.
 
     Other files there are not executed, as the folder may come from an untrusted source. Errors name
     the user's own file instead of its copy.
+
+    Args:
+        folder: the folder of the study.
+        origins: name -> sha256 of its file.
     """
+    digests = set(origins.values()) - set(_ORIGINS.values())
     if not digests:
         return
     load_installed()
     own_files = {path.name: path for path in user_code.named_files()}
     for path in sorted((folder / "plugins").glob("*.py")):
         source = path.read_bytes()
-        if hashlib.sha256(source).hexdigest() in digests:
-            _load(source, own_files.get(path.name, path))
+        digest = hashlib.sha256(source).hexdigest()
+        if digest in digests:
+            networks = tuple(name for name in origins if name.startswith(f"{path.name}:"))
+            _load(source, own_files.get(path.name, path), networks)
     if digests - set(_ORIGINS.values()):
         raise UserError(
             "A plugin of this run is missing or differs on this worker. "

@@ -117,7 +117,7 @@ def run_spec(
         spec["early_stopping"] = True
     if coordinates := _coordinates(study, source, variant):
         spec["axes"] = coordinates
-    if origins := plugins.origin(method, source.name):
+    if origins := plugins.origin(method, source.name, study.energy.own or ""):
         spec["plugins"] = origins
     return spec
 

@@ -18,7 +18,7 @@ def run(folder: Path, name: str, spec: dict[str, Any], tell: Callable[[str, floa
     each, compiled programs are dropped if they fill the memory.
     """
     _check_flags(spec)
-    _load(folder, frozenset(spec.get("plugins", {}).values()))
+    _load(folder, tuple(spec.get("plugins", {}).items()))
     # Imported here because JAX must start with the settings above.
     from ebmark.studies.run import execute_run
     from ebmark.studies.tuning.search import run_search
@@ -38,9 +38,9 @@ def _check_flags(spec: dict[str, Any]) -> None:
 
 
 @functools.cache
-def _load(folder: Path, digests: frozenset[str]) -> None:
+def _load(folder: Path, origins: tuple[tuple[str, str], ...]) -> None:
     from ebmark.studies import plugins
     from ebmark.system import threads
 
     threads.keep_compiled_programs()
-    plugins.load_kept(folder, digests)
+    plugins.load_kept(folder, dict(origins))

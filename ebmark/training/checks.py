@@ -59,12 +59,12 @@ def checks(name: str) -> Iterator[Check]:
         yield from gaussian(recipe)
 
 
-def quality(name: str, dataset: str) -> Check:
+def quality(name: str, dataset: str, own: str | None = None) -> Check:
     """Check that KL(target || model) of the default recipe is below that of a Gaussian.
 
     The oracle's KL is given beside it (10,000 points, one seed).
     """
-    scores = quality_of(METHODS[name], dataset)
+    scores = quality_of(METHODS[name], dataset, own)
     title = f"KL on {dataset}, nats (one seed, {scores['seconds']})"
     gaussian_kl = quality_of(METHODS["gaussian"], dataset)["kl"]
     expected = f"below {gaussian_kl:.4g}, that of a Gaussian (oracle: {_ORACLE_KL[dataset]:.2g})"
@@ -77,12 +77,13 @@ def quality(name: str, dataset: str) -> Check:
     )
 
 
-def quality_of(recipe: Recipe, dataset: str) -> dict[str, Any]:
+def quality_of(recipe: Recipe, dataset: str, own: str | None = None) -> dict[str, Any]:
     """Train a recipe with one seed on a 1-D or 2-D dataset and evaluate its density.
 
     Args:
         recipe: what to train.
         dataset: name of a built-in dataset; 10,000 points of it are drawn.
+        own: name of a registered network, in place of the default one.
 
     Returns:
         `seconds`, `divergence_reason`, and unless it diverged the density metrics.
@@ -92,7 +93,7 @@ def quality_of(recipe: Recipe, dataset: str) -> dict[str, Any]:
     units = Standardizer.fit(x)
     z = units.transform(x)
     num_extra_inputs = recipe.method.num_extra_inputs
-    settings = Network().resolve(2)
+    settings = Network(own=own).resolve(2)
     network = new_energy(settings, z, jr.key(1), num_extra_inputs=num_extra_inputs)
     fit = train(recipe, network, jnp.asarray(z, jnp.float32), key=jr.key(2))
     scores: dict[str, Any] = {

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,6 +9,7 @@ from jaxtyping import Array, Float
 
 from ebmark.datasets.preprocessing import as_points
 from ebmark.energies import Energy
+from ebmark.energies import check_energy as check_network
 from ebmark.methods import AbstractBaseline, Recipe
 from ebmark.methods.external import AbstractExternalMethod
 
@@ -77,30 +77,5 @@ def check_energy(energy: Energy, recipe: Recipe, dim: int) -> None:
         TypeError: `energy` is not callable.
         ValueError: it does not map one point to a scalar, or has no trainable arrays.
     """
-    if isinstance(recipe.method, AbstractBaseline | AbstractExternalMethod):
-        return
-    if not callable(energy):
-        raise TypeError(
-            f"'energy' must be callable, got {type(energy).__name__}. Pass an eqx.Module with "
-            "__call__, such as Confined(FourierMLP(dim, key=key))."
-        )
-    shape = (dim + recipe.method.num_extra_inputs,)
-    expected = f"'energy' must map one point of shape {shape} to a scalar"
-    try:
-        value = eqx.filter_eval_shape(energy, jax.ShapeDtypeStruct(shape, jnp.float32))
-    except Exception as error:
-        reason = (str(error).splitlines() or [""])[0].rstrip(".")
-        raise ValueError(
-            f"{expected}, but raised {type(error).__name__} there: {reason}. "
-            "Map one point, not a batch."
-        ) from error
-    if not hasattr(value, "shape") or value.shape != ():
-        result = f"shape {value.shape}" if hasattr(value, "shape") else type(value).__name__
-        raise ValueError(f"{expected}, got {result}. Map one point, not a batch, and squeeze.")
-    if not jnp.issubdtype(value.dtype, jnp.floating):
-        raise ValueError(f"{expected}, got one of type {value.dtype}. Return a float.")
-    if not any(leaf.size for leaf in jax.tree.leaves(eqx.filter(energy, eqx.is_inexact_array))):
-        raise ValueError(
-            "'energy' must have trainable arrays, got none. Make it an eqx.Module with JAX arrays "
-            "of floats as fields."
-        )
+    if not isinstance(recipe.method, AbstractBaseline | AbstractExternalMethod):
+        check_network(energy, dim + recipe.method.num_extra_inputs)

@@ -13,7 +13,7 @@ from jaxtyping import Float
 
 import ebmark
 from ebmark.datasets.preprocessing import Standardizer, Units, Whitener
-from ebmark.energies import Energy, Key, StandardizedEnergy, new_energy
+from ebmark.energies import NETWORKS, Energy, Key, Network, StandardizedEnergy, new_energy
 from ebmark.errors import UserError
 from ebmark.methods import AbstractMethod
 from ebmark.partition_function import evaluate
@@ -130,6 +130,11 @@ def load_model(path: Path) -> Model:
         num_points = header.get("num_points")
         if header["kind"] != "model" or not _is_plausible(spec, dim, columns, num_points):
             raise damaged
+        own = spec["energy"].get("own")
+        if own is not None and own not in NETWORKS:
+            damaged = UserError(
+                f"{path}: its network '{own}' is not loaded. Pass --network or eb.load(path, network)."
+            )
         arrays, static = _skeleton(spec, dim)
     except (KeyError, TypeError, ValueError, OverflowError, UserError):
         raise damaged from None
@@ -156,6 +161,12 @@ def _is_plausible(spec: Any, dim: Any, columns: Any, num_points: Any) -> bool:
     )
     energy = spec["energy"]
     step_size = spec["langevin"]["step_size"]
+    if "own" in energy:
+        # the network itself is that of the user
+        energy = Network().resolve(dim) | energy
+        own = energy.pop("own")
+        if not isinstance(own, str):
+            return False
     energy = {"residual": False} | energy
     has_counts = all(type(energy[key]) is int for key in ("num_features", "width", "depth"))
     return (

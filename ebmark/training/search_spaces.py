@@ -4,15 +4,9 @@ The learning rate; a length or scale of the method, in standardized units; and a
 each update at a higher cost, so that larger values allow fewer updates within the same budget.
 """
 
-from typing import NamedTuple
-
-
-class Range(NamedTuple):
-    """The interval from `low` to `high`, sampled uniformly in the logarithm."""
-
-    low: float
-    high: float
-
+from ebmark.errors import UserError
+from ebmark.methods import Range, search_space
+from ebmark.training.recipes import RECIPES
 
 # field of the recipe -> range or ordered values
 Space = dict[str, Range | tuple[int, ...]]
@@ -83,5 +77,22 @@ SPACES: dict[str, Space] = {
 
 
 def space_of(method: str) -> Space:
-    """Return the search space of a method; by default, the learning rate and the batch size."""
-    return SPACES.get(method, _COMMON)
+    """Return the search space of a method.
+
+    That of a built-in method is listed here, by default the learning rate and the batch size. A
+    plugin declares its own by `tunable`; with the learning rate, and the batch size if there is one
+    declared field, it is searched on at least as many axes.
+
+    Raises:
+        UserError: a plugin declares none.
+    """
+    kind = type(RECIPES[method].method)
+    if kind.__module__.startswith("ebmark."):
+        return SPACES.get(method, _COMMON)
+    own = {f"method.{name}": values for name, values in search_space(kind).items()}
+    if not own:
+        raise UserError(
+            f"'{method}' declares no search space. Declare one on a field: "
+            "gamma: float = eb.tunable(0.5, low=0.1, high=1.0)."
+        )
+    return {"learning_rate": _RATE, **own, **({"batch_size": _BATCH} if len(own) == 1 else {})}

@@ -27,10 +27,10 @@ from ebmark.methods import (
     PairedPersistentContrastiveDivergence,
     PersistentContrastiveDivergence,
 )
-from ebmark.methods._cd import CDState
 from ebmark.methods._pcd import PCDState
 from ebmark.methods._pcd_paired import PairedPCDState
 from ebmark.methods.families._mcmc import draw_stratified
+from ebmark.methods.families._user import CDState
 from ebmark.partition_function import evaluate, normalize_on_grid
 from ebmark.samplers import Langevin, run_chains
 from ebmark.training.loop import train

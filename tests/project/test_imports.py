@@ -28,7 +28,7 @@ MAY_IMPORT = {
     "store": {"errors", "system"},
     "report": {"errors", "store", "statistics", "system"},
     "engines": {"errors", "store", "system"},
-    "studies": {"errors", "training", "system", "statistics", "store", "engines"} | MATHEMATICS,
+    "studies": {"errors", "training", "system"} | MATHEMATICS | RECORDS,
     "cli": {"errors", "estimator", "training", "system", "studies"} | MATHEMATICS | RECORDS,
 }
 LOOSE = {"__init__.py", "__main__.py", "errors.py", "py.typed"}

@@ -277,6 +277,6 @@ def test_untrusted_plugin_is_not_executed(tmp_path):
 
     (tmp_path / "plugins").mkdir()
     (tmp_path / "plugins" / "bad.py").write_text("raise SystemExit('it was executed')")
-    plugins.load_kept(tmp_path, frozenset())
+    plugins.load_kept(tmp_path, {})
     with pytest.raises(UserError, match="missing or differs"):
-        plugins.load_kept(tmp_path, frozenset({"0" * 64}))
+        plugins.load_kept(tmp_path, {"mine": "0" * 64})

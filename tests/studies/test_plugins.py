@@ -164,7 +164,7 @@ def test_broken_installed_plugin_is_one_line(tmp_path, registries, monkeypatch, 
 
 def test_plugin_that_differs_on_worker_is_refused(tmp_path, registries):
     with pytest.raises(UserError, match="missing or differs"):
-        plugins.load_kept(tmp_path, frozenset({"0" * 64}))
+        plugins.load_kept(tmp_path, {"mine": "0" * 64})
 
 
 SPY = "open('executed', 'w').close()\n" + ENTRY.replace("installed_mine", "spy")

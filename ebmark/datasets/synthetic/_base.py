@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING, ClassVar
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import jax.random as jr
 import numpy as np
 from jaxtyping import Array, Float, Int, Scalar
 
-from ebmark.energies import Key, Point
+from ebmark.energies import Key, Keys, Point
+from ebmark.system.devices import full_matmul_precision
 
 Moments = tuple[list[float], list[float]]
+_BLOCK = 4096
 Corners = tuple[list[float], list[float]]
 
 
@@ -95,6 +98,40 @@ class AbstractDataset(eqx.Module):
     def mode_index(self, x: Point) -> Int[Array, ""]:
         """Return the index of the mode that x belongs to: its largest component."""
         return jnp.argmax(self.component_log_probs(x))
+
+    def draw(self, num: int, key: Key) -> Float[np.ndarray, "num dim"]:
+        """Draw `num` independent points, compiled."""
+        return np.asarray(_draw(self, jr.split(key, num)), np.float64)
+
+    def batched_component_log_probs(
+        self, x: Float[np.ndarray, "n dim"]
+    ) -> Float[np.ndarray, "n modes"]:
+        """Compute log p_k of each component at points, compiled."""
+        return np.asarray(_component_log_probs(self, jnp.asarray(x, jnp.float32)), np.float64)
+
+    def batched_scores(self, x: Float[np.ndarray, "n dim"]) -> Float[np.ndarray, "n dim"]:
+        """Compute the scores at points, compiled."""
+        return np.asarray(_scores(self, jnp.asarray(x, jnp.float32)), np.float64)
+
+
+@full_matmul_precision
+@jax.jit
+def _draw(dataset: AbstractDataset, keys: Keys) -> Float[Array, "n dim"]:
+    return jax.vmap(dataset.sample)(keys)
+
+
+@full_matmul_precision
+@jax.jit
+def _component_log_probs(
+    dataset: AbstractDataset, x: Float[Array, "n dim"]
+) -> Float[Array, "n modes"]:
+    return jax.lax.map(dataset.component_log_probs, x, batch_size=_BLOCK)
+
+
+@full_matmul_precision
+@jax.jit
+def _scores(dataset: AbstractDataset, x: Float[Array, "n dim"]) -> Float[Array, "n dim"]:
+    return jax.vmap(dataset.score)(x)
 
 
 def check_positive(**values: float) -> None:

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from ebmark.datasets.tables._checks import check_count, check_variation, join_names
+from ebmark.datasets.tables._checks import MIN_POINTS, check_count, check_variation, join_names
 from ebmark.datasets.tables._frames import check_numbers, infer_types, to_frame
 from ebmark.datasets.tables._notes import describe_limitations, describe_thinning
 from ebmark.datasets.tables._notes import describe_table as describe_table

@@ -10,6 +10,7 @@ from ebmark.report.figures._cost import cost as cost
 from ebmark.report.figures._densities import landscapes as landscapes
 from ebmark.report.figures._densities import samples as samples
 from ebmark.report.figures._densities import trajectories as trajectories
+from ebmark.report.figures._dots import dots as dots
 from ebmark.report.figures._error_sources import error_sources as error_sources
 from ebmark.report.figures._formula import formula as formula
 from ebmark.report.figures._kl_decomposition import kl_decomposition as kl_decomposition

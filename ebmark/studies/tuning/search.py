@@ -230,8 +230,10 @@ def _default_of(axis: str, spec: dict[str, Any]) -> float | None:
 
 
 def _value_at(values: Range | tuple[int, ...], fraction: float) -> float:
-    """Return the value at a fraction of a range, on the log scale, or of a list of choices."""
+    """Return the value at a fraction of a range, or of a list of choices."""
     if isinstance(values, Range):
+        if not values.log:
+            return float(f"{values.low + (values.high - values.low) * fraction:.4g}")
         return float(f"{values.low * (values.high / values.low) ** fraction:.4g}")
     return values[int(fraction * len(values))]
 
@@ -251,7 +253,8 @@ def _propose_by_tpe(
     distributions: dict[str, optuna.distributions.BaseDistribution] = {}
     for axis, values in space.items():
         if isinstance(values, Range):
-            distributions[axis] = optuna.distributions.FloatDistribution(*values, log=True)
+            low, high, log = values
+            distributions[axis] = optuna.distributions.FloatDistribution(low, high, log=log)
         else:
             # Choices are searched by their index, because they are ordered.
             last = len(values) - 1

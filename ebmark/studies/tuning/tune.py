@@ -149,9 +149,20 @@ def search_spec(
     return spec | {"search": search}
 
 
+def describe_space(method: str) -> str:
+    """Return what the search of a method varies, as `field LOW to HIGH, field A, B, C`."""
+    parts = []
+    for axis, values in space_of(method).items():
+        is_range = isinstance(values, Range)
+        ends = f"{values.low:g} to {values.high:g}" if is_range else "/".join(map(str, values))
+        parts.append(f"{axis.removeprefix('method.')} {ends}")
+    return ", ".join(parts)
+
+
 def _as_json(values: Range | tuple[int, ...]) -> dict[str, list[float]]:
-    key = "range" if isinstance(values, Range) else "values"
-    return {key: list(values)}
+    if isinstance(values, Range):
+        return {"range": list(values[:2]) if values.log else list(values)}
+    return {"values": list(values)}
 
 
 def _collect_recipes(folder: Path, plan: _Plan, command: str) -> _Recipes:

@@ -1,0 +1,54 @@
+"""Methods and datasets that are objects of this session: registered by name and definition."""
+
+import ast
+import hashlib
+import inspect
+import re
+import textwrap
+from typing import Any, TypeAlias
+
+from ebmark.datasets import Dataset, SyntheticDataset
+from ebmark.errors import UserError
+from ebmark.methods import AbstractMethod, Recipe
+from ebmark.studies import plugins
+
+Method: TypeAlias = str | AbstractMethod | Recipe
+
+
+def method_name(method: Method) -> str:
+    """Register a method that is an object, and return its name."""
+    if isinstance(method, str):
+        return method
+    recipe = method if isinstance(method, Recipe) else Recipe(method=method)
+    kind = type(recipe.method)
+    name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", kind.__name__).lower()
+    own_loss = getattr(kind, "function", None)
+    defined = own_loss if own_loss is not None else recipe.method
+    plugins.register("METHODS", name, recipe, digest(defined))
+    return name
+
+
+def dataset_name(dataset: str | SyntheticDataset) -> str:
+    """Register a dataset that is an object, and return its name."""
+    if isinstance(dataset, str):
+        return dataset
+    if isinstance(dataset, Dataset):
+        fingerprint = hashlib.sha256(dataset.fingerprint.encode()).hexdigest()
+        plugins.register("DATASETS", dataset.name, dataset, fingerprint)
+    elif not isinstance(dataset, SyntheticDataset):
+        raise UserError(
+            "A dataset must be a name or an eb.Dataset with a density, not "
+            f"{type(dataset).__name__}. Compare methods on points by `ebmark run --data FILE`."
+        )
+    return dataset.name
+
+
+def digest(value: Any) -> str:
+    """Return a hash of the source code of an object's class or function, and of its repr."""
+    kind = value if inspect.isroutine(value) or inspect.isclass(value) else type(value)
+    try:
+        text = ast.dump(ast.parse(textwrap.dedent(inspect.getsource(kind))))
+    # defined by text that Python does not keep, or within an expression
+    except (OSError, TypeError, SyntaxError):
+        text = repr(getattr(getattr(kind, "__code__", None), "co_code", kind.__qualname__))
+    return hashlib.sha256((text + repr(value if kind is not value else "")).encode()).hexdigest()

@@ -133,7 +133,8 @@ def load_model(path: Path) -> Model:
         own = spec["energy"].get("own")
         if own is not None and own not in NETWORKS:
             damaged = UserError(
-                f"{path}: its network '{own}' is not loaded. Pass --network or eb.load(path, network)."
+                f"{path}: its network '{own}' is not loaded. Pass --network FILE.py:FUNCTION, or "
+                "the network to eb.load."
             )
         arrays, static = _skeleton(spec, dim)
     except (KeyError, TypeError, ValueError, OverflowError, UserError):

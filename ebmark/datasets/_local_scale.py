@@ -26,6 +26,7 @@ def local_scale(
     for the bandwidth of a density estimate. The estimate is the lower quartile over the query
     points, between `MIN_LOCAL_SCALE` and 1. For d > 1 it is computed again with $k / 4$ neighbors;
     if that is less than a third (as where a neighborhood holds two rings), that is the result.
+    In many whitened dimensions, where all points are far apart, the estimate is an upper bound.
 
     Args:
         data: Standardized points.

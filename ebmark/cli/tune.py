@@ -63,8 +63,6 @@ def tune(
     )
     effort = Effort(trials=trials, seeds=seeds, network_evaluations=network_evaluations, seed=seed)
     points, name = (None, "") if data is None else read_user_data(data)
-    for method in study.methods:
-        print(f"{method}: {describe_space(method)}")
     command = shlex.join(["ebmark", *sys.argv[1:]])
     try:
         engine = new_engine("processes", out, jobs=jobs)
@@ -74,6 +72,9 @@ def tune(
     except KeyboardInterrupt:
         print("\nInterrupted. Repeat the command to resume.", file=sys.stderr)
         return 130
+    print("Searched:")
+    for method in study.methods:
+        print(f"  {method}: {describe_space(method)}")
     print_tuned(tuned)
     print(f"\nRecipes: {out / 'tuned.json'}")
     print(f"Use them with: ebmark run STUDY --variants default {out / 'tuned.json'}")

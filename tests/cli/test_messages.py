@@ -92,9 +92,13 @@ def test_message_of_other_study_in_folder(error_of):
     )
 
 
+def _change_fingerprint(dataset):
+    object.__setattr__(dataset, "fingerprint", "changed")
+
+
 def test_message_of_changed_dataset(monkeypatch):
     """Results of a dataset whose definition has changed since cannot be ranked."""
-    monkeypatch.setattr(SyntheticDataset, "fingerprint", property(lambda self: "changed"))
+    monkeypatch.setattr(SyntheticDataset, "__post_init__", _change_fingerprint)
     with pytest.raises(UserError) as error:
         checked(RESULTS / "toy")
     path, _, sentence = str(error.value).partition(": ")

@@ -25,6 +25,8 @@ OTHERS = {
     "training/tree_file.py": {"loads"},
     # in memory; `write_listed` or `write_whole` writes the bytes
     "datasets/fitted/remake.py": {"savez"},
+    # samples and tables for the user, written whole
+    "datasets/tables/_write.py": {"to_csv", "to_parquet"},
     "store/table.py": {"read_csv", "to_csv", "to_parquet"},
     "studies/prepare.py": {"save"},
     "studies/run_folder.py": {"savez_compressed"},

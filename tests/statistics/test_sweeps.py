@@ -16,7 +16,7 @@ from ebmark.store.metric_info import METRICS
 from ebmark.studies.builtin import STUDIES, sensitivity
 from ebmark.studies.study import validated
 from ebmark.system.writing import write_json
-from ebmark.training.search_spaces import SPACES
+from ebmark.training.search_spaces import SPACES, Range
 
 STEPS = (0.001, 0.003, 0.01, 0.03)
 KL = {0.001: 0.05, 0.003: 0.012, 0.01: 0.010, 0.03: math.inf}
@@ -230,7 +230,8 @@ def test_sensitivity_study_is_grid_of_search_space(method):
     axes = [axis for axis in SPACES[method] if axis.startswith("method.")]
     assert list(study.sweep) == axes and study.network_evaluations == 10**6
     for axis in axes:
-        space = SPACES[method][axis]
+        values = SPACES[method][axis]
+        space = values[:2] if isinstance(values, Range) else values
         assert min(study.sweep[axis]) == pytest.approx(min(space))
         assert max(study.sweep[axis]) == pytest.approx(max(space))
 

@@ -1,15 +1,14 @@
-"""Maps between one column of a table and real numbers: numbers, levels, and dates and times."""
+"""Maps between one column of a table and real numbers: numbers and levels."""
 
 import dataclasses
-import datetime
 import re
 from decimal import Decimal
 from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float
 
+from ebmark.datasets.preprocessing._times import Times, Values
 from ebmark.errors import shown
 
 MAX_DECIMALS = 10
@@ -17,12 +16,6 @@ MAX_DECIMALS = 10
 MARKS = [(".", ""), (".", ","), (",", ""), (",", "."), (".", " "), (",", " "), (".", "'")]
 # what stands for a missing value between numbers; between words it may be a level
 TEXT_OF_MISSING = {"na", "n/a", "nan", "null", "none", "?", "-", "."}
-DATE_FORMATS = ["%Y-%m-%d", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%d.%m.%Y"]
-# in microseconds
-_DAY = 86_400_000_000
-_STEPS = {"1 day": _DAY, "1 h": _DAY // 24, "1 min": 60_000_000, "1 s": 1_000_000, "1 ms": 1_000}
-
-Values: TypeAlias = Float[np.ndarray, " n"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,6 +28,8 @@ class Numbers:
         marks: the decimal mark and thousands separator of text; None for numbers.
         digits: digits of text after the mark if equal in all rows.
         is_decimal: whether values are `decimal.Decimal`.
+        start: the smallest of whole numbers that are multiples of a step above 1 from it, or 0.
+        step: that step, or 1. Such numbers become 0, 1, 2, ...
     """
 
     dtype: Any
@@ -42,12 +37,24 @@ class Numbers:
     marks: tuple[str, str] | None = None
     digits: int | None = None
     is_decimal: bool = False
+    start: float = 0.0
+    step: float = 1.0
 
     @classmethod
     def fit(cls, known: pd.Series, is_decimal: bool = False) -> "Numbers":
         """Learn the rounding of a column without missing values."""
         codec = cls(known.dtype, None, is_decimal=is_decimal)
-        return dataclasses.replace(codec, decimals=_decimals(codec.encode(known), known.dtype))
+        values = codec.encode(known)
+        return codec._rounded(values, _decimals(values, known.dtype))
+
+    def _rounded(self, values: Values, decimals: int | None) -> "Numbers":
+        """Return the codec with the rounding of values."""
+        step = 0.0
+        if decimals == 0 and np.abs(values).max() <= 2**53:
+            step = float(np.gcd.reduce((values - values.min()).astype(np.int64)))
+        if step <= 1:
+            return dataclasses.replace(self, decimals=decimals)
+        return dataclasses.replace(self, decimals=0, start=float(values.min()), step=step)
 
     @classmethod
     def fit_text(cls, known: pd.Series) -> "Numbers | None":
@@ -59,10 +66,11 @@ class Numbers:
                 continue
             digits = {len(value.partition(mark)[2]) for value in text}
             codec = cls(known.dtype, None, (mark, separator))
-            decimals = _decimals(codec.encode(text), np.dtype(float))
+            values = codec.encode(text)
+            decimals = _decimals(values, np.dtype(float))
             is_padded = len(digits) == 1 and decimals is not None and min(digits) >= decimals
             padded = min(digits) if is_padded else None
-            return dataclasses.replace(codec, decimals=decimals, digits=padded)
+            return dataclasses.replace(codec._rounded(values, decimals), digits=padded)
         return None
 
     @property
@@ -76,6 +84,8 @@ class Numbers:
     @property
     def treatment(self) -> str:
         done = "dequantized by one unit" if self.is_discrete else "unchanged"
+        if self.step > 1:
+            done = f"steps of {self.step:g} from {self.start:g}, dequantized by one step"
         if self.marks is None:
             return done
         mark, separator = self.marks
@@ -84,13 +94,13 @@ class Numbers:
 
     @property
     def rounding(self) -> str:
-        return "" if self.decimals is None else f"{10.0**-self.decimals:g}"
+        return "" if self.decimals is None else f"{10.0**-self.decimals * self.step:g}"
 
     def encode(self, series: pd.Series) -> Values:
         if self.marks is None:
             if series.dtype == object:
                 series = series.map(float, na_action="ignore")
-            return series.to_numpy(np.float64, na_value=np.nan)
+            return (series.to_numpy(np.float64, na_value=np.nan) - self.start) / self.step
         mark, separator = self.marks
         pattern = re.compile(_number_pattern(mark, separator))
 
@@ -104,7 +114,7 @@ class Numbers:
             return float(text.replace(mark, "."))
 
         numbers = series.astype(object).map(read, na_action="ignore")
-        return numbers.to_numpy(np.float64, na_value=np.nan)
+        return (numbers.to_numpy(np.float64, na_value=np.nan) - self.start) / self.step
 
     def snap(self, values: Values) -> Values:
         return values if self.decimals is None else np.round(values, self.decimals) + 0.0
@@ -113,11 +123,13 @@ class Numbers:
         if self.is_decimal or self.marks:
             read = Decimal if self.is_decimal else str
             return pd.Series([read(self.show(value)) for value in values], dtype=self.dtype)
+        values = self.start + self.step * values
         if self.dtype == object and self.is_discrete:
             values = values.astype(np.int64)
         return pd.Series(values).astype(self.dtype)
 
     def show(self, value: float) -> str:
+        value = self.start + self.step * value
         if self.marks is None and not self.is_decimal:
             return f"{value:.6g}" if self.decimals is None else f"{value:.15g}"
         digits = self.decimals if self.digits is None else self.digits
@@ -190,7 +202,9 @@ class Levels:
         codes = self.levels.get_indexer(pd.Index(series, dtype=object)).astype(np.float64)
         is_new = (codes < 0) & series.notna().to_numpy()
         if is_new.any():
-            raise ValueError(f"unknown level '{shown(series.to_numpy()[is_new][0])}'")
+            known = ", ".join(map(shown, self.levels[:5])) + ", ..." * (len(self.levels) > 5)
+            level = shown(series.to_numpy()[is_new][0])
+            raise ValueError(f"unknown level '{level}' (known: {known})")
         return np.where(codes < 0, np.nan, codes)
 
     def snap(self, values: Values) -> Values:
@@ -201,100 +215,6 @@ class Levels:
 
     def show(self, value: float) -> str:
         return shown(self.levels[int(value)])
-
-
-@dataclasses.dataclass(frozen=True)
-class Times:
-    """Dates, times of day, durations, or text of dates, in days since the first.
-
-    The map is exact to 1 us within 60 years, and to 1 ms within 60,000.
-
-    Attributes:
-        dtype: the type of the column.
-        kind: "date", "time" or "duration".
-        start: the first date, or a duration of 0.
-        rounding: the step that holds all values: a key of `_STEPS`, or "1 us".
-        format: the format of text; empty for dates.
-        is_date_only: whether the values are `datetime.date`.
-    """
-
-    dtype: Any
-    kind: str
-    start: Any
-    rounding: str
-    format: str = ""
-    is_date_only: bool = False
-
-    @classmethod
-    def fit(cls, known: pd.Series, kind: str, format: str = "") -> "Times":
-        """Learn the first date and the step of a column without missing values."""
-        name = {"time": "time", "timedelta": "duration", "timedelta64": "duration"}.get(
-            kind, "date"
-        )
-        codec = cls(known.dtype, name, pd.Timedelta(0), "", format, kind == "date")
-        moments = codec._moments(known)
-        if name == "date":
-            codec = dataclasses.replace(codec, start=moments.min())
-        ticks = (moments - codec.start) // pd.Timedelta(microseconds=1)
-        steps = (name for name, step in _STEPS.items() if (ticks % step == 0).all())
-        return dataclasses.replace(codec, rounding=next(steps, "1 us"))
-
-    @classmethod
-    def fit_text(cls, known: pd.Series) -> "Times | None":
-        """Learn the format of text; None if it is no date."""
-        for format in DATE_FORMATS:
-            moments = pd.to_datetime(known, format=format, errors="coerce")
-            if moments.notna().all() and (moments.dt.strftime(format) == known).all():
-                return cls.fit(known, "date", format)
-        return None
-
-    @property
-    def is_discrete(self) -> bool:
-        return self.rounding == "1 day"
-
-    @property
-    def treatment(self) -> str:
-        since = f" since {self.show(0.0)}" if self.kind == "date" else ""
-        return f"days{since}" + ", dequantized by one day" * self.is_discrete
-
-    def _moments(self, series: pd.Series) -> pd.Series:
-        if self.kind == "time":
-            series = series.map(_since_midnight, na_action="ignore")
-        if self.kind != "date":
-            return pd.to_timedelta(series)
-        if self.format:
-            return pd.to_datetime(series, format=self.format)
-        return pd.to_datetime(series)
-
-    def encode(self, series: pd.Series) -> Values:
-        days = (self._moments(series) - self.start) / pd.Timedelta(days=1)
-        return days.to_numpy(np.float64, na_value=np.nan)
-
-    def snap(self, values: Values) -> Values:
-        step = _STEPS.get(self.rounding, 1)
-        return np.rint(values * (_DAY / step)) * step / _DAY
-
-    def decode(self, values: Values) -> pd.Series:
-        ticks = np.rint(values * _DAY).astype(np.int64)
-        moments = pd.Series(pd.to_timedelta(ticks, unit="us") + self.start)
-        if self.format:
-            return moments.dt.strftime(self.format).astype(self.dtype)
-        if self.dtype != object:
-            return moments.astype(self.dtype)
-        if self.kind == "time":
-            return (moments + pd.Timestamp(0)).dt.time
-        if self.kind == "duration":
-            return pd.Series([moment.to_pytimedelta() for moment in moments], dtype=object)
-        if self.is_date_only:
-            return moments.dt.date.astype(object)
-        return pd.Series([moment.to_pydatetime() for moment in moments], dtype=object)
-
-    def show(self, value: float) -> str:
-        return str(self.decode(np.array([value]))[0])
-
-
-def _since_midnight(time: datetime.time) -> datetime.timedelta:
-    return datetime.datetime.combine(datetime.date.min, time) - datetime.datetime.min
 
 
 Codec: TypeAlias = Numbers | Levels | Times

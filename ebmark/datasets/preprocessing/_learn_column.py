@@ -8,7 +8,8 @@ import pandas as pd
 from jaxtyping import Float
 from pandas.api.types import infer_dtype
 
-from ebmark.datasets.preprocessing._columns import Codec, Levels, Numbers, Times
+from ebmark.datasets.preprocessing._columns import Codec, Levels, Numbers
+from ebmark.datasets.preprocessing._times import Times
 from ebmark.errors import shown
 
 # more levels than this, or than half of the rows, are identifiers or free text
@@ -109,7 +110,8 @@ def learn_column(series: pd.Series, is_real: bool) -> Column:
         codec = numbers
     elif kind in _NUMBERS:
         codec = Numbers.fit(known, is_decimal=kind == "decimal")
-        codec = dataclasses.replace(codec, decimals=None) if is_real else codec
+        if is_real:
+            codec = dataclasses.replace(codec, decimals=None, start=0.0, step=1.0)
     elif kind in _LEVELS and len(types) <= 1:
         codec = Levels.fit(known, kind)
     else:

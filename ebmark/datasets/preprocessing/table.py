@@ -17,7 +17,8 @@ class TableEncoder:
     r"""A reversible map between a table and a float64 matrix.
 
     Numbers stay as they are, dates and times become days since the first. Whole numbers, booleans,
-    whole days and levels of categories (codes $k$ in their order) are discrete. Their density is
+    whole days and levels of categories (codes $k$ in their order) are discrete; whole numbers that
+    are multiples of a step from the smallest become the numbers of steps. Their density is
     that of dequantized values,
 
     $$ x = k + u, \quad u \sim U(-\tfrac12, \tfrac12), \quad
@@ -199,8 +200,8 @@ class TableEncoder:
 
         def codes(column: Column) -> tuple:
             levels = [*getattr(column.codec, "levels", ())]
-            start = getattr(column.codec, "start", None)
-            return column.name, type(column.codec), column.codec.is_discrete, levels, start
+            units = [getattr(column.codec, name, None) for name in ("start", "step")]
+            return column.name, type(column.codec), column.codec.is_discrete, levels, units
 
         return [*map(codes, self.varying)] == [*map(codes, other.varying)]
 

@@ -1,7 +1,6 @@
 """Table encoders as plain JSON values, for model files; reading them executes no code."""
 
 import dataclasses
-import json
 from typing import Any
 
 import numpy as np
@@ -9,14 +8,13 @@ import pandas as pd
 import pyarrow as pa
 
 from ebmark.datasets.preprocessing._columns import (
-    DATE_FORMATS,
     MARKS,
     MAX_DECIMALS,
     Codec,
     Levels,
     Numbers,
-    Times,
 )
+from ebmark.datasets.preprocessing._times import DATE_FORMATS, Times
 from ebmark.datasets.preprocessing.table import Column, TableEncoder
 from ebmark.errors import UserError, shown
 
@@ -47,7 +45,7 @@ def encoder_as_json(encoder: TableEncoder) -> dict[str, Any]:
         "names": [plain(name) for name in encoder.names],
         "columns": [_column_as_json(column) for column in encoder.learned],
     }
-    again = encoder_from_json(json.loads(json.dumps(document)))
+    again = encoder_from_json(document)
     for column, copy in zip(encoder.learned, again.learned, strict=True):
         if not _are_equal(column.codec, copy.codec):
             raise UserError(
@@ -145,6 +143,7 @@ def _is_plausible(codec: Codec) -> bool:
             all(num is None or (type(num) is int and 0 <= num <= most) for num, most in limits)
             and (codec.marks is None or codec.marks in MARKS)
             and type(codec.is_decimal) is bool
+            and bool(np.isfinite([codec.start, codec.step]).all() and codec.step >= 1)
         )
     if codec.kind not in _KINDS[type(codec)]:
         return False

@@ -11,13 +11,11 @@ import os
 from collections.abc import Callable, Iterator
 from io import BufferedIOBase
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import pandas as pd
 
 from ebmark.datasets.tables._checks import MIN_POINTS, check_count, check_variation, join_names
-from ebmark.datasets.tables._frames import check_numbers, infer_types, to_frame
 from ebmark.datasets.tables._notes import describe_limitations, describe_thinning
 from ebmark.datasets.tables._notes import describe_table as describe_table
 from ebmark.datasets.tables._numpy import open_npy, open_npz
@@ -29,6 +27,9 @@ from ebmark.datasets.tables._write import check_output as check_output
 from ebmark.datasets.tables._write import write_points as write_points
 from ebmark.datasets.tables._write import write_table as write_table
 from ebmark.errors import UserError, shown
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MAX_COLUMNS = 1000
 
@@ -156,7 +157,7 @@ class Table(NamedTuple):
         notes: Sentences for the user on the limitations of the rows.
     """
 
-    frame: pd.DataFrame
+    frame: "pd.DataFrame"
     notes: tuple[str, ...]
 
 
@@ -176,6 +177,7 @@ def read_table(path: str | Path, *, min_rows: int = MIN_POINTS, max_rows: int = 
     Example:
         >>> import tempfile
         >>> path = tempfile.mkdtemp() + "/table.csv"
+        >>> import pandas as pd
         >>> frame = pd.DataFrame({"size": np.arange(30) / 4, "kind": ["a", "b"] * 15})
         >>> write_table(path, frame)
         >>> read_table(path).frame.equals(frame)
@@ -189,6 +191,10 @@ def read_table(path: str | Path, *, min_rows: int = MIN_POINTS, max_rows: int = 
 
 
 def _read_table(path: str | Path, min_rows: int, max_rows: int) -> Table:
+    import pandas as pd
+
+    from ebmark.datasets.tables._frames import check_numbers, infer_types, to_frame
+
     with _opened(path) as file:
         source = _open(file, has_only_numbers=False)
         _check_width(len(source.columns))

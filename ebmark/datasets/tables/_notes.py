@@ -1,12 +1,15 @@
 """Notes on the limitations of a user's points, one line each; none for a clean table."""
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from ebmark.datasets.preprocessing import RobustStandardizer
 from ebmark.datasets.tables._checks import MIN_RANGE, join_names
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # fewer points get a note
 _MIN_POINTS = 200
@@ -56,7 +59,7 @@ def describe_limitations(x: np.ndarray, columns: tuple[str, ...]) -> tuple[str, 
     return tuple(note for note in notes if note)
 
 
-def describe_table(frame: pd.DataFrame) -> tuple[str, ...]:
+def describe_table(frame: "pd.DataFrame") -> tuple[str, ...]:
     """Return such sentences on the numbers of a table, whose whole numbers are dequantized.
 
     Args:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
-import pandas as pd
 
 from ebmark.datasets.tables._stream import numbered_names, tidy_names
 from ebmark.errors import UserError, shown, unknown
@@ -51,7 +50,7 @@ def write_table(path: str | Path, rows: Any, columns: Sequence[str] = ()) -> Non
             be written.
     """
     suffix = Path(path).suffix.casefold()
-    if not isinstance(rows, pd.DataFrame):
+    if isinstance(rows, np.ndarray):
         write_points(path, np.asarray(rows, np.float64), columns)
         return
     if suffix in (".npy", ".npz"):

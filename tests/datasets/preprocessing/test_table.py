@@ -166,8 +166,8 @@ def test_noise_is_uniform_on_one_unit():
         (["1 234,5", "10", " 7 "], [1234.5, 10, 7]),
         (["1'000", "2'000'000.5", "3"], [1000, 2000000.5, 3]),
         (["1e-3", ".5", "+2."], [0.001, 0.5, 2]),
-        (["1", "NA", "3"], [1, 2, 3]),
-        (["1", "  ", "3"], [1, 2, 3]),
+        (["1", "NA", "2", "4"], [1, 2, 2, 4]),
+        (["1", "  ", "2", "4"], [1, 2, 2, 4]),
     ],
 )
 def test_text_of_numbers_is_read(text, numbers):
@@ -327,3 +327,12 @@ def test_bundled_tables_round_trip(name):
     z = encoder.fit_transform(frame)
     pd.testing.assert_frame_equal(encoder.inverse_transform(z), frame)
     assert len(encoder.summary()) == frame.shape[1] >= z.shape[1]
+
+
+def test_whole_numbers_of_a_step_are_counted_in_steps():
+    table = pd.DataFrame({"mass": [3700, 3725, 4000, 3650], "size": [1, 2, 4, 8]})
+    encoder = TableEncoder().fit(table)
+    z = encoder.transform(table)
+    np.testing.assert_array_equal(z, [[2, 1], [3, 2], [14, 4], [0, 8]])
+    pd.testing.assert_frame_equal(encoder.inverse_transform(z + 0.4), table)
+    assert encoder.summary()["rounding"].tolist() == ["25", "1"]

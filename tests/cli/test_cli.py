@@ -228,6 +228,7 @@ def test_fit_warns_of_low_noise_ess(run, tmp_path):
     assert status == 0 and "noise ESS" in err and "nce_flow" in err
 
 
+@pytest.mark.full
 def test_evaluate_separates_target_from_shifted_target(run, tmp_path):
     import jax.random as jr
 

@@ -103,7 +103,9 @@ def test_xla_flags_change_the_run_id(monkeypatch):
 
 
 EVERY_CALL = Path(__file__).parents[1] / "helpers" / "every_call.py"
-FLAGS = pytest.mark.parametrize("flag", ["JAX_ENABLE_X64", "JAX_DEBUG_NANS"])
+FLAGS = pytest.mark.parametrize(
+    "flag", ["JAX_ENABLE_X64", pytest.param("JAX_DEBUG_NANS", marks=pytest.mark.full)]
+)
 
 
 def failures(flag: str, *names: str) -> list[str]:

@@ -158,7 +158,8 @@ def test_too_large_step_size_stops_training(step_size):
     assert all(snapshot.step < len(fit.losses) for snapshot in fit.snapshots)
 
 
-@pytest.mark.parametrize("name", ["cd", pytest.param("pcd", marks=pytest.mark.full)])
+@pytest.mark.full
+@pytest.mark.parametrize("name", ["cd", "pcd"])
 def test_only_adjusted_chains_learn_sharp_edges(name):
     """Unadjusted, the energy steepens at the edges until every step size is too large."""
     for adjusted in (True, False):

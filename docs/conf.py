@@ -1,7 +1,6 @@
 """Settings of the documentation site, which `./dev docs` builds."""
 
 import sys
-import warnings
 from pathlib import Path
 
 import ebmark
@@ -25,9 +24,10 @@ extensions = [
 exclude_patterns = ["conf.py", "site_extension.py"]
 default_role = "code"
 highlight_language = "python"
+smartquotes = False
 suppress_warnings = ["config.cache"]
 
-myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
+myst_enable_extensions = ["colon_fence", "deflist", "dollarmath", "html_image"]
 myst_heading_anchors = 4
 
 autodoc_default_options = {"member-order": "bysource"}
@@ -54,8 +54,6 @@ sphinx_gallery_conf = {
     "show_signature": False,
     "write_computation_times": False,
 }
-# Examples are short on purpose; the tutorials say where the library warns.
-warnings.filterwarnings("ignore", message=".*non-interactive")
 
 html_theme = "furo"
 html_title = "ebmark"

@@ -66,6 +66,8 @@ def resolve_link(target: str, folder: PurePosixPath, page: str) -> str | None:
     path = PurePosixPath(os.path.normpath(folder / target)).as_posix()
     if path in PAGES:
         return PAGES[path]
+    if path.startswith(("examples/tutorials/", "examples/primer/")):
+        return f"/{path.removeprefix('examples/').removesuffix('.py')}.rst"
     if path.startswith("docs/"):
         return path.removeprefix("docs")
     if (ROOT / path).is_file():

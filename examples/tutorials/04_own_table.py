@@ -20,7 +20,7 @@ columns = ["alcohol", "flavanoids", "color_intensity"]
 table = wine.data[columns].assign(
     cultivar=pd.Categorical.from_codes(wine.target, ["barolo", "grignolino", "barbera"])
 )
-model = eb.EnergyModel("nce", updates=600, random_state=0).fit(table)
+model = eb.EnergyModel("nce", updates=400, random_state=0).fit(table)
 model.columns_
 
 # %%
@@ -46,7 +46,7 @@ model.impute(gaps, random_state=0)
 # %%
 # **Sample**, also with some values given. New rows have the columns, types, ranges and rounding
 # of the table.
-rows = model.sample(300, random_state=0, given={"cultivar": "barolo"})
+rows = model.sample(200, random_state=0, given={"cultivar": "barolo"})
 figure, ax = plt.subplots(figsize=(5.5, 3.4))
 is_barolo = table["cultivar"] == "barolo"
 ax.scatter(table["alcohol"], table["flavanoids"], s=12, color="0.6", label="all wines")

@@ -18,9 +18,9 @@ small = {"num_train": 1_000, "num_samples": 300, "langevin_steps": 100, "num_sna
 tuned = eb.tune(
     ["dsm", "nce"],
     datasets=["half_moons"],
-    trials=3,
+    trials=2,
     seeds=1,
-    network_evaluations=600_000,
+    network_evaluations=300_000,
     **small,
 )
 tuned
@@ -28,7 +28,7 @@ tuned
 # %%
 # Default and tuned recipes, on other seeds. The best configuration is bold, with all that are not
 # significantly different from it (Wilcoxon signed-rank test on paired seeds, Holm-adjusted).
-study = tuned.compare(seeds=3)
+study = tuned.compare(seeds=2)
 study.table("kl")
 
 # %%

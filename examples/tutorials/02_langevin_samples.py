@@ -63,7 +63,7 @@ for (name, points), ax, bar in zip(samples.items(), *axes, strict=True):
     ax.scatter(*points.T, s=2)
     ax.set(title=name, aspect="equal", xlim=(-5.5, 5.5), ylim=(-5.5, 5.5), xticks=[], yticks=[])
     bar.bar(range(8), frequencies(points))
-    bar.set(ylim=(0, 0.5), xlabel="mode")
+    bar.set(ylim=(0, 0.8), xlabel="mode", xticks=range(8))
 axes[1, 0].set_ylabel("frequency")
 plt.show()
 

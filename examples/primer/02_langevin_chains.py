@@ -23,14 +23,15 @@ def gaussian(x):
 
 steps = np.array([0.1, 0.4, 0.8, 1.2])
 start = jr.normal(jr.key(0), (20_000, 1))
-figure, axes = plt.subplots(1, 2, figsize=(9, 3.2))
+figure, ax = plt.subplots(figsize=(5.5, 3.2))
 for kind, name in ((Langevin, "unadjusted"), (MALA, "Metropolis-adjusted")):
     variances = [run_chains(kind(float(h)), gaussian, start, 60, jr.key(1)).x.var() for h in steps]
-    axes[0].plot(steps, variances, "o", label=name)
+    ax.plot(steps, variances, "o", label=name)
 line = np.linspace(0, 1.25, 50)
-axes[0].plot(line, 1 / (1 - line / 2), color="0.5", label="$1 / (1 - h/2)$")
-axes[0].set(title="step-size bias", xlabel="step size h", ylabel="variance of the chains")
-axes[0].legend()
+ax.plot(line, 1 / (1 - line / 2), color="0.5", label="$1 / (1 - h/2)$")
+ax.set(title="step-size bias", xlabel="step size h", ylabel="variance of the chains")
+ax.legend()
+plt.show()
 
 
 # %%
@@ -46,10 +47,11 @@ _, trace = trace_chains(sampler, double_well, left, 60, jr.key(3), every=20)
 fraction = np.asarray(trace.x > 0).mean(axis=(1, 2))
 x = np.linspace(-3, 3, 2_000)
 density = np.exp(-3 * (x**2 - 1) ** 2 - 0.5 * x)
-axes[1].plot(20 * np.arange(1, 61), fraction, label="chains from the left well")
-axes[1].axhline(density[x > 0].sum() / density.sum(), color="0.5", label="model distribution")
-axes[1].set(title="mixing", xlabel="steps", ylabel="fraction on the right", ylim=(0, 0.5))
-axes[1].legend()
+figure, ax = plt.subplots(figsize=(5.5, 3.2))
+ax.plot(20 * np.arange(1, 61), fraction, label="chains from the left well")
+ax.axhline(density[x > 0].sum() / density.sum(), color="0.5", label="model distribution")
+ax.set(title="mixing", xlabel="steps", ylabel="fraction on the right", ylim=(0, 0.5))
+ax.legend()
 plt.show()
 
 # %%

@@ -27,7 +27,7 @@ def mixture_energy(weight, distance):
     def energy(x):
         left, right = -0.5 * (x + distance) ** 2, -0.5 * (x - distance) ** 2
         parts = jnp.stack([jnp.log1p(-weight) + left, jnp.log(weight) + right])
-        return jnp.sum(jax.nn.logsumexp(parts, axis=0))
+        return -jnp.sum(jax.nn.logsumexp(parts, axis=0))
 
     return energy
 

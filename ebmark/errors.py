@@ -10,6 +10,14 @@ class UserError(Exception):
     """A mistake of the user, described by its problem, its value and its fix.
 
     The command line prints the message without a traceback and exits with status 2.
+
+    Example:
+        >>> import ebmark as eb
+        >>> try:
+        ...     eb.load_dataset("half_mons")
+        ... except UserError as error:
+        ...     print(error)
+        Unknown dataset 'half_mons'...
     """
 
 

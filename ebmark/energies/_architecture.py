@@ -36,6 +36,10 @@ class Network:
         confinement_std: Standard deviation of the confining Gaussian.
         wall_width: Width of the soft walls; 0 for none. None: 0.5, or 0 if `residual`.
         own: Name of a network of `NETWORKS`, which is confined instead of one of these settings.
+
+    Example:
+        >>> Network(width=32).resolve(2)["width"]
+        32
     """
 
     residual: bool | None = None

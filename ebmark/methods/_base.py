@@ -25,6 +25,17 @@ class AbstractMethod(eqx.Module):
         num_extra_inputs: Inputs of the energy in addition to the point, such as a noise level.
         packages: Packages that the method requires in addition to those of ebmark.
         limits: Field name -> valid range. A value outside it raises ValueError at construction.
+
+    Example:
+        >>> import jax, jax.numpy as jnp
+        >>> class MeanEnergy(AbstractMethod):
+        ...     def loss(self, energy, batch, state, key):
+        ...         return jnp.mean(jax.vmap(energy)(batch)), state
+        ...
+        ...     def network_evaluations(self, batch_size, dim):
+        ...         return 3 * batch_size
+        >>> MeanEnergy().network_evaluations(256, 2)
+        768
     """
 
     num_extra_inputs: ClassVar[int] = 0

@@ -70,6 +70,11 @@ def from_torch(module: Any) -> Energies:
 
     Args:
         module: maps points (n, dim) to energies (n,) or (n, 1).
+
+    Example:
+        >>> import ebmark as eb
+        >>> module = torch.nn.Sequential(torch.nn.Linear(2, 8), ...)  # doctest: +SKIP
+        >>> eb.evaluate(eb.from_torch(module), "half_moons").kl  # doctest: +SKIP
     """
 
     def energies(points: np.ndarray) -> np.ndarray:

@@ -194,6 +194,14 @@ def tune(
 
     Raises:
         UserError: if a method has no search space, or as in `compare`.
+
+    Example:
+        >>> small = {"num_train": 100, "num_samples": 20, "langevin_steps": 4, "num_snapshots": 1}
+        >>> effort = {"trials": 1, "seeds": 1, "network_evaluations": 1_000}
+        >>> tuned = tune(["nce"], datasets=["half_moons"], **effort, **small)
+        nce: ...
+        >>> tuned.frame["dataset"].tolist()
+        ['half_moons']
     """
     study = _study(methods, datasets, energy, {"name": "tune", **settings})
     folder = _folder(out)

@@ -35,6 +35,14 @@ class ChainMethod(AbstractHMCMethod):
         num_leapfrogs: Largest number of leapfrog steps per transition; above 1 the chains are HMC.
         target_acceptance: Acceptance rate to which the step size is adapted while training; None
             for a fixed step size.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> class CD(ChainMethod):
+        ...     def contrast(self, energy, batch, negatives):
+        ...         return jnp.mean(energy(batch)) - jnp.mean(energy(negatives))
+        >>> CD(num_steps=5).num_steps
+        5
     """
 
     limits = CHAIN_LIMITS

@@ -36,6 +36,7 @@ from ebmark.report.page._sweeps import Sweep, build_sweeps
 from ebmark.report.page._tables import Results, build_details, build_results
 from ebmark.report.page._top_entries import select_leading
 from ebmark.statistics import ErrorSources, metric_of, profiles, ranks, role, without_axes
+from ebmark.store.method_info import look
 from ebmark.store.metric_info import METRICS, MetricInfo, metric_info, stem
 from ebmark.store.units import distance_unit
 
@@ -142,7 +143,6 @@ def build_contents(
     metrics = {stem(metric) for metric in list_unique(table, "metric")}
     lines = [entry for _, by_entry in costs.values() for entry in by_entry]
     names = list(dict.fromkeys(map(without_axes, entries)))
-    looks = figures.colors({*entries, *names})
     return Contents(
         study=study,
         is_sweep=is_sweep,
@@ -173,7 +173,7 @@ def build_contents(
         recipes=build_recipes(study["recipes"]),
         settings=flatten(study["settings"]),
         glossary=[metric_info(name, distance_unit(study)) for name in METRICS if name in metrics],
-        colors={entry: color for entry, (color, _) in looks.items()},
+        colors={entry: look(entry).color for entry in {*entries, *names}},
         roles={entry: label for entry in entries if (label := role(entry))},
         files=[name for name in _FILES if (folder / name).exists()],
     )

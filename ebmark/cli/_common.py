@@ -39,7 +39,7 @@ def run_to_report(
     Returns:
         The exit status: 0, or 1 if runs failed, 75 if runs are left, 130 if interrupted.
     """
-    from ebmark.cli.terminal_tables import print_summary
+    from ebmark.cli.terminal_tables import print_answer, print_summary
     from ebmark.report.page import write_report
     from ebmark.studies.collect import finish
     from ebmark.studies.driver import run_plan
@@ -61,7 +61,8 @@ def run_to_report(
         finish(folder, plan)
         write_report(folder)
         print_summary(folder)
-        print(f"\nReport: {folder / 'report.html'}")
+        print(f"\nReport: {folder / 'report.html'}\n")
+        print_answer(folder)
     for run_id, reason in outcome.failed.items():
         log = folder / "runs" / f"{run_id}.error"
         print(f"ebmark: run {run_id} failed: {reason} (see {log})", file=sys.stderr)

@@ -12,7 +12,9 @@ def report(folder: Positional[Path], /, reference: str | None = None) -> int:
         folder: a folder written by `ebmark run`.
         reference: the reference method of the comparisons; the study's first method if omitted.
     """
+    from ebmark.cli.terminal_tables import print_answer
     from ebmark.report.page import write_report
 
-    print(f"Report: {write_report(folder, reference)}")
+    print(f"Report: {write_report(folder, reference)}\n")
+    print_answer(folder)
     return 0

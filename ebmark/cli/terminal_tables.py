@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from ebmark.cli.terminal import show
+from ebmark.report.page import answer
 from ebmark.statistics import LEVEL, Summary, final_values, other_level, summary
 from ebmark.store import table
 from ebmark.store.schema import load_study
@@ -35,6 +36,15 @@ def print_summary(folder: Path) -> None:
         show(_summary_table(dataset, rows, configurations, null_ranges, unit))
         for note in _unresolved_notes(rows, configurations):
             print(note)
+
+
+def print_answer(folder: Path) -> None:
+    """Print the answer to the study's question, and the test behind it."""
+    study, results = table.with_entries(load_study(folder), table.read(folder))
+    found = answer(results, study)
+    print(f"{found.question} {found.sentence}")
+    if found.test:
+        print(found.test)
 
 
 def _unresolved_notes(rows: pd.DataFrame, configurations: list[str]) -> list[str]:

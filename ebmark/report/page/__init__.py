@@ -9,6 +9,8 @@ from pathlib import Path
 import jinja2
 
 from ebmark.errors import unknown
+from ebmark.report.page._answer import Answer as Answer
+from ebmark.report.page._answer import answer as answer
 from ebmark.report.page._contents import build_contents
 from ebmark.store.schema import load_study
 from ebmark.store.table import current, with_entries, write

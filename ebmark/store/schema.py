@@ -122,7 +122,7 @@ class Study(TypedDict, total=False):
     name: Text
     title: Text
     question: Text
-    deciding_metric: Name
+    deciding_metric: Text
     datasets: list[Name]
     methods: list[Name]
     dataset_fingerprints: dict[Name, Text]

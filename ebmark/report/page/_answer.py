@@ -81,7 +81,7 @@ def answer(table: pd.DataFrame, study: Mapping[str, Any]) -> Answer:
         >>> names = ["dataset", "method", "seed", "step", "metric", "value", "status"]
         >>> study = {"datasets": ["d"], "dataset_info": {}}
         >>> answer(pd.DataFrame(rows, columns=names), study).sentence
-        'b has the lowest median KL on d (4.5 nats), significantly lower than a (adjusted p = 0.031).'
+        'b has the lowest median KL on d (4.5 nats), significantly lower than a (adjusted p\u00a0=\u00a00.031).'
     """  # noqa: E501
     wanted = (study.get("deciding_metric") or _FALLBACKS[0], *_FALLBACKS)
     measured = set(table["metric"].loc[table["value"].notna()])
@@ -216,8 +216,8 @@ def _bound(p: float, is_bound: bool, sign: str) -> str:
     """The p of one test, or a bound of all: `p = 0.03`, `p ≤ 0.03`, `p < 0.001`."""
     text = format_p(p)
     if text.startswith("<"):
-        return f"p < {text[1:]}"
-    return f"p {sign if is_bound and p < 1 else '='} {text}"
+        return f"p\u00a0<\u00a0{text[1:]}"
+    return f"p\u00a0{sign if is_bound and p < 1 else '='}\u00a0{text}"
 
 
 def _list(names: Sequence[str]) -> str:

@@ -41,7 +41,7 @@ def test_answer_names_the_significantly_lowest():
     table = make_table({"a": 2 + SEEDS, "b": 1 + SEEDS, "c": 3 + SEEDS, "mle": SEEDS})
     assert answer(table, STUDY).sentence == (
         "b has the lowest median KL on rings (1.0 nats), significantly lower than every other one "
-        "(adjusted p ≤ 0.016)."
+        "(adjusted p\u00a0≤\u00a00.016)."
     )
 
 
@@ -49,7 +49,7 @@ def test_answer_states_ties():
     table = make_table({"a": 1 + SEEDS[::-1], "b": 1 + SEEDS, "c": 3 + SEEDS})
     (group,) = answer(table, STUDY).groups
     assert group.ties == ["b"]
-    assert "not significantly different from b (adjusted p = " in answer(table, STUDY).sentence
+    assert "not significantly different from b (adjusted p\u00a0=" in answer(table, STUDY).sentence
 
 
 def test_answer_is_not_tested_with_few_seeds():
@@ -71,7 +71,7 @@ def test_answer_of_higher_is_better():
     table = make_table({"a": 0.2 + SEEDS, "b": 0.5 + SEEDS}, metric="coverage")
     sentence = answer(table, STUDY | {"deciding_metric": "coverage"}).sentence
     assert sentence.startswith("b has the highest median coverage on rings (0.5")
-    assert "significantly higher than a (adjusted p = 0.008)" in sentence
+    assert "significantly higher than a (adjusted p\u00a0=\u00a00.008)" in sentence
 
 
 def test_answer_of_sweeps():

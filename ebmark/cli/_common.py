@@ -1,6 +1,7 @@
 """What several commands share: running a plan, user data and checks of options."""
 
 import sys
+import webbrowser
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -67,6 +68,13 @@ def run_to_report(
         log = folder / "runs" / f"{run_id}.error"
         print(f"ebmark: run {run_id} failed: {reason} (see {log})", file=sys.stderr)
     return 1 if outcome.failed else 0
+
+
+def open_report(folder: Path) -> None:
+    """Open the report of a study in the browser, if there is one."""
+    page = folder / "report.html"
+    if page.exists() and not webbrowser.open(page.resolve().as_uri()):
+        print(f"note: no browser was found; open {page} in one.", file=sys.stderr)
 
 
 def read_user_data(path: Path) -> tuple["Points", str]:

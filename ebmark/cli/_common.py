@@ -1,6 +1,7 @@
 """What several commands share: running a plan, user data and checks of options."""
 
 import sys
+import webbrowser
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -39,7 +40,7 @@ def run_to_report(
     Returns:
         The exit status: 0, or 1 if runs failed, 75 if runs are left, 130 if interrupted.
     """
-    from ebmark.cli.terminal_tables import print_summary
+    from ebmark.cli.terminal_tables import print_answer, print_summary
     from ebmark.report.page import write_report
     from ebmark.studies.collect import finish
     from ebmark.studies.driver import run_plan
@@ -61,11 +62,19 @@ def run_to_report(
         finish(folder, plan)
         write_report(folder)
         print_summary(folder)
-        print(f"\nReport: {folder / 'report.html'}")
+        print(f"\nReport: {folder / 'report.html'}\n")
+        print_answer(folder)
     for run_id, reason in outcome.failed.items():
         log = folder / "runs" / f"{run_id}.error"
         print(f"ebmark: run {run_id} failed: {reason} (see {log})", file=sys.stderr)
     return 1 if outcome.failed else 0
+
+
+def open_report(folder: Path) -> None:
+    """Open the report of a study in the browser, if there is one."""
+    page = folder / "report.html"
+    if page.exists() and not webbrowser.open(page.resolve().as_uri()):
+        print(f"note: no browser was found; open {page} in one.", file=sys.stderr)
 
 
 def read_user_data(path: Path) -> tuple["Points", str]:

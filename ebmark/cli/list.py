@@ -1,7 +1,9 @@
 """`ebmark list`: print all names, read from the shipped catalog so that no JAX is imported."""
 
 import json
+import shutil
 import sys
+import textwrap
 from pathlib import Path
 
 # Written by `python -m ebmark.cli.catalogue`.
@@ -20,10 +22,13 @@ def read_catalogue() -> dict[str, dict[str, str]]:
 
 
 def print_catalogue() -> None:
-    """Print each name with its description; headings are bold on a terminal."""
+    """Print each name with its description as plain text, wrapped to the width of a terminal."""
     is_terminal = sys.stdout.isatty()
+    columns = shutil.get_terminal_size().columns if is_terminal else 0
     for kind, descriptions in read_catalogue().items():
         print(f"\033[1m{kind}\033[0m" if is_terminal else kind)
         width = max(map(len, descriptions))
         for name, description in descriptions.items():
-            print(f"  {name:{width}}  {description}")
+            text = f"  {name:{width}}  {description}"
+            indent = " " * min(width + 4, 24)
+            print(textwrap.fill(text, columns, subsequent_indent=indent) if columns else text)

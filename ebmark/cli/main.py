@@ -5,12 +5,15 @@ A command imports what it needs inside its function, so that `ebmark --help` tak
 
 import os
 import sys
+from collections.abc import Sequence
 
 import tyro
 
+import ebmark
 from ebmark.cli.check import check
 from ebmark.cli.evaluate import evaluate
 from ebmark.cli.fit import fit
+from ebmark.cli.help_text import check_options, describe_command, describe_commands
 from ebmark.cli.impute import impute
 from ebmark.cli.leaderboard import leaderboard
 from ebmark.cli.list import list_all
@@ -23,7 +26,7 @@ from ebmark.cli.sensitivity import sensitivity
 from ebmark.cli.status import status
 from ebmark.cli.table import table
 from ebmark.cli.tune import tune
-from ebmark.errors import UserError
+from ebmark.errors import UserError, unknown
 from ebmark.system import streams, user_code
 from ebmark.system.flags import pin_flags
 
@@ -46,11 +49,30 @@ COMMANDS = {
 }
 
 
+def _answer_directly(arguments: Sequence[str]) -> int | None:
+    """Print help or version, and refuse unknown commands and options; None: run the command."""
+    name, *options = arguments or ["--help"]
+    if name == "--version":
+        print(f"ebmark {ebmark.__version__}")
+    elif name in ("-h", "--help"):
+        print(describe_commands(COMMANDS))
+    elif name not in COMMANDS:
+        raise unknown("option" if name.startswith("-") else "command", name, COMMANDS)
+    elif {"-h", "--help"} & set(options):
+        print(describe_command(name, COMMANDS[name]))
+    else:
+        check_options(COMMANDS[name], options)
+        return None
+    return 0
+
+
 def main() -> int:
     """Run the command `ebmark`; an error of the user or of their code is one line, status 2."""
     streams.prepare()
     pin_flags()
     try:
+        if (status := _answer_directly(sys.argv[1:])) is not None:
+            return status
         return tyro.extras.subcommand_cli_from_dict(
             COMMANDS,
             prog="ebmark",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ebmark.cli._common import (
     Positional,
     check_positive,
+    open_report,
     read_user_data,
     run_to_report,
 )
@@ -23,14 +24,15 @@ if TYPE_CHECKING:
 def run(
     study: Positional[str] = "toy",
     /,
+    quick: bool = False,
+    open: bool = False,
+    out: Path | None = None,
     methods: tuple[str, ...] | None = None,
     datasets: tuple[str, ...] | None = None,
     seeds: int | None = None,
     variants: tuple[str, ...] | None = None,
     updates: int | None = None,
     data: Path | None = None,
-    out: Path | None = None,
-    quick: bool = False,
     jobs: int | None = None,
     engine: str | None = None,
     site: str | None = None,
@@ -47,14 +49,15 @@ def run(
 
     Args:
         study: a built-in study (`ebmark list`) or a TOML file.
+        quick: 2 seeds (1 for large studies), 1,000 updates, 500 chains, 2 snapshots.
+        open: open the report in the browser.
+        out: output folder; studies/STUDY if omitted.
         methods: methods to train.
         datasets: datasets to train on.
         seeds: number of seeds; for each seed, all methods share data and initial network.
         variants: default, tuned, both, or a file written by `ebmark tune`.
         updates: number of updates of every method, instead of the recipes' numbers.
         data: a file with your data (CSV, TSV, text, NPY, NPZ, Parquet) instead of the datasets.
-        out: output folder; studies/STUDY if omitted.
-        quick: 2 seeds (1 for large studies), 1,000 updates, 500 chains, 2 snapshots.
         jobs: number of parallel runs, each a process of one thread; the number of cores (of GPUs
             with JAX_PLATFORMS=cuda) if omitted.
         engine: where runs are executed: processes (on this machine), inline (in this process, for
@@ -98,7 +101,10 @@ def run(
     command = shlex.join(["ebmark", *sys.argv[1:]])
     executor = new_engine(engine_name, folder, jobs=jobs, site=site or "laptop")
     plan = prepare(chosen, folder, points, dataset_name, command, plugin, repair)
-    return run_to_report(folder, plan, executor, no_progress_bar, max_minutes)
+    status = run_to_report(folder, plan, executor, no_progress_bar, max_minutes)
+    if open:
+        open_report(folder)
+    return status
 
 
 def _given(**options: Any) -> dict[str, Any]:

@@ -1,9 +1,15 @@
 """Layout of tables on a terminal of any width: no number is ever cut."""
 
+import os
+import sys
+import textwrap
+
 from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
+
+_WIDE = 400  # columns of a pipe
 
 
 def show(table: Table) -> None:
@@ -12,18 +18,45 @@ def show(table: Table) -> None:
     Columns become narrower by wrapping their text between words. If that does not suffice, each
     row is printed as a block of lines `head: value`, which the terminal wraps.
     """
-    console = Console()
-    texts = [_plain(column) for column in zip(*_rows(table), strict=True)]
-    longest = [_longest(column, part) for column, part in zip(table.columns, texts, strict=True)]
+    console = _console()
+    texts, longest = _texts(table)
     full = [max(map(cell_len, column)) for column in texts]
-    # a border and two spaces per column
-    width = console.width - 3 * len(texts) - 1
+    width = _width(console, len(texts))
     if width < sum(longest):
         _show_stacked(table, list(zip(*texts, strict=True)))
         return
     for column, assigned in zip(table.columns, _distribute(width, longest, full), strict=True):
         column.width = assigned
     console.print(table)
+
+
+def say(text: str) -> None:
+    """Print a text, wrapped between words to the width of the terminal."""
+    print(textwrap.fill(text, _console().width, break_long_words=False))
+
+
+def fits(table: Table) -> bool:
+    """Whether the table can be printed as a table on this terminal."""
+    texts, longest = _texts(table)
+    return sum(longest) <= _width(_console(), len(texts))
+
+
+def _console() -> Console:
+    """The terminal; what is neither a terminal nor given a width by COLUMNS, as a pipe, is wide."""
+    is_wide = not sys.stdout.isatty() and "COLUMNS" not in os.environ
+    return Console(width=_WIDE) if is_wide else Console()
+
+
+def _width(console: Console, num_columns: int) -> int:
+    """The width that is left for texts: a border and two spaces per column are not."""
+    return console.width - 3 * num_columns - 1
+
+
+def _texts(table: Table) -> tuple[list[list[str]], list[int]]:
+    """The texts of each column, and the width of what must not be wrapped in it."""
+    texts = [_plain(column) for column in zip(*_rows(table), strict=True)]
+    longest = [_longest(column, part) for column, part in zip(table.columns, texts, strict=True)]
+    return texts, longest
 
 
 def _rows(table: Table) -> list[tuple]:
@@ -35,7 +68,7 @@ def _rows(table: Table) -> list[tuple]:
 def _longest(column: Column, texts: list[str]) -> int:
     """Return the width of what must not be wrapped: a word, or a number with its unit."""
     words = [word for text in texts for word in text.split()]
-    whole = texts[1:] if column.justify == "right" else []
+    whole = texts[1:] if column.justify == "right" or column.no_wrap else []
     return max(map(cell_len, [*words, *whole]), default=0)
 
 

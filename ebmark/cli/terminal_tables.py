@@ -9,7 +9,8 @@ import pandas as pd
 from rich.markup import escape
 from rich.table import Table
 
-from ebmark.cli.terminal import show
+from ebmark.cli.terminal import fits, say, show
+from ebmark.report.page import answer
 from ebmark.statistics import LEVEL, Summary, final_values, other_level, summary
 from ebmark.store import table
 from ebmark.store.schema import load_study
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 
 # columns that are printed
 _MAX_COLUMNS = 20
-_SUMMARY_METRICS = ("kl", "nll", "w1_exact", "w1_langevin", "w2_langevin", "train_cpu_seconds")
+# in the order of importance: the last ones are left out on a narrow terminal
+_SUMMARY_METRICS = ("kl", "nll", "w1_langevin", "w1_exact", "train_cpu_seconds", "w2_langevin")
 
 
 def print_summary(folder: Path) -> None:
@@ -32,9 +34,28 @@ def print_summary(folder: Path) -> None:
         rows = pd.DataFrame(results.loc[results["dataset"] == dataset])
         null_ranges = study["null_ranges"].get(dataset, {})
         unit = distance_unit(study)
-        show(_summary_table(dataset, rows, configurations, null_ranges, unit))
+        stored = set(rows["metric"])
+        # KL is NLL minus the entropy of the target, so that NLL says nothing more.
+        names = [m for m in _SUMMARY_METRICS if m in stored and not (m == "nll" and "kl" in stored)]
+        tables = [
+            _summary_table(dataset, rows, configurations, null_ranges, unit, names[:num])
+            for num in range(len(names), 0, -1)
+        ]
+        num_left_out = next((i for i, printed in enumerate(tables) if fits(printed)), 0)
+        show(tables[num_left_out] if tables else _new_table(f"{dataset}: no completed run"))
+        if left_out := names[len(names) - num_left_out :]:
+            say(f"Left out on this narrow terminal: {', '.join(left_out)}.".replace("_", " "))
         for note in _unresolved_notes(rows, configurations):
             print(note)
+
+
+def print_answer(folder: Path) -> None:
+    """Print the answer to the study's question, and the test behind it."""
+    study, results = table.with_entries(load_study(folder), table.read(folder))
+    found = answer(results, study)
+    say(f"{found.question} {found.sentence}")
+    if found.test:
+        say(found.test)
 
 
 def _unresolved_notes(rows: pd.DataFrame, configurations: list[str]) -> list[str]:
@@ -61,10 +82,8 @@ def _summary_table(
     configurations: list[str],
     null_ranges: dict[str, dict],
     unit: str,
+    metrics: list[str],
 ) -> Table:
-    stored = set(rows["metric"])
-    # KL is NLL minus the entropy of the target, so that NLL says nothing more.
-    metrics = [m for m in _SUMMARY_METRICS if m in stored and not (m == "nll" and "kl" in stored)]
     runs = {metric: final_values(rows, dataset, metric) for metric in metrics}
     caption = f"Distances in {unit}. Null ranges are those of a single run."
     printed = _new_table(f"{dataset}: medians over seeds", caption)

@@ -3,8 +3,7 @@
 python -m ebmark.report.publish STUDY_FOLDER RESULTS_FOLDER [REFERENCE_METHOD]
 
 The table keeps seven digits, and no columns that plan.json and study.json contain once: versions,
-code hash and device. Samples and energies of the runs are left out. The report of a sweep is made
-without figures of them.
+code hash and device. Samples and energies of the runs are left out.
 """
 
 import shutil
@@ -14,9 +13,9 @@ from pathlib import Path
 from ebmark.errors import UserError
 from ebmark.report.page import write_report
 from ebmark.store import table
-from ebmark.store.schema import load_study, read_plan
+from ebmark.store.schema import read_plan
 from ebmark.system.listed_files import write_listed
-from ebmark.system.writing import make_folder, write_whole
+from ebmark.system.writing import make_folder
 
 _REDUNDANT = ["ebmark", "jax", "code_hash", "device"]
 
@@ -47,12 +46,7 @@ def publish(folder: Path, place: Path, reference: str | None = None) -> int:
         shutil.copyfile(folder / name, place / name)
     kept = rows.drop(columns=_REDUNDANT, errors="ignore")
     write_listed(place / "results.csv", table.as_csv(kept, float_format="%.7g").encode())
-    if load_study(folder)["axes"]:
-        # The table contains everything about a sweep, and figures of its samples would be large.
-        write_report(place, reference)
-        shutil.rmtree(place / "figures")
-    else:
-        write_whole(place / "report.html", write_report(folder, reference).read_bytes())
+    write_report(folder, reference, place)
     return sum(path.stat().st_size for path in place.iterdir() if path.is_file())
 
 

@@ -121,6 +121,8 @@ class Study(TypedDict, total=False):
     schema: Literal[2]
     name: Text
     title: Text
+    question: Text
+    deciding_metric: Text
     datasets: list[Name]
     methods: list[Name]
     dataset_fingerprints: dict[Name, Text]
@@ -194,7 +196,18 @@ _RESULT = pydantic.TypeAdapter(Result)
 
 def _empty_study() -> dict[str, Any]:
     """Return an empty value for each key that `study.json` may leave out."""
-    texts = ("name", "title", "command", "ebmark", "code_hash", "device", "started", "energy")
+    texts = (
+        "name",
+        "title",
+        "question",
+        "deciding_metric",
+        "command",
+        "ebmark",
+        "code_hash",
+        "device",
+        "started",
+        "energy",
+    )
     lists = ("datasets", "methods", "notes", "axes", "plot_metrics")
     tables = ("dataset_fingerprints", "versions", "settings", "recipes", "method_info")
     tables += ("dataset_info", "null_ranges", "step_bias", "runs")

@@ -17,6 +17,8 @@ def short_study(
     *,
     name: str,
     title: str,
+    question: str,
+    deciding_metric: str = "kl",
     methods: tuple[str, ...],
     datasets: tuple[str, ...] = ("eight_gaussians", "half_moons"),
     seeds: int = 6,
@@ -38,6 +40,8 @@ def short_study(
     return Study(
         name=name,
         title=title,
+        question=question,
+        deciding_metric=deciding_metric,
         datasets=datasets,
         methods=methods,
         seeds=seeds,
@@ -59,21 +63,25 @@ _HIGH_DIMENSIONAL = ("cd", "pcd", "jarzynski", "dsm", "diffclf", "ssm_vr", "ed",
 _HIGH_DIMENSIONAL += ("cnce", "gaussian", "flow")
 _FITTED = tuple(name for name, dataset in DATASETS.items() if isinstance(dataset, AbstractFitted))
 _BENCHMARKS = (
-    Study(),
+    Study(question="Which training method reaches the lowest KL on two 2-D datasets?"),
     Study(
         name="mode_weights",
         title="Recovery of mode weights",
+        question="Which method recovers the weights of well-separated modes?",
+        deciding_metric="mode_weight_tv",
         datasets=("eight_gaussians_unequal", "eight_gaussians_unequal_separated"),
     ),
     Study(
         name="all",
         title="All methods on all 2-D datasets",
+        question="Which method reaches the lowest KL on each 2-D dataset?",
         datasets=tuple(name for name, dataset in DATASETS.items() if dataset.dim <= 2),
         methods=tuple(METHODS),
     ),
     Study(
         name="high_dimensional",
         title="Selected methods in 4 to 32 dimensions",
+        question="Which method reaches the lowest KL in 4 to 32 dimensions?",
         datasets=tuple(
             name for name, dataset in DATASETS.items() if dataset.dim > 2 and name not in _FITTED
         ),
@@ -83,6 +91,7 @@ _BENCHMARKS = (
     Study(
         name="fitted",
         title="Selected methods on targets fitted to real data",
+        question="Which method reaches the lowest KL on targets fitted to real data?",
         datasets=_FITTED,
         methods=_HIGH_DIMENSIONAL,
         seeds=3,
@@ -90,6 +99,7 @@ _BENCHMARKS = (
     Study(
         name="smoke",
         title="Smoke test",
+        question="Which method reaches the lowest KL in a very short run?",
         methods=("cd", "pcd", "dsm", "nce", "mle"),
         seeds=2,
         num_updates=60,
@@ -102,6 +112,7 @@ _BENCHMARKS = (
     Study(
         name="comparison",
         title="CD, PCD, DSM, NCE and ED at equal budgets, default and tuned",
+        question="Which method and recipe reaches the lowest KL at an equal budget?",
         datasets=TUNED_ON,
         methods=(*CORE, "mle"),
         variants=("default", "tuned"),
@@ -113,6 +124,8 @@ _ABLATIONS = (
     short_study(
         name="separation",
         title="KL and mode weights vs. mode separation",
+        question="Which method recovers mode weights as the modes separate?",
+        deciding_metric="mode_weight_tv",
         datasets=(
             "eight_gaussians_unequal_r4",
             "eight_gaussians_unequal",
@@ -128,6 +141,7 @@ _ABLATIONS = (
     short_study(
         name="data_size",
         title="KL vs. training set size",
+        question="Which method reaches the lowest KL at each training set size?",
         datasets=("half_moons",),
         methods=("cd", "dsm", "nce", "ed", "mle"),
         seeds=3,
@@ -136,6 +150,7 @@ _ABLATIONS = (
     short_study(
         name="dimension",
         title="KL and Fisher divergence in 2 to 32 dimensions",
+        question="Which method reaches the lowest KL in 2 to 32 dimensions?",
         datasets=(
             *(f"gaussian_mixture_{dim}" for dim in (2, 4, 8, 16, 32)),
             "double_well",
@@ -154,6 +169,7 @@ _ABLATIONS = (
     short_study(
         name="nce_noise",
         title="NCE: noise distribution and scale",
+        question="Which noise distribution and scale give NCE the lowest KL?",
         datasets=("half_moons",),
         methods=("nce",),
         seeds=3,
@@ -165,6 +181,7 @@ _ABLATIONS = (
     short_study(
         name="budget",
         title="KL vs. budget",
+        question="Which method and recipe reaches the lowest KL at each budget?",
         methods=(*CORE, "mle"),
         variants=("default", "tuned"),
         network_evaluations=None,
@@ -173,6 +190,7 @@ _ABLATIONS = (
     short_study(
         name="chain_length",
         title="CD and PCD: chain length at a fixed budget",
+        question="Which chain length gives CD and PCD the lowest KL at a fixed budget?",
         methods=("cd", "pcd", "mle"),
         seeds=3,
         sweep={"method.num_steps": (1, 2, 5, 10, 20, 40)},
@@ -180,6 +198,7 @@ _ABLATIONS = (
     short_study(
         name="dsm_noise_level",
         title="DSM: noise level",
+        question="Which noise level gives DSM the lowest KL?",
         methods=("dsm", "mle"),
         sweep={"method.sigma": (0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3, 0.5)},
     ),
@@ -212,6 +231,7 @@ def sensitivity(
     return short_study(
         name=f"sensitivity_{method}",
         title=f"Sensitivity of {method} to its hyperparameters",
+        question=f"Which hyperparameters give {method} the lowest KL?",
         datasets=datasets,
         methods=(method,),
         seeds=seeds,

@@ -27,6 +27,8 @@ class Description:
     schema: int = SCHEMA
     name: str
     title: str
+    question: str
+    deciding_metric: str
     datasets: list[str]
     dataset_fingerprints: dict[str, str]
     methods: list[str]
@@ -77,6 +79,8 @@ def describe(
     return Description(
         name=study.name,
         title=study.title,
+        question=study.question,
+        deciding_metric=study.deciding_metric,
         datasets=[source.name for source in sources],
         dataset_fingerprints={source.name: source.fingerprint for source in sources},
         methods=[method for method in study.methods if method in methods],

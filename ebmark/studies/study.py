@@ -10,6 +10,7 @@ import pydantic
 from ebmark.datasets import DATASETS
 from ebmark.energies import Network
 from ebmark.errors import UserError, shown, unknown
+from ebmark.store.metric_info import METRICS, stem
 from ebmark.studies.variants import DATASET_ATTRIBUTES, SETTINGS, check_sweep
 from ebmark.system.reading import read_toml
 from ebmark.training import recipes
@@ -30,6 +31,8 @@ class Study:
     Attributes:
         name: of the study and of its folder.
         title: the heading of its report.
+        question: what it asks; its report begins with the answer.
+        deciding_metric: the metric that answers the question.
         datasets: built-in datasets.
         methods: the methods compared.
         seeds: runs per configuration and dataset; paired between configurations.
@@ -52,6 +55,8 @@ class Study:
 
     name: Name = "toy"
     title: Title = "CD, DSM, NCE and exact maximum likelihood on two 2-D datasets"
+    question: Title = ""
+    deciding_metric: str = "kl"
     datasets: tuple[str, ...] = ("eight_gaussians", "half_moons")
     methods: tuple[str, ...] = ("cd", "dsm", "nce", "mle")
     seeds: Annotated[int, pydantic.Field(ge=1, le=TUNING_SEEDS)] = 10
@@ -109,6 +114,8 @@ def validated(study: Study) -> Study:
         raise UserError(
             "'num_updates' and 'network_evaluations' are mutually exclusive; set only one."
         )
+    if stem(study.deciding_metric) not in METRICS:
+        raise unknown("deciding_metric", study.deciding_metric, METRICS)
     check_sweep(study.sweep, study.methods)
     _check_size(study)
     for axis in (name for name in SETTINGS if name in study.sweep):

@@ -130,7 +130,9 @@ def test_terminal_table_names_what_has_no_value(capsys):
             status = "diverged" if math.isnan(value) else "done"
             row = {"dataset": "d", "method": method, "seed": seed, "step": 1, "metric": "kl"}
             rows.append(row | {"value": value, "status": status, "run_id": f"{method}{seed}"})
-    table = terminal_tables._summary_table("d", pd.DataFrame(rows), list("abc"), {}, "data units")
+    table = terminal_tables._summary_table(
+        "d", pd.DataFrame(rows), list("abc"), {}, "data units", ["kl"]
+    )
     terminal_tables.show(table)
     printed = capsys.readouterr().out
     assert "0.2" in printed and "unresolved" in printed and "inf" not in printed

@@ -16,7 +16,6 @@ from ebmark.report.figures._formula import formula as formula
 from ebmark.report.figures._kl_decomposition import kl_decomposition as kl_decomposition
 from ebmark.report.figures._kl_decomposition import select_kl_parts as select_kl_parts
 from ebmark.report.figures._panels import Panel as Panel
-from ebmark.report.figures._style import colors as colors
 from ebmark.report.figures._style import png as png
 from ebmark.report.figures._style import svg as svg
 from ebmark.report.figures._style import webp as webp

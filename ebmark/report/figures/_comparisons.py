@@ -8,8 +8,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
 from ebmark.report.figures._axes import PLAIN, add_legend, label_entry
-from ebmark.report.figures._style import GREY, INK, PALE, blank, colors, styled
+from ebmark.report.figures._style import GREY, INK, PALE, blank, styled
 from ebmark.statistics import Profile, Ranks, role
+from ebmark.store.method_info import Look, look
 
 _MAX_COLORED = 8  # methods in color; the others are thin gray lines
 
@@ -23,14 +24,13 @@ def profile(
         return None
     figure = blank(7.6, 3.7)
     axes = figure.subplots()
-    looks = colors(entries)
     order = sorted(profiles, key=lambda entry: -float(profiles[entry].share.mean()))
     methods = [entry for entry in order if role(entry) is None]
     gray = set(methods[_MAX_COLORED:])
     for entry in entries:
         if entry in profiles:
-            color = None if entry in gray else looks[entry][0]
-            _draw_profile(axes, entry, profiles[entry], factors, color)
+            drawn = None if entry in gray else look(entry)
+            _draw_profile(axes, entry, profiles[entry], factors, drawn)
     axes.set(xscale="log", ylim=(0, 1.02), xlim=(factors[0], factors[-1]))
     axes.set(xlabel="KL, multiple of the lowest median on the dataset", ylabel="fraction of runs")
     axes.set_xticks([tick for tick in (1, 2, 5, 10, 20, 50, 100) if tick <= factors[-1]])
@@ -42,18 +42,17 @@ def profile(
 
 
 def _draw_profile(
-    axes: Axes, entry: str, within: Profile, factors: np.ndarray, color: str | None
+    axes: Axes, entry: str, within: Profile, factors: np.ndarray, drawn: Look | None
 ) -> None:
-    """Draw one configuration; as a thin gray line if it has no color."""
-    if color is None:
+    """Draw one configuration; as a thin gray line if it is not in color."""
+    if drawn is None:
         axes.step(factors, within.share, color=PALE, linewidth=0.8, where="post")
         return
     if role(entry) is None:
-        band = {"step": "post", "color": color, "alpha": 0.13, "linewidth": 0}
+        band = {"step": "post", "color": drawn.color, "alpha": 0.13, "linewidth": 0}
         axes.fill_between(factors, within.low, within.high, **band)
-    style = "--" if role(entry) else "-"
-    label = label_entry(entry)
-    axes.step(factors, within.share, style, color=color, linewidth=1.5, label=label, where="post")
+    style = {"color": drawn.color, "linewidth": 1.5, "label": label_entry(entry)}
+    axes.step(factors, within.share, drawn.line, where="post", **style)
 
 
 @styled

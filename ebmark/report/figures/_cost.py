@@ -7,8 +7,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ebmark.report.figures._axes import COUNT, add_legend, label_entry, set_log_ticks
-from ebmark.report.figures._style import PALE, blank, colors, styled
+from ebmark.report.figures._style import PALE, blank, styled
 from ebmark.statistics import BUDGETS, Curve, role
+from ebmark.store.method_info import Look, look
 
 _LABELS = ("updates", "network evaluations", "CPU seconds of training")
 _MAX_COLORED = 9  # methods in color; the others are thin gray lines
@@ -35,14 +36,12 @@ def cost(
         return None
     figure = blank(9.8, 2.75 * len(finite))
     rows = figure.subplots(len(finite), len(BUDGETS), squeeze=False, sharey="row")
-    looks = colors(entries)
     for row, (dataset, (metric, curves)) in zip(rows, finite.items(), strict=True):
         colored = select_colored(curves)
         for axes, name, label in zip(row, BUDGETS, _LABELS, strict=True):
             _draw_frontier(axes, name, curves)
             for entry, curve in curves.items():
-                look = looks[entry] if entry in colored else None
-                _draw_curve(axes, name, entry, curve, look)
+                _draw_curve(axes, name, entry, curve, look(entry) if entry in colored else None)
             axes.set(xscale="log", xlabel=label)
             _set_limits(axes, curves, metric)
         row[0].set_title(dataset, loc="left", fontweight="bold")
@@ -98,26 +97,23 @@ def _draw_frontier(axes: Axes, cost: str, curves: Mapping[str, Curve]) -> None:
         axes.step([*x, right], [*y, y[-1]], where="post", **style)
 
 
-def _draw_curve(
-    axes: Axes, cost: str, entry: str, curve: Curve, look: tuple[str, str] | None
-) -> None:
-    """Draw one configuration; as a thin gray line if it has no look."""
+def _draw_curve(axes: Axes, cost: str, entry: str, curve: Curve, drawn: Look | None) -> None:
+    """Draw one configuration; as a thin gray line if it is not in color."""
     is_paid = curve.costs[cost] > 0
     spent = curve.costs[cost][is_paid]
     low, median, high = quartiles(curve)[:, is_paid]
-    if look is None:
+    if drawn is None:
         axes.plot(spent, median, color="#b4bac2", linewidth=0.6)
         return
-    color, marker = look
     # matplotlib leaves out infinite ends, a large number it clips at the axis
     high = np.where(np.isfinite(high), high, 1e30)
-    axes.fill_between(spent, low, high, color=color, alpha=0.14, linewidth=0)
+    axes.fill_between(spent, low, high, color=drawn.color, alpha=0.14, linewidth=0)
     axes.plot(
         spent,
         median,
-        "--" if role(entry) else "-",
-        color=color,
-        marker=marker,
+        drawn.line,
+        color=drawn.color,
+        marker=drawn.marker,
         markersize=3.4,
         linewidth=1.2,
         label=label_entry(entry),

@@ -1,10 +1,10 @@
-"""Style of all figures: fonts, one color and marker per method, files as bytes."""
+"""Style of all figures: fonts and neutral colors, files as bytes."""
 
 import contextlib
 import functools
 import io
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, ParamSpec, TypeVar
 
 import matplotlib
@@ -58,43 +58,11 @@ STYLE: dict[Any, Any] = {
     "svg.hashsalt": "ebmark",
 }
 
-# Okabe & Ito (2008), safe for color-blind readers; a method looks the same in every figure
-_FIXED = {
-    "cd": ("#0072B2", "o"),
-    "pcd": ("#56B4E9", "s"),
-    "dsm": ("#D55E00", "^"),
-    "nce": ("#009E73", "D"),
-    "mle": ("#555555", "X"),
-}
-_SPARE = [
-    ("#CC79A7", "v"),
-    ("#E69F00", "P"),
-    ("#7A5195", "<"),
-    ("#8C6D31", ">"),
-    ("#17697A", "h"),
-    ("#B22222", "p"),
-    ("#3F6FD1", "*"),
-    ("#6B8E23", "d"),
-    ("#D45087", "8"),
-    ("#9C755F", "H"),
-    ("#2F4B7C", "v"),
-    ("#4DA9A0", "P"),
-    ("#A3A500", "<"),
-    ("#5B2A86", ">"),
-]
 DOTS = "#d9480f"
 DENSITY = LinearSegmentedColormap.from_list(
     "ebmark",
     ["#ffffff", "#e6eff5", "#c3d8e7", "#9abdd6", "#719fc4", "#4c80ad", "#2f6292", "#1d4670"],
 )
-
-
-def colors(methods: Iterable[str]) -> dict[str, tuple[str, str]]:
-    """Return each method's color and marker: its fixed one, or a spare one in order of name."""
-    looks = dict(_FIXED)
-    for i, method in enumerate(sorted(set(methods) - set(_FIXED))):
-        looks[method] = _SPARE[i % len(_SPARE)]
-    return looks
 
 
 def styled(draw: Callable[P, F]) -> Callable[P, F]:

@@ -12,8 +12,9 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import NullFormatter
 
 from ebmark.report.figures._axes import COUNT, PLAIN, add_legend, grid_of, set_log_ticks
-from ebmark.report.figures._style import DENSITY, INK, PALE, colors, styled
-from ebmark.statistics import ROLES, SweepPoint
+from ebmark.report.figures._style import DENSITY, INK, PALE, styled
+from ebmark.statistics import SweepPoint
+from ebmark.store.method_info import Look, look
 
 _MAX_TICKS = 9  # more values are not all written on an axis
 _DIVERGED = "\u00d7"
@@ -39,7 +40,6 @@ def sweep(sweep_points: Sequence[SweepPoint], axis: str, name: str) -> Figure | 
     panels = list(dict.fromkeys(point.panel for point in sweep_points))
     lines = list(dict.fromkeys(point.line for point in sweep_points))
     figure, grid = grid_of(panels, 3.2)
-    looks = colors(lines)
     for axes, panel in zip(grid, panels, strict=False):
         points = [point for point in sweep_points if point.panel == panel]
         values = sorted({p.at[axis] for p in points if axis in p.at}, key=_sort_key)
@@ -48,14 +48,14 @@ def sweep(sweep_points: Sequence[SweepPoint], axis: str, name: str) -> Figure | 
         num_marks: dict[float, int] = {}
         for line in lines:
             on_line = [point for point in points if point.line == line]
-            _draw_level(axes, on_line, axis, line, looks[line])
+            _draw_level(axes, on_line, axis, line, look(line))
             along = sorted(
                 (p for p in on_line if axis in p.at), key=lambda p: positions[p.at[axis]]
             )
             if along:
                 x = np.array([positions[point.at[axis]] for point in along], float)
-                _draw_line(axes, x, along, line, looks[line])
-                _mark_lost_runs(axes, x, along, looks[line][0], num_marks)
+                _draw_line(axes, x, along, line, look(line))
+                _mark_lost_runs(axes, x, along, look(line).color, num_marks)
         pad = 6 + 10 * max(num_marks.values(), default=0)
         axes.set_title(panel, loc="left", fontweight="bold", pad=pad)
         axes.set(xlabel=axis.replace("_", " "), ylabel=name)
@@ -66,33 +66,32 @@ def sweep(sweep_points: Sequence[SweepPoint], axis: str, name: str) -> Figure | 
 
 
 def _draw_level(
-    axes: Axes, points: Sequence[SweepPoint], axis: str, line: str, look: tuple[str, str]
+    axes: Axes, points: Sequence[SweepPoint], axis: str, line: str, drawn: Look
 ) -> None:
     """Draw a method that does not have the axis as a dotted horizontal line."""
     for point in points:
         if axis not in point.at:
-            style = {"color": look[0], "linestyle": ":", "linewidth": 1.1}
+            style = {"color": drawn.color, "linestyle": ":", "linewidth": 1.1}
             axes.axhline(point.found.median, label=line, **style)
             return
 
 
 def _draw_line(
-    axes: Axes, x: np.ndarray, along: Sequence[SweepPoint], line: str, look: tuple[str, str]
+    axes: Axes, x: np.ndarray, along: Sequence[SweepPoint], line: str, drawn: Look
 ) -> None:
     """Draw medians and their band; the line ends where the median run diverged."""
-    color, marker = look
     medians = np.array([point.found.median for point in along])
     bottom, top = axes.get_ylim()
     low = np.maximum([point.ends[0] for point in along], bottom)
     high = np.minimum([point.ends[1] for point in along], top)
     is_finite = np.isfinite(medians)
-    axes.fill_between(x, low, high, where=is_finite, color=color, alpha=0.16, linewidth=0)
+    axes.fill_between(x, low, high, where=is_finite, color=drawn.color, alpha=0.16, linewidth=0)
     axes.plot(
         x,
         np.where(is_finite, medians, np.nan),
-        "--" if line.split(", ")[0] in ROLES else "-",
-        color=color,
-        marker=marker,
+        drawn.line,
+        color=drawn.color,
+        marker=drawn.marker,
         markersize=4,
         linewidth=1.3,
         label=line,

@@ -9,6 +9,8 @@ from pathlib import Path
 import jinja2
 
 from ebmark.errors import unknown
+from ebmark.report.page._answer import Answer as Answer
+from ebmark.report.page._answer import answer as answer
 from ebmark.report.page._contents import build_contents
 from ebmark.store.schema import load_study
 from ebmark.store.table import current, with_entries, write
@@ -18,7 +20,7 @@ _ASSETS = Path(__file__).parent / "assets"
 _CATEGORICAL = ["dataset", "method", "metric", "status"]
 
 
-def write_report(folder: Path, reference: str | None = None) -> Path:
+def write_report(folder: Path, reference: str | None = None, place: Path | None = None) -> Path:
     """Write `report.html` and `figures/` from a study's folder, finished or not.
 
     The same folder gives the same bytes.
@@ -27,6 +29,7 @@ def write_report(folder: Path, reference: str | None = None) -> Path:
         folder: The study's folder.
         reference: The configuration that others are compared with; by default the study's first
             method.
+        place: Another folder for the page, which then links to its files and has no figures/.
 
     Returns:
         The path of the report.
@@ -45,7 +48,7 @@ def write_report(folder: Path, reference: str | None = None) -> Path:
         raise unknown("configuration", reference, sorted(entries))
     # categories are compared much faster than strings
     table = table.astype(dict.fromkeys(_CATEGORICAL, "category"))
-    contents = build_contents(folder, study, table, reference)
+    contents = build_contents(folder, study, table, reference, place)
     page = (
         _environment()
         .get_template("template.html")
@@ -55,8 +58,9 @@ def write_report(folder: Path, reference: str | None = None) -> Path:
             js=(_ASSETS / "script.js").read_text(encoding="utf-8"),
         )
     )
-    write_whole(inside(folder, "report.html"), page)
-    return folder / "report.html"
+    place = folder if place is None else Path(place)
+    write_whole(inside(place, "report.html"), page)
+    return place / "report.html"
 
 
 def _environment() -> jinja2.Environment:

@@ -10,8 +10,10 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from ebmark.report import figures
+from ebmark.report.page._answer import Answer, answer
 from ebmark.report.page._budgets import build_budgets, trainings
-from ebmark.report.page._cells import Block, Cell
+from ebmark.report.page._cells import Block
+from ebmark.report.page._charts import dot_plot, forest_plot
 from ebmark.report.page._comparisons import (
     Comparisons,
     Significance,
@@ -24,36 +26,55 @@ from ebmark.report.page._figures import (
     DatasetPictures,
     FigureFolder,
     Picture,
-    data_uri,
     draw_dataset,
 )
+from ebmark.report.page._inline import marker
+from ebmark.report.page._methods import DivergedRun, MethodInfo, describe_methods, list_diverged
 from ebmark.report.page._overview import Overview, build_overview
 from ebmark.report.page._recipes import Recipes, build_recipes, flatten
 from ebmark.report.page._rows import count_unique, list_unique, select_rows
 from ebmark.report.page._sentences import summarize_dataset
 from ebmark.report.page._step_bias import step_biases
 from ebmark.report.page._sweeps import Sweep, build_sweeps
-from ebmark.report.page._tables import Results, build_details, build_results
+from ebmark.report.page._tables import Results, build_results
 from ebmark.report.page._top_entries import select_leading
 from ebmark.statistics import ErrorSources, metric_of, profiles, ranks, role, without_axes
 from ebmark.store.metric_info import METRICS, MetricInfo, metric_info, stem
 from ebmark.store.units import distance_unit
 
 _FACTORS = np.geomspace(0.8, 50, 140)  # multiples of the best KL on the profiles' axis
-_RUN = ["dataset", "method", "seed"]
+_TERMS = {
+    "null": MetricInfo(
+        "null range",
+        "",
+        "Mean and 95% range (or the level stated) of a metric between two independent target "
+        "samples of the same size: what a single run of a perfect model with a perfect sampler "
+        "scores.",
+    ),
+    "configuration": MetricInfo(
+        "configuration", "", 'A method with a recipe, such as "ed, tuned".'
+    ),
+    "diverged": MetricInfo(
+        "diverged",
+        "",
+        "Training or sampling produced non-finite values or runaway chains, no proposal was "
+        "accepted, or log Z is unresolved. Diverged runs count as the worst value and are never "
+        "averaged.",
+    ),
+}
 _FILES = ("results.csv", "results.parquet", "study.json")
 
 
 class DatasetSection(NamedTuple):
-    """One dataset: sentences, tables and pictures."""
+    """One dataset: sentences, charts and pictures."""
 
     name: str
     title: str
     entropy: float | None
     summary: list[Markup]
     largest_parts: str
-    results: Results
-    details: tuple[list[Cell], list[list[Cell]]]
+    dots: Markup | None
+    forest: Markup | None
     pictures: DatasetPictures
 
 
@@ -68,25 +89,6 @@ class Charts(NamedTuple):
     cost: Picture | None
 
 
-class MethodInfo(NamedTuple):
-    """A method: name, title, loss as TeX and as a picture, reference."""
-
-    name: str
-    title: str
-    loss: str
-    reference: str
-    formula: str | None
-
-
-class DivergedRun(NamedTuple):
-    """A diverged run, and the reason."""
-
-    dataset: str
-    method: str
-    seed: int
-    reason: str
-
-
 @dataclass
 class Contents:
     """The variables of the template."""
@@ -96,12 +98,14 @@ class Contents:
     num_datasets: int
     num_done: int
     num_planned: int
+    answer: Answer
     sweeps: list[Sweep]
     overview: Overview | None
     leading: list[str]
     sections: list[DatasetSection]
     charts: Charts
     significance: Significance | None
+    results: Results | None
     budgets: list[Block]
     sources: list[Block]
     step_biases: list[Block]
@@ -110,14 +114,18 @@ class Contents:
     num_entries: int
     recipes: Recipes
     settings: dict[str, str]
-    glossary: list[MetricInfo]
-    colors: dict[str, str]
+    glossary: dict[str, MetricInfo]
+    keys: dict[str, Markup]
     roles: dict[str, str]
     files: list[str]
 
 
 def build_contents(
-    folder: Path, study: dict[str, Any], table: pd.DataFrame, reference: str | None
+    folder: Path,
+    study: dict[str, Any],
+    table: pd.DataFrame,
+    reference: str | None,
+    place: Path | None,
 ) -> Contents:
     """Build the template's variables.
 
@@ -126,6 +134,7 @@ def build_contents(
         study: Its `study.json`, with configurations for methods.
         table: Its results, with configurations for methods.
         reference: The reference method; by default the first.
+        place: Another folder for the page; its figures are then not written as files.
     """
     runs = list(study["runs"].values())
     datasets = _order_datasets(study, runs)
@@ -133,7 +142,7 @@ def build_contents(
     is_sweep = any("=" in run["recipe"] for run in runs)
     # of a sweep, configurations are points: the sections of datasets would be too many
     shown = [] if is_sweep else datasets
-    figure_folder = FigureFolder(folder, len(shown) * (1 + len(entries)))
+    figure_folder = FigureFolder(folder if place is None else None, len(shown) * (1 + len(entries)))
     leading = select_leading(table, shown, entries, reference)
     compared = compare_entries(table, shown, entries, reference)
     costs = trainings(study, table, datasets, entries, is_sweep)
@@ -142,13 +151,13 @@ def build_contents(
     metrics = {stem(metric) for metric in list_unique(table, "metric")}
     lines = [entry for _, by_entry in costs.values() for entry in by_entry]
     names = list(dict.fromkeys(map(without_axes, entries)))
-    looks = figures.colors({*entries, *names})
     return Contents(
         study=study,
         is_sweep=is_sweep,
         num_datasets=len(datasets),
         num_done=count_unique(table, "run_id"),
         num_planned=len(runs),
+        answer=answer(table, study),
         sweeps=build_sweeps(figure_folder, study, table),
         overview=build_overview(table, shown, entries),
         leading=leading if len(leading) < len(entries) else [],
@@ -164,25 +173,21 @@ def build_contents(
             figures.cost(costs, lines),
         ),
         significance=build_significance(table, shown, entries, compared),
+        results=_build_results(study, table, shown, entries) if shown else None,
         budgets=build_budgets(costs),
         sources=build_sources(table, split, study["null_ranges"]),
         step_biases=step_biases(study["step_bias"], shown),
-        diverged=_list_diverged(table),
-        methods=[_method(study, name) for name in names],
+        diverged=list_diverged(table),
+        methods=describe_methods(study, names),
         num_entries=len(entries),
         recipes=build_recipes(study["recipes"]),
         settings=flatten(study["settings"]),
-        glossary=[metric_info(name, distance_unit(study)) for name in METRICS if name in metrics],
-        colors={entry: color for entry, (color, _) in looks.items()},
+        glossary={n: metric_info(n, distance_unit(study)) for n in METRICS if n in metrics}
+        | _TERMS,
+        keys={entry: marker(entry) for entry in {*entries, *names}},
         roles={entry: label for entry in entries if (label := role(entry))},
-        files=[name for name in _FILES if (folder / name).exists()],
+        files=[name for name in _FILES if ((place or folder) / name).exists()],
     )
-
-
-def _list_diverged(table: pd.DataFrame) -> list[DivergedRun]:
-    lost = select_rows(table, status="diverged").drop_duplicates(subset=_RUN)
-    columns = [lost[name].tolist() for name in (*_RUN, "reason")]
-    return [DivergedRun(*values) for values in zip(*columns, strict=True)]
 
 
 def _order_datasets(study: dict[str, Any], runs: list[dict[str, Any]]) -> list[str]:
@@ -215,8 +220,7 @@ class _SectionBuilder:
         study = self.study
         table = select_rows(self.table, dataset=dataset)
         planned = [run["method"] for run in study["runs"].values() if run["dataset"] == dataset]
-        num_seeds = {entry: planned.count(entry) for entry in entries if entry in planned}
-        entries = list(num_seeds)
+        entries = [entry for entry in entries if entry in planned]
         null_ranges = study["null_ranges"].get(dataset, {})
         info = study["dataset_info"].get(dataset, {})
         return DatasetSection(
@@ -225,20 +229,25 @@ class _SectionBuilder:
             info.get("entropy"),
             summarize_dataset(table, dataset, entries, null_ranges.get("w1"), self.compared),
             name_largest_parts(table, dataset, entries),
-            build_results(
-                table,
-                dataset,
-                entries,
-                study["method_info"],
-                null_ranges,
-                num_seeds,
-                distance_unit(study),
-            ),
-            build_details(table, dataset, entries, null_ranges),
+            dot_plot(table, dataset, entries, distance_unit(study)),
+            forest_plot(self.compared, dataset) if self.compared else None,
             draw_dataset(
                 self.figure_folder, self.folder, study, table, dataset, entries, self.leading
             ),
         )
+
+
+def _build_results(
+    study: dict[str, Any], table: pd.DataFrame, datasets: list[str], entries: list[str]
+) -> Results:
+    runs = [(run["dataset"], run["method"]) for run in study["runs"].values()]
+    planned = {
+        dataset: {entry: n for entry in entries if (n := runs.count((dataset, entry)))}
+        for dataset in datasets
+    }
+    return build_results(
+        table, planned, study["method_info"], study["null_ranges"], distance_unit(study)
+    )
 
 
 def _charts(
@@ -287,11 +296,3 @@ def _charts(
         ),
         cost=add(cost, "cost", "KL against updates, network evaluations and CPU seconds"),
     )
-
-
-def _method(study: dict[str, Any], name: str) -> MethodInfo:
-    info = study["method_info"].get(name.partition(", ")[0], {})
-    loss = info.get("loss", "")
-    picture = figures.formula(loss)
-    formula = data_uri(picture, "svg+xml") if picture else None
-    return MethodInfo(name, info.get("title", name), loss, info.get("reference", ""), formula)

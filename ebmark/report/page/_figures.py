@@ -7,24 +7,30 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pandas as pd
+from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from ebmark.errors import UserError
 from ebmark.report import figures
 from ebmark.report.page._diagnostics import count_diverged
+from ebmark.report.page._inline import inline
 from ebmark.report.page._numbers import format_brief, significant_digits
 from ebmark.statistics import final_values, median_seed, role
 from ebmark.store.table import load_arrays
 from ebmark.system.writing import inside, make_folder, write_whole
 
 _MAX_FINE_PANELS = 60  # more panels are drawn at a lower resolution
-_MAX_SVG = 300_000  # bytes of an SVG that is embedded as it is
+_MAX_BYTES = 1_000_000  # of all figures that are embedded in a page
 _METRICS = {"kl": "KL", "nll": "NLL", "w1_langevin": "W1"}  # the first selects the median run
 
 
 class Picture(NamedTuple):
-    """A figure of the page: its data URI, its files, alternative text and caption."""
+    """A figure of the page: inline SVG, or else a data URI; its files, alternative text, caption.
 
+    A figure without both did not fit the page and is only linked.
+    """
+
+    svg: Markup | None
     uri: str
     files: list[str]
     alt: str
@@ -34,19 +40,21 @@ class Picture(NamedTuple):
 class FigureFolder:
     """The folder of a report's figures: writes each as PNG and SVG, and embeds it in the page."""
 
-    def __init__(self, folder: Path, num_panels: int) -> None:
+    def __init__(self, folder: Path | None, num_panels: int) -> None:
         """Create the folder.
 
         Args:
-            folder: The study's folder.
+            folder: The study's folder; None if no files are written.
             num_panels: Panels of samples in all; many are drawn at a lower resolution.
         """
-        self._folder = inside(folder, "figures")
+        self._folder = None if folder is None else inside(folder, "figures")
         self._is_fine = num_panels <= _MAX_FINE_PANELS
         self._dpi = 150 if self._is_fine else 100
-        self._quality = 85 if self._is_fine else 40
+        self._quality = 70 if self._is_fine else 40
+        self._left = _MAX_BYTES
         self._names: dict[str, str] = {}
-        make_folder(self._folder)
+        if self._folder is not None:
+            make_folder(self._folder)
 
     def slug(self, name: str) -> str:
         """Return a name as part of a file name, unique to this name."""
@@ -70,17 +78,25 @@ class FigureFolder:
         """
         if figure is None:
             return None
-        files = {f"{name}.png": figures.png(figure, self._dpi)}
-        if self._is_fine or lines:
+        files: dict[str, bytes] = {}
+        if self._folder is not None or not lines:
+            files[f"{name}.png"] = figures.png(figure, self._dpi)
+        if lines or (self._folder is not None and self._is_fine):
             files[f"{name}.svg"] = figures.svg(figure)
-        for file, content in files.items():
-            write_whole(inside(self._folder, file), content)
-        vector = files.get(f"{name}.svg", b"")
-        if lines and len(vector) <= _MAX_SVG:
-            uri = data_uri(vector, "svg+xml")
+        svg, uri = None, ""
+        if lines:
+            svg = inline(files[f"{name}.svg"], name, alt)
         else:
             uri = data_uri(figures.webp(files[f"{name}.png"], self._quality), "webp")
-        return Picture(uri, list(files), alt, caption)
+        self._left -= len(svg or uri)
+        if self._left < 0:
+            self._left += len(svg or uri)
+            svg, uri = None, ""
+        if self._folder is None:
+            return Picture(svg, uri, [], alt, caption) if svg or uri else None
+        for file, content in files.items():
+            write_whole(inside(self._folder, file), content)
+        return Picture(svg, uri, list(files), alt, caption)
 
 
 class DatasetPictures(NamedTuple):

@@ -1,13 +1,14 @@
-"""Results tables of a dataset: the main one, and every metric in detail."""
+"""The table of all configurations on all datasets: main columns first, all others on demand."""
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import pandas as pd
 
-from ebmark.report.page._cells import Cell
+from ebmark.report.page._cells import LAST, Cell, sortable
 from ebmark.report.page._diagnostics import KL_PARTS, count_diverged, count_unresolved
-from ebmark.report.page._numbers import DASH, count_decimals, format_interval, format_number
+from ebmark.report.page._numbers import DASH, format_brief, format_interval
 from ebmark.report.page._result_cells import (
     build_cell,
     count_column_decimals,
@@ -16,178 +17,191 @@ from ebmark.report.page._result_cells import (
     format_null,
     summarize_runs,
 )
-from ebmark.report.page._rows import count_unique, list_unique, select_rows
-from ebmark.statistics import Summary, all_positive, final_values, role
+from ebmark.report.page._rows import list_unique
+from ebmark.statistics import all_positive, final_values, role, summary
 from ebmark.store.metric_info import metric_info, stem
 from ebmark.store.units import DATA_UNITS
 
-_FULL = ("median", "mean", "worst")
-_MAIN = {
-    "kl": _FULL,
-    "kl_off_support": ("median",),
-    "kl_mode_weights": ("median",),
-    "kl_within_mode": ("median",),
-    "tv": ("median",),
-    "nll": _FULL,
-    "w1_exact": ("median",),
-    "w1_langevin": _FULL,
-    "w1_native": ("median",),
-    "w2_langevin": ("median",),
-    "sliced_w2_langevin": ("median",),
-    "mmd_sq_langevin": ("median",),
-    "mode_frequency_tv_langevin": ("median",),
-    "train_cpu_seconds": ("median",),
-    "network_evaluations": ("median",),
-}
-# in the main table only where no density is on a grid, else among the details
-_WITHOUT_GRID = {
-    "nll",
-    "w2_langevin",
-    "sliced_w2_langevin",
-    "mmd_sq_langevin",
-    "mode_frequency_tv_langevin",
-}
-_ORDER = [*_MAIN, "w2_exact", "sliced_w2_exact", "mode_weight_tv", "log_z", "log_z_error"]
-_LABELS = {"median": "median", "mean": "{kind} mean [95% CI]", "worst": "worst"}
+_DECIDING = ("kl", "nll")  # the first that was measured comes first, with its interval
+_MAIN = ("w1_langevin", "train_cpu_seconds")
+_FULL = {"kl", "nll", "w1_langevin"}  # with mean, interval and worst value
+_ORDER = ["kl", "nll", *_MAIN, *KL_PARTS, "tv", "w1_exact", "w1_native", "network_evaluations"]
 _KINDS = {True: "geometric", False: "arithmetic"}
-_DETAILS = [
-    "metric",
-    "method",
-    "seeds",
-    "diverged or unresolved",
-    "median",
-    "95% CI of the median",
-    "mean",
-]
-_DETAILS += ["kind of mean", "95% CI of the mean", "worst", "null range"]
+
+Runs = dict[str, dict[str, pd.Series]]  # dataset -> configuration -> values by seed
 
 
 class Head(NamedTuple):
-    """Head of a column.
+    """Head of a column: its label, the metric it defines, and whether it is shown at first."""
 
-    Attributes:
-        group: The metric.
-        label: The statistic.
-        description: The metric in one line.
-        span: Number of columns of the group; 0 if it began before this column.
-    """
-
-    group: str
     label: str
-    description: str
-    span: int
+    metric: str
+    is_main: bool
 
 
 class Row(NamedTuple):
-    """A configuration: its name, the method's title, a note on its runs, and its cells."""
+    """A configuration on a dataset: a note on its runs, its kind, and its cells.
 
+    The kind is empty for methods, `role` for oracle and baselines, and `null` for the null range.
+    """
+
+    dataset: str
     method: str
     title: str
     note: str
+    kind: str
     cells: list[Cell]
 
 
 class Results(NamedTuple):
-    """The main table: methods, then oracle and baselines, then the null range."""
+    """Heads and rows of the table."""
 
     heads: list[Head]
-    methods: list[Row]
-    unranked: list[Row]
-    null_range: Row | None
+    rows: list[Row]
+
+
+class Column(NamedTuple):
+    """A column: its head, and the cells by dataset and configuration; None is the null range."""
+
+    head: Head
+    cells: dict[tuple[str, str | None], Cell]
+
+    @property
+    def missing(self) -> Cell:
+        """The cell of a configuration without the metric."""
+        return Cell(DASH, LAST, "" if self.head.is_main else "more")
 
 
 def build_results(
     table: pd.DataFrame,
-    dataset: str,
-    entries: Sequence[str],
+    entries: Mapping[str, Mapping[str, int]],
     method_info: Mapping[str, Any],
-    null_ranges: Mapping[str, Any],
-    num_seeds: Mapping[str, int],
+    null_ranges: Mapping[str, Mapping[str, Any]],
     unit: str = DATA_UNITS,
 ) -> Results:
-    """Build the main table of a dataset.
+    """Build the table.
 
     Args:
         table: The results, with configurations for methods.
-        dataset: The dataset.
-        entries: Its configurations, one row each.
+        entries: Dataset -> configuration -> number of planned seeds.
         method_info: Method -> its title.
-        null_ranges: Metric -> its null range on this dataset.
-        num_seeds: Configuration -> number of planned seeds.
+        null_ranges: Dataset -> metric -> its null range.
         unit: Unit of distances.
 
     Returns:
         The table; the best median is marked if it is significantly better than the runner-up, and
         every median whose seeds are not significantly worse than the null.
     """
-    runs = {metric: final_values(table, dataset, metric) for metric in _MAIN}
-    has_grid = bool(runs["kl_off_support"])
-    metrics = [m for m in _MAIN if runs[m] and not (has_grid and m in _WITHOUT_GRID)]
-    heads: list[Head] = []
-    cells: dict[str, list[Cell]] = {entry: [] for entry in entries}
-    null_cells: list[Cell] = []
-    for metric in metrics:
-        is_geometric = all_positive(runs[metric].values())
-        summaries = {
-            entry: summarize_runs(metric, runs[metric].get(entry), is_geometric)
-            for entry in entries
+    measured = list_unique(table, "metric")
+    order = [metric for metric in dict.fromkeys([*_ORDER, *sorted(measured)]) if metric in measured]
+    runs = {m: {name: final_values(table, name, m) for name in entries} for m in order}
+    order = [metric for metric in order if any(runs[metric].values())]
+    first = next((metric for metric in _DECIDING if metric in order), None)
+    columns: list[Column] = []
+    for metric in order:
+        is_main = metric == first or metric in _MAIN
+        columns += _columns(table, metric, runs[metric], null_ranges, unit, is_main)
+        if metric == first:
+            columns.append(_interval(metric, runs[metric]))
+            columns += _of_kl(runs) if metric == "kl" else []
+    columns.sort(key=lambda column: not column.head.is_main)
+    for column in columns:
+        if not column.head.is_main:
+            for key, cell in column.cells.items():
+                column.cells[key] = cell._replace(kind=f"{cell.kind} more".strip())
+    rows = []
+    for dataset, planned in entries.items():
+        for entry, num_seeds in planned.items():
+            cells = [column.cells.get((dataset, entry), column.missing) for column in columns]
+            note = _note(table, dataset, entry, num_seeds)
+            title = method_info.get(entry, {}).get("title", entry)
+            rows.append(Row(dataset, entry, title, note, "role" if role(entry) else "", cells))
+        if null_ranges.get(dataset):
+            cells = [
+                column.cells.get((dataset, None), column.missing._replace(text=""))
+                for column in columns
+            ]
+            rows.append(Row(dataset, "null range", "two target samples", "", "null", cells))
+    return Results([column.head for column in columns], rows)
+
+
+def _columns(
+    table: pd.DataFrame,
+    metric: str,
+    runs: Runs,
+    null_ranges: Mapping[str, Mapping[str, Any]],
+    unit: str,
+    is_main: bool,
+) -> list[Column]:
+    """The columns of a metric: median, and for some metrics mean and worst value."""
+    info = metric_info(metric, unit)
+    name = info.label.replace("_", " ").replace("(target ‖ model)", "")
+    if info.unit and info.unit != DATA_UNITS:
+        name += f", {info.unit}"
+    is_geometric = all_positive([values for by in runs.values() for values in by.values()])
+    labels = {"median": name}
+    if metric in _FULL:
+        labels |= {
+            "mean": f"{name}: {_KINDS[is_geometric]} mean [95% CI]",
+            "worst": f"{name}: worst",
         }
+    cells: dict[str, dict[tuple[str, str | None], Cell]] = {label: {} for label in labels}
+    for dataset, by_entry in runs.items():
+        summaries = {e: summarize_runs(metric, by_entry[e], is_geometric) for e in by_entry}
         decimals = count_column_decimals(metric, summaries)
         marked = find_mark(table, dataset, metric)
-        null_range = null_ranges.get(stem(metric))
-        nulls = {
-            entry: describe_null(metric, runs[metric].get(entry, ()), null_range)
-            for entry in entries
-        }
-        heads += _heads(metric, _KINDS[is_geometric], unit)
-        for statistic in _MAIN[metric]:
-            for entry in entries:
-                cells[entry].append(
-                    build_cell(
-                        summaries[entry],
-                        statistic,
-                        decimals,
-                        null=nulls[entry],
-                        mark=marked.get(entry, ""),
-                    )
-                )
-            null_cells.append(Cell(format_null(null_range, statistic, decimals)))
-    rows = [
-        _row(table, dataset, entry, method_info, num_seeds.get(entry, 0), cells[entry])
-        for entry in entries
-    ]
-    return Results(
-        heads,
-        [row for row in rows if role(row.method) is None],
-        [row for row in rows if role(row.method) is not None],
-        Row("null range", "two target samples", "", null_cells) if null_ranges else None,
-    )
-
-
-def _heads(metric: str, kind: str, unit: str) -> list[Head]:
-    info = metric_info(metric, unit)
-    name = info.label.replace("_", " ")
-    if metric in KL_PARTS:
-        span = len(KL_PARTS) if metric == next(iter(KL_PARTS)) else 0
-        label = KL_PARTS[metric].removesuffix(" KL")
-        return [Head("KL decomposition (medians)", label, info.description, span)]
-    group = f"{name}, {info.unit}" if info.unit and info.unit != DATA_UNITS else name
-    statistics = _MAIN[metric]
-    spans = [len(statistics)] + [0] * (len(statistics) - 1)
+        null_range = null_ranges.get(dataset, {}).get(stem(metric))
+        for statistic in labels:
+            for entry, stats in summaries.items():
+                null = describe_null(metric, by_entry[entry], null_range)
+                mark = marked.get(entry, "")
+                cell = build_cell(stats, statistic, decimals, null=null, mark=mark)
+                cells[statistic][dataset, entry] = cell
+            cells[statistic][dataset, None] = Cell(format_null(null_range, statistic, decimals))
     return [
-        Head(group, _LABELS[statistic].format(kind=kind), info.description, span)
-        for statistic, span in zip(statistics, spans, strict=True)
+        Column(Head(label, stem(metric), is_main and statistic == "median"), cells[statistic])
+        for statistic, label in labels.items()
     ]
 
 
-def _row(
-    table: pd.DataFrame,
-    dataset: str,
-    entry: str,
-    method_info: Mapping[str, Any],
-    num_seeds: int,
-    cells: list[Cell],
-) -> Row:
+def _interval(metric: str, runs: Runs) -> Column:
+    """The 95% interval of the median."""
+    cells: dict[tuple[str, str | None], Cell] = {}
+    for dataset, by_entry in runs.items():
+        summaries = {e: summarize_runs(metric, by_entry[e], True) for e in by_entry}
+        decimals = count_column_decimals(metric, summaries)
+        for entry, stats in summaries.items():
+            text = format_interval(stats.median_low, stats.median_high, decimals)
+            cells[dataset, entry] = Cell(text, kind="mean")
+    return Column(Head("95% CI of the median", metric, True), cells)
+
+
+def _of_kl(runs: Mapping[str, Runs]) -> list[Column]:
+    """KL relative to the oracle, and its largest part by medians over seeds."""
+    ratios: dict[tuple[str, str | None], Cell] = {}
+    parts: dict[tuple[str, str | None], Cell] = {}
+    for dataset, by_entry in runs["kl"].items():
+        oracle = summary(by_entry.get("mle", ())).median
+        for entry, values in by_entry.items():
+            if 0 < oracle < math.inf:
+                ratio = summary(values).median / oracle
+                text = f"{format_brief(ratio)}" if math.isfinite(ratio) else "diverged"
+                ratios[dataset, entry] = Cell(text, sortable(ratio))
+            sizes = {
+                name: summary(runs[part][dataset].get(entry, ())).median
+                for part, name in KL_PARTS.items()
+                if part in runs
+            }
+            finite = {name: size for name, size in sizes.items() if math.isfinite(size)}
+            if finite:
+                largest = max(finite, key=lambda name: finite[name])
+                text = f"{largest.removesuffix(' KL')} ({format_brief(finite[largest])})"
+                parts[dataset, entry] = Cell(text)
+    columns = {"KL / oracle": ratios, "largest part of KL": parts}
+    return [Column(Head(label, "kl", True), cells) for label, cells in columns.items() if cells]
+
+
+def _note(table: pd.DataFrame, dataset: str, entry: str, num_seeds: int) -> str:
     num_diverged, num_runs = count_diverged(table, dataset, entry)
     notes = []
     if num_diverged:
@@ -196,74 +210,4 @@ def _row(
         notes.append(f"{num_unresolved} of {num_runs} unresolved")
     if num_runs < num_seeds:
         notes.append(f"{num_runs} of {num_seeds} seeds yet" if num_runs else "not run yet")
-    return Row(entry, method_info.get(entry, {}).get("title", entry), "; ".join(notes), cells)
-
-
-def build_details(
-    table: pd.DataFrame, dataset: str, entries: Sequence[str], null_ranges: Mapping[str, Any]
-) -> tuple[list[Cell], list[list[Cell]]]:
-    """Build heads and rows of every metric: one row per metric and configuration.
-
-    With a single seed: one row per configuration, one column per metric.
-    """
-    selected = select_rows(table, dataset=dataset)
-    measured = sorted(list_unique(selected, "metric"))
-    summaries: dict[str, dict[str, Summary]] = {}
-    for metric in dict.fromkeys([*_ORDER, *measured]):
-        runs = final_values(table, dataset, metric)
-        if runs:
-            kind = all_positive(runs.values())
-            summaries[metric] = {
-                e: summarize_runs(metric, runs[e], kind) for e in entries if e in runs
-            }
-    if count_unique(selected, "seed") == 1:
-        return _of_one_seed(summaries, null_ranges)
-    rows = []
-    for metric, by_entry in summaries.items():
-        null_range = null_ranges.get(stem(metric))
-        decimals = count_decimals([stats.median for stats in by_entry.values()], 3, 6)
-        rows += [
-            _details(metric, entry, stats, null_range, decimals)
-            for entry, stats in by_entry.items()
-        ]
-    return [Cell(name) for name in _DETAILS], rows
-
-
-def _details(
-    metric: str,
-    entry: str,
-    stats: Summary,
-    null_range: Mapping[str, Any] | None,
-    decimals: int,
-) -> list[Cell]:
-    null = [format_null(null_range, statistic, decimals) for statistic in ("median", "mean")]
-    return [
-        Cell(metric, title=metric_info(metric).description),
-        Cell(entry),
-        Cell(str(stats.n), stats.n),
-        Cell(str(stats.diverged) if stats.diverged else "", stats.diverged),
-        build_cell(stats, "median", decimals),
-        Cell(format_interval(stats.median_low, stats.median_high, decimals), kind="mean"),
-        Cell(format_number(stats.mean, decimals, pad=True), stats.mean),
-        Cell(_KINDS[stats.is_geometric]),
-        Cell(format_interval(stats.low, stats.high, decimals), kind="mean"),
-        build_cell(stats, "worst", decimals),
-        Cell(" ".join(null).strip(), kind="mean"),
-    ]
-
-
-def _of_one_seed(
-    summaries: Mapping[str, Mapping[str, Summary]], null_ranges: Mapping[str, Any]
-) -> tuple[list[Cell], list[list[Cell]]]:
-    heads = [Cell("method")]
-    columns = []
-    for metric, by_entry in summaries.items():
-        decimals = count_decimals([stats.median for stats in by_entry.values()], 3, 6)
-        null = format_null(null_ranges.get(stem(metric)), "mean", decimals)
-        description = metric_info(metric).description + (f" Null range: {null}." if null else "")
-        heads.append(Cell(metric.replace("_", " "), title=description))
-        columns.append({e: build_cell(stats, "median", decimals) for e, stats in by_entry.items()})
-    entries = dict.fromkeys(entry for by_entry in summaries.values() for entry in by_entry)
-    missing = Cell(DASH)
-    rows = [[Cell(e), *(column.get(e, missing) for column in columns)] for e in entries]
-    return heads, [[cell._replace(kind="") for cell in row] for row in rows]
+    return "; ".join(notes)

@@ -8,7 +8,7 @@ import pandas as pd
 
 from ebmark.report import paper_table as paper
 from ebmark.errors import UserError
-from ebmark.report.page._tables import build_details
+from ebmark.report.page._tables import build_results
 
 NAME = "mean_mixes_kinds"
 WANT = "one kind of mean in a column, so that the entry that is nowhere worse has no higher mean; or no mean of a metric that can be negative"
@@ -43,13 +43,10 @@ def results(values):
 
 
 def in_the_report(table):
-    """method -> mean, as the report's table of details has it."""
-    heads, rows = build_details(table, LAW, ["a", "b"], {})
-    names = [head.text for head in heads]
-    if "mean" not in names:
-        return {}
-    method, mean = names.index("method"), names.index("mean")
-    return {row[method].text: row[mean].value for row in rows}
+    """method -> mean, as the report's table has it; nothing if it has no means of the metric."""
+    heads, rows = build_results(table, {LAW: dict.fromkeys(["a", "b"], 1)}, {}, {})
+    means = [i for i, head in enumerate(heads) if "mean [95% CI]" in head.label]
+    return {row.method: row.cells[means[0]].value for row in rows} if means else {}
 
 
 def in_the_paper(table):

@@ -64,10 +64,10 @@ for seed, value in enumerate(wrong):
         )
 table = pd.DataFrame(rows)
 floor = null_ranges(law, NUM, ["w1"])
-page = build_results(table, law.name, ["nce"], {}, floor, {"nce": SEEDS})
+page = build_results(table, {law.name: {"nce": SEEDS}}, {}, {law.name: floor})
 marked = [
     cell
-    for cell in page.methods[0].cells
+    for cell in page.rows[0].cells
     if "within-null" in cell.kind.split() or "not above" in cell.title
 ]
 words = " ".join(str(one) for one in summarize_dataset(table, law.name, ["nce"], floor["w1"]))

@@ -85,12 +85,6 @@ def test_many_panels_do_not_overlap(folder):
         assert not any(box.overlaps(other) for other in boxes[:i])
 
 
-def test_colors_of_a_method_are_fixed():
-    assert figures.colors(["x", "nce", "y"]) == figures.colors(["y", "x", "cd"])
-    looks = figures.colors(["cd", "pcd", "dsm", "nce", "mle", "ed", "ssm"])
-    assert len({color for color, _ in looks.values()}) == 7
-
-
 def test_formula_beyond_matplotlib_stays_text():
     tex = r"$$ \tfrac12 \mathbb{E}_{data} \| x \|^2 $$"
     assert figures.formula(tex).startswith(b"<?xml")

@@ -65,11 +65,57 @@ def test_page_does_not_overflow_sideways(page):
 
 
 def test_tables_and_figures_are_shown(page):
-    assert page.locator("table.results").count() == 2
-    assert page.locator("table.results").first.locator("tbody tr").count() == 5
+    assert page.locator("table.results").count() == 1
+    assert page.locator("table.results tbody tr").count() == 10
     images = page.locator("figure img")
-    assert images.count() == 11
-    assert all(images.evaluate_all("all => all.map(i => i.complete && i.naturalWidth > 100)"))
+    assert images.count() == 6
+    images.evaluate_all("all => all.forEach(i => { i.loading = 'eager'; })")
+    page.wait_for_function("[...document.images].every(i => i.complete && i.naturalWidth > 100)")
+    charts = page.locator("#summary svg.rows, #cost svg.chart")
+    assert charts.count() == 3
+    assert all(charts.evaluate_all("all => all.map(s => s.getBoundingClientRect().width > 250)"))
+
+
+def test_filters_are_kept_in_the_url(page, report):
+    """A reload shows the same rows; methods are matched from their beginning."""
+    page.select_option("[name=dataset]", "half_moons")
+    page.fill("[name=methods]", "cd, nce")
+    rows = page.locator("table.results tbody tr[data-method]:visible")
+    assert rows.count() == 2
+    page.reload()
+    assert rows.count() == 2 and "dataset=half_moons" in page.url
+    assert page.locator("[data-dataset=eight_gaussians]:visible").count() == 0
+
+
+def test_theme_and_columns_can_be_chosen(page):
+    ground = "getComputedStyle(document.body).backgroundColor"
+    before = page.evaluate(ground)
+    page.click("#theme")
+    assert page.evaluate(ground) != before
+    more = page.locator("table.results th.more").first
+    assert not more.is_visible()
+    page.check("[name=more]")
+    assert more.is_visible()
+
+
+def test_keyboard_reaches_skip_link_and_definition(page):
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    page.locator("table.results button.term").first.focus()
+    page.keyboard.press("Enter")
+    assert page.locator("#def-kl").is_visible()
+    page.keyboard.press("Escape")
+    assert not page.locator("#def-kl").is_visible()
+
+
+def test_page_reads_without_javascript(browser, report):
+    context = browser.new_context(java_script_enabled=False, offline=True)
+    page = context.new_page()
+    page.goto(report.as_uri())
+    assert page.locator(".answer").is_visible()
+    assert page.locator("table.results tbody tr:visible").count() == 10
+    assert page.locator("#theme:visible, form.tools:visible").count() == 0
+    context.close()
 
 
 def test_text_contrast_is_accessible(page):
@@ -87,13 +133,15 @@ def test_text_contrast_is_accessible(page):
     assert page.evaluate(ratio) >= 4.5
 
 
-def test_click_sorts_methods_not_the_oracle(page):
+def test_click_sorts_methods_above_the_oracle(page):
     table = page.locator("table.results").first
-    values = "t => [...t.tBodies[0].rows].map(r => Number(r.cells[1].dataset.value))"
-    head = table.locator("thead tr").last.locator("button").nth(1)
+    values = """t => [...t.tBodies[0].rows].filter(r => !r.className).map(r => r.cells[2])
+      .map(cell => Number(cell.dataset.value ?? cell.textContent))"""
+    head = table.locator("thead th").nth(2).locator("button").first
     head.click()
     up = table.evaluate(values)
-    assert up == sorted(up) and len(up) == 3
+    assert up == sorted(up) and len(up) == 6
     head.click()
     assert table.evaluate(values) == up[::-1]
-    assert "mle" in table.locator("tbody").last.inner_text()
+    kinds = table.evaluate("t => [...t.tBodies[0].rows].map(r => r.className)")
+    assert kinds == [""] * 6 + ["role"] * 2 + ["null"] * 2

@@ -9,7 +9,7 @@ import pytest
 from helpers.results_folder import REASON, build
 
 from ebmark.errors import UserError
-from ebmark.report.page import write_report
+from ebmark.report.page import answer, write_report
 from ebmark.report.page._comparisons import describe_comparison
 from ebmark.report.page._numbers import format_brief
 from ebmark.statistics import compare_to_reference, final_values, summary
@@ -72,33 +72,52 @@ def test_page_is_well_formed_and_self_contained(page):
     tags = _Tags(page)
     assert not tags.wrong and not tags.open
     assert tags.fetched and all(link.startswith("data:") for link in tags.fetched)
-    assert len(page) < 6e6
+    assert len(page) <= 1.5e6
 
 
 def test_page_links_to_every_section(page):
     tags = _Tags(page)
     assert len(set(tags.ids)) == len(tags.ids)
-    assert set(tags.links) == set(tags.ids)
+    assert set(tags.links) <= set(tags.ids)
+    sections = re.findall(r'<section id="(.*?)">', page)
+    assert set(sections) <= set(tags.links)
+
+
+def test_navigation_has_the_headings(page):
+    names = re.findall(r'<a href="#[a-z-]+">(.*?)</a>', page.partition("<main>")[0])
+    assert names == re.findall(r"<h2>(.*?)</h2>", page)
+
+
+def test_published_page_has_no_dead_link(folder, tmp_path):
+    """A page in a folder without figures does not link to them; all others resolve."""
+    (tmp_path / "results.csv").touch()
+    for page, base in (
+        (write_report(folder), folder),
+        (write_report(folder, place=tmp_path), tmp_path),
+    ):
+        links = re.findall(r'href="([^"#]+)"', page.read_text())
+        files = [link for link in links if not link.startswith("data:")]
+        assert files and all((base / link).exists() for link in files)
+    assert not (tmp_path / "figures").exists()
 
 
 def test_sections_are_in_order(page):
     titles = re.findall(r"<h2>(.*?)</h2>", page)
-    assert titles == [
-        "Summary",
-        "Results",
-        "Samples",
-        "Energy landscapes",
-        "Statistical significance",
-        "KL decomposition",
-        "Sources of error",
-        "Equal budgets",
-        "Langevin trajectories",
-        "Diverged runs",
-        "Methods",
-        "Setup",
-        "Glossary",
-        "Reproducibility",
-    ]
+    assert titles == ["Summary", "See it", "How sure?", "Why?", "Cost", "All runs", "Setup"]
+
+
+def test_page_begins_with_the_answer(folder, page):
+    found = answer(read(folder), load_study(folder))
+    first = text_of(page.partition("<main>")[2])[:1_200]
+    for text in (found.question, found.sentence, found.test):
+        assert text.replace("\u00a0", " ") in first
+
+
+def test_charts_state_their_finding(page):
+    labels = re.findall(r'<svg class="chart[^>]*aria-label="(.*?)"', page)
+    assert labels and all(len(label) > 10 for label in labels)
+    assert any("half_moons: nce has the lowest median KL" in label for label in labels)
+    assert any("half_moons: significantly lower than cd: " in label for label in labels)
 
 
 def test_figures_are_written_as_png_and_svg(folder):

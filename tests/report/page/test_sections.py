@@ -19,7 +19,7 @@ from ebmark.report.page._numbers import (
 from ebmark.report.page._overview import build_overview
 from ebmark.report.page._recipes import build_recipes, flatten
 from ebmark.report.page._sentences import describe_test, summarize_dataset
-from ebmark.report.page._tables import build_details, build_results
+from ebmark.report.page._tables import build_results
 from ebmark.report.page._top_entries import select_leading
 from ebmark.statistics import (
     Comparison,
@@ -54,29 +54,57 @@ def comparison(n, p, adjusted, needed=None, completed=None):
     return Comparison("half_moons", "cd", 0.2, 0.1, test, adjusted, *counts)
 
 
+def table_of(results, dataset="half_moons", null_ranges=None):
+    planned = {dataset: SEEDS}
+    return build_results(results, planned, {}, {dataset: null_ranges} if null_ranges else {})
+
+
+def column(table, label):
+    """Configuration -> the cell of a column."""
+    i = [head.label for head in table.heads].index(label)
+    return {row.method: row.cells[i] for row in table.rows}
+
+
 def test_results_table_has_the_statistics(folder, results):
     null_ranges = load_study(folder)["null_ranges"]["half_moons"]
-    table = build_results(results, "half_moons", METHODS, {}, null_ranges, SEEDS)
-    assert [row.method for row in table.methods] == ["cd", "dsm", "nce"]
-    assert [row.method for row in table.unranked] == ["mle"]
-    rows = [*table.methods, *table.unranked, table.null_range]
-    assert all(len(row.cells) == len(table.heads) for row in rows)
-    assert sum(head.span for head in table.heads) == len(table.heads)
-    for row in table.methods:
-        stats = summary(final_values(results, "half_moons", "kl")[row.method])
-        assert float(row.cells[0].text) == pytest.approx(stats.median, abs=5e-5)
-        assert row.cells[0].value == stats.median
-    assert table.methods[0].note == "1 of 6 diverged"
-    assert table.methods[0].cells[2].text == "diverged"
+    table = table_of(results, null_ranges=null_ranges)
+    assert [row.method for row in table.rows] == [*METHODS, "null range"]
+    assert [row.kind for row in table.rows] == ["", "", "", "role", "null"]
+    assert all(len(row.cells) == len(table.heads) for row in table.rows)
+    assert [head.is_main for head in table.heads] == sorted(
+        (head.is_main for head in table.heads), reverse=True
+    )
+    runs = final_values(results, "half_moons", "kl")
+    oracle = summary(runs["mle"]).median
+    ratios = column(table, "KL / oracle")
+    for method, cell in column(table, "KL, nats").items():
+        if method in runs:
+            assert float(cell.text) == pytest.approx(summary(runs[method]).median, abs=5e-5)
+            assert cell.value == summary(runs[method]).median
+            assert ratios[method].value == pytest.approx(cell.value / oracle)
+    assert table.rows[0].note == "1 of 6 diverged"
+    assert column(table, "KL, nats: worst")["cd"].text == "diverged"
+    assert column(table, "KL, nats: worst")["cd"].kind.endswith("more")
+
+
+def test_largest_part_of_kl_is_named(results):
+    """The part with the largest median: off-support, mode-weight or within-mode."""
+    parts = {
+        part: final_values(results, "half_moons", f"kl_{part.replace('-', '_')}")
+        for part in ("off-support", "mode-weights", "within-mode")
+    }
+    for method, cell in column(table_of(results), "largest part of KL").items():
+        medians = {part: summary(runs[method]).median for part, runs in parts.items()}
+        largest = max(medians, key=medians.get)
+        assert cell.text.startswith(largest.removesuffix("s"))
 
 
 def test_best_is_marked_only_if_significant(results):
     """Never the oracle, and with 5 seeds no outcome is significant."""
     few = results[results["seed"] < 5]
     for rows, expected in ((results, {"nce"}), (few, set())):
-        table = build_results(rows, "half_moons", METHODS, {}, {}, SEEDS)
-        rows_of_methods = [*table.methods, *table.unranked]
-        assert {row.method for row in rows_of_methods if "best" in row.cells[0].kind} == expected
+        cells = column(table_of(rows), "KL, nats")
+        assert {method for method, cell in cells.items() if "best" in cell.kind} == expected
     text = " ".join(summarize_dataset(few, "half_moons", METHODS))
     assert "not tested (5 seeds; at least 6 are needed)" in text
 
@@ -219,16 +247,6 @@ def test_leading_entries_of_many(results):
     table = pd.concat([results, *copies])
     leading = select_leading(table, datasets, [*many, "mle"], "m19")
     assert leading == [*many[:11], "m19", "mle"]
-
-
-def test_details_of_one_seed_have_a_column_per_metric(results):
-    single = results[(results["seed"] == 0) & (results["dataset"] == "half_moons")]
-    heads, rows = build_details(single, "half_moons", METHODS, {})
-    assert [row[0].text for row in rows] == METHODS and len({len(row) for row in rows}) == 1
-    column = [head.text for head in heads].index("kl")
-    values = final_values(single, "half_moons", "kl")
-    for row in rows:
-        assert float(row[column].text) == pytest.approx(values[row[0].text].iloc[0], rel=1e-2)
 
 
 def test_cell_is_sorted_by_its_value():

@@ -46,5 +46,5 @@ def map_arrays(trained: Trained, log_z: Sequence[float]) -> dict[str, np.ndarray
     if target_grid is not None:
         codes, ends = encode(target_grid.log_density.reshape(shape))
         arrays |= {"target_map": codes, "target_map_ends": ends}
-        arrays["map_modes"] = target_grid.modes.reshape(shape).astype(np.uint8)
+        arrays["map_modes"] = target_grid.modes.reshape(shape).astype(np.uint16)
     return arrays

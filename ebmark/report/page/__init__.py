@@ -51,12 +51,16 @@ def write_report(folder: Path, reference: str | None = None) -> Path:
         .get_template("template.html")
         .render(
             vars(contents),
-            css=(_ASSETS / "style.css").read_text(encoding="utf-8"),
-            js=(_ASSETS / "script.js").read_text(encoding="utf-8"),
+            css=_read("style.css") + _read("see_it.css"),
+            js=_read("script.js") + _read("see_it.js"),
         )
     )
     write_whole(inside(folder, "report.html"), page)
     return folder / "report.html"
+
+
+def _read(name: str) -> str:
+    return (_ASSETS / name).read_text(encoding="utf-8")
 
 
 def _environment() -> jinja2.Environment:

@@ -30,6 +30,7 @@ from ebmark.report.page._figures import (
 from ebmark.report.page._overview import Overview, build_overview
 from ebmark.report.page._recipes import Recipes, build_recipes, flatten
 from ebmark.report.page._rows import count_unique, list_unique, select_rows
+from ebmark.report.page._see_it import SeeIt, build_see_it
 from ebmark.report.page._sentences import summarize_dataset
 from ebmark.report.page._step_bias import step_biases
 from ebmark.report.page._sweeps import Sweep, build_sweeps
@@ -55,6 +56,7 @@ class DatasetSection(NamedTuple):
     results: Results
     details: tuple[list[Cell], list[list[Cell]]]
     pictures: DatasetPictures
+    see_it: SeeIt | None
 
 
 class Charts(NamedTuple):
@@ -138,11 +140,10 @@ def build_contents(
     compared = compare_entries(table, shown, entries, reference)
     costs = trainings(study, table, datasets, entries, is_sweep)
     split = split_by_dataset(table, shown, entries, study["null_ranges"])
-    builder = _SectionBuilder(folder, study, table, figure_folder, leading, compared)
+    builder = _SectionBuilder(folder, study, table, figure_folder, leading, compared, len(shown))
     metrics = {stem(metric) for metric in list_unique(table, "metric")}
     lines = [entry for _, by_entry in costs.values() for entry in by_entry]
     names = list(dict.fromkeys(map(without_axes, entries)))
-    looks = figures.colors({*entries, *names})
     return Contents(
         study=study,
         is_sweep=is_sweep,
@@ -173,7 +174,7 @@ def build_contents(
         recipes=build_recipes(study["recipes"]),
         settings=flatten(study["settings"]),
         glossary=[metric_info(name, distance_unit(study)) for name in METRICS if name in metrics],
-        colors={entry: color for entry, (color, _) in looks.items()},
+        colors={name: look[0] for name, look in figures.colors({*entries, *names}).items()},
         roles={entry: label for entry in entries if (label := role(entry))},
         files=[name for name in _FILES if (folder / name).exists()],
     )
@@ -209,6 +210,7 @@ class _SectionBuilder:
     figure_folder: FigureFolder
     leading: list[str]
     compared: Comparisons | None
+    num_sections: int
 
     def build(self, dataset: str, entries: list[str]) -> DatasetSection:
         """Build the section of one dataset."""
@@ -238,6 +240,7 @@ class _SectionBuilder:
             draw_dataset(
                 self.figure_folder, self.folder, study, table, dataset, entries, self.leading
             ),
+            build_see_it(self.folder, study, table, dataset, entries, self.num_sections),
         )
 
 

@@ -206,7 +206,9 @@
       }
       const sheet = new OffscreenCanvas(width, height);
       sheet.getContext("2d").putImageData(image, 0, 0);
-      return sheet;
+      const picture = new OffscreenCanvas(canvas.width, canvas.height);
+      picture.getContext("2d").drawImage(sheet, 0, 0, canvas.width, canvas.height);
+      return picture;
     }
 
     // The density on the boundary of the target's 99.9% highest-density region.
@@ -221,14 +223,27 @@
     }
 
     draw() {
-      const { context } = this, { width, height } = context.canvas, { wipe, when, size, heat } = this.parts;
+      const { wipe, when, size, heat } = this.parts;
       if (!this.pictures) return;
-      const cut = (width * wipe.value) / 100;
+      this.drawCanvas();
+      this.parts["size-value"].textContent = (10 ** size.value).toPrecision(2);
+      this.parts["heat-value"].textContent = Number(heat.value).toFixed(2);
+      wipe.setAttribute("aria-valuetext", `${this.name(0)} on the left ${wipe.value}%, ${this.name(1)} on the rest`);
+      when.replaceChildren(...[0, 1].map((side) => {
+        const { method, at } = this.field(side), line = document.createElement("span");
+        line.textContent = method ? `${method.name}: ${number.format(method.steps[at])} updates, ${this.value(side)}` : "target";
+        return line;
+      }));
+      if (this.hasStarted) this.drawModes();
+    }
+
+    drawCanvas() {
+      const { context } = this, { width, height } = context.canvas, { wipe } = this.parts;
+      const cut = Math.round((width * wipe.value) / 100);
       context.clearRect(0, 0, width, height);
       [[0, cut], [cut, width]].forEach(([from, to], side) => {
         if (to <= from) return;
-        const picture = this.pictures[side], scale = picture.width / width;
-        context.drawImage(picture, from * scale, 0, (to - from) * scale, picture.height, from, 0, to - from, height);
+        context.drawImage(this.pictures[side], from, 0, to - from, height, from, 0, to - from, height);
         if (this.hasStarted) this.drawParticles(this.chains[side], from, to);
       });
       context.fillStyle = this.ink;
@@ -240,16 +255,6 @@
       });
       context.fillRect(cut - 1, 0, 2, height);
       context.fillRect(cut - 5, height / 2 - 14, 10, 28);
-      const h = 10 ** size.value;
-      this.parts["size-value"].textContent = h.toPrecision(2);
-      this.parts["heat-value"].textContent = Number(heat.value).toFixed(2);
-      wipe.setAttribute("aria-valuetext", `${this.name(0)} on the left ${wipe.value}%, ${this.name(1)} on the rest`);
-      when.replaceChildren(...[0, 1].map((side) => {
-        const { method, at } = this.field(side), line = document.createElement("span");
-        line.textContent = method ? `${method.name}: ${number.format(method.steps[at])} updates, ${this.value(side)}` : "target";
-        return line;
-      }));
-      if (this.hasStarted) this.drawModes();
     }
 
     drawParticles({ u, v, num }, from, to) {
@@ -331,7 +336,8 @@
       this.isPending = false;
       if (!this.isRunning || !this.isVisible) return;
       this.advance(STEPS_PER_FRAME);
-      this.draw();
+      this.drawCanvas();
+      if (this.chains[0].time % (10 * STEPS_PER_FRAME) === 0) this.drawModes();
       this.request();
     }
   }

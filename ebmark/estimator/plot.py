@@ -212,11 +212,11 @@ def as_html(model: Any) -> str:
         picture = as_image(file.getvalue(), "png", f"Density of {html.escape(model.method)}")
     held_out = getattr(model, "held_out_", {})
     rows = sorted(held_out.items(), key=lambda pair: -pair[1])
-    cells = "".join(
+    body = "".join(
         f"<tr><td>{html.escape(name)}</td><td>{value:.3f}</td></tr>" for name, value in rows
     )
     head = "<tr><th>density</th><th>held-out log-likelihood, nats</th></tr>"
-    table = f"<table>{head}{cells}</table>" if rows else ""
+    table = f"<table>{head}{body}</table>" if rows else ""
     return (
         f"<div>{picture}<p>log Z = {model.log_z_:.4f} ± {model.log_z_error_:.2g}</p>{table}</div>"
     )

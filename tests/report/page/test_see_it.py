@@ -1,4 +1,4 @@
-"""The section "See it" in a browser: its controls, its numbers, and the distribution of its chains."""
+"""The section "See it" in a browser: controls, numbers, and the distribution of its chains."""
 
 import json
 from types import SimpleNamespace

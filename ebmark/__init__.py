@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ebmark.estimator import EnergyModel as EnergyModel
     from ebmark.estimator import compose as compose
     from ebmark.estimator import load as load
+    from ebmark.estimator import plot as plot
     from ebmark.methods import METHODS as METHODS
     from ebmark.methods import ChainMethod as ChainMethod
     from ebmark.methods import Method as Method
@@ -52,6 +53,7 @@ _HOMES = {
     "load": "ebmark.estimator",
     "load_dataset": "ebmark.datasets",
     "method": "ebmark.methods",
+    "plot": "ebmark.estimator",
     "tunable": "ebmark.methods",
     "tune": "ebmark.studies.comparison",
     "train": "ebmark.training.loop",

@@ -4,6 +4,7 @@ May import errors, system, the mathematics (energies to methods) and training.
 To add a question, write a function of a fitted model in one file and a method of `EnergyModel`.
 """
 
+from ebmark.estimator import plot as plot
 from ebmark.estimator._baselines import Comparison as Comparison
 from ebmark.estimator._baselines import compare_baselines as compare_baselines
 from ebmark.estimator._baselines import fit_baselines as fit_baselines

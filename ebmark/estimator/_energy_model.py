@@ -62,6 +62,7 @@ class EnergyModel(ModelQueries, OutlierMixin, DensityMixin, BaseEstimator):
             for the default network. A model of such a network is loaded by eb.load(path, network).
         random_state: seed of the network, the training and the held-out rows.
         verbose: whether to show the progress of the training.
+        snapshots: at least so many energies of the training are kept, for `eb.plot.animate`.
 
     Attributes:
         log_z_: log Z in nats, of the energy in the units of the table.
@@ -116,6 +117,7 @@ class EnergyModel(ModelQueries, OutlierMixin, DensityMixin, BaseEstimator):
         network: Any = None,
         random_state: Any = None,
         verbose: bool = False,
+        snapshots: int = 0,
     ):
         self.method = method
         self.updates = updates
@@ -127,6 +129,7 @@ class EnergyModel(ModelQueries, OutlierMixin, DensityMixin, BaseEstimator):
         self.network = network
         self.random_state = random_state
         self.verbose = verbose
+        self.snapshots = snapshots
 
     def fit(self, X: Any, y: Any = None) -> "EnergyModel":
         """Train the energy on the rows of X; y is ignored."""
@@ -142,8 +145,10 @@ class EnergyModel(ModelQueries, OutlierMixin, DensityMixin, BaseEstimator):
             updates=self.updates,
             early_stopping=self.early_stopping,
             network=self.network,
+            num_snapshots=self.snapshots,
             progress=show_progress(self.verbose),
         )
+        self.snapshots_ = trained.snapshots if self.snapshots else []
         self.model_, self._grid, self._density = trained.model, trained.grid, trained.density
         self.best_step_, self.stopped_ = trained.best_step, trained.stopped
         self.diagnostics_ = trained.diagnostics
@@ -268,6 +273,13 @@ class EnergyModel(ModelQueries, OutlierMixin, DensityMixin, BaseEstimator):
         draws = log_z.samples.reshape(-1, self.model_.dim)
         order = np.random.default_rng(seed).permutation(len(draws))[:n_samples]
         return units.inverse_transform(draws[order])
+
+    def _html_repr(self) -> str:
+        """Return what a notebook shows: the parameters, and of a fitted model a picture."""
+        from ebmark.estimator.plot import as_html
+
+        diagram: str = super()._html_repr()
+        return diagram + as_html(self) if hasattr(self, "offset_") else diagram
 
     def save(self, path: str | Path) -> None:
         """Write a model file, which `eb.load` and the command line read; without `baselines_`.

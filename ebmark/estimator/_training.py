@@ -13,7 +13,7 @@ from jaxtyping import Float
 
 from ebmark.datasets import Grid, UserDataset, local_scale
 from ebmark.datasets.preprocessing import fit_units
-from ebmark.energies import NETWORKS, Key, Network, as_maker, new_energy
+from ebmark.energies import NETWORKS, Energy, Key, Network, as_maker, new_energy
 from ebmark.errors import UserError
 from ebmark.methods import AbstractBaseline, Recipe
 from ebmark.partition_function import SINGLE, GridDensity, LogZ, normalize
@@ -45,6 +45,7 @@ class Trained(NamedTuple):
         held_out: those held out by early stopping; None without.
         diagnostics: those of the method.
         stopped: what early stopping reports, in a sentence.
+        snapshots: numbers of updates, and the energies after them.
     """
 
     model: Model
@@ -57,6 +58,7 @@ class Trained(NamedTuple):
     held_out: Float[np.ndarray, "k d"] | None
     diagnostics: dict[str, float]
     stopped: str
+    snapshots: list[tuple[int, Energy]]
 
 
 def train_density(
@@ -67,6 +69,7 @@ def train_density(
     updates: int | str | None,
     early_stopping: bool,
     network: Any = None,
+    num_snapshots: int = 0,
     progress: Callable[[int, int], None],
 ) -> Trained:
     """Train the energy of a method on points in data units, and compute its log Z.
@@ -78,6 +81,7 @@ def train_density(
         updates: number of updates, "auto", or None for the method's own number.
         early_stopping: whether to hold out a tenth of the points and select the energy.
         network: the user's network, or the name of a registered one; None for the default.
+        num_snapshots: smallest number of snapshots of the energy.
         progress: called with the updates done and the total number.
 
     Raises:
@@ -97,7 +101,7 @@ def train_density(
         x,
         units,
         dataset.grid,
-        _NUM_SNAPSHOTS if early_stopping else 1,
+        max(num_snapshots, _NUM_SNAPSHOTS if early_stopping else 1),
         early=early_stopping,
         choice_key=split_key,
         key=train_key,
@@ -131,6 +135,7 @@ def train_density(
         split_validation(x, split_key)[1] if len(train_x) < len(x) else None,
         {name: float(value) for name, value in diagnostics.items()},
         fit.stopped,
+        [(snapshot.step, snapshot.energy) for snapshot in fit.snapshots],
     )
 
 

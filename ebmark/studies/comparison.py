@@ -1,5 +1,6 @@
 """Studies from Python: methods, datasets and networks by name or as objects."""
 
+import base64
 import dataclasses
 import os
 import sys
@@ -15,7 +16,7 @@ from ebmark.datasets import DATASETS, Dataset
 from ebmark.energies import NETWORKS, Network, as_maker
 from ebmark.engines import Engine, new_engine
 from ebmark.errors import UserError
-from ebmark.report.figures import dots
+from ebmark.report.figures import dots, png
 from ebmark.report.page import write_report
 from ebmark.report.paper_table import paper_table
 from ebmark.report.result_table import ResultTable
@@ -85,7 +86,9 @@ class Comparison:
         return Path(path)
 
     def _repr_html_(self) -> str:
-        return self.table().to_html()
+        picture = png(self.plot(), dpi=90)
+        uri = base64.b64encode(picture).decode()
+        return f'<img alt="KL" src="data:image/png;base64,{uri}">{self.table().to_html()}'
 
 
 @dataclasses.dataclass(frozen=True)

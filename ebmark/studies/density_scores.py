@@ -21,6 +21,7 @@ from ebmark.partition_function import (
     exact_samples,
     normalize_on_grid,
 )
+from ebmark.studies.density_maps import map_arrays
 from ebmark.studies.scores import (
     NO_SCORES,
     Row,
@@ -54,7 +55,10 @@ def density_scores(trained: Trained, progress: Progress) -> Scores:
         rows += as_rows(snapshot.step, _density_values(trained, snapshot, density))
         densities.append(density)
     final = densities[-1]
-    return Scores(rows, _grid_arrays(trained.source, final), final.problem() or None, final)
+    arrays = _grid_arrays(trained.source, final)
+    if not final.problem():
+        arrays |= map_arrays(trained, [density.log_z for density in densities])
+    return Scores(rows, arrays, final.problem() or None, final)
 
 
 def exact_scores(trained: Trained, scores: Scores, progress: Progress) -> Scores:

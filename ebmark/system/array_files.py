@@ -44,10 +44,18 @@ AXES = {
     "grid_y": ("y",),
     "log_density": ("x", "y"),
     "target_log_density": ("x", "y"),
+    "map_x": ("map_x",),
+    "map_y": ("map_y",),
+    "map_steps": ("maps",),
+    "maps": ("maps", "map_x", "map_y"),
+    "map_ends": ("maps", "ends"),
+    "target_map": ("map_x", "map_y"),
+    "target_map_ends": ("ends",),
+    "map_modes": ("map_x", "map_y"),
 }
 _MAX_LOG_DENSITY = 700  # the exponential of a larger one overflows
 _MAX_COORDINATE = 1e30
-_FINITE = ("train", "test", "grid_x", "grid_y")
+_FINITE = ("train", "test", "grid_x", "grid_y", "map_x", "map_y", "map_ends", "target_map_ends")
 
 
 def read_array(path: Path, max_bytes: int = _MAX_BYTES) -> np.ndarray:
@@ -165,6 +173,10 @@ def _check_values(name: str, array: np.ndarray) -> None:
     """Raise ValueError unless the values of one array are in their range."""
     if name in _FINITE and not (np.abs(array.astype(float)) <= _MAX_COORDINATE).all():
         raise ValueError(f"{name} has a value that is not finite or above {_MAX_COORDINATE:g}")
+    if name.endswith("map_ends") and (array.shape[-1] != 2 or (np.diff(array) < 0).any()):
+        raise ValueError(f"{name} does not increase")
+    if name in ("maps", "target_map", "map_modes") and array.dtype.kind != "u":
+        raise ValueError(f"{name} has the type {array.dtype}")
     if name.startswith("grid") and not (len(array) > 1 and (np.diff(array) > 0).all()):
         raise ValueError(f"{name} does not increase")
     if name.endswith("log_density") and (array > _MAX_LOG_DENSITY).any():

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ebmark.store.maps import encode
 from ebmark.system.checksums import sha256
 from ebmark.system.listed_files import write_listed
 from ebmark.system.writing import write_json
@@ -220,6 +221,7 @@ def build(
     diverged: tuple[tuple[str, str, int], ...] = DIVERGED,
     missing: tuple[tuple[str, str, int], ...] = (),
     title: str = "Toy study",
+    maps: bool = True,
 ) -> Path:
     """Write the folder of a study; the runs `missing` are planned, but not completed."""
     folder = Path(folder)
@@ -239,6 +241,8 @@ def build(
                 is_diverged = (dataset, method, seed) in diverged
                 model = fit(target, method, rng)
                 arrays = _arrays(target, model, points, rng, is_diverged=is_diverged)
+                if maps and target.grid.size and not is_diverged:
+                    arrays |= _maps(target, model)
                 values = _values(target, model, method, rng)
                 rows += _rows(spec, run_id, values, is_diverged=is_diverged)
                 run_folder = folder / "runs" / run_id
@@ -379,6 +383,26 @@ def _arrays(target, model, points, rng, *, is_diverged) -> dict[str, np.ndarray]
         arrays["grid_x"], arrays["grid_y"] = target.axes
         if target.entropy is not None:
             arrays["target_log_density"] = p.log_prob(target.grid).astype(np.float32)
+    return arrays
+
+
+def _maps(target, model) -> dict[str, np.ndarray]:
+    """Return the maps of four snapshots, wider at first, and of the target if it is known."""
+    widths = [model._replace(sd=model.sd * (1 + 300 / step)) for step in (500, 1000, 2000)]
+    pairs = [encode(one.log_prob(target.grid)) for one in (*widths, model)]
+    arrays = {
+        "map_x": target.axes[0],
+        "map_y": target.axes[1],
+        "map_steps": np.array([500, 1000, 2000, 5000]),
+        "maps": np.stack([codes for codes, _ in pairs]),
+        "map_ends": np.stack([ends for _, ends in pairs]),
+    }
+    if target.entropy is not None:
+        means = target.density.means
+        nearest = ((target.grid[..., None, :] - means) ** 2).sum(-1).argmin(-1)
+        arrays["map_modes"] = (nearest * target.num_modes // len(means)).astype(np.uint16)
+        codes, ends = encode(target.density.log_prob(target.grid))
+        arrays |= {"target_map": codes, "target_map_ends": ends}
     return arrays
 
 

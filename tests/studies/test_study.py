@@ -14,6 +14,7 @@ import pytest
 from helpers.tiny_study import TINY, ebmark, without_times
 
 from ebmark.store import table
+from ebmark.store.maps import read_maps
 from ebmark.store.schema import load_study, read_plan
 
 
@@ -55,6 +56,12 @@ def test_metrics_follow_from_arrays_of_run(study):
         assert last["kl"] == pytest.approx(kl, abs=1e-4)
         parts = last[["kl_off_support", "kl_mode_weights", "kl_within_mode"]]
         assert parts.sum() == pytest.approx(kl, abs=1e-4)
+        maps = read_maps(arrays)
+        assert maps.steps.tolist() == sorted(set(run_rows["step"]))
+        area = (maps.x[1] - maps.x[0]) * (maps.y[1] - maps.y[0])
+        log_q, log_p = maps.log_density[-1], maps.target
+        assert np.exp(maps.log_density).sum(axis=(1, 2)) * area == pytest.approx(1, abs=0.02)
+        assert last["kl"] == pytest.approx(np.sum(np.exp(log_p) * (log_p - log_q)) * area, abs=0.01)
         assert arrays["langevin"].shape == arrays["exact"].shape == (60, 2)
         x, y = arrays["exact"][:50], arrays["test"][:50]
         z = arrays["langevin"][:50]

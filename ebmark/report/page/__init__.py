@@ -54,13 +54,17 @@ def write_report(folder: Path, reference: str | None = None, place: Path | None 
         .get_template("template.html")
         .render(
             vars(contents),
-            css=(_ASSETS / "style.css").read_text(encoding="utf-8"),
-            js=(_ASSETS / "script.js").read_text(encoding="utf-8"),
+            css=_read("style.css") + _read("see_it.css"),
+            js=_read("script.js") + _read("see_it.js"),
         )
     )
     place = folder if place is None else Path(place)
     write_whole(inside(place, "report.html"), page)
     return place / "report.html"
+
+
+def _read(name: str) -> str:
+    return (_ASSETS / name).read_text(encoding="utf-8")
 
 
 def _environment() -> jinja2.Environment:

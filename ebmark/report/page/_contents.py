@@ -33,6 +33,7 @@ from ebmark.report.page._methods import DivergedRun, MethodInfo, describe_method
 from ebmark.report.page._overview import Overview, build_overview
 from ebmark.report.page._recipes import Recipes, build_recipes, flatten
 from ebmark.report.page._rows import count_unique, list_unique, select_rows
+from ebmark.report.page._see_it import SeeIt, build_see_it
 from ebmark.report.page._sentences import summarize_dataset
 from ebmark.report.page._step_bias import step_biases
 from ebmark.report.page._sweeps import Sweep, build_sweeps
@@ -76,6 +77,7 @@ class DatasetSection(NamedTuple):
     dots: Markup | None
     forest: Markup | None
     pictures: DatasetPictures
+    see_it: SeeIt | None
 
 
 class Charts(NamedTuple):
@@ -147,7 +149,7 @@ def build_contents(
     compared = compare_entries(table, shown, entries, reference)
     costs = trainings(study, table, datasets, entries, is_sweep)
     split = split_by_dataset(table, shown, entries, study["null_ranges"])
-    builder = _SectionBuilder(folder, study, table, figure_folder, leading, compared)
+    builder = _SectionBuilder(folder, study, table, figure_folder, leading, compared, len(shown))
     metrics = {stem(metric) for metric in list_unique(table, "metric")}
     lines = [entry for _, by_entry in costs.values() for entry in by_entry]
     names = list(dict.fromkeys(map(without_axes, entries)))
@@ -214,6 +216,7 @@ class _SectionBuilder:
     figure_folder: FigureFolder
     leading: list[str]
     compared: Comparisons | None
+    num_sections: int
 
     def build(self, dataset: str, entries: list[str]) -> DatasetSection:
         """Build the section of one dataset."""
@@ -234,6 +237,7 @@ class _SectionBuilder:
             draw_dataset(
                 self.figure_folder, self.folder, study, table, dataset, entries, self.leading
             ),
+            build_see_it(self.folder, study, table, dataset, entries, self.num_sections),
         )
 
 

@@ -99,9 +99,7 @@ def run(
     executor = new_engine(engine_name, folder, jobs=jobs, site=site or "laptop")
     plan = prepare(chosen, folder, points, dataset_name, command, plugin, repair)
     status = run_to_report(folder, plan, executor, no_progress_bar, max_minutes)
-    if open:
-        open_report(folder)
-    return status
+    return open_report(folder, status) if open else status
 
 
 def _use_one_thread() -> None:

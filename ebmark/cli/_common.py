@@ -70,11 +70,12 @@ def run_to_report(
     return 1 if outcome.failed else 0
 
 
-def open_report(folder: Path) -> None:
-    """Open the report of a study in the browser, if there is one."""
+def open_report(folder: Path, status: int = 0) -> int:
+    """Open the report of a study in the browser, if there is one, and return the status."""
     page = folder / "report.html"
     if page.exists() and not webbrowser.open(page.resolve().as_uri()):
         print(f"note: no browser was found; open {page} in one.", file=sys.stderr)
+    return status
 
 
 def read_user_data(path: Path) -> tuple["Points", str]:

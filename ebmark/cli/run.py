@@ -80,10 +80,7 @@ def run(
     if data is not None and datasets is not None:
         raise UserError("--data and --datasets are mutually exclusive; pass only one.")
     if engine_name == "inline":
-        # JAX reads these variables when it is imported, which the plugins may do.
-        from ebmark.system.threads import single
-
-        os.environ.update(single(dict(os.environ)))
+        _use_one_thread()
     kept = out if out is not None else Path("studies") / Path(study).stem
     plugin = (*plugin, *plugins_of_study(study, kept, allow_plugins))
     plugin = load_plugins(
@@ -102,9 +99,14 @@ def run(
     executor = new_engine(engine_name, folder, jobs=jobs, site=site or "laptop")
     plan = prepare(chosen, folder, points, dataset_name, command, plugin, repair)
     status = run_to_report(folder, plan, executor, no_progress_bar, max_minutes)
-    if open:
-        open_report(folder)
-    return status
+    return open_report(folder, status) if open else status
+
+
+def _use_one_thread() -> None:
+    """Set the variables of one thread, which JAX reads when the plugins import it."""
+    from ebmark.system.threads import single
+
+    os.environ.update(single(dict(os.environ)))
 
 
 def _given(**options: Any) -> dict[str, Any]:

@@ -225,6 +225,7 @@ class _SectionBuilder:
         planned = [run["method"] for run in study["runs"].values() if run["dataset"] == dataset]
         entries = [entry for entry in entries if entry in planned]
         null_ranges = study["null_ranges"].get(dataset, {})
+        files = (self.figure_folder, self.folder)
         info = study["dataset_info"].get(dataset, {})
         return DatasetSection(
             dataset,
@@ -234,9 +235,7 @@ class _SectionBuilder:
             name_largest_parts(table, dataset, entries),
             dot_plot(table, dataset, entries, distance_unit(study)),
             forest_plot(self.compared, dataset) if self.compared else None,
-            draw_dataset(
-                self.figure_folder, self.folder, study, table, dataset, entries, self.leading
-            ),
+            draw_dataset(*files, study, table, dataset, entries, self.leading),
             build_see_it(self.folder, study, table, dataset, entries, self.num_sections),
         )
 

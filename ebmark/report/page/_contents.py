@@ -22,12 +22,7 @@ from ebmark.report.page._comparisons import (
 )
 from ebmark.report.page._decomposition import build_sources, split_by_dataset
 from ebmark.report.page._diagnostics import name_largest_parts
-from ebmark.report.page._figures import (
-    DatasetPictures,
-    FigureFolder,
-    Picture,
-    draw_dataset,
-)
+from ebmark.report.page._figures import DatasetPictures, FigureFolder, Picture, draw_dataset
 from ebmark.report.page._inline import marker
 from ebmark.report.page._methods import DivergedRun, MethodInfo, describe_methods, list_diverged
 from ebmark.report.page._overview import Overview, build_overview

@@ -95,7 +95,19 @@ def answer(table: pd.DataFrame, study: Mapping[str, Any]) -> Answer:
     if not groups:
         return Answer(question, "No method has a completed run yet.", "", [])
     state = _state_each if len(groups) <= _MAX_STATED else _count_wins
-    return Answer(question, state(groups, info, metric), _describe_test(groups), groups)
+    test = f"{_describe_test(groups)} {_name_excluded(runs)}".strip()
+    return Answer(question, state(groups, info, metric), test, groups)
+
+
+def _name_excluded(runs: Mapping[str, Mapping[str, pd.Series]]) -> str:
+    """Name the configurations that do not take part."""
+    entries = dict.fromkeys(entry for by_entry in runs.values() for entry in by_entry)
+    names = [f"{entry} ({label})" for entry in entries if (label := role(entry))]
+    if not names:
+        return ""
+    if len(names) > _MAX_NAMED:
+        return "The oracle and the baselines are not compared here."
+    return f"Not compared here: {', '.join(names)}."
 
 
 def _compare(runs: Mapping[str, Mapping[str, pd.Series]], higher_is_better: bool) -> list[Group]:

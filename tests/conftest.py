@@ -6,6 +6,7 @@ import jax.random as jr
 import jaxtyping
 import pytest
 
+from ebmark.engines import memory
 from ebmark.system.threads import keep_compiled_programs
 
 
@@ -14,6 +15,13 @@ def pytest_configure(config):
     # a program that another worker is still writing is compiled again, with a warning
     config.addinivalue_line("filterwarnings", "ignore:Error reading persistent compilation cache")
     keep_compiled_programs("tests")
+
+
+@pytest.fixture(autouse=True)
+def few_programs():
+    """A worker runs thousands of tests, each with programs of its own."""
+    yield
+    memory.bound(6 * 2**30)
 
 
 @pytest.fixture

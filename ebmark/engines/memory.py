@@ -20,8 +20,23 @@ def resident() -> int:
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
+def fills_maps() -> bool:
+    """Return whether this process has half as many memory maps as Linux allows, or more.
+
+    A compiled program has several. At the limit of 65,530, which takes some thousands of programs,
+    XLA ends the process by a segmentation fault.
+    """
+    try:
+        limit = int(Path("/proc/sys/vm/max_map_count").read_text())
+        return Path("/proc/self/maps").read_text().count("\n") > limit // 2
+    except (OSError, ValueError):
+        return False
+
+
 def bound(max_bytes: int = MAX_BYTES) -> bool:
-    """Drop all compiled programs if too much memory is resident; the cache on disk keeps them.
+    """Drop all compiled programs if too much memory is resident, or it has too many maps.
+
+    The cache on disk keeps them.
 
     If more than `max_bytes` remain after that, programs are dropped again only when the memory has
     grown by half of `max_bytes`.
@@ -33,7 +48,8 @@ def bound(max_bytes: int = MAX_BYTES) -> bool:
         Whether they were dropped.
     """
     global _baseline
-    if resident() <= max(max_bytes, _baseline + max_bytes // 2):
+    is_small = resident() <= max(max_bytes, _baseline + max_bytes // 2)
+    if is_small and not fills_maps():
         return False
     import jax
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ebmark.system.writing import write_whole
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
@@ -49,7 +51,7 @@ class Animation:
 
     def save(self, path: str | Path) -> None:
         """Write a GIF file."""
-        Path(path).write_bytes(self.as_gif())
+        write_whole(path, self.as_gif())
 
     def _repr_html_(self) -> str:
         return as_image(self.as_gif(), "gif", "Animation")

@@ -3,8 +3,10 @@
 import subprocess
 import sys
 
+import jax
 import pytest
 
+from ebmark.engines import memory
 from ebmark.engines.memory import bound, resident
 
 PROGRAM = """
@@ -39,3 +41,15 @@ def test_bound_frees_memory_of_programs():
     before, full, left = map(int, completed.stdout.split())
     assert full > before + 10 * 2**20, completed.stderr
     assert left < before + 0.6 * (full - before)
+
+
+def test_programs_are_dropped_before_their_maps_reach_the_limit(monkeypatch):
+    """XLA crashes at the limit of the system, of which a small one is set here."""
+    double = jax.jit(lambda x: 2 * x)
+    double(1.0)
+    monkeypatch.setattr(memory, "fills_maps", lambda: True)
+    assert double._cache_size() == 1
+    assert memory.bound(2**50)
+    assert double._cache_size() == 0
+    monkeypatch.undo()
+    assert not memory.fills_maps()

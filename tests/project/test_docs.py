@@ -5,6 +5,7 @@ import inspect
 import re
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,9 @@ def test_public_name_is_documented(name):
         rf"^\.\. (\S+):: ebmark\.{name}$(.*?)(?=^\.\.|^```)", REFERENCE, re.M | re.S
     )
     assert directive, f"docs/reference/api.md lacks '{name}'."
+    if isinstance(value, types.ModuleType):
+        assert directive[1] == "automodule"
+        return
     is_value = directive[1] == "py:data"
     assert is_value == isinstance(value, dict)
     assert ">>> " in (directive[2] if is_value else inspect.getdoc(value))

@@ -183,7 +183,7 @@ def test_leaderboard_command(tmp_path, monkeypatch, capsys):
 def test_publish_keeps_numbers(tmp_path, monkeypatch):
     folder = submit(tmp_path / "a")
     (folder / "report.html").write_text("<html>")
-    monkeypatch.setattr(publishing, "write_report", lambda folder, _: folder / "report.html")
+    monkeypatch.setattr(publishing, "write_report", lambda folder, *_: folder / "report.html")
     rows = pd.read_csv(folder / "results.csv").assign(code_hash="0" * 64, device="cpu")
     write_rows(folder, rows)
     publishing.publish(folder, tmp_path / "b")

@@ -124,6 +124,7 @@ def test_command_reports_error_of_user_file_in_one_line(tmp_path, monkeypatch, c
     text = "import jax, numpy as np\ndef fail(*_, **__):\n    jax.numpy.ones(5) + jax.numpy.ones(7)"
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("tyro.extras.subcommand_cli_from_dict", execute(text).fail)
+    monkeypatch.setattr("sys.argv", ["ebmark", "list"])
     assert main() == 2
     error = capsys.readouterr().err.strip()
     assert error.startswith("ebmark: mine.py: line 3: TypeError: ") and "(7,)" in error

@@ -120,7 +120,7 @@ def test_answer_agrees_with_published_results(folder):
         for name, test in group.tests.items():
             assert test == paired_by_seed(runs[name], runs[group.best], higher_is_better=higher)
         if len(found.groups) <= 4:
-            assert f"({format_brief(group.median)} " in found.sentence
+            assert f"({format_brief(group.median)}" in found.sentence
         assert group.best in found.sentence or len(found.groups) > 4
 
 

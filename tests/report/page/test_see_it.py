@@ -37,7 +37,8 @@ def folder(tmp_path_factory):
     css = _read("style.css") + _read("see_it.css")
     filler = '<div style="height: 3000px"></div>'
     script = f"<script>{_read('see_it.js')}</script>"
-    page = f"<!doctype html><style>{css}</style><body>{html}{filler}{script}</body>"
+    main = f"<nav></nav><main><section id='see-it'>{html}</section>{filler}</main>"
+    page = f"<!doctype html><style>{css}</style><body>{main}{script}</body>"
     (folder / "report.html").write_text(page)
     return folder
 

@@ -17,7 +17,7 @@ def pytest_configure(config):
     keep_compiled_programs("tests")
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="module")
 def few_programs():
     """A worker runs thousands of tests, each with programs of its own."""
     yield

@@ -1,31 +1,12 @@
 """Tables on the command line: columns and types come back, and refusals name the flag."""
 
-import sys
-
 import numpy as np
 import pandas as pd
 import pytest
 from helpers.mixed_tables import OPTIONS, TABLES, orders
 
 import ebmark as eb
-from ebmark.cli import main
 from ebmark.datasets.tables import read_table, write_table
-
-
-@pytest.fixture
-def run(monkeypatch, capsys, tmp_path):
-    """A function that runs a command in an empty folder: (exit status, stdout, stderr)."""
-    monkeypatch.chdir(tmp_path)
-
-    def command(*arguments):
-        monkeypatch.setattr(sys, "argv", ["ebmark", *map(str, arguments)])
-        try:
-            status = main.main()
-        except SystemExit as stop:
-            status = stop.code
-        return status, *capsys.readouterr()
-
-    return command
 
 
 def check_table(run, table, suffix, method, *options):

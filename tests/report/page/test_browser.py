@@ -1,23 +1,10 @@
 """The report in a real browser: no requests, no errors, no horizontal overflow, sorting."""
 
-import shutil
-
 import pytest
+from helpers.browser import chromium, open_page
 from helpers.results_folder import build
 
 from ebmark.report.page import write_report
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-sync",
-    "--disable-background-networking",
-    "--disable-component-update",
-]
 
 
 @pytest.fixture(scope="module")
@@ -27,29 +14,17 @@ def report(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def browser():
-    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if CHROMIUM is None:
-        pytest.skip("no chromium on the path (Debian: apt install chromium)")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(params=[(1280, "light"), (1280, "dark"), (400, "light")], ids=str)
 def page(browser, report, request):
     width, scheme = request.param
-    context = browser.new_context(
-        viewport={"width": width, "height": 900}, color_scheme=scheme, offline=True
-    )
-    page = context.new_page()
-    page.log = []
-    page.on("request", lambda r: page.log.append(r.url) if not r.url.startswith("data:") else None)
-    page.on("console", lambda message: page.log.append(message.text))
-    page.on("pageerror", lambda error: page.log.append(str(error)))
-    page.goto(report.as_uri())
+    viewport = {"width": width, "height": 900}
+    page = open_page(browser, report, viewport=viewport, color_scheme=scheme)
     yield page
-    context.close()
+    page.context.close()
 
 
 def test_browser_logs_no_request_and_no_error(page, report):

@@ -15,10 +15,7 @@ from ebmark.system.threads import keep_compiled_programs
 def score_file(path: Path, table: Path, out: Path) -> int:
     """Score the rows of a file by a model file, and write them with their scores."""
     check_output(out)
-    model = load(path)
-    frame, notes = read_table(table, min_rows=1)
-    print_notes(notes)
-    keep_compiled_programs()
+    model, frame = _load(path, table)
     scored = score_rows(model, frame)
     write_table(out, scored, ())
     num = np.count_nonzero(scored["is_outlier"])
@@ -30,17 +27,23 @@ def impute_file(path: Path, table: Path, out: Path, *, imputations: int, seed: i
     """Fill the missing values of a file by draws of a model file, and write the tables."""
     names = name_imputations(out, imputations)
     check_output(names[0])
-    model = load(path)
-    frame, notes = read_table(table, min_rows=1)
-    print_notes(notes)
+    model, frame = _load(path, table)
     num = int(frame.isna().to_numpy().sum())
     if num == 0:
         print_notes([f"{table} has no missing values."])
-    keep_compiled_programs()
     for name, filled in zip(names, impute_rows(model, frame, imputations, seed), strict=True):
         write_table(name, filled, ())
         print(f"{num:,} missing values filled: {name}")
     return 0
+
+
+def _load(path: Path, table: Path) -> tuple[EnergyModel, pd.DataFrame]:
+    """Read a model and the rows of a table, print notes on them, and keep compiled programs."""
+    model = load(path)
+    frame, notes = read_table(table, min_rows=1)
+    print_notes(notes)
+    keep_compiled_programs()
+    return model, frame
 
 
 def score_rows(model: EnergyModel, table: pd.DataFrame) -> pd.DataFrame:

@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Iterator
 from io import BufferedIOBase
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -128,18 +128,12 @@ def read_points(
     """
     if max_rows < 1:
         raise ValueError(f"'max_rows' must be positive, got {max_rows}.")
-    try:
+    with _named(path):
         return _read_points(path, max_rows, for_training)
-    except UserError as error:
-        name = shown(path, 80) or '""'
-        raise UserError(f"{name}: {error}") from error.__cause__
 
 
 def _read_points(path: str | Path, max_rows: int, for_training: bool) -> Points:
-    with _opened(path) as file:
-        source = _open(file)
-        _check_width(len(source.columns))
-        rows, total = sample_rows(source, max_rows)
+    source, rows, total = _sample(path, max_rows)
     x, columns, notes = _drop_row_numbers(rows, source)
     check_count(x, total)
     notes = (*source.notes, *notes, *describe_thinning(x, total))
@@ -183,11 +177,8 @@ def read_table(path: str | Path, *, min_rows: int = MIN_POINTS, max_rows: int = 
         >>> read_table(path).frame.equals(frame)
         True
     """
-    try:
+    with _named(path):
         return _read_table(path, min_rows, max_rows)
-    except UserError as error:
-        name = shown(path, 80) or '""'
-        raise UserError(f"{name}: {error}") from error.__cause__
 
 
 def _read_table(path: str | Path, min_rows: int, max_rows: int) -> Table:
@@ -195,10 +186,7 @@ def _read_table(path: str | Path, min_rows: int, max_rows: int) -> Table:
 
     from ebmark.datasets.tables._frames import check_numbers, infer_types, to_frame
 
-    with _opened(path) as file:
-        source = _open(file, has_only_numbers=False)
-        _check_width(len(source.columns))
-        rows, total = sample_rows(source, max_rows)
+    source, rows, total = _sample(path, max_rows, has_only_numbers=False)
     names = tidy_names(source.columns)
     notes = [*source.notes]
     if isinstance(rows, np.ndarray):
@@ -216,6 +204,26 @@ def _read_table(path: str | Path, min_rows: int, max_rows: int) -> Table:
     check_count(frame.to_numpy(), total, min_rows)
     check_numbers(frame)
     return Table(frame, (*notes, *describe_thinning(frame.to_numpy(), total)))
+
+
+@contextlib.contextmanager
+def _named(path: str | Path) -> Iterator[None]:
+    """Put the name of the file in front of errors."""
+    try:
+        yield
+    except UserError as error:
+        name = shown(path, 80) or '""'
+        raise UserError(f"{name}: {error}") from error.__cause__
+
+
+def _sample(
+    path: str | Path, max_rows: int, *, has_only_numbers: bool = True
+) -> tuple[TableStream, Any, int]:
+    """Return the table of a file, a sample of its rows and their number in the file."""
+    with _opened(path) as file:
+        source = _open(file, has_only_numbers=has_only_numbers)
+        _check_width(len(source.columns))
+        return source, *sample_rows(source, max_rows)
 
 
 @contextlib.contextmanager
@@ -237,7 +245,7 @@ def _opened(path: str | Path) -> Iterator[BufferedIOBase]:
         raise UserError(f"file cannot be read: {reason}.") from error
 
 
-def _open(file: BufferedIOBase, *, has_only_numbers: bool = True) -> TableStream:
+def _open(file: BufferedIOBase, *, has_only_numbers: bool) -> TableStream:
     """Open the file as what its first bytes say; as text if they are of no known format."""
     option = {"has_only_numbers": has_only_numbers}
     head = _peek(file)

@@ -14,7 +14,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from ebmark.energies import Energy, Point
 from ebmark.estimator._energy_model import EnergyModel
-from ebmark.partition_function import SINGLE, LogZ, estimate_log_z
+from ebmark.estimator._sampling import draw_by_annealing
+from ebmark.partition_function import SINGLE, estimate_log_z
 
 # rows of each model at which annealing of a product starts
 _NUM_POINTS = 256
@@ -65,15 +66,15 @@ def compose(
     for model in models:
         check_is_fitted(model)
     _check_columns(models)
-    shares = np.ones(len(models)) if weights is None else np.asarray(weights, np.float64)
-    if shares.shape != (len(models),) or not (np.isfinite(shares) & (shares > 0)).all():
+    values = np.ones(len(models)) if weights is None else np.asarray(weights, np.float64)
+    if values.shape != (len(models),) or not (np.isfinite(values) & (values > 0)).all():
         raise ValueError(
             f"'weights' must be {len(models)} positive number(s), one per model, got {weights}."
         )
     seed = int(check_random_state(random_state).randint(2**31))
     if kind == "product":
-        return _Product(models, shares, seed)
-    return _Mixture(models, shares / shares.sum())
+        return _Product(models, values, seed)
+    return _Mixture(models, values / values.sum())
 
 
 class ComposedModel:
@@ -98,9 +99,7 @@ class ComposedModel:
     def sample(self, n_samples: int = 1, random_state: Any = None) -> Any:
         """Draw rows, an array or a data frame as the models do."""
         seed = int(check_random_state(random_state).randint(2**31))
-        rows = self._sample(n_samples, seed)
-        encoder = self.models[0]._encoder
-        return rows if encoder is None else encoder.inverse_transform(rows)
+        return self.models[0].decode(self._sample(n_samples, seed))
 
     def _sample(self, num: int, seed: int) -> Float[np.ndarray, "n d"]:
         raise NotImplementedError
@@ -141,7 +140,7 @@ class _Product(ComposedModel):
         self._energy = _WeightedSum.of(models, weights)
         rows = [model._sample(_NUM_POINTS, seed + i) for i, model in enumerate(models)]
         self._points = self._units.transform(np.concatenate(rows))
-        log_z = self._estimate(1, seed)
+        log_z = estimate_log_z(self._energy, self._points, jr.key(seed), effort=SINGLE)
         self.log_z_ = log_z.value
         self.log_z_error_ = log_z.error
 
@@ -150,14 +149,8 @@ class _Product(ComposedModel):
         return -self.weights @ np.stack(energies) - self.log_z_
 
     def _sample(self, num: int, seed: int) -> Float[np.ndarray, "n d"]:
-        log_z = self._estimate(-(-num // SINGLE.num_particles), seed)
-        z = log_z.samples.reshape(-1, self._units.dim)
-        order = np.random.default_rng(seed).permutation(len(z))[:num]
-        return self._units.inverse_transform(z[order])
-
-    def _estimate(self, num_seeds: int, seed: int) -> LogZ:
-        effort = SINGLE._replace(num_seeds=num_seeds)
-        return estimate_log_z(self._energy, self._points, jr.key(seed), effort=effort)
+        z = draw_by_annealing(self._energy, self._points, num, seed)
+        return self._units.inverse_transform(z)
 
 
 class _WeightedSum(eqx.Module):

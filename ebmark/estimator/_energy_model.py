@@ -1,5 +1,6 @@
 """A trained energy as a scikit-learn estimator: density, anomaly scores and samples of a table."""
 
+import functools
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,14 +24,10 @@ from ebmark.estimator._baselines import (
 from ebmark.estimator._missing import complete_rows
 from ebmark.estimator._progress import show_progress
 from ebmark.estimator._queries import ModelQueries
-from ebmark.estimator._training import train_density
+from ebmark.estimator._sampling import draw_by_annealing
+from ebmark.estimator._training import train_density, train_energy
 from ebmark.methods.noises import AbstractNoise
-from ebmark.partition_function import (
-    SINGLE,
-    estimate_log_z,
-    exact_samples,
-    normalize_on_grid,
-)
+from ebmark.partition_function import exact_samples, normalize_on_grid
 
 
 class EnergyModel(ModelQueries, OutlierMixin, DensityMixin, BaseEstimator):
@@ -136,18 +133,17 @@ class EnergyModel(ModelQueries, OutlierMixin, DensityMixin, BaseEstimator):
         del y
         seed = int(check_random_state(self.random_state).randint(2**31))
         rows = self._fit_columns(X)
-        if self.missing == "model":
-            rows = complete_rows(self, self._encoder, rows, seed)
-        trained = train_density(
-            self.method,
-            self._dequantize(rows, seed),
-            seed,
-            updates=self.updates,
-            early_stopping=self.early_stopping,
-            network=self.network,
-            num_snapshots=self.snapshots,
-            progress=show_progress(self.verbose),
-        )
+        options: dict[str, Any] = {
+            "updates": self.updates,
+            "early_stopping": self.early_stopping,
+            "network": self.network,
+            "num_snapshots": self.snapshots,
+            "progress": show_progress(self.verbose),
+        }
+        if self.missing == "model" and self._encoder is not None:
+            train = functools.partial(train_energy, self.method, **options)
+            rows = complete_rows(lambda *x: train(*x).model, self._encoder, rows, seed)
+        trained = train_density(self.method, self._dequantize(rows, seed), seed, **options)
         self.snapshots_ = trained.snapshots if self.snapshots else []
         self.model_, self._grid, self._density = trained.model, trained.grid, trained.density
         self.best_step_, self.stopped_ = trained.best_step, trained.stopped
@@ -268,11 +264,8 @@ class EnergyModel(ModelQueries, OutlierMixin, DensityMixin, BaseEstimator):
                 self._density = normalize_on_grid(self.model_.energy, self._grid, units)
             return exact_samples(self._density, n_samples, key)
         assert self.model_.points is not None
-        effort = SINGLE._replace(num_seeds=-(-n_samples // SINGLE.num_particles))
-        log_z = estimate_log_z(self.model_.energy, self.model_.points, key, effort=effort)
-        draws = log_z.samples.reshape(-1, self.model_.dim)
-        order = np.random.default_rng(seed).permutation(len(draws))[:n_samples]
-        return units.inverse_transform(draws[order])
+        z = draw_by_annealing(self.model_.energy, self.model_.points, n_samples, seed)
+        return units.inverse_transform(z)
 
     def _html_repr(self) -> str:
         """Return what a notebook shows: the parameters, and of a fitted model a picture."""

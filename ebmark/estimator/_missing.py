@@ -1,17 +1,15 @@
 """Training on rows with missing values: Monte Carlo expectation maximization."""
 
-import warnings
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import numpy as np
 from jaxtyping import Float
+from sklearn.utils import check_random_state
 
 from ebmark.datasets.preprocessing import Whitener
 from ebmark.datasets.preprocessing.table import TableEncoder
 from ebmark.estimator._conditional import draw_conditional, fill_by_gaussian
-
-if TYPE_CHECKING:
-    from ebmark.estimator._energy_model import EnergyModel
+from ebmark.training.model import Model
 
 # of training, the last of which is that of the model itself
 _NUM_ROUNDS = 3
@@ -19,8 +17,8 @@ _NUM_GAUSSIAN_ROUNDS = 20
 
 
 def complete_rows(
-    model: "EnergyModel",
-    encoder: TableEncoder | None,
+    train: Callable[[Float[np.ndarray, "n d"], int], Model],
+    encoder: TableEncoder,
     rows: Float[np.ndarray, "n d"],
     seed: int,
 ) -> Float[np.ndarray, "n d"]:
@@ -35,7 +33,7 @@ def complete_rows(
     on given values of its row, not on itself.
 
     Args:
-        model: the model, whose parameters are used and which is not changed.
+        train: trains a model on rows of the matrix, with a seed.
         encoder: the encoder of the table.
         rows: rows of the matrix, NaN where values are missing.
         seed: seed of the draws.
@@ -44,7 +42,7 @@ def complete_rows(
     Rubin (2019), Statistical analysis with missing data.
     """
     is_missing = np.isnan(rows)
-    if encoder is None or not is_missing.any():
+    if not is_missing.any():
         return rows
     noise = encoder.dequantize(np.zeros_like(rows), seed)
 
@@ -57,15 +55,11 @@ def complete_rows(
         filled = fill_by_gaussian(Whitener.fit(filled), rows, seed + i)
     filled = restore(filled)
     has_missing = is_missing.any(axis=1)
-    parameters = {"missing": None, "drop": (), "baselines": False, "random_state": seed}
+    train_seed = int(check_random_state(seed).randint(2**31))
     for i in range(_NUM_ROUNDS - 1):
-        trained = type(model)(**(model.get_params(deep=False) | parameters))
-        with warnings.catch_warnings():
-            # log Z is not used
-            warnings.simplefilter("ignore", UserWarning)
-            trained.fit(filled + noise)
+        model = train(filled + noise, train_seed)
         drawn = filled.copy()
         holes = rows[has_missing]
-        drawn[has_missing] = draw_conditional(trained.model_, holes, 1, seed + i).x[0]
+        drawn[has_missing] = draw_conditional(model, holes, 1, seed + i).x[0]
         filled = restore(drawn)
     return filled

@@ -9,7 +9,7 @@ import equinox as eqx
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Array, Float
 
 from ebmark.datasets import Grid, UserDataset, local_scale
 from ebmark.datasets.preprocessing import fit_units
@@ -20,6 +20,7 @@ from ebmark.partition_function import SINGLE, GridDensity, LogZ, normalize
 from ebmark.training import recipes
 from ebmark.training.early_stopping import split_validation, train_with_early_stopping
 from ebmark.training.model import Model
+from ebmark.training.snapshots import Fit
 
 # passes over the rows, and the smallest number of updates, where the table decides
 _NUM_EPOCHS = 100
@@ -61,7 +62,20 @@ class Trained(NamedTuple):
     snapshots: list[tuple[int, Energy]]
 
 
-def train_density(
+class _Fitted(NamedTuple):
+    """A trained energy, with what its evaluation needs."""
+
+    model: Model
+    recipe: Recipe
+    dataset: UserDataset
+    train_x: Float[np.ndarray, "m d"]
+    train_z: Float[Array, "m d"]
+    fit: Fit
+    split_key: Key
+    key: Key
+
+
+def train_energy(
     method: str,
     x: Float[np.ndarray, "n d"],
     seed: int,
@@ -71,8 +85,8 @@ def train_density(
     network: Any = None,
     num_snapshots: int = 0,
     progress: Callable[[int, int], None],
-) -> Trained:
-    """Train the energy of a method on points in data units, and compute its log Z.
+) -> _Fitted:
+    """Train the energy of a method on points in data units.
 
     Args:
         method: a training method, by name.
@@ -121,6 +135,14 @@ def train_density(
         "training": recipes.as_dict(recipe),
     }
     model = Model(fit.energy, units, spec, None, points)
+    return _Fitted(model, recipe, dataset, train_x, train_z, fit, split_key, key)
+
+
+def train_density(method: str, x: Float[np.ndarray, "n d"], seed: int, **options: Any) -> Trained:
+    """Train an energy as `train_energy` does, and compute its log Z and diagnostics."""
+    model, recipe, dataset, train_x, train_z, fit, split_key, key = train_energy(
+        method, x, seed, **options
+    )
     diagnose = eqx.filter_jit(recipe.method.diagnostics)
     diagnostics = diagnose(fit.snapshots[-1].trainable, fit.state, train_z, key)
     log_z, density = _normalize(model, recipe, dataset, np.asarray(train_z), key)

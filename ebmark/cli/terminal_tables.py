@@ -10,7 +10,6 @@ from rich.markup import escape
 from rich.table import Table
 
 from ebmark.cli.terminal import fits, say, show
-from ebmark.report.page import answer
 from ebmark.statistics import LEVEL, Summary, final_values, other_level, summary
 from ebmark.store import table
 from ebmark.store.schema import load_study
@@ -51,6 +50,9 @@ def print_summary(folder: Path) -> None:
 
 def print_answer(folder: Path) -> None:
     """Print the answer to the study's question, and the test behind it."""
+    # the report loads matplotlib
+    from ebmark.report.page import answer
+
     study, results = table.with_entries(load_study(folder), table.read(folder))
     found = answer(results, study)
     say(f"{found.question} {found.sentence}")

@@ -6,7 +6,6 @@ import hashlib
 from pathlib import Path
 from typing import Any, TypeAlias
 
-import jax
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
@@ -168,7 +167,7 @@ class UserDataset:
     def local_scale(self) -> float:
         """Estimate the smallest local standard deviation in standardized units."""
         z = fit_units(self.points).transform(self.points)
-        return float(jax.jit(local_scale)(jnp.asarray(z, jnp.float32), jr.key(0)))
+        return float(local_scale(jnp.asarray(z, jnp.float32), jr.key(0)))
 
     def grid(self) -> Grid:
         """Return a grid on the bounding box plus two standard deviations on each side."""

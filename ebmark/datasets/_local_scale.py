@@ -1,5 +1,7 @@
 """The smallest local standard deviation of the data, which sets step sizes and noise levels."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import jax.random as jr
@@ -11,6 +13,7 @@ from ebmark.energies import Key
 MIN_LOCAL_SCALE = 0.02
 
 
+@functools.partial(jax.jit, static_argnames=("num_query_points", "num_points"))
 def local_scale(
     data: Float[Array, "n dim"], key: Key, *, num_query_points: int = 256, num_points: int = 4096
 ) -> Scalar:

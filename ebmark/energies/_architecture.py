@@ -1,8 +1,10 @@
 """The network of a study: its settings, and the untrained energy built from them."""
 
 import dataclasses
+from collections.abc import Callable
 from typing import Annotated, Any
 
+import equinox as eqx
 import numpy as np
 import pydantic
 from jaxtyping import ArrayLike, Float
@@ -114,10 +116,16 @@ def new_energy(
         own = make_network(network["own"], dim + num_extra_inputs, key)
         energy = Confined(own, std)
     elif network.get("residual"):
-        energy = ResidualEnergy(dim, num_extra_inputs=num_extra_inputs, std=std, **sizes)
+        energy = _build(ResidualEnergy, dim, num_extra_inputs=num_extra_inputs, std=std, **sizes)
     elif network["num_features"]:
         features = {key: network[key] for key in ("num_features", "bandwidth")}
-        energy = Confined(FourierMLP(dim + num_extra_inputs, **features, **sizes), std)
+        energy = Confined(_build(FourierMLP, dim + num_extra_inputs, **features, **sizes), std)
     else:
-        energy = Confined(MLP(dim + num_extra_inputs, **sizes), std)
+        energy = Confined(_build(MLP, dim + num_extra_inputs, **sizes), std)
     return add_walls(energy, z, network["wall_width"]) if network["wall_width"] else energy
+
+
+@eqx.filter_jit
+def _build(network: Callable[..., Energy], dim: int, **sizes: Any) -> Energy:
+    """Draw the initial parameters in one compiled program."""
+    return network(dim, **sizes)

@@ -99,16 +99,18 @@ def add_walls(net: Energy, z: Float[ArrayLike, "n dim"], width: float) -> SoftWa
         >>> float(energy(jnp.array([2.0])))
         2.0
     """
-    if np.shape(z)[1] == 2:
+    points = np.asarray(z)
+    axes = None
+    along = [points]
+    if points.shape[1] == 2:
         axes = jnp.asarray(_AXES, jnp.float32)
         # one axis at a time, to bound the memory
-        along = [z @ axis[:, None] for axis in _AXES]
-    else:
-        axes = None
-        along = [z]
-    low = jnp.concatenate([jnp.asarray(jnp.min(y, axis=0)) for y in along])
-    high = jnp.concatenate([jnp.asarray(jnp.max(y, axis=0)) for y in along])
-    return SoftWall(net, axes, low.astype(jnp.float32), high.astype(jnp.float32), width)
+        along = [points @ axis[:, None] for axis in _AXES]
+    low, high = (
+        jnp.asarray(np.concatenate([extent(y, axis=0) for y in along]), jnp.float32)
+        for extent in (np.min, np.max)
+    )
+    return SoftWall(net, axes, low, high, width)
 
 
 def _check_positive(name: str, value: float) -> None:

@@ -45,7 +45,7 @@ _MAX_FRACTION = 0.05
 
 
 class Effort(NamedTuple):
-    """What an estimate of log Z may cost.
+    """What an estimate of log Z may cost, by annealing or by quadrature.
 
     Attributes:
         num_particles: particles of one path, in each direction.
@@ -53,17 +53,21 @@ class Effort(NamedTuple):
         ess: effective sample size from one level to the next, a fraction of the particles.
         explores: whether to search for mass away from the data; else the only base is fitted to
             the data.
+        tolerance: target for the error of quadrature, in nats.
+        resolution: points per axis of the first quadrature grid, a fraction of the usual number.
     """
 
     num_particles: int = 256
     num_seeds: int = 3
     ess: float = 0.9
     explores: bool = True
+    tolerance: float = 1e-4
+    resolution: float = 1.0
 
 
 STUDY = Effort()
 SINGLE = Effort(num_seeds=1, ess=0.8)
-QUICK = Effort(num_seeds=1, ess=0.8, explores=False)
+QUICK = Effort(num_seeds=1, ess=0.8, explores=False, tolerance=0.01, resolution=0.25)
 
 
 class LogZ(NamedTuple):

@@ -29,7 +29,7 @@ def normalize(
         grid: makes the quadrature grid, in data units.
         train_z: the training points in standardized units.
         key: PRNG key of annealing.
-        effort: what annealing may cost.
+        effort: what annealing or quadrature may cost.
 
     Returns:
         log Z with its error, which is infinite where quadrature has not resolved it, and the
@@ -38,6 +38,7 @@ def normalize(
     dim = train_z.shape[1]
     if dim > 2:
         return estimate_log_z(energy, train_z, key, effort=effort), None
-    density = normalize_on_grid(energy, grid(), units)
+    first = grid().resized(points=effort.resolution)
+    density = normalize_on_grid(energy, first, units, tolerance=effort.tolerance)
     error = density.log_z_error if density.is_resolved else np.inf
     return LogZ(density.log_z, error, np.nan, np.empty((0, 0, dim))), density

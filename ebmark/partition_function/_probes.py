@@ -13,8 +13,7 @@ _SLACK = 0.5
 # The lowest minima of the grid, each searched by a lattice around it.
 _NUM_CENTERS = 64
 _LATTICE = 8
-# Smallest number of probes; in 2-D there are as many as points of the coarse grid, whose compiled
-# program they share.
+# Smallest number of probes; in 2-D there are as many as points of the coarse grid.
 _MIN_PROBES = 4_096
 
 
@@ -37,13 +36,13 @@ def missed_fraction(
     lattice = _lattices(grid.points()[_lowest_minima(field)], grid.spacing)
     corners = _best_corners(field, grid, num - len(lattice))
     probes = np.concatenate([lattice, corners])
-    excess = _excess(energies, field, grid, probes, num)
+    excess = _excess(energies, field, grid, probes)
     steps = 2 / _LATTICE
     missed = excess[: len(lattice)].sum() * steps**field.ndim + excess[len(lattice) :].sum()
     if missed > 0:
         centers = probes[np.argsort(-excess)[: min(_NUM_CENTERS, np.count_nonzero(excess))]]
         finer = _lattices(centers, grid.spacing / 2)
-        by_center = _excess(energies, field, grid, finer, num).reshape(len(centers), -1)
+        by_center = _excess(energies, field, grid, finer).reshape(len(centers), -1)
         # Lattices of neighbors overlap.
         missed = max(missed, by_center.sum(axis=1).max() * (steps / 2) ** field.ndim)
     return float(missed / np.sum(np.exp(values.min() - values)))
@@ -94,15 +93,9 @@ def _excess(
     field: Float[np.ndarray, "*axes"],
     grid: Grid,
     probes: Float[np.ndarray, "probes dim"],
-    num: int,
 ) -> Float[np.ndarray, " probes"]:
-    """The density at probes beyond that around them, 0 where expected, in units of the highest.
-
-    Blocks of `num` probes, filled with copies, share one compiled program.
-    """
-    filled = np.resize(probes, (-(-len(probes) // num) * num, probes.shape[1]))
-    values = np.concatenate([energies(block) for block in np.split(filled, len(filled) // num)])
-    values = np.nan_to_num(values[: len(probes)], nan=np.inf)
+    """The density at probes beyond that around them, 0 where expected, in units of the highest."""
+    values = np.nan_to_num(energies(probes), nan=np.inf)
     position = np.floor((probes - grid.lower) / grid.spacing - 0.5).astype(int)
     around = _around(field, np.clip(position, 0, np.array(field.shape) - 2))
     with np.errstate(over="ignore", invalid="ignore"):

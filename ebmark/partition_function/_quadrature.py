@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float
@@ -18,20 +17,26 @@ from ebmark.errors import UserError
 from ebmark.partition_function._probes import missed_fraction
 from ebmark.system.devices import full_matmul_precision
 
+# points that are evaluated at once
+_BLOCK = 4096
+# points of one call of a compiled program: one of these numbers
+_CALLS = (256, _BLOCK, 16 * _BLOCK)
 # nats by which log Z may still change after all refinements
 _MAX_LOG_Z_ERROR = 0.1
 
 
 @full_matmul_precision
 @eqx.filter_jit
-def _evaluate(function: Callable, points: Float[Array, "points dim"]) -> Array:
-    return jax.lax.map(function, points, batch_size=4096)
+def _evaluate(function: Callable, points: Float[Array, "block dim"]) -> Array:
+    return jax.lax.map(function, points, batch_size=_BLOCK)
 
 
 def evaluate(
     function: Callable, points: Float[ArrayLike, "points dim"]
 ) -> Float[np.ndarray, "points *out"]:  # noqa: F821
     """Evaluate a function of one point at many points, in blocks.
+
+    Points are padded to one of few numbers, so that few programs are compiled.
 
     Args:
         function: maps one point, shape (dim,), to an array.
@@ -40,7 +45,12 @@ def evaluate(
     Returns:
         The values in float64, one row per point.
     """
-    return np.asarray(_evaluate(function, jnp.asarray(points, jnp.float32)), np.float64)
+    x = np.asarray(points, np.float32)
+    size = next((size for size in _CALLS if len(x) <= 8 * size), _CALLS[-1])
+    num_calls = max(-(-len(x) // size), 1)
+    padded = np.resize(x if len(x) else np.zeros((1, x.shape[1])), (num_calls * size, x.shape[1]))
+    values = [_evaluate(function, block) for block in np.split(padded.astype(x.dtype), num_calls)]
+    return np.concatenate([np.asarray(value, np.float64) for value in values])[: len(x)]
 
 
 class GridDensity(NamedTuple):

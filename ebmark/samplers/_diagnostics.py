@@ -1,7 +1,7 @@
 """Convergence diagnostics of chains: effective sample size and split R-hat."""
 
 import numpy as np
-import scipy.stats
+import scipy
 from jaxtyping import Float
 
 

@@ -1,7 +1,7 @@
 """Coverage of the intervals and level and power of the tests, on simulated seeds."""
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from ebmark.statistics._intervals import _NUM_RESAMPLES, LEVEL, summary
 from ebmark.statistics._paired import SIGNIFICANT, holm, paired
@@ -47,7 +47,7 @@ def coverage(
         other = _draw(rng, log_std, failing, n)
         test = paired(sample, other)
         num_covered["difference"] += test.low <= 0 <= test.high
-    interval = stats.bootstrap(
+    interval = scipy.stats.bootstrap(
         (samples,), np.mean, axis=1, n_resamples=_NUM_RESAMPLES, batch=20, method="BCa", rng=rng
     ).confidence_interval
     mean = np.exp(log_std**2 / 2) * (1 + failing * (_FAILURE - 1))
@@ -67,8 +67,8 @@ def _draw(
 
 def _true_median(log_std: float, failing: float) -> float:
     y = np.linspace(-9.0, 9.0, 100_001)
-    sound = stats.norm.cdf(y / log_std)
-    failed = stats.norm.cdf((y - np.log(_FAILURE)) / log_std)
+    sound = scipy.stats.norm.cdf(y / log_std)
+    failed = scipy.stats.norm.cdf((y - np.log(_FAILURE)) / log_std)
     return float(np.exp(np.interp(0.5, (1 - failing) * sound + failing * failed, y)))
 
 

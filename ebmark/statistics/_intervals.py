@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+import scipy
 
 LEVEL = 0.95
 _NUM_RESAMPLES = 2_000
@@ -95,7 +95,7 @@ def summary(
     if n == 0:
         nan = math.nan
         return Summary(0, 0, nan, nan, nan, nan, nan, nan, nan)
-    k = int(stats.binom.ppf((1 - LEVEL) / 2, n, 0.5))
+    k = int(scipy.stats.binom.ppf((1 - LEVEL) / 2, n, 0.5))
     median_low = float(ordered[k - 1]) if k else math.nan
     median_high = float(ordered[n - k]) if k else math.nan
     finite = ordered[np.isfinite(ordered)]
@@ -130,7 +130,9 @@ def _mean_interval(x: np.ndarray, is_geometric: bool) -> tuple[float, float, flo
     y = np.log(x) if is_geometric else x
     half_width = math.nan
     if len(y) > 1:
-        half_width = stats.t.ppf((1 + LEVEL) / 2, len(y) - 1) * y.std(ddof=1) / math.sqrt(len(y))
+        half_width = (
+            scipy.stats.t.ppf((1 + LEVEL) / 2, len(y) - 1) * y.std(ddof=1) / math.sqrt(len(y))
+        )
     interval = np.array([y.mean(), y.mean() - half_width, y.mean() + half_width])
     with np.errstate(over="ignore"):
         mean, low, high = np.exp(interval) if is_geometric else interval
@@ -154,7 +156,7 @@ def bca(values: Values) -> tuple[float, float, float]:
     mean = float(x.mean())
     if len(x) < 2 or np.ptp(x) == 0:
         return mean, math.nan, math.nan
-    interval = stats.bootstrap(
+    interval = scipy.stats.bootstrap(
         (x,), np.mean, n_resamples=_NUM_RESAMPLES, method="BCa", rng=np.random.default_rng(0)
     ).confidence_interval
     return mean, float(interval.low), float(interval.high)
@@ -177,5 +179,5 @@ def success(values: Values) -> tuple[int, int, float, float]:
     if num_runs == 0:
         return 0, 0, math.nan, math.nan
     num_completed = int(np.isfinite(x).sum())
-    interval = stats.binomtest(num_completed, num_runs).proportion_ci(LEVEL, method="exact")
+    interval = scipy.stats.binomtest(num_completed, num_runs).proportion_ci(LEVEL, method="exact")
     return num_completed, num_runs, float(interval.low), float(interval.high)

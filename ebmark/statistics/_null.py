@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from ebmark.statistics._intervals import LEVEL, Values, summary, worst_if_diverged
 from ebmark.statistics._paired import SIGNIFICANT
@@ -68,7 +68,7 @@ def compare_to_null(
         if median > null_range["high"]:
             return NullComparison("above")
         return NullComparison("below" if median < null_range["low"] else "within")
-    u, p = stats.mannwhitneyu(ranked, draws)
+    u, p = scipy.stats.mannwhitneyu(ranked, draws)
     if p > SIGNIFICANT:
         return NullComparison("within", float(p))
     return NullComparison("above" if u > len(ranked) * len(draws) / 2 else "below", float(p))

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 from jaxtyping import Float
-from scipy import stats
 
 from ebmark.statistics._intervals import LEVEL, Values, median_of_sorted, worst_if_diverged
 
@@ -78,7 +78,7 @@ def paired(a: Values, b: Values) -> Paired:
     p = 1.0
     if len(nonzero):
         # scipy builds the class of the result at run time, so that its type is unknown.
-        p = float(stats.wilcoxon(nonzero).pvalue)  # pyright: ignore[reportAttributeAccessIssue]
+        p = float(scipy.stats.wilcoxon(nonzero).pvalue)  # pyright: ignore[reportAttributeAccessIssue]
     return result._replace(p=p, low=float(averages[k]), high=float(averages[-1 - k]))
 
 
@@ -100,7 +100,7 @@ def _num_excluded(n: int) -> int:
     """
     if n > _MAX_EXACT:
         deviation = math.sqrt(n * (n + 1) * (2 * n + 1) / 24)
-        return math.floor(n * (n + 1) / 4 + stats.norm.ppf((1 - LEVEL) / 2) * deviation)
+        return math.floor(n * (n + 1) / 4 + scipy.stats.norm.ppf((1 - LEVEL) / 2) * deviation)
     num_subsets = np.zeros(n * (n + 1) // 2 + 1)
     num_subsets[0] = 1.0
     for rank in range(1, n + 1):

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+import scipy
 
 from ebmark.statistics._intervals import LEVEL, summary
 from ebmark.statistics._runs import final_values, role
@@ -109,14 +109,14 @@ def rank(medians: np.ndarray, datasets: list[str], methods: list[str]) -> Ranks:
         >>> rank(np.array([[0.2, 0.1], [0.4, 0.3]]), ["rings", "moons"], ["cd", "nce"]).entries
         ['nce', 'cd']
     """
-    dataset_ranks = stats.rankdata(medians, axis=1)
+    dataset_ranks = scipy.stats.rankdata(medians, axis=1)
     mean_ranks = dataset_ranks.mean(axis=0)
     order = np.argsort(mean_ranks, kind="stable")
     p = math.nan
     critical = math.nan
     num_datasets, k = dataset_ranks.shape
     if num_datasets >= MIN_DATASETS:
-        q = stats.studentized_range.ppf(LEVEL, k, np.inf) / math.sqrt(2)
+        q = scipy.stats.studentized_range.ppf(LEVEL, k, np.inf) / math.sqrt(2)
         critical = float(q * math.sqrt(k * (k + 1) / (6 * num_datasets)))
         p = _friedman(dataset_ranks)
     return Ranks([methods[i] for i in order], mean_ranks[order].tolist(), datasets, p, critical)
@@ -125,10 +125,10 @@ def rank(medians: np.ndarray, datasets: list[str], methods: list[str]) -> Ranks:
 def _friedman(dataset_ranks: np.ndarray) -> float:
     """The p-value of Friedman's test; scipy requires three methods, for two it is a sign test."""
     if dataset_ranks.shape[1] > 2:
-        return float(stats.friedmanchisquare(*dataset_ranks.T).pvalue)
+        return float(scipy.stats.friedmanchisquare(*dataset_ranks.T).pvalue)
     untied = dataset_ranks[dataset_ranks[:, 0] != dataset_ranks[:, 1]]
     if not len(untied):
         return 1.0
     num_first = np.sum(untied[:, 0] < untied[:, 1])
     statistic = (2 * num_first - len(untied)) ** 2 / len(untied)
-    return float(stats.chi2.sf(statistic, 1))
+    return float(scipy.stats.chi2.sf(statistic, 1))

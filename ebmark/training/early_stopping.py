@@ -8,7 +8,6 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
@@ -18,7 +17,7 @@ from ebmark.datasets import Grid
 from ebmark.datasets.preprocessing import Units
 from ebmark.energies import Energy, Key
 from ebmark.methods import Recipe
-from ebmark.partition_function import QUICK, normalize
+from ebmark.partition_function import QUICK, evaluate, normalize
 from ebmark.training.loop import train
 from ebmark.training.snapshots import Fit, evenly
 
@@ -113,10 +112,10 @@ def held_out_nll(
     Returns:
         A map from an energy to the NLL in nats; infinite if log Z is unresolved.
     """
-    z = jnp.asarray(units.transform(x), jnp.float32)
+    z = units.transform(x)
 
     def score(energy: Energy) -> float:
-        mean = float(np.mean(np.asarray(jax.vmap(energy)(z), np.float64))) + units.log_jacobian
+        mean = float(evaluate(energy, z).mean()) + units.log_jacobian
         log_z, _ = normalize(energy, units, lambda: grid, np.asarray(train_z), key, effort=QUICK)
         nll = mean + log_z.value
         return nll if np.isfinite(nll) and np.isfinite(log_z.error) else np.inf

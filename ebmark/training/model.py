@@ -194,7 +194,8 @@ def _skeleton(spec: dict[str, Any], dim: int) -> tuple[Energy, Energy]:
 
 def _untrained(method: AbstractMethod, spec: dict[str, Any], dim: int, key: Key) -> Energy:
     """Build an energy of the same structure and shapes as the trained one."""
-    data = jnp.zeros((spec["num_train"], dim))
-    energy = new_energy(spec["energy"], data, key, num_extra_inputs=method.num_extra_inputs)
+    zeros = np.zeros((spec["num_train"], dim))
+    energy = new_energy(spec["energy"], zeros, key, num_extra_inputs=method.num_extra_inputs)
+    data = jnp.asarray(zeros, jnp.float32)
     trainable = method.build_trainable(energy, data, key)
     return method.learned_energy(trainable, method.init(data, key))

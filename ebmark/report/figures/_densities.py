@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import scipy
 from matplotlib.axes import Axes
 from matplotlib.colors import BoundaryNorm, PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
-from scipy.interpolate import RegularGridInterpolator
 
 from ebmark.report.figures._panels import (
     MAX_COLUMNS,
@@ -48,7 +48,9 @@ def evaluate_on(window: Window, arrays: Mapping[str, np.ndarray], name: str) -> 
     if not {name, "grid_x", "grid_y"} <= set(arrays):
         return None
     grid = (np.asarray(arrays["grid_x"], float), np.asarray(arrays["grid_y"], float))
-    saved = RegularGridInterpolator(grid, np.asarray(arrays[name], float), bounds_error=False)
+    saved = scipy.interpolate.RegularGridInterpolator(
+        grid, np.asarray(arrays[name], float), bounds_error=False
+    )
     values = saved(np.stack(np.meshgrid(window.x, window.y, indexing="ij"), axis=-1))
     return values if np.isfinite(values).any() else None
 

@@ -20,6 +20,7 @@ from ebmark.datasets.synthetic._base import AbstractDataset
 from ebmark.energies import Key
 from ebmark.errors import UserError, unknown
 from ebmark.system.array_files import read_array
+from ebmark.system.random_numbers import generator
 
 Points: TypeAlias = Float[np.ndarray, "_ dim"]
 
@@ -151,8 +152,7 @@ class UserDataset:
 
     def draw(self, num: int, key: Key) -> Points:
         """Draw points without replacement, at most as many as there are."""
-        order = np.asarray(jr.permutation(key, len(self.points)))
-        return self.points[order[:num]]
+        return self.points[generator(key).permutation(len(self.points))[:num]]
 
     def split(self, num_train: int, num_test: int, key: Key) -> tuple[Points, Points]:
         """Split the points at random into training and held-out points, capped at the numbers."""

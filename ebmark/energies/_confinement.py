@@ -103,11 +103,11 @@ def add_walls(net: Energy, z: Float[ArrayLike, "n dim"], width: float) -> SoftWa
     axes = None
     along = [points]
     if points.shape[1] == 2:
-        axes = jnp.asarray(_AXES, jnp.float32)
+        axes = jnp.asarray(_AXES.astype(np.float32))
         # one axis at a time, to bound the memory
         along = [points @ axis[:, None] for axis in _AXES]
     low, high = (
-        jnp.asarray(np.concatenate([extent(y, axis=0) for y in along]), jnp.float32)
+        jnp.asarray(np.concatenate([extent(y, axis=0) for y in along], dtype=np.float32))
         for extent in (np.min, np.max)
     )
     return SoftWall(net, axes, low, high, width)

@@ -17,6 +17,7 @@ from ebmark.energies import NETWORKS, Energy, Key, Network, as_maker, new_energy
 from ebmark.errors import UserError
 from ebmark.methods import AbstractBaseline, Recipe
 from ebmark.partition_function import SINGLE, GridDensity, LogZ, normalize
+from ebmark.system.random_numbers import split
 from ebmark.training import recipes
 from ebmark.training.early_stopping import split_validation, train_with_early_stopping
 from ebmark.training.model import Model
@@ -102,7 +103,7 @@ def train_energy(
         UserError: the method is unknown, not installed or does not support the dimension.
         FloatingPointError: the training diverged.
     """
-    split_key, energy_key, train_key, key = jr.split(jr.key(seed), 4)
+    split_key, energy_key, train_key, key = split(jr.key(seed), 4)
     recipe = _recipe(method, updates, *x.shape)
     units = fit_units(x)
     settings = Network(own=register_network(network)).resolve(x.shape[1])

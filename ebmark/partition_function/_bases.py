@@ -82,7 +82,7 @@ class MixtureBase(eqx.Module):
         means = np.pad(means, ((0, missing), (0, 0)))
         identities = np.tile(np.eye(means.shape[1]), (missing, 1, 1))
         arrays = (log_weights, means, np.concatenate([factors, identities]))
-        return cls(*(jnp.asarray(array, jnp.float32) for array in arrays))
+        return cls(*(jnp.asarray(array.astype(np.float32)) for array in arrays))
 
     def log_prob(self, x: Point) -> Scalar:
         """Compute log p_0(x), normalized."""

@@ -30,6 +30,7 @@ from ebmark.partition_function._annealing import (
 from ebmark.partition_function._bases import MixtureBase
 from ebmark.partition_function._bennett import Ratio, bennett_acceptance_ratio
 from ebmark.partition_function._pilot import choose_schedule
+from ebmark.system.random_numbers import split
 
 # moves by which particles leave their ancestors behind after sequential Monte Carlo
 _NUM_MOVES = 20
@@ -67,7 +68,7 @@ class Effort(NamedTuple):
 
 STUDY = Effort()
 SINGLE = Effort(num_seeds=1, ess=0.8)
-QUICK = Effort(num_seeds=1, ess=0.8, explores=False, tolerance=0.01, resolution=0.25)
+QUICK = Effort(num_seeds=1, ess=0.8, explores=False, tolerance=0.01, resolution=0.5)
 
 
 class LogZ(NamedTuple):
@@ -128,7 +129,7 @@ def estimate_log_z(
     dim = points.shape[1]
     standard = MixtureBase.standard(dim)
     found = _evaluate_batches(standard, energy, points[:_NUM_POINTS], num)
-    normal_key, explore_key, refine_key, fitted_key = jr.split(key, 4)
+    normal_key, explore_key, refine_key, fitted_key = split(key, 4)
     from_normal = np.nan
     if effort.explores:
         path = _anneal(standard, energy, effort, normal_key)
@@ -156,9 +157,9 @@ def _evaluate_batches(
 ) -> list[Particles]:
     """Evaluate points in batches of `num`; the last one is filled up with the first points."""
     num_batches = -(-len(points) // num)
-    filled = np.resize(np.asarray(points, np.float64), (num_batches * num, points.shape[1]))
+    filled = np.resize(np.asarray(points, np.float32), (num_batches * num, points.shape[1]))
     return [
-        evaluate_particles(base, energy, jnp.asarray(batch, jnp.float32))
+        evaluate_particles(base, energy, jnp.asarray(batch))
         for batch in np.split(filled, num_batches)
     ]
 
@@ -182,13 +183,13 @@ def _fit(found: list[Particles]) -> MixtureBase:
 
 def _anneal(base: MixtureBase, energy: Energy, effort: Effort, key: Key) -> _Path:
     """Choose a schedule, and anneal along it in both directions with each seed."""
-    pilot_key, key = jr.split(key)
+    pilot_key, key = split(key)
     num = effort.num_particles
     schedule, particles = choose_schedule(base, energy, num, pilot_key, ess=effort.ess)
     step_size = schedule.step_sizes[-1] if len(schedule.step_sizes) else 1.0
     if particles is None:
         return _Path(step_size, [], [])
-    seeds = jr.split(key, effort.num_seeds)
+    seeds = split(key, effort.num_seeds)
     pairs = [_both_ways(base, energy, schedule, num, seed) for seed in seeds]
     return _Path(step_size, [ratio for ratio, _ in pairs], [ends for _, ends in pairs])
 
@@ -197,12 +198,12 @@ def _both_ways(
     base: MixtureBase, energy: Energy, schedule: Schedule, num: int, key: Key
 ) -> tuple[Ratio, Particles]:
     """Anneal in both directions; return Bennett's estimate and samples of the energy."""
-    start_keys, forward_key, smc_key, move_key, reverse_key = jr.split(key, 5)
+    start_keys, forward_key, smc_key, move_key, reverse_key = split(key, 5)
 
     def start(key: Key) -> Particles:
         return evaluate_particles(base, energy, draw_base(base, num, key))
 
-    first, second = jr.split(start_keys)
+    first, second = split(start_keys)
     steps = schedule.forward()
     forward = follow(base, energy, start(first), steps, forward_key)
     ends = follow(base, energy, start(second), steps, smc_key, resampled=True).particles
@@ -217,7 +218,7 @@ def _explore(
     base: MixtureBase, energy: Energy, data: Particles, step_size: float, key: Key
 ) -> list[Particles]:
     """Descend from wide starts and from the data to minima, and return chains that rise there."""
-    start_key, descend_key, rise_key = jr.split(key, 3)
+    start_key, descend_key, rise_key = split(key, 3)
     noise = jr.normal(start_key, (2, *data.x.shape))
     starts = [
         data,

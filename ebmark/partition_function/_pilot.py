@@ -16,6 +16,7 @@ from ebmark.partition_function._annealing import (
     follow,
 )
 from ebmark.partition_function._bases import MixtureBase
+from ebmark.system.random_numbers import split
 
 _ACCEPTANCE = 0.8
 # a level is at least this far from the one before
@@ -51,7 +52,7 @@ def choose_schedule(
     sequential Monte Carlo approach; Buchholz, Chopin & Jacob (2021), Adaptive tuning of Hamiltonian
     Monte Carlo within sequential Monte Carlo.
     """
-    key, start_key = jr.split(key)
+    key, start_key = split(key)
     particles = evaluate_particles(base, energy, draw_base(base, num, start_key))
     betas = [0.0]
     step_sizes: list[float] = []

@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 import equinox as eqx
 import jax
-import jax.random as jr
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float
 
@@ -16,6 +15,7 @@ from ebmark.energies import Energy, Key
 from ebmark.errors import UserError
 from ebmark.partition_function._probes import missed_fraction
 from ebmark.system.devices import full_matmul_precision
+from ebmark.system.random_numbers import generator
 
 # points that are evaluated at once
 _BLOCK = 4096
@@ -194,9 +194,9 @@ def exact_samples(density: GridDensity, num: int, key: Key) -> Float[np.ndarray,
     if problem := density.problem():
         raise UserError(problem)
     cumulative = np.cumsum(np.exp(density.log_density).ravel())
-    cell_key, jitter_key = jr.split(key)
-    uniform = np.asarray(jr.uniform(cell_key, (num,)), np.float64) * cumulative[-1]
+    random = generator(key)
+    uniform = random.random(num) * cumulative[-1]
     cells = np.minimum(np.searchsorted(cumulative, uniform, side="right"), cumulative.size - 1)
     shape = (num, len(density.grid.lower))
-    jitter = np.asarray(jr.uniform(jitter_key, shape, minval=-0.5, maxval=0.5))
+    jitter = random.uniform(-0.5, 0.5, shape)
     return density.grid.points()[cells] + jitter * density.grid.spacing

@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax.numpy as jnp
-import jax.random as jr
 import numpy as np
 from jaxtyping import Array, Float
 
@@ -18,6 +17,7 @@ from ebmark.datasets.preprocessing import Units
 from ebmark.energies import Energy, Key
 from ebmark.methods import Recipe
 from ebmark.partition_function import QUICK, evaluate, normalize
+from ebmark.system.random_numbers import generator
 from ebmark.training.loop import train
 from ebmark.training.snapshots import Fit, evenly
 
@@ -64,7 +64,7 @@ def train_with_early_stopping(
     if early and recipe.num_updates:
         steps = snapshot_steps(recipe.num_updates, num)
         x, held_out = split_validation(x, choice_key)
-    z = jnp.asarray(units.transform(x), jnp.float32)
+    z = jnp.asarray(np.asarray(units.transform(x), np.float32))
     # without the held-out points, the scale of a column with a far outlier may be any
     fit = train(recipe, energy, z, snapshot_steps=steps, check_data=False, **options)
     if held_out is not None:
@@ -83,7 +83,7 @@ def split_validation(
     x: Float[np.ndarray, "n dim"], key: Key
 ) -> tuple[Float[np.ndarray, "m dim"], Float[np.ndarray, "k dim"]]:
     """Split points at random into those to train on and the held-out points."""
-    shuffled = np.asarray(x)[np.asarray(jr.permutation(key, len(x)))]
+    shuffled = generator(key).permutation(np.asarray(x))
     num = min(max(round(HELD_OUT_FRACTION * len(x)), 1), MAX_HELD_OUT)
     return shuffled[num:], shuffled[:num]
 

@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike
 from ebmark.energies import Energy, Key, State, cast_like, cast_to_energy
 from ebmark.methods import Recipe
 from ebmark.system.devices import full_matmul_precision, gather_local, replicate, shard
+from ebmark.system.random_numbers import split
 from ebmark.training.checkpoint import Carry, Checkpoint, Record, fingerprint
 from ebmark.training.divergence import explain_divergence
 from ebmark.training.inputs import as_standardized, check_energy, check_recipe
@@ -87,7 +88,7 @@ def train(
     points = as_standardized(data) if check_data else jnp.asarray(data)
     check_energy(energy, recipe, points.shape[1])
     points = cast_to_energy(energy, points)
-    build_key, init_key, loop_key = jr.split(key, 3)
+    build_key, init_key, loop_key = split(key, 3)
     if recipe.num_updates == 0:
         return fit_without_updates(recipe, energy, points, build_key, init_key)
     plan = _plan(recipe.num_updates, snapshot_steps)
@@ -263,5 +264,5 @@ def _traced(recipe: Recipe) -> Recipe:
 
     One compiled program then serves all their values, for example in a search over learning rates.
     """
-    arrays = jax.tree.map(lambda a: jnp.asarray(a) if isinstance(a, float) else a, recipe)
+    arrays = jax.tree.map(lambda a: np.float32(a) if isinstance(a, float) else a, recipe)
     return eqx.tree_at(lambda r: r.num_updates, arrays, jnp.asarray(recipe.num_updates))

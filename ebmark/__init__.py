@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from ebmark.metrics.own_energy import evaluate as evaluate
     from ebmark.metrics.own_energy import from_torch as from_torch
     from ebmark.partition_function import estimate_log_z as estimate_log_z
+    from ebmark.store.show_versions import show_versions as show_versions
     from ebmark.studies.comparison import compare as compare
     from ebmark.studies.comparison import tune as tune
     from ebmark.training.loop import train as train
@@ -54,6 +55,7 @@ _HOMES = {
     "load_dataset": "ebmark.datasets",
     "method": "ebmark.methods",
     "plot": "ebmark.estimator",
+    "show_versions": "ebmark.store.show_versions",
     "tunable": "ebmark.methods",
     "tune": "ebmark.studies.comparison",
     "train": "ebmark.training.loop",

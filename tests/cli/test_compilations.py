@@ -29,9 +29,7 @@ def count(folder, *arguments: str) -> int:
     return int(re.findall(r"programs: (\d+)", ended.stdout)[-1])
 
 
-@pytest.mark.parametrize(
-    ("dim", "most"), [(2, 20), pytest.param(5, 35, marks=pytest.mark.full)]
-)
+@pytest.mark.parametrize(("dim", "most"), [(2, 20), pytest.param(5, 35, marks=pytest.mark.full)])
 def test_fit_sample_and_score_compile_few_programs(tmp_path, dim, most):
     rows = np.random.default_rng(0).normal(size=(100, dim))
     names = ",".join("abcde"[:dim])

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax.random as jr
 import numpy as np
@@ -16,11 +16,9 @@ from ebmark.cli.terminal_tables import (
     print_scores,
     unit_of,
 )
-from ebmark.cli.user_energy import load_energy
 from ebmark.datasets import DATASETS, DataSource, SyntheticDataset, UserDataset
 from ebmark.datasets.tables import Points, read_points, read_table
 from ebmark.errors import UserError, unknown
-from ebmark.estimator import EnergyModel, load
 from ebmark.metrics import (
     MANY_POINTS,
     SAMPLE_METRICS,
@@ -31,6 +29,9 @@ from ebmark.metrics import (
 )
 from ebmark.metrics.columns import compare_columns
 from ebmark.metrics.scores import score_energy, score_samples
+
+if TYPE_CHECKING:
+    from ebmark.estimator import EnergyModel
 
 
 def evaluate_energy(where: str, *, dataset: str | None, seed: int) -> int:
@@ -54,6 +55,8 @@ def evaluate_energy(where: str, *, dataset: str | None, seed: int) -> int:
             f"--energy supports 1-D and 2-D datasets only, but '{dataset}' has {target.dim} "
             "dimensions. Pass samples instead."
         )
+    from ebmark.cli.user_energy import load_energy
+
     scores, num_samples = score_energy(load_energy(where, target.dim), target, seed)
     title = f"{where} on {dataset}: by quadrature, and from {num_samples} exact samples"
     print_scores(scores, title, unit_of(target))
@@ -160,6 +163,9 @@ def evaluate_model(
     Returns:
         The exit status.
     """
+    # the estimator loads scikit-learn
+    from ebmark.estimator import load
+
     model = load(model_path)
     x = _encode(model, path)
     names = tuple(model.encoded_names)
@@ -180,7 +186,7 @@ def evaluate_model(
     return 0
 
 
-def _encode(model: EnergyModel, path: Path) -> np.ndarray:
+def _encode(model: "EnergyModel", path: Path) -> np.ndarray:
     """Read the complete rows of a table, in the numbers of a model."""
     frame, notes = read_table(path)
     complete = frame.dropna()

@@ -26,6 +26,5 @@ from ebmark.energies._transforms import cast_to_energy as cast_to_energy
 from ebmark.energies._transforms import stop_gradient as stop_gradient
 from ebmark.energies._types import Energy as Energy
 from ebmark.energies._types import Key as Key
-from ebmark.energies._types import Keys as Keys
 from ebmark.energies._types import Point as Point
 from ebmark.energies._types import State as State

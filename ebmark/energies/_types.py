@@ -3,11 +3,9 @@
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-import jaxtyping
-from jaxtyping import Array, Float, PRNGKeyArray, PyTree, Scalar, UInt32
+from jaxtyping import Array, Float, PRNGKeyArray, PyTree, Scalar
 
 Key: TypeAlias = PRNGKeyArray
-Keys: TypeAlias = jaxtyping.Key[Array, " n"] | UInt32[Array, "n words"]
 Point: TypeAlias = Float[Array, " dim"]
 # p(x) is proportional to exp(-energy(x))
 Energy: TypeAlias = Callable[[Point], Scalar]

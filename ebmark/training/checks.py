@@ -15,7 +15,7 @@ from jaxtyping import Array, Float, PyTree
 
 from ebmark.datasets import SyntheticDataset
 from ebmark.datasets.preprocessing import Standardizer
-from ebmark.energies import MLP, Confined, FourierMLP, Key, Network, Quadratic, State, new_energy
+from ebmark.energies import MLP, FourierMLP, Key, Network, Quadratic, State, new_energy
 from ebmark.methods import METHODS, AbstractBaseline, AbstractMethod, Recipe
 from ebmark.metrics import density_metrics, target
 from ebmark.partition_function import normalize_on_grid
@@ -123,9 +123,8 @@ def short_run(recipe: Recipe) -> Iterator[Check]:
     method = recipe.method
     x = SyntheticDataset("half_moons").draw(400, jr.key(0))
     data = jnp.asarray(Standardizer.fit(x).transform(x), jnp.float32)
-    network = Confined(
-        FourierMLP(2 + method.num_extra_inputs, num_features=8, width=8, key=jr.key(1))
-    )
+    settings = Network(num_features=8, width=8, wall_width=0).resolve(2)
+    network = new_energy(settings, x, jr.key(1), num_extra_inputs=method.num_extra_inputs)
     short = dataclasses.replace(recipe, num_updates=min(recipe.num_updates, 250), batch_size=32)
     fit = train(short, network, data, key=jr.key(2))
     repeated = train(short, network, data, key=jr.key(2))
@@ -144,11 +143,12 @@ def short_run(recipe: Recipe) -> Iterator[Check]:
     if short.num_updates:
         has_moved = not _are_equal(start, last.trainable)
         yield Check("parameters", "move" if has_moved else "do not move", "move", has_moved)
-    native = method.sample(last.trainable, fit.state, 20, jr.key(3))
+    native = eqx.filter_jit(method.sample)(last.trainable, fit.state, 20, jr.key(3))
     if native is not None:
         is_valid = native.shape == (20, 2) and is_finite(native)
         yield Check("native sampler", f"shape {native.shape}", "20 finite points", is_valid)
-    diagnostics = method.diagnostics(last.trainable, fit.state, data, jr.key(4))
+    diagnose = eqx.filter_jit(method.diagnostics)
+    diagnostics = diagnose(last.trainable, fit.state, data, jr.key(4))
     for metric, value in diagnostics.items():
         yield Check(f"diagnostic {metric}", f"{float(value):.4g}", "finite", is_finite(value))
 
@@ -179,7 +179,7 @@ def gaussian(recipe: Recipe) -> Iterator[Check]:
     expected = method.gaussian_precision(variance, fit.state)
     if expected is None:
         return
-    precision = float(jnp.trace(jax.hessian(fit.energy)(jnp.zeros(2)))) / 2
+    precision = float(jnp.trace(jax.jit(jax.hessian(fit.energy))(jnp.zeros(2)))) / 2
     is_close = abs(precision - expected) <= _MAX_PRECISION_ERROR * abs(expected)
     tolerance = f"{expected:.4f} within {100 * _MAX_PRECISION_ERROR:.0f}%"
     yield Check(title, f"{precision:.4f}", tolerance, is_close)
@@ -200,10 +200,11 @@ def network_evaluations(method: AbstractMethod) -> Check:
     """
     num_inputs = 2 + method.num_extra_inputs
     batch = jnp.ones((128, 2))
-    energy = MLP(num_inputs, width=256, depth=3, key=jr.key(1))
+    make = functools.partial(MLP, width=256, depth=3)
     if hasattr(method, "num_critic"):
         # the critic has the size of the study's network, so the energy gets it, too
-        energy = FourierMLP(num_inputs, key=jr.key(1))
+        make = FourierMLP
+    energy = eqx.filter_jit(make)(num_inputs, key=jr.key(1))
     forward = operations(lambda e, x: jax.vmap(e)(x), energy, jnp.ones((128, num_inputs)))
     # the smallest counts, so that sums outside the network do not matter
     counts = {"num_critic": 1, "num_steps": 1, "num_grid_points": 16}

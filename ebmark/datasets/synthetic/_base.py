@@ -1,6 +1,7 @@
 """The interface of a synthetic dataset: a sum of components, each with a known density."""
 
 import abc
+import functools
 from typing import TYPE_CHECKING, ClassVar
 
 import equinox as eqx
@@ -10,11 +11,13 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import Array, Float, Int, Scalar
 
-from ebmark.energies import Key, Keys, Point
+from ebmark.energies import Key, Point
 from ebmark.system.devices import full_matmul_precision
 
 Moments = tuple[list[float], list[float]]
 _BLOCK = 4096
+# numbers of drawn points between these are rounded up to a power of two
+_MIN_PADDED, _MAX_PADDED = 256, 65_536
 Corners = tuple[list[float], list[float]]
 
 
@@ -100,8 +103,10 @@ class AbstractDataset(eqx.Module):
         return jnp.argmax(self.component_log_probs(x))
 
     def draw(self, num: int, key: Key) -> Float[np.ndarray, "num dim"]:
-        """Draw `num` independent points, compiled."""
-        return np.asarray(_draw(self, jr.split(key, num)), np.float64)
+        """Draw `num` independent points, compiled; they begin with those of a smaller number."""
+        # few programs serve all small numbers
+        size = num if num > _MAX_PADDED else max(1 << (num - 1).bit_length(), _MIN_PADDED)
+        return np.asarray(_draw(self, key, size), np.float64)[:num]
 
     def batched_component_log_probs(
         self, x: Float[np.ndarray, "n dim"]
@@ -115,9 +120,9 @@ class AbstractDataset(eqx.Module):
 
 
 @full_matmul_precision
-@jax.jit
-def _draw(dataset: AbstractDataset, keys: Keys) -> Float[Array, "n dim"]:
-    return jax.vmap(dataset.sample)(keys)
+@functools.partial(jax.jit, static_argnames="num")
+def _draw(dataset: AbstractDataset, key: Key, num: int) -> Float[Array, "n dim"]:
+    return jax.vmap(dataset.sample)(jr.split(key, num))
 
 
 @full_matmul_precision

@@ -8,7 +8,7 @@ import pytest
 from helpers.results_folder import REASON, build
 from helpers.tiny_study import ebmark
 
-from ebmark.cli.status import lines, show_status
+from ebmark.cli._status import lines, show_status
 from ebmark.errors import UserError
 from ebmark.report.page import write_report
 from ebmark.store import table

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from ebmark.partition_function import estimate_log_z as estimate_log_z
     from ebmark.studies.comparison import compare as compare
     from ebmark.studies.comparison import tune as tune
+    from ebmark.studies.twin import twin as twin
     from ebmark.training.loop import train as train
 
 __version__ = "0.1.0"
@@ -56,6 +57,7 @@ _HOMES = {
     "plot": "ebmark.estimator",
     "tunable": "ebmark.methods",
     "tune": "ebmark.studies.comparison",
+    "twin": "ebmark.studies.twin",
     "train": "ebmark.training.loop",
 }
 __all__ = [*_HOMES]  # pyright: ignore[reportUnsupportedDunderAll]

@@ -13,6 +13,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ebmark.datasets import DATASETS, Dataset
+from ebmark.datasets.tables import Points
 from ebmark.energies import NETWORKS, Network, as_maker
 from ebmark.engines import Engine, new_engine
 from ebmark.errors import UserError
@@ -207,7 +208,7 @@ def tune(
         ['half_moons']
     """
     study = _study(methods, datasets, energy, {"name": "tune", **settings})
-    folder = _folder(out)
+    folder = folder_of(out)
     effort = tuning.Effort(trials=trials, seeds=seeds, network_evaluations=network_evaluations)
     for method in study.methods:
         print(f"{method}: {tuning.describe_space(method)}; {trials} trials of {seeds} seeds")
@@ -261,16 +262,31 @@ def _check_network(study: Study) -> None:
 
 
 def _run(study: Study, out: str | Path | None, jobs: int | None) -> Comparison:
-    folder = _folder(out)
-    engine = _engine(study, folder, jobs)
-    plan = prepare(study, folder, None, "", _COMMAND)
+    folder = folder_of(out)
+    return run_study(study, folder, _engine(study, folder, jobs))
+
+
+def run_study(
+    study: Study,
+    folder: Path,
+    engine: Engine,
+    points: Points | None = None,
+    plugin_files: tuple[Path, ...] = (),
+) -> Comparison:
+    """Run a study in a folder, on its datasets or on points of the user.
+
+    Raises:
+        UserError: if the study is not valid, or a run fails.
+    """
+    plan = prepare(study, folder, points, study.name, _COMMAND, plugin_files)
     outcome = run_plan(folder, plan, engine, plain=True)
     _raise_failed(outcome.failed)
     finish(folder, plan)
     return Comparison(folder)
 
 
-def _folder(out: str | Path | None) -> Path:
+def folder_of(out: str | Path | None) -> Path:
+    """Return the folder of the results, a temporary one if none is given."""
     return Path(tempfile.mkdtemp(prefix="ebmark-") if out is None else out)
 
 

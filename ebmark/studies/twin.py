@@ -124,10 +124,10 @@ def twin(
     encoder = TableEncoder(missing, drop)
     rows = _encode(encoder, X, random_state)
     study = _study(rows, methods, seeds, updates, quick)
-    fitted = fit_twin(rows, random_state)
     folder = folder_of(out)
     file = folder / "twin.py"
     make_folder(folder)
+    fitted = fit_twin(rows, random_state)
     write_whole(file, fitted.source)
     plugins.register("DATASETS", TWIN, fitted.dataset, sha256(fitted.source.encode()))
 

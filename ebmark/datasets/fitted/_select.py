@@ -140,8 +140,10 @@ def _cross_validate(
         arrays = [jnp.asarray(array, jnp.float32) for array in (x, is_train, priors)]
         likelihood = -math.inf
         for num in factors:
-            starts = [_pad(initialize(one, num, min_variance), factors[-1]) for one in clusters]
-            stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *starts)
+            starts = [initialize(one, num, min_variance) for one in clusters]
+            padded = [_pad(start, factors[-1]) for start in starts]
+            leaves = [np.stack(arrays) for arrays in zip(*padded, strict=True)]
+            stacked = jax.tree.unflatten(jax.tree.structure(starts[0]), leaves)
             of_folds = np.asarray(_fit_folds(stacked, *arrays, num_prior, min_variance))
             values = of_folds[folds, np.arange(len(x))].astype(np.float64)
             log_probs[Size(components, num)] = values
@@ -153,16 +155,16 @@ def _cross_validate(
     return log_probs
 
 
-def _pad(mixture: FactorAnalyzers, num_factors: int) -> FactorAnalyzers:
+def _pad(mixture: FactorAnalyzers, num_factors: int) -> list[np.ndarray]:
     """Add components of weight 0 and factors of loading 0: one program serves all sizes."""
     num = _NUM_COMPONENTS[-1] - len(mixture.means)
     missing = num_factors - mixture.loadings.shape[2]
-    return FactorAnalyzers(
-        jnp.pad(mixture.log_weights, (0, num), constant_values=-jnp.inf),
-        jnp.pad(mixture.means, ((0, num), (0, 0))),
-        jnp.pad(mixture.loadings, ((0, num), (0, 0), (0, missing))),
-        jnp.pad(mixture.variances, ((0, num), (0, 0)), constant_values=1.0),
-    )
+    return [
+        np.pad(mixture.log_weights, (0, num), constant_values=-np.inf),
+        np.pad(mixture.means, ((0, num), (0, 0))),
+        np.pad(mixture.loadings, ((0, num), (0, 0), (0, missing))),
+        np.pad(mixture.variances, ((0, num), (0, 0)), constant_values=1.0),
+    ]
 
 
 @jax.jit
@@ -179,7 +181,7 @@ def _fit_folds(
     def fit(args: tuple) -> Float[Array, " n"]:
         mixture, used, prior = args
 
-        def step(_: int, mixture: FactorAnalyzers) -> FactorAnalyzers:
+        def step(_: Any, mixture: FactorAnalyzers) -> FactorAnalyzers:
             return update(mixture, x, used, prior, num_prior, min_variance)
 
         fitted = jax.lax.fori_loop(0, _NUM_ITERATIONS, step, mixture)

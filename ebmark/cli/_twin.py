@@ -66,14 +66,18 @@ def twin_of_table(
 def _print_table(table: pd.DataFrame, path: Path) -> None:
     """Print medians over seeds, best first."""
     heads = ["method", "log-likelihood of rows"]
-    rows = [[str(name), _format(row["log_likelihood"])] for name, row in table.iterrows()]
-    if "kl" in table:
+    has_kl = "kl" in table
+    if has_kl:
         heads[1:1] = ["KL on the twin", "95% interval", "p"]
-        for row, (_, values) in zip(rows, table.iterrows(), strict=True):
-            ends = [_format(values[name]) for name in ("kl_low", "kl_high")]
+    rows = []
+    for name, values in table.to_dict("index").items():
+        row = [str(name), _format(values["log_likelihood"])]
+        if has_kl:
+            ends = [_format(values[end]) for end in ("kl_low", "kl_high")]
             interval = "-" if math.isnan(values["kl_low"]) else " to ".join(ends)
             p = "-" if math.isnan(values["p"]) else f"{values['p']:.2g}"
             row[1:1] = [_format(values["kl"]), interval, p]
+        rows.append(row)
     title = f"methods for {path.name}: medians over seeds, in nats"
     print_parts([(title, heads, rows)], ())
 

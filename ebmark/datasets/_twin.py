@@ -61,7 +61,8 @@ def fit_twin(x: Float[np.ndarray, "n dim"], seed: int = 0) -> FittedTwin:
         f'DATASETS = {{"{TWIN}": mixture_dataset("{TWIN}", **{json.dumps(arrays)})}}\n'
     )
     dataset = mixture_dataset(TWIN, **arrays)
-    return FittedTwin(dataset, source, *size, selected.gain, selected.gain_error)
+    gain, error = selected.gain, selected.gain_error
+    return FittedTwin(dataset, source, size.components, size.factors, gain, error)
 
 
 def mixture_dataset(name: str, *, mean: Any, scale: Any, **arrays: Any) -> Dataset:

@@ -38,8 +38,9 @@ def agreement(a: Sequence[float], b: Sequence[float]) -> Agreement:
         >>> agreement([1.0, 2.0, float("nan")], [0.1, 0.3, 0.2])
         Agreement(tau=0.3333333333333333, num_same=2, num_pairs=3)
     """
-    a, b = worst_if_diverged(a), worst_if_diverged(b)
-    signs = [_order(a, i, j) * _order(b, i, j) for i, j in combinations(range(len(a)), 2)]
+    first, second = worst_if_diverged(a), worst_if_diverged(b)
+    pairs = combinations(range(len(first)), 2)
+    signs = [_order(first, i, j) * _order(second, i, j) for i, j in pairs]
     return Agreement(sum(signs) / len(signs), signs.count(1), len(signs))
 
 

@@ -92,6 +92,7 @@ def test_twin_keeps_precision_of_offset_columns(fitted):
     np.testing.assert_allclose(shifted.log_prob(x + offset), expected, atol=1e-3)
 
 
+@pytest.mark.full
 def test_padding_does_not_change_a_fit():
     """Components of weight 0 and factors of loading 0 stay what they are."""
     x = np.random.default_rng(5).normal(size=(60, 3))

@@ -43,11 +43,6 @@ def fit_twin(x: Float[np.ndarray, "n dim"], seed: int = 0) -> FittedTwin:
     Args:
         x: The rows, which vary in every column.
         seed: Seed of the folds and of the starts.
-
-    Example:
-        >>> fitted = fit_twin(np.random.default_rng(0).normal(size=(60, 2)))
-        >>> fitted.components, fitted.dataset.sample(5, random_state=0).shape
-        (1, (5, 2))
     """
     units = Standardizer.fit(x)
     selected = select_mixture(units.transform(x), seed)

@@ -12,9 +12,9 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ebmark.datasets import DATASETS, Dataset
+from ebmark.datasets import Dataset
 from ebmark.datasets.tables import Points
-from ebmark.energies import NETWORKS, Network, as_maker
+from ebmark.energies import Network, as_maker
 from ebmark.engines import Engine, new_engine
 from ebmark.errors import UserError
 from ebmark.report.figures import dots, png
@@ -27,14 +27,18 @@ from ebmark.store.table import current, with_entries
 from ebmark.studies import plugins
 from ebmark.studies.collect import finish
 from ebmark.studies.driver import run_plan
-from ebmark.studies.own_objects import Method, dataset_name, digest, method_name
+from ebmark.studies.own_objects import (
+    Method,
+    check_network,
+    dataset_name,
+    digest,
+    method_name,
+)
 from ebmark.studies.prepare import prepare
 from ebmark.studies.spec import langevin_step_size
 from ebmark.studies.study import Study, validated
 from ebmark.studies.tuning import tune as tuning
 from ebmark.system.writing import write_whole
-from ebmark.training.inputs import check_energy
-from ebmark.training.recipes import RECIPES
 
 _COMMAND = "ebmark from Python"
 
@@ -241,24 +245,8 @@ def _study(
         **{"name": "compare", "title": "Comparison", **settings},
     )
     langevin_step_size.cache_clear()
-    _check_network(validated(study))
+    check_network(validated(study))
     return study
-
-
-def _check_network(study: Study) -> None:
-    """Raise UserError if the network of the study is not one for each method and dataset."""
-    if study.energy.own is None:
-        return
-    import jax.random as jr
-
-    for method in study.methods:
-        for dataset in study.datasets:
-            try:
-                num_inputs = DATASETS[dataset].dim + RECIPES[method].method.num_extra_inputs
-                network = NETWORKS[study.energy.own](num_inputs, jr.key(0))
-                check_energy(network, RECIPES[method], DATASETS[dataset].dim)
-            except (TypeError, ValueError) as error:
-                raise UserError(f"{method} on {dataset}: {' '.join(str(error).split())}") from error
 
 
 def _run(study: Study, out: str | Path | None, jobs: int | None) -> Comparison:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from ebmark.store.show_versions import show_versions as show_versions
     from ebmark.studies.comparison import compare as compare
     from ebmark.studies.comparison import tune as tune
+    from ebmark.studies.twin import twin as twin
     from ebmark.training.loop import train as train
 
 __version__ = "0.1.0"
@@ -58,6 +59,7 @@ _HOMES = {
     "show_versions": "ebmark.store.show_versions",
     "tunable": "ebmark.methods",
     "tune": "ebmark.studies.comparison",
+    "twin": "ebmark.studies.twin",
     "train": "ebmark.training.loop",
 }
 __all__ = [*_HOMES]  # pyright: ignore[reportUnsupportedDunderAll]

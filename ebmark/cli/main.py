@@ -26,6 +26,7 @@ from ebmark.cli.sensitivity import sensitivity
 from ebmark.cli.status import status
 from ebmark.cli.table import table
 from ebmark.cli.tune import tune
+from ebmark.cli.twin import twin
 from ebmark.errors import UserError, unknown
 from ebmark.system import streams, user_code
 from ebmark.system.flags import pin_flags
@@ -44,6 +45,7 @@ COMMANDS = {
     "sample": sample,
     "score": score,
     "impute": impute,
+    "twin": twin,
     "evaluate": evaluate,
     "check": check,
 }

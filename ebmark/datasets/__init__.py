@@ -17,6 +17,10 @@ from ebmark.datasets._local_scale import MIN_LOCAL_SCALE as MIN_LOCAL_SCALE
 from ebmark.datasets._local_scale import default_step_size as default_step_size
 from ebmark.datasets._local_scale import local_scale as local_scale
 from ebmark.datasets._registry import DATASETS as DATASETS
+from ebmark.datasets._twin import TWIN as TWIN
+from ebmark.datasets._twin import FittedTwin as FittedTwin
+from ebmark.datasets._twin import fit_twin as fit_twin
+from ebmark.datasets._twin import mixture_dataset as mixture_dataset
 from ebmark.datasets.fitted._mixture import FactorAnalyzers as FactorAnalyzers
 from ebmark.datasets.fitted._targets import AbstractFitted as AbstractFitted
 from ebmark.datasets.fitted._targets import FittedMixture as FittedMixture

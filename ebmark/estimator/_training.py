@@ -23,9 +23,6 @@ from ebmark.training.early_stopping import split_validation, train_with_early_st
 from ebmark.training.model import Model
 from ebmark.training.snapshots import Fit
 
-# passes over the rows, and the smallest number of updates, where the table decides
-_NUM_EPOCHS = 100
-_MIN_UPDATES = 100
 _NUM_SNAPSHOTS = 10
 # training points that a model keeps, from which annealing starts
 _MAX_POINTS = 1_000
@@ -192,8 +189,7 @@ def _recipe(method: str, updates: int | str | None, num_rows: int, dim: int) -> 
     if updates is None:
         return recipe
     if updates == "auto":
-        epochs = _NUM_EPOCHS * num_rows // recipe.batch_size
-        updates = min(recipe.num_updates, max(epochs, _MIN_UPDATES))
+        updates = recipes.auto_updates(recipe, num_rows)
     return dataclasses.replace(recipe, num_updates=updates) if recipe.num_updates else recipe
 
 

@@ -4,6 +4,8 @@ May import `errors` only; takes tables of results (pandas) and arrays, and start
 statistic is one file `_name.py` with one function, and one line here; test its level or coverage.
 """
 
+from ebmark.statistics._agreement import Agreement as Agreement
+from ebmark.statistics._agreement import agreement as agreement
 from ebmark.statistics._budgets import BUDGETS as BUDGETS
 from ebmark.statistics._budgets import AtBudget as AtBudget
 from ebmark.statistics._budgets import Curve as Curve

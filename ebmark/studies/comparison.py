@@ -12,8 +12,9 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ebmark.datasets import DATASETS, Dataset
-from ebmark.energies import NETWORKS, Network, as_maker
+from ebmark.datasets import Dataset
+from ebmark.datasets.tables import Points
+from ebmark.energies import Network, as_maker
 from ebmark.engines import Engine, new_engine
 from ebmark.errors import UserError
 from ebmark.report.figures import dots, png
@@ -26,14 +27,18 @@ from ebmark.store.table import current, with_entries
 from ebmark.studies import plugins
 from ebmark.studies.collect import finish
 from ebmark.studies.driver import run_plan
-from ebmark.studies.own_objects import Method, dataset_name, digest, method_name
+from ebmark.studies.own_objects import (
+    Method,
+    check_network,
+    dataset_name,
+    digest,
+    method_name,
+)
 from ebmark.studies.prepare import prepare
 from ebmark.studies.spec import langevin_step_size
 from ebmark.studies.study import Study, validated
 from ebmark.studies.tuning import tune as tuning
 from ebmark.system.writing import write_whole
-from ebmark.training.inputs import check_energy
-from ebmark.training.recipes import RECIPES
 
 _COMMAND = "ebmark from Python"
 
@@ -207,7 +212,7 @@ def tune(
         ['half_moons']
     """
     study = _study(methods, datasets, energy, {"name": "tune", **settings})
-    folder = _folder(out)
+    folder = folder_of(out)
     effort = tuning.Effort(trials=trials, seeds=seeds, network_evaluations=network_evaluations)
     for method in study.methods:
         print(f"{method}: {tuning.describe_space(method)}; {trials} trials of {seeds} seeds")
@@ -240,37 +245,36 @@ def _study(
         **{"name": "compare", "title": "Comparison", **settings},
     )
     langevin_step_size.cache_clear()
-    _check_network(validated(study))
+    check_network(validated(study))
     return study
 
 
-def _check_network(study: Study) -> None:
-    """Raise UserError if the network of the study is not one for each method and dataset."""
-    if study.energy.own is None:
-        return
-    import jax.random as jr
-
-    for method in study.methods:
-        for dataset in study.datasets:
-            try:
-                num_inputs = DATASETS[dataset].dim + RECIPES[method].method.num_extra_inputs
-                network = NETWORKS[study.energy.own](num_inputs, jr.key(0))
-                check_energy(network, RECIPES[method], DATASETS[dataset].dim)
-            except (TypeError, ValueError) as error:
-                raise UserError(f"{method} on {dataset}: {' '.join(str(error).split())}") from error
-
-
 def _run(study: Study, out: str | Path | None, jobs: int | None) -> Comparison:
-    folder = _folder(out)
-    engine = _engine(study, folder, jobs)
-    plan = prepare(study, folder, None, "", _COMMAND)
+    folder = folder_of(out)
+    return run_study(study, folder, _engine(study, folder, jobs))
+
+
+def run_study(
+    study: Study,
+    folder: Path,
+    engine: Engine,
+    points: Points | None = None,
+    plugin_files: tuple[Path, ...] = (),
+) -> Comparison:
+    """Run a study in a folder, on its datasets or on points of the user.
+
+    Raises:
+        UserError: if the study is not valid, or a run fails.
+    """
+    plan = prepare(study, folder, points, study.name, _COMMAND, plugin_files)
     outcome = run_plan(folder, plan, engine, plain=True)
     _raise_failed(outcome.failed)
     finish(folder, plan)
     return Comparison(folder)
 
 
-def _folder(out: str | Path | None) -> Path:
+def folder_of(out: str | Path | None) -> Path:
+    """Return the folder of the results, a temporary one if none is given."""
     return Path(tempfile.mkdtemp(prefix="ebmark-") if out is None else out)
 
 

@@ -7,10 +7,16 @@ import re
 import textwrap
 from typing import Any, TypeAlias
 
-from ebmark.datasets import Dataset, SyntheticDataset
+import jax.random as jr
+
+from ebmark.datasets import DATASETS, Dataset, SyntheticDataset
+from ebmark.energies import NETWORKS
 from ebmark.errors import UserError
 from ebmark.methods import AbstractMethod, Recipe
 from ebmark.studies import plugins
+from ebmark.studies.study import Study
+from ebmark.training.inputs import check_energy
+from ebmark.training.recipes import RECIPES
 
 Method: TypeAlias = str | AbstractMethod | Recipe
 
@@ -41,6 +47,20 @@ def dataset_name(dataset: str | SyntheticDataset) -> str:
             f"{type(dataset).__name__}. Compare methods on points by `ebmark run --data FILE`."
         )
     return dataset.name
+
+
+def check_network(study: Study) -> None:
+    """Raise UserError if the network of the study is not one for each method and dataset."""
+    if study.energy.own is None:
+        return
+    for method in study.methods:
+        for dataset in study.datasets:
+            try:
+                num_inputs = DATASETS[dataset].dim + RECIPES[method].method.num_extra_inputs
+                network = NETWORKS[study.energy.own](num_inputs, jr.key(0))
+                check_energy(network, RECIPES[method], DATASETS[dataset].dim)
+            except (TypeError, ValueError) as error:
+                raise UserError(f"{method} on {dataset}: {' '.join(str(error).split())}") from error
 
 
 def digest(value: Any) -> str:

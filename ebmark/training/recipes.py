@@ -9,6 +9,9 @@ from ebmark.errors import UserError, unknown
 from ebmark.methods import ABOVE_2D, METHODS, Recipe
 from ebmark.methods.external import EXTERNAL_METHODS
 
+# passes over the rows, and the smallest number of updates, where a table decides
+_NUM_EPOCHS = 100
+_MIN_UPDATES = 100
 # name -> recipe, of all methods that can be trained
 RECIPES = ChainMap(METHODS, EXTERNAL_METHODS)
 
@@ -59,6 +62,21 @@ def with_changes(name: str, changes: dict[str, Any], *, dim: int = 2) -> Recipe:
     if dim > 2:
         recipe = _change(name, recipe, ABOVE_2D.get(name, {}))
     return _change(name, recipe, changes)
+
+
+def auto_updates(recipe: Recipe, num_rows: int) -> int:
+    """Return the number of updates for a table: 100 passes over its rows, at least 100 updates.
+
+    It is at most the recipe's own number, which is 0 for the Gaussian and the kernel density
+    estimate.
+
+    Example:
+        >>> from ebmark.methods import METHODS
+        >>> auto_updates(METHODS["nce"], 1_024)
+        400
+    """
+    num_updates = max(_NUM_EPOCHS * num_rows // recipe.batch_size, _MIN_UPDATES)
+    return min(recipe.num_updates, num_updates)
 
 
 def check_installed(name: str) -> None:

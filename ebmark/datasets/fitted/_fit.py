@@ -1,6 +1,6 @@
 """Expectation maximization for mixtures of factor analyzers."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -45,51 +45,70 @@ def fit_factor_analyzers(
 
     References: Ghahramani & Hinton (1996), The EM algorithm for mixtures of factor analyzers.
     """
-    from sklearn.cluster import KMeans
-
-    # scikit-learn's annotations are those of the defaults
-    clusters: Any = KMeans(num_components, n_init=4, random_state=seed)  # pyright: ignore[reportArgumentType]
-    clusters.fit(x)
-    pooled = np.cov((x - clusters.cluster_centers_[clusters.labels_]).T)
-    fractions = np.bincount(clusters.labels_, minlength=num_components) / len(x)
-    mixture = _initial(clusters.cluster_centers_, fractions, pooled, num_factors, min_variance)
+    clusters = find_clusters(x, num_components, seed)
+    mixture = initialize(clusters, num_factors, min_variance)
     points = jnp.asarray(x, jnp.float32)
-    prior = jnp.asarray(num_prior * pooled, jnp.float32)
+    prior = jnp.asarray(num_prior * clusters.covariance, jnp.float32)
     for _ in range(num_iterations):
-        mixture = _update(mixture, points, prior, num_prior, min_variance)
+        mixture = update(mixture, points, jnp.ones(len(x)), prior, num_prior, min_variance)
     return mixture
 
 
-def _initial(
-    means: Float[np.ndarray, "modes dim"],
-    weights: Float[np.ndarray, " modes"],
-    covariance: Float[np.ndarray, "dim dim"],
-    num_factors: int,
-    min_variance: float,
-) -> FactorAnalyzers:
-    """Start from the means of clusters and the principal components of a covariance."""
+class Clusters(NamedTuple):
+    """The clusters of points: fractions of the points, means, and the covariance within them."""
+
+    fractions: Float[np.ndarray, " modes"]
+    means: Float[np.ndarray, "modes dim"]
+    covariance: Float[np.ndarray, "dim dim"]
+
+
+def find_clusters(x: Float[np.ndarray, "n dim"], num_components: int, seed: int) -> Clusters:
+    """Find clusters by k-means."""
+    from sklearn.cluster import KMeans
+
+    # scikit-learn's annotations are those of the defaults
+    found: Any = KMeans(num_components, n_init=4, random_state=seed)  # pyright: ignore[reportArgumentType]
+    found.fit(x)
+    covariance = np.cov((x - found.cluster_centers_[found.labels_]).T).reshape(x.shape[1], -1)
+    fractions = np.bincount(found.labels_, minlength=num_components) / len(x)
+    return Clusters(fractions, found.cluster_centers_, covariance)
+
+
+def initialize(clusters: Clusters, num_factors: int, min_variance: float) -> FactorAnalyzers:
+    """Start from the means of clusters and the principal components of their covariance."""
+    covariance, num_components = clusters.covariance, len(clusters.means)
     values, vectors = np.linalg.eigh(covariance)
     loadings = vectors[:, -num_factors:] * np.sqrt(np.maximum(values[-num_factors:], 0))
     variances = np.maximum(np.diag(covariance) - np.sum(loadings**2, axis=1), min_variance)
     arrays = (
-        np.log(weights),
-        means,
-        np.repeat(loadings[None], len(means), axis=0),
-        np.repeat(variances[None], len(means), axis=0),
+        np.log(clusters.fractions),
+        clusters.means,
+        np.repeat(loadings[None], num_components, axis=0),
+        np.repeat(variances[None], num_components, axis=0),
     )
     return FactorAnalyzers(*(jnp.asarray(array, jnp.float32) for array in arrays))
 
 
 @jax.jit
-def _update(
+def update(
     mixture: FactorAnalyzers,
     x: Float[Array, "n dim"],
+    weights: Float[Array, " n"],
     prior: Float[Array, "dim dim"],
     num_prior: Any,
     min_variance: Any,
 ) -> FactorAnalyzers:
-    """Make one update; `prior` is the pooled covariance times `num_prior`."""
-    posterior = jax.vmap(mixture.posterior)(x).T
+    """Make one update of expectation maximization; a component of weight 0 keeps it.
+
+    Args:
+        mixture: The mixture.
+        x: The points.
+        weights: Their weights.
+        prior: The pooled covariance times `num_prior`.
+        num_prior: As of `fit_factor_analyzers`.
+        min_variance: As of `fit_factor_analyzers`.
+    """
+    posterior = jax.vmap(mixture.posterior)(x).T * weights
     counts = jnp.maximum(jnp.sum(posterior, axis=1), 1e-6)
     _, gains = mixture._factor_posterior()
 
@@ -107,4 +126,6 @@ def _update(
         return mean, new_loadings, jnp.maximum(unexplained, min_variance)
 
     updated = jax.lax.map(update_component, (posterior, gains, mixture.loadings))
-    return FactorAnalyzers(jnp.log(counts / len(x)), *updated)
+    log_weights = jnp.log(counts / jnp.sum(weights))
+    is_used = mixture.log_weights > -jnp.inf
+    return FactorAnalyzers(jnp.where(is_used, log_weights, -jnp.inf), *updated)

@@ -12,6 +12,8 @@ from ebmark.errors import unknown
 from ebmark.report.page._answer import Answer as Answer
 from ebmark.report.page._answer import answer as answer
 from ebmark.report.page._contents import build_contents
+from ebmark.report.page._numbers import count_seeds as count_seeds
+from ebmark.report.page._numbers import state_p as state_p
 from ebmark.store.schema import load_study
 from ebmark.store.table import current, with_entries, write
 from ebmark.system.writing import inside, write_whole

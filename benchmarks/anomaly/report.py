@@ -22,6 +22,8 @@ each detector is fitted to a random half of the normal rows of a
 [table](../../benchmarks/anomaly/data/README.md), and scores the other half and all anomalies. Means
 are over {num_seeds} seeds, then over tables; intervals are BCa bootstraps over tables.
 
+## Result
+
 {answer}
 
 {summary}

@@ -69,7 +69,7 @@ def test_baselines_are_compared_on_the_same_rows(models):
 
 
 def test_anomaly_score_is_pool_of_model_and_baselines(models):
-    """Minus the mean of the log-densities; the Gaussian, a mixture of one component, is left out."""
+    """Minus the mean of the log-densities; the Gaussian, a mixture, is left out."""
     x = points(20, 3)
     model = models[3]
     others = [model.baselines_[name] for name in ("mixture", "kde", "kde_standardized")]

@@ -46,8 +46,7 @@ Means over seeds; the highest value of a table is bold.
 ANSWER = """**The {name} has a mean AUROC of {auroc:.3f} and a mean rank of {rank:.1f} of {num}.**
 The highest mean AUROC is that of {best}, the best mean rank that of {first}.
 Friedman's test that all ranks are equal: p = {friedman:.2g}.
-The AUROC of the default is significantly higher than that of {lower},
-and significantly lower than that of {higher}
+AUROC significantly below that of the default: {lower}; significantly above: {higher}
 (Wilcoxon signed-rank over {num_tables} tables, Holm-adjusted p < {level})."""
 
 

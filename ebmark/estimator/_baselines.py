@@ -11,7 +11,7 @@ from sklearn.mixture import GaussianMixture
 from sklearn.model_selection import GridSearchCV
 from sklearn.neighbors import KernelDensity
 
-from ebmark.datasets.preprocessing import Units, fit_units
+from ebmark.datasets.preprocessing import Standardizer, Units, fit_units
 from ebmark.system.threads import one_thread
 
 # of a mixture, selected by BIC
@@ -45,15 +45,16 @@ class Baseline(NamedTuple):
 def fit_baselines(x: ArrayLike, seed: int = 0) -> dict[str, Baseline]:
     """Fit a Gaussian, a Gaussian mixture selected by BIC, and a kernel density estimate.
 
-    All are fitted in the units in which energies are trained. The bandwidth of the kernels is
-    selected by 5-fold cross-validation.
+    All are fitted in the units in which energies are trained; for d > 2, where these are whitened,
+    a second kernel density estimate is fitted in standardized units. The bandwidth of the kernels
+    is selected by 5-fold cross-validation.
 
     Args:
         x: points in data units, (n, dim), at least two.
         seed: seed of the mixture's starts and of the points on which kernels are centered.
 
     Returns:
-        The baselines by name: `gaussian`, `mixture`, `kde`.
+        The baselines by name: `gaussian`, `mixture`, `kde`, and for d > 2 `kde_standardized`.
 
     Example:
         >>> x = np.random.default_rng(0).normal(size=(500, 2))
@@ -65,18 +66,39 @@ def fit_baselines(x: ArrayLike, seed: int = 0) -> dict[str, Baseline]:
     with one_thread():
         gaussian = GaussianMixture(reg_covar=_RIDGE).fit(z)
         mixture = min(_mixtures(z, seed), key=lambda model: model.bic(z), default=gaussian)
-        kernels = _fit_kernels(z, seed)
+        kernels = {"kde": _fit_kernels("kernel density estimate", x, units, seed)}
+        if z.shape[1] > 2:
+            name = "standardized kernel density estimate"
+            kernels["kde_standardized"] = _fit_kernels(name, x, Standardizer.fit(x), seed)
     return {
         "gaussian": Baseline("Gaussian", units, gaussian.score_samples),
         "mixture": Baseline(
             f"Gaussian mixture ({mixture.n_components} components)", units, mixture.score_samples
         ),
-        "kde": Baseline(
-            f"kernel density estimate (bandwidth {kernels.bandwidth_:.2g})",
-            units,
-            kernels.score_samples,
-        ),
+        **kernels,
     }
+
+
+def pool(
+    baselines: Mapping[str, Baseline],
+    x: Float[np.ndarray, "n dim"],
+    model: Float[np.ndarray, " n"],
+) -> Float[np.ndarray, " n"]:
+    r"""Return the logarithmic pool of a model and its baselines but the Gaussian.
+
+    $$ \frac1k \sum_{i=1}^k \log p_i(x) $$
+
+    A Gaussian is a mixture of one component, so that the mixture stands for both.
+
+    Args:
+        baselines: the baselines by name.
+        x: rows, in data units.
+        model: their log-densities under the model.
+
+    References: Genest & Zidek (1986), Combining probability distributions.
+    """
+    others = [baseline for name, baseline in baselines.items() if name != "gaussian"]
+    return np.mean([model, *(baseline.score_samples(x) for baseline in others)], axis=0)
 
 
 class Comparison(NamedTuple):
@@ -151,9 +173,11 @@ def _mixtures(z: Float[np.ndarray, "n dim"], seed: int) -> list[GaussianMixture]
     ]
 
 
-def _fit_kernels(z: Float[np.ndarray, "n dim"], seed: int) -> KernelDensity:
+def _fit_kernels(name: str, x: ArrayLike, units: Units, seed: int) -> Baseline:
+    z = units.transform(x)
     rng = np.random.default_rng(seed)
     centers = z[rng.permutation(len(z))[:_MAX_CENTERS]]
     folds = min(_NUM_FOLDS, len(centers))
     search = GridSearchCV(KernelDensity(), {"bandwidth": _BANDWIDTHS}, cv=folds)
-    return search.fit(centers).best_estimator_
+    kernels = search.fit(centers).best_estimator_
+    return Baseline(f"{name} (bandwidth {kernels.bandwidth_:.2g})", units, kernels.score_samples)

@@ -13,7 +13,7 @@ from ebmark.datasets.preprocessing._columns import Levels, Numbers
 from ebmark.datasets.preprocessing.frames import is_frame
 from ebmark.datasets.preprocessing.table import TableEncoder
 from ebmark.errors import shown
-from ebmark.estimator._baselines import Comparison
+from ebmark.estimator._baselines import Baseline, Comparison, pool
 from ebmark.estimator._conditional import draw_conditional
 from ebmark.estimator._explain import score_values
 from ebmark.estimator._synthetic_rows import Fidelity, compare_rows
@@ -28,11 +28,13 @@ class ModelQueries:
     if TYPE_CHECKING:
         n_features_in_: int
         model_: Model
+        baselines_: dict[str, Baseline]
         _encoder: TableEncoder | None
 
         def _transform(self, X: Any) -> Float[np.ndarray, "n d"]: ...
         def sample(self, n_samples: int, random_state: Any) -> Any: ...
         def _dequantize(self, rows: Rows, seed: int) -> Rows: ...
+        def _log_density(self, x: Rows) -> Float[np.ndarray, " n"]: ...
         def _compare(self, x: Rows) -> tuple[Comparison, dict[str, Comparison]]: ...
 
     def compare(self, X: Any, random_state: Any = None) -> list[Comparison]:
@@ -50,6 +52,40 @@ class ModelQueries:
         seed = int(check_random_state(random_state).randint(2**31))
         own, others = self._compare(self._dequantize(self._transform(X), seed))
         return [own, *others.values()]
+
+    def anomaly_score(self, X: Any) -> Float[np.ndarray, " n"]:
+        r"""Return how anomalous rows are, in nats, by the model and its baselines together.
+
+        $$ a(x) = -\frac1k \sum_{i=1}^k \log p_i(x) $$
+
+        The densities are those of the model, the mixture and the kernels.
+
+        Args:
+            X: rows of shape (n, d), as in `fit`.
+
+        Returns:
+            One score per row; larger is more anomalous.
+
+        Raises:
+            ValueError: if the model has no baselines, or the columns are not those of `fit`.
+
+        Example:
+            >>> import numpy as np
+            >>> import ebmark as eb
+            >>> X = np.random.default_rng(0).normal(size=(200, 2))
+            >>> model = eb.EnergyModel("gaussian", random_state=0).fit(X)
+            >>> model.anomaly_score([[0.1, 0.2], [4.0, 4.0]]).argmax()
+            np.int64(1)
+
+        References: Genest & Zidek (1986), Combining probability distributions.
+        """
+        rows = self._transform(X)
+        if not getattr(self, "baselines_", None):
+            raise ValueError(
+                "'anomaly_score' needs the baselines of 'fit', which this model does not have. "
+                "Fit it with baselines=True, or use -score_samples(X)."
+            )
+        return -pool(self.baselines_, rows, self._log_density(rows))
 
     def encode(self, X: Any) -> Float[np.ndarray, "n d"]:
         """Map rows of a table to the numbers on which the density is defined, without noise."""

@@ -37,6 +37,7 @@ from ebmark.statistics._power import seeds_needed as seeds_needed
 from ebmark.statistics._profiles import Profile as Profile
 from ebmark.statistics._profiles import profiles as profiles
 from ebmark.statistics._ranks import Ranks as Ranks
+from ebmark.statistics._ranks import rank as rank
 from ebmark.statistics._ranks import ranks as ranks
 from ebmark.statistics._runs import ROLES as ROLES
 from ebmark.statistics._runs import Best as Best

@@ -163,7 +163,8 @@ def compare(
         The comparison: `table`, `plot`, `report`, `frame`.
 
     Raises:
-        UserError: if a name is unknown, an energy is not valid, or a run fails.
+        UserError: if a name is unknown, an energy is not valid, a run fails, or the study is
+            stopped by SIGTERM.
 
     Example:
         >>> small = {"num_train": 100, "num_samples": 20, "langevin_steps": 4, "num_snapshots": 1}
@@ -269,6 +270,11 @@ def run_study(
     plan = prepare(study, folder, points, study.name, _COMMAND, plugin_files)
     outcome = run_plan(folder, plan, engine, plain=True)
     _raise_failed(outcome.failed)
+    if outcome.stopped:
+        raise UserError(
+            f"The study was stopped after {outcome.done} of {outcome.planned} runs. "
+            f"Repeat the call with out='{folder}' to resume it."
+        )
     finish(folder, plan)
     return Comparison(folder)
 

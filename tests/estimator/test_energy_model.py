@@ -63,9 +63,26 @@ def test_outliers_are_negative_and_as_many_as_asked(models):
 
 def test_baselines_are_compared_on_the_same_rows(models):
     held_out = models[3].held_out_
-    assert held_out.keys() == {"nce", "gaussian", "mixture", "kde"}
+    assert held_out.keys() == {"nce", "gaussian", "mixture", "kde", "kde_standardized"}
     exact = -np.sum(np.log(SCALE)) - 1.5 * np.log(2 * np.pi * np.e)
     assert held_out["gaussian"] == pytest.approx(exact, abs=0.6)
+
+
+def test_anomaly_score_is_pool_of_model_and_baselines(models):
+    """Minus the mean of the log-densities; the Gaussian, a mixture, is left out."""
+    x = points(20, 3)
+    model = models[3]
+    others = [model.baselines_[name] for name in ("mixture", "kde", "kde_standardized")]
+    logs = [model.score_samples(x), *(other.score_samples(x) for other in others)]
+    np.testing.assert_allclose(model.anomaly_score(x), -np.mean(logs, axis=0))
+    far = MEAN[:3] + 20 * SCALE[:3]
+    assert model.anomaly_score(far[None])[0] > model.anomaly_score(x).max()
+
+
+def test_anomaly_score_needs_baselines():
+    model = eb.EnergyModel("gaussian", baselines=False, random_state=0).fit(points(50, 3))
+    with pytest.raises(ValueError, match="baselines=True, or use -score_samples"):
+        model.anomaly_score(points(5, 3))
 
 
 def test_equal_seeds_give_equal_models_and_samples(models):

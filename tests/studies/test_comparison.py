@@ -1,5 +1,6 @@
 """Own methods, networks and targets from Python, compared and tuned as built-in ones."""
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -143,6 +144,28 @@ def test_network_of_a_file_on_the_command_line(tmp_path):
     assert ended.returncode == 0, ended.stderr
     assert (tmp_path / "out" / "plugins" / "net.py").read_text() == NETWORK
     assert "net.py:make" in (tmp_path / "out" / "plan.json").read_text()
+
+
+def test_stopped_comparison_is_an_error(tmp_path):
+    """A batch system sends SIGTERM; here the loss does, when it is traced in the first run."""
+    previous = signal.signal(signal.SIGTERM, lambda *_: None)
+
+    def loss(energy, x, key):
+        signal.raise_signal(signal.SIGTERM)
+        return jnp.mean(energy(x) ** 2)
+
+    try:
+        with pytest.raises(eb.UserError, match=f"of 2 runs. Repeat the call with out='{tmp_path}'"):
+            eb.compare(
+                [eb.method(loss)],
+                datasets=["half_moons"],
+                seeds=2,
+                out=tmp_path,
+                updates=2,
+                **SMALL,
+            )
+    finally:
+        signal.signal(signal.SIGTERM, previous)
 
 
 @pytest.mark.full

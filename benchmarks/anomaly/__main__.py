@@ -1,0 +1,64 @@
+"""Compare detectors of anomalies: `python -m benchmarks.anomaly`.
+
+Runs every table, seed and detector that is not in results/anomaly/results.csv yet, on one thread,
+saving each; writes README.md and auroc.svg there. `--remake` runs nothing.
+"""
+
+import os
+import sys
+from itertools import product
+from pathlib import Path
+
+import pandas as pd
+
+from benchmarks.anomaly import protocol
+from ebmark.system import flags, threads
+
+OUT = Path(__file__).parents[2] / "results" / "anomaly"
+
+
+def run_missing(path: Path) -> pd.DataFrame:
+    """Run what the table of runs lacks and save it after each run; return the table."""
+    from benchmarks.anomaly.detectors import DETECTORS
+
+    threads.keep_compiled_programs()
+    rows = pd.read_csv(path).to_dict("records") if path.exists() else []
+    known = {(row["table"], row["detector"], row["seed"]) for row in rows}
+    runs = product(DETECTORS.items(), protocol.tables(), range(protocol.NUM_SEEDS))
+    for (names, score), table, seed in runs:
+        if (table, names[0], seed) in known:
+            continue
+        part = protocol.split(*protocol.load(table), seed)
+        for name, normality in zip(names, score(part.train, part.test, seed), strict=True):
+            run = {"table": table, "detector": name, "seed": seed}
+            values = protocol.measure(normality, part.is_anomaly)
+            rows.append({**run, **values})
+            print(*run.values(), values["auroc"], file=sys.stderr, flush=True)
+        pd.DataFrame(rows).to_csv(path, index=False, float_format="%.6f")
+    return pd.DataFrame(rows)
+
+
+def main() -> int:
+    """Run the command; the exit status."""
+    flags.pin_flags()
+    OUT.mkdir(parents=True, exist_ok=True)
+    path = OUT / "results.csv"
+    if "--remake" not in sys.argv:
+        run_missing(path)
+    from benchmarks.anomaly.report import page, picture
+
+    rows = pd.read_csv(path)
+    (OUT / "README.md").write_text(page(rows), encoding="utf-8")
+    (OUT / "auroc.svg").write_bytes(picture(rows))
+    print(OUT / "README.md")
+    return 0
+
+
+if __name__ == "__main__":
+    # before JAX counts the processors
+    if os.environ.get("NPROC") != "1":
+        environment = threads.single(dict(os.environ))
+        os.execve(
+            sys.executable, [sys.executable, "-m", __spec__.parent, *sys.argv[1:]], environment
+        )
+    sys.exit(main())

@@ -21,7 +21,7 @@ extensions = [
     "sphinx_gallery.gen_gallery",
     "site_extension",
 ]
-exclude_patterns = ["conf.py", "site_extension.py"]
+exclude_patterns = ["*.py"]
 default_role = "code"
 highlight_language = "python"
 smartquotes = False
@@ -57,8 +57,11 @@ sphinx_gallery_conf = {
 
 html_theme = "furo"
 html_title = "ebmark"
-html_static_path = ["static"]
-html_css_files = ["site.css"]
+assets = "../ebmark/report/page/assets"
+live = ["url_state.js", "see_it.js"]
+html_static_path = ["static", *(f"{assets}/{name}" for name in (*live, "see_it.css"))]
+html_css_files = ["see_it.css", "site.css"]
+html_js_files = [(name, {"defer": "defer"}) for name in live]
 html_math_renderer = "mathml"
 html_copy_source = False
 html_show_sourcelink = False

@@ -8,6 +8,7 @@ import typing
 from pathlib import Path
 
 import docstring_parser
+from live_maps import gallery_methods as gallery_methods
 
 from ebmark.cli.main import COMMANDS
 from ebmark.datasets import DATASETS

@@ -8,6 +8,7 @@ import os
 import re
 from pathlib import Path, PurePosixPath
 
+import live_maps
 import matplotlib
 import reference_tables
 from docutils import nodes
@@ -138,6 +139,7 @@ def visit_math_block(self, node):
 def setup(app):
     # autodoc calls a class of another name an alias, and shows nothing of it
     ebmark.Method.__name__ = "Method"
+    app.add_directive("live", live_maps.Live)
     app.connect("source-read", read_source)
     # before napoleon
     app.connect("autodoc-process-docstring", process_docstring, priority=400)

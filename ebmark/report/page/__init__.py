@@ -134,7 +134,7 @@ def live_maps(
         step_size: h of the Langevin chains at first.
     """
     module = _environment().get_template("see_it.html").module
-    return str(module.see_it(name, compare_maps(runs, metric, step_size)))  # type: ignore
+    return str(module.see_it(name, compare_maps(runs, metric, step_size), 2))  # type: ignore
 
 
 def _read(name: str) -> str:

@@ -23,12 +23,11 @@ from ebmark.store.maps import Maps
 
 CACHE = Path(__file__).parents[1] / "build" / "live"
 NUM_POINTS = 128
-NUM_UPDATES = 2_000
-GALLERY_METHODS = ("nce", "ed", "dsm", "ism", "cd", "pcd", "snl", "fce")
+NUM_UPDATES = 1_500
+GALLERY_METHODS = ("nce", "ed", "dsm", "ism", "cd", "pcd")
 GALLERY_DATASETS = {
     "half_moons": "Two thin curves",
     "eight_gaussians_unequal_separated": "Separated modes of unequal weights",
-    "rings": "Rings",
 }
 
 # densities and their steps: number of updates -> log-density on the grid, up to a constant

@@ -1,7 +1,7 @@
 """The report in a real browser: no requests, no errors, no horizontal overflow, sorting."""
 
 import pytest
-from helpers.browser import chromium, open_page
+from helpers.browser import chromium, open_page, serious_findings
 from helpers.results_folder import build
 
 from ebmark.report.page import write_report
@@ -81,6 +81,29 @@ def test_keyboard_reaches_skip_link_and_definition(page):
     assert page.locator("#def-kl").is_visible()
     page.keyboard.press("Escape")
     assert not page.locator("#def-kl").is_visible()
+
+
+def test_page_has_no_serious_accessibility_finding(page):
+    page.locator("details").evaluate_all("all => all.forEach(d => { d.open = true; })")
+    assert serious_findings(page) == []
+
+
+def test_keyboard_reaches_every_control(page):
+    """By Tab alone; of radio buttons, one of each group."""
+    page.locator("details").evaluate_all("all => all.forEach(d => { d.open = true; })")
+    missed = """() => [...document.querySelectorAll("a[href], button, select, input, summary")]
+      .filter(e => e.checkVisibility() && !e.closest("[popover], dialog"))
+      .filter(e => !window.reached.has(e.type === "radio" ? e.name : e))
+      .map(e => e.outerHTML)"""
+    page.evaluate("""() => {
+      window.reached = new Set();
+      document.addEventListener("focusin", ({ target: e }) =>
+        window.reached.add(e.type === "radio" ? e.name : e));
+    }""")
+    num_stops = page.evaluate(f"({missed})().length") + page.locator("[tabindex='0']").count()
+    for _ in range(num_stops + 5):
+        page.keyboard.press("Tab")
+    assert page.evaluate(missed) == []
 
 
 def test_page_reads_without_javascript(browser, report):

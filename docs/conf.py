@@ -24,7 +24,10 @@ extensions = [
 exclude_patterns = ["*.py"]
 default_role = "code"
 highlight_language = "python"
-smartquotes = False
+smartquotes_action = "D"  # dashes only
+pygments_dark_style = "github-dark"
+# napoleon then keeps the underscore at the end of names such as log_z_
+strip_signature_backslash = True
 suppress_warnings = ["config.cache"]
 
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath", "html_image"]

@@ -15,9 +15,7 @@ from docutils.parsers.rst import Directive
 
 import ebmark as eb
 from ebmark.datasets import Grid
-from ebmark.methods import METHODS, about, sections
 from ebmark.partition_function import evaluate
-from ebmark.report.markdown import table
 from ebmark.report.page import MapsOfRun, live_maps
 from ebmark.store.maps import Maps
 
@@ -117,18 +115,6 @@ def element(name: str) -> str:
         path.write_bytes(pickle.dumps(SHOWN[name]()))
     title, runs = pickle.loads(path.read_bytes())
     return live_maps(title, runs, step_size=0.002)
-
-
-def gallery_methods() -> str:
-    """Return the table of the gallery's methods: recipe and when to use each."""
-    rows = []
-    for name in GALLERY_METHODS:
-        kind = type(METHODS[name].method)
-        text = sections(kind)
-        link = f"[`{name}`](methods/index.md#{name}-{kind.__name__.lower()})"
-        use = [about(kind)["title"], text["Use when"], text["Avoid when"]]
-        rows.append([link, *use, f'`eb.EnergyModel("{name}")`'])
-    return "\n".join(table(["method", "name", "use when", "avoid when", "recipe"], rows))
 
 
 class Live(Directive):

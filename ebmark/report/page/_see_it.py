@@ -50,7 +50,7 @@ class SeeIt(NamedTuple):
         thumbnails: one map per configuration, of log p_model / p_target if the target is known.
         has_target: whether it is.
         seeds: which runs are shown, as text; "" if there is one of each.
-        right: the index of the configuration that is shown on the right at first, the worst one.
+        right: the configuration that is shown on the right at first, the worst except the first.
         data: what `see_it.js` reads, as JSON; "" if it does not fit the page.
     """
 
@@ -131,7 +131,8 @@ def compare_maps(
     seeds = ", ".join(f"{run.name} {run.seed}" for run in runs if run.seed is not None)
     last = [run.curve[-1][1] if run.curve else np.inf for run in runs]
     thumbnails = [_thumbnail(run, metric) for run in runs]
-    return SeeIt(thumbnails, has_target, seeds, int(np.argmax(last)), data)
+    right = 1 + int(np.argmax(last[1:])) if len(runs) > 1 else 0
+    return SeeIt(thumbnails, has_target, seeds, right, data)
 
 
 def _median_runs(

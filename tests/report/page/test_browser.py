@@ -100,9 +100,11 @@ def test_keyboard_reaches_every_control(page):
       document.addEventListener("focusin", ({ target: e }) =>
         window.reached.add(e.type === "radio" ? e.name : e));
     }""")
-    num_stops = page.evaluate(f"({missed})().length") + page.locator("[tabindex='0']").count()
-    for _ in range(num_stops + 5):
-        page.keyboard.press("Tab")
+    for _ in range(20):  # sections that open when they are near get their controls late
+        for _ in range(25):
+            page.keyboard.press("Tab")
+        if not page.evaluate(missed):
+            break
     assert page.evaluate(missed) == []
 
 

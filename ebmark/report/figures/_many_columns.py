@@ -2,9 +2,11 @@
 
 import math
 from collections.abc import Sequence
+from typing import cast
 
 import numpy as np
 from jaxtyping import Float
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ebmark.report.figures._panels import Panel, add_row_label, add_title, mark_missing
@@ -104,7 +106,7 @@ def _create(num: int, num_rows: int) -> tuple[Figure, np.ndarray]:
     panels = np.empty((num_rows, num), dtype=object)
     for row, i in np.ndindex(num_rows, num):
         band, column = divmod(i, num_columns)
-        axes = grid[band * num_rows + row, column]
+        axes = cast(Axes, grid[band * num_rows + row, column])
         axes.set_axis_on()
         axes.set(xticks=[], yticks=[], box_aspect=1)
         panels[row, i] = axes

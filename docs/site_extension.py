@@ -132,7 +132,9 @@ def visit_math(self, node):
 
 
 def visit_math_block(self, node):
-    self.body.append(f'<div class="math">{convert(node.astext(), display="block")}</div>')
+    equation = convert(node.astext(), display="block")
+    # a wide one scrolls, also by the keyboard
+    self.body.append(f'<div class="math" tabindex="0">{equation}</div>')
     raise nodes.SkipNode
 
 

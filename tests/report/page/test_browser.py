@@ -108,6 +108,16 @@ def test_keyboard_reaches_every_control(page):
     assert page.evaluate(missed) == []
 
 
+def test_print_unfolds_everything(page):
+    page.emulate_media(media="print")
+    shown = "all => all.map(e => e.checkVisibility() && e.getBoundingClientRect().height > 5)"
+    for what in ("table", "#def-kl", "details dl"):
+        heights = page.locator(what).evaluate_all(shown)
+        assert heights and all(heights), what
+    hidden = page.locator("nav, form.tools, .see-live, button.term").evaluate_all(shown)
+    assert not any(hidden)
+
+
 def test_page_reads_without_javascript(browser, report):
     context = browser.new_context(java_script_enabled=False, offline=True)
     page = context.new_page()

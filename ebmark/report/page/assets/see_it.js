@@ -136,7 +136,7 @@
       exact.addEventListener("click", () => this.start("fromExact"));
       run.addEventListener("click", () => { if (this.isRunning) this.pause(); else this.run(); });
       dark.addEventListener("change", redraw);
-      for (const node of [document.documentElement, document.body]) new MutationObserver(redraw).observe(node, { attributeFilter: ["data-theme"] });
+      for (const element of [document.documentElement, document.body]) new MutationObserver(redraw).observe(element, { attributeFilter: ["data-theme"] });
       new ResizeObserver(redraw).observe(canvas.parentElement);
       new IntersectionObserver(([entry]) => {
         this.isVisible = entry.isIntersecting;

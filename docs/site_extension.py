@@ -151,7 +151,9 @@ def make_accessible(app, page, template, context, doctree):
         return f'<span class="sig-lines">{lines}</span>'
 
     signature = re.compile(r"<dl>\n((?:<dd>(?:(?!<dl>).)*?</dd>\n?)+)</dl>", re.S)
-    context["body"] = signature.sub(as_lines, context.get("body", ""))
+    body = signature.sub(as_lines, context.get("body", ""))
+    # long lines of code scroll, also by the keyboard
+    context["body"] = body.replace("<pre>", '<pre tabindex="0">')
 
 
 def setup(app):

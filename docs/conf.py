@@ -21,10 +21,13 @@ extensions = [
     "sphinx_gallery.gen_gallery",
     "site_extension",
 ]
-exclude_patterns = ["conf.py", "site_extension.py"]
+exclude_patterns = ["*.py"]
 default_role = "code"
 highlight_language = "python"
-smartquotes = False
+smartquotes_action = "D"  # dashes only
+pygments_dark_style = "github-dark"
+# napoleon then keeps the underscore at the end of names such as log_z_
+strip_signature_backslash = True
 suppress_warnings = ["config.cache"]
 
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath", "html_image"]
@@ -57,8 +60,11 @@ sphinx_gallery_conf = {
 
 html_theme = "furo"
 html_title = "ebmark"
-html_static_path = ["static"]
-html_css_files = ["site.css"]
+assets = "../ebmark/report/page/assets"
+live = ["url_state.js", "see_it.js"]
+html_static_path = ["static", *(f"{assets}/{name}" for name in (*live, "see_it.css"))]
+html_css_files = ["see_it.css", "site.css"]
+html_js_files = [(name, {"defer": "defer"}) for name in live]
 html_math_renderer = "mathml"
 html_copy_source = False
 html_show_sourcelink = False

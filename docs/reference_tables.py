@@ -8,11 +8,12 @@ import typing
 from pathlib import Path
 
 import docstring_parser
+from live_maps import GALLERY_METHODS
 
 from ebmark.cli.main import COMMANDS
 from ebmark.datasets import DATASETS
 from ebmark.energies import Network
-from ebmark.methods import METHODS, Recipe, about
+from ebmark.methods import METHODS, Recipe, about, sections
 from ebmark.report.markdown import table
 from ebmark.store.metric_info import METRICS
 from ebmark.studies.builtin import STUDIES
@@ -161,3 +162,16 @@ def methods() -> str:
         for name, r in METHODS.items()
     ]
     return "\n".join(table(["key", "method", "updates"], rows))
+
+
+def gallery_methods() -> str:
+    """Return the table of the gallery's methods: recipe and when to use each."""
+    rows = []
+    for name in GALLERY_METHODS:
+        kind = type(METHODS[name].method)
+        text = sections(kind)
+        same = [key for key, recipe in METHODS.items() if type(recipe.method) is kind]
+        link = f"[`{name}`](methods/index.md#{'-'.join([*same, kind.__name__.lower()])})"
+        use = [about(kind)["title"], text["Use when"], text["Avoid when"]]
+        rows.append([link, *use, f'`eb.EnergyModel("{name}")`'])
+    return "\n".join(table(["method", "name", "use when", "avoid when", "recipe"], rows))

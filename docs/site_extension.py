@@ -8,6 +8,7 @@ import os
 import re
 from pathlib import Path, PurePosixPath
 
+import live_maps
 import matplotlib
 import reference_tables
 from docutils import nodes
@@ -131,14 +132,37 @@ def visit_math(self, node):
 
 
 def visit_math_block(self, node):
-    self.body.append(f'<div class="math">{convert(node.astext(), display="block")}</div>')
+    equation = convert(node.astext(), display="block")
+    # a wide one scrolls, also by the keyboard
+    self.body.append(f'<div class="math" tabindex="0">{equation}</div>')
     raise nodes.SkipNode
+
+
+def make_accessible(app, page, template, context, doctree):
+    """Mend what axe-core finds in the HTML of Sphinx and its theme."""
+    tree = context.get("furo_navigation_tree", "")
+    context["furo_navigation_tree"] = tree.replace(
+        'role="heading"', 'role="heading" aria-level="2"'
+    )
+    # the parameters of a long signature are no list of definitions
+
+    def as_lines(match: re.Match) -> str:
+        lines = re.sub(r"(</?)dd>", r"\1span>", match[1])
+        return f'<span class="sig-lines">{lines}</span>'
+
+    signature = re.compile(r"<dl>\n((?:<dd>(?:(?!<dl>).)*?</dd>\n?)+)</dl>", re.S)
+    body = signature.sub(as_lines, context.get("body", ""))
+    # long lines of code scroll, also by the keyboard
+    context["body"] = body.replace("<pre>", '<pre tabindex="0">')
 
 
 def setup(app):
     # autodoc calls a class of another name an alias, and shows nothing of it
     ebmark.Method.__name__ = "Method"
+    app.add_directive("live", live_maps.Live)
     app.connect("source-read", read_source)
+    # after the theme
+    app.connect("html-page-context", make_accessible, priority=900)
     # before napoleon
     app.connect("autodoc-process-docstring", process_docstring, priority=400)
     app.add_html_math_renderer("mathml", (visit_math, None), (visit_math_block, None))

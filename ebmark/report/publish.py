@@ -47,7 +47,7 @@ def publish(folder: Path, place: Path, reference: str | None = None) -> int:
     kept = rows.drop(columns=_REDUNDANT, errors="ignore")
     write_listed(place / "results.csv", table.as_csv(kept, float_format="%.7g").encode())
     write_report(folder, reference, place)
-    return sum(path.stat().st_size for path in place.iterdir() if path.is_file())
+    return sum(path.stat().st_size for path in place.rglob("*") if path.is_file())
 
 
 def main() -> int:

@@ -136,7 +136,7 @@ def take_folder(folder: Path) -> set[str]:
         ) from None
     if not os.access(folder, os.W_OK):
         raise UserError(f"Output folder {folder} is read-only. Choose another one with --out.")
-    return content - {"runs", "figures", "plugins", "parsl"}
+    return content - {"runs", "figures", "datasets", "plugins", "parsl"}
 
 
 def refuse_others(folder: Path, others: set[str], kind: str) -> None:

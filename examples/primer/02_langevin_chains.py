@@ -55,5 +55,12 @@ ax.legend()
 plt.show()
 
 # %%
+# **Try it.** Start from noise, and see how the frequencies of the modes (bars) compare with the
+# weights of the target (lines). Then start from exact samples of E, and lower the temperature or
+# raise the step size. E / 4 and E / 16 have lower barriers: chains mix, but on another density.
+#
+# .. live:: langevin_chains
+
+# %%
 # Reports of ebmark give W1 of Langevin samples next to W1 of exact samples; the difference is the
 # sampling error.

@@ -64,3 +64,10 @@ plt.show()
 # For modes 8 standard deviations apart, the loss of score matching is flat: any weight is as good
 # as another. Maximum likelihood has its minimum at 0.25 for every distance. In studies, the
 # **mode-weight KL** measures this error.
+
+# %%
+# **Try it.** Both were trained on the data of eight modes with weights proportional to 1 to 8.
+# Red and blue are too dense and not dense enough: DSM has the shape of each mode, but not its
+# weight. Chains that start from noise end in other frequencies than exact samples.
+#
+# .. live:: score_matching

@@ -57,3 +57,9 @@ plt.show()
 # Reports show this chart for every method. Mode-weight KL points to score matching or unmixed
 # chains, off-support KL to spurious low-energy regions, within-mode KL to noise levels, few data
 # or few updates.
+
+# %%
+# **Try it.** The error maps of three of the energies. Red: denser than the target; blue: less
+# dense.
+#
+# .. live:: kl_decomposition

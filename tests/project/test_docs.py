@@ -9,11 +9,23 @@ import types
 from pathlib import Path
 
 import pytest
+from helpers.browser import chromium, open_page, serious_findings
 from helpers.dead_links import dead_links
 
 import ebmark
 
 ROOT = Path(__file__).parents[2]
+KINDS_OF_PAGES = (
+    "index",
+    "gallery",
+    "tutorials/index",
+    "tutorials/01_first_model",
+    "primer/03_score_matching",
+    "reference/api",
+    "reference/commands",
+    "methods/index",
+    "studies/results",
+)
 REFERENCE = (ROOT / "docs/reference/api.md").read_text(encoding="utf-8")
 
 
@@ -48,12 +60,28 @@ def test_dead_links_are_found(tmp_path):
     ]
 
 
-@pytest.mark.full
-@pytest.mark.skipif(
-    not importlib.util.find_spec("sphinx"), reason="needs the packages of docs.lock"
-)
-def test_site_builds_without_warnings(tmp_path):
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    if not importlib.util.find_spec("sphinx"):
+        pytest.skip("needs the packages of docs.lock")
+    place = tmp_path_factory.mktemp("site")
     command = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going"]
-    done = subprocess.run([*command, ROOT / "docs", tmp_path], capture_output=True, text=True)
+    done = subprocess.run([*command, ROOT / "docs", place], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert dead_links(tmp_path) == []
+    return place
+
+
+@pytest.mark.full
+def test_site_has_no_dead_links(site):
+    assert dead_links(site) == []
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_site_has_no_serious_finding(site, scheme):
+    """One page of each kind, by axe-core."""
+    with chromium() as browser:
+        for name in KINDS_OF_PAGES:
+            page = open_page(browser, site / f"{name}.html", color_scheme=scheme)
+            assert serious_findings(page) == [], name
+            page.context.close()

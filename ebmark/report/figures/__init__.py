@@ -15,6 +15,7 @@ from ebmark.report.figures._error_sources import error_sources as error_sources
 from ebmark.report.figures._formula import formula as formula
 from ebmark.report.figures._kl_decomposition import kl_decomposition as kl_decomposition
 from ebmark.report.figures._kl_decomposition import select_kl_parts as select_kl_parts
+from ebmark.report.figures._many_columns import picture_side as picture_side
 from ebmark.report.figures._panels import Panel as Panel
 from ebmark.report.figures._style import png as png
 from ebmark.report.figures._style import svg as svg

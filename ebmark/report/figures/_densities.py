@@ -9,6 +9,7 @@ from matplotlib.colors import BoundaryNorm, PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
+from ebmark.report.figures._many_columns import samples_of_many_columns
 from ebmark.report.figures._panels import (
     MAX_COLUMNS,
     Panel,
@@ -25,7 +26,6 @@ from ebmark.report.figures._style import DENSITY, DOTS, GREY, INK, blank, styled
 NUM_PIXELS = 260
 ENERGY_RANGE = 12  # nats of energy shown above the lowest
 _DENSITY_TICKS = (0, 0.01, 0.1, 0.25, 0.5, 1)
-_PALE_DOTS = "#9aa5b1"
 
 
 def window_of(points: np.ndarray) -> Window:
@@ -108,6 +108,8 @@ def _is_inside(window: Window, points: np.ndarray) -> np.ndarray:
 def samples(target: Panel, models: Sequence[Panel]) -> Figure:
     """Draw Langevin samples over the learned density, and below them exact samples if saved.
 
+    Samples of more than two columns are drawn as pairs of columns or as pictures.
+
     Args:
         target: Test and training points, and the target's log density if known.
         models: One panel per configuration.
@@ -115,6 +117,8 @@ def samples(target: Panel, models: Sequence[Panel]) -> Figure:
     test = target.arrays["test"]
     if test.shape[1] == 1:
         return _histograms(target, models)
+    if test.shape[1] > 2:
+        return samples_of_many_columns(target, models)
     window = window_of(test)
     has_exact = any("exact" in model.arrays for model in models)
     kinds = ("langevin", "exact") if has_exact else ("langevin",)
@@ -129,15 +133,11 @@ def samples(target: Panel, models: Sequence[Panel]) -> Figure:
         _scatter(panels[row, 0], window, target_points[row])
         add_row_label(panels[row, 0], "exact samples" if kind == "exact" else "Langevin samples")
     add_title(panels[0, 0], target)
-    # without a density, the data behind the samples show where they should lie
-    background = test if test.shape[1] > 2 else None
     for column, (model, log_density) in enumerate(zip(models, densities, strict=True), start=1):
         add_title(panels[0, column], model)
         for row, kind in enumerate(kinds):
             axes = panels[row, column]
             image = _shade(axes, window, log_density, highest) or image
-            if log_density is None and kind in model.arrays and background is not None:
-                _scatter(axes, window, background, _PALE_DOTS)
             _draw_samples(axes, window, model, kind)
     if image is not None:
         whose = "the target's" if target_density is not None else "the"

@@ -1,5 +1,6 @@
 """A formula as a picture, where matplotlib can set it."""
 
+import functools
 import io
 import re
 from typing import Any
@@ -18,6 +19,7 @@ _STYLE: dict[Any, Any] = {
 }
 
 
+@functools.lru_cache(maxsize=256)  # the pages of a study show the same ones
 def formula(text: str) -> bytes | None:
     """Set TeX as an SVG file.
 

@@ -69,14 +69,23 @@ def compare_entries(
 def build_significance(
     table: pd.DataFrame,
     datasets: Sequence[str],
+    detailed: Sequence[str],
     entries: Sequence[str],
     compared: Comparisons | None,
 ) -> Significance | None:
-    """Describe the comparisons: sentences and a table per dataset, and the mean ranks."""
+    """Describe the comparisons.
+
+    Args:
+        table: The results.
+        datasets: Those over which ranks are averaged.
+        detailed: Those that get sentences and a table.
+        entries: The configurations.
+        compared: The comparisons.
+    """
     if compared is None:
         return None
     blocks = []
-    for dataset in datasets:
+    for dataset in detailed:
         pairs = [pair for pair in compared.pairs if pair.dataset == dataset]
         if pairs:
             sentences = _group(pairs, compared.reference)

@@ -1,13 +1,12 @@
 """Everything that the template lays out, as plain text, tables and pictures."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 import pandas as pd
 from markupsafe import Markup
-from matplotlib.figure import Figure
 
 from ebmark.report import figures
 from ebmark.report.page._answer import Answer, answer
@@ -18,11 +17,10 @@ from ebmark.report.page._comparisons import (
     Comparisons,
     Significance,
     build_significance,
-    compare_entries,
 )
 from ebmark.report.page._decomposition import build_sources, split_by_dataset
 from ebmark.report.page._diagnostics import name_largest_parts
-from ebmark.report.page._figures import DatasetPictures, FigureFolder, Picture, draw_dataset
+from ebmark.report.page._figures import DatasetPictures, FigureFolder, draw_dataset
 from ebmark.report.page._inline import marker
 from ebmark.report.page._methods import DivergedRun, MethodInfo, describe_methods, list_diverged
 from ebmark.report.page._overview import Overview, build_overview
@@ -31,14 +29,14 @@ from ebmark.report.page._rows import count_unique, list_unique, select_rows
 from ebmark.report.page._see_it import SeeIt, build_see_it
 from ebmark.report.page._sentences import summarize_dataset
 from ebmark.report.page._step_bias import step_biases
+from ebmark.report.page._study_charts import Charts, build_charts
 from ebmark.report.page._sweeps import Sweep, build_sweeps
 from ebmark.report.page._tables import Results, build_results
 from ebmark.report.page._top_entries import select_leading
-from ebmark.statistics import ErrorSources, metric_of, profiles, ranks, role, without_axes
+from ebmark.statistics import role, without_axes
 from ebmark.store.metric_info import METRICS, MetricInfo, metric_info, stem
 from ebmark.store.units import distance_unit
 
-_FACTORS = np.geomspace(0.8, 50, 140)  # multiples of the best KL on the profiles' axis
 _TERMS = {
     "null": MetricInfo(
         "null range",
@@ -58,7 +56,14 @@ _TERMS = {
         "averaged.",
     ),
 }
-_FILES = ("results.csv", "results.parquet", "study.json")
+
+
+class DatasetPage(NamedTuple):
+    """The page of one dataset, to which the report of many datasets links."""
+
+    name: str
+    title: str
+    link: str
 
 
 class DatasetSection(NamedTuple):
@@ -73,17 +78,6 @@ class DatasetSection(NamedTuple):
     forest: Markup | None
     pictures: DatasetPictures
     see_it: SeeIt | None
-
-
-class Charts(NamedTuple):
-    """The charts of the whole study."""
-
-    sources: Picture | None
-    profile: Picture | None
-    ranks: Picture | None
-    kl_decomposition: Picture | None
-    w1: Picture | None
-    cost: Picture | None
 
 
 @dataclass
@@ -115,14 +109,20 @@ class Contents:
     keys: dict[str, Markup]
     roles: dict[str, str]
     files: list[str]
+    pages: list[DatasetPage]
+    home: str
 
 
 def build_contents(
     folder: Path,
     study: dict[str, Any],
     table: pd.DataFrame,
-    reference: str | None,
-    place: Path | None,
+    compared: Comparisons | None,
+    figure_folder: Path | None,
+    *,
+    reference: str | None = None,
+    pages: Sequence[DatasetPage] = (),
+    home: str = "",
 ) -> Contents:
     """Build the template's variables.
 
@@ -130,24 +130,30 @@ def build_contents(
         folder: The study's folder.
         study: Its `study.json`, with configurations for methods.
         table: Its results, with configurations for methods.
+        compared: All comparisons of the report, which may have several pages.
+        figure_folder: Where figures are also written as files; None for nowhere.
         reference: The reference method; by default the first.
-        place: Another folder for the page; its figures are then not written as files.
+        pages: The pages of the datasets, if this one only lists them.
+        home: The link to that list, if this is the page of one dataset.
     """
     runs = list(study["runs"].values())
-    datasets = _order_datasets(study, runs)
-    entries = _order_entries(study, runs)
+    datasets = order_datasets(study)
+    entries = order_entries(study)
     is_sweep = any("=" in run["recipe"] for run in runs)
     # of a sweep, configurations are points: the sections of datasets would be too many
     shown = [] if is_sweep else datasets
-    figure_folder = FigureFolder(folder if place is None else None, len(shown) * (1 + len(entries)))
+    detailed = [] if pages else shown
+    figures_of_page = FigureFolder(figure_folder, len(detailed) * (1 + len(entries)))
     leading = select_leading(table, shown, entries, reference)
-    compared = compare_entries(table, shown, entries, reference)
-    costs = trainings(study, table, datasets, entries, is_sweep)
-    split = split_by_dataset(table, shown, entries, study["null_ranges"])
-    builder = _SectionBuilder(folder, study, table, figure_folder, leading, compared, len(shown))
+    costs = trainings(study, table, [] if pages else datasets, entries, is_sweep)
+    split = split_by_dataset(table, detailed, entries, study["null_ranges"])
+    builder = _SectionBuilder(
+        folder, study, table, figures_of_page, leading, compared, len(detailed)
+    )
     metrics = {stem(metric) for metric in list_unique(table, "metric")}
     lines = [entry for _, by_entry in costs.values() for entry in by_entry]
     names = list(dict.fromkeys(map(without_axes, entries)))
+    cost = figures.cost(costs, lines)
     return Contents(
         study=study,
         is_sweep=is_sweep,
@@ -155,25 +161,18 @@ def build_contents(
         num_done=count_unique(table, "run_id"),
         num_planned=len(runs),
         answer=answer(table, study),
-        sweeps=build_sweeps(figure_folder, study, table),
+        sweeps=build_sweeps(figures_of_page, study, table),
         overview=build_overview(table, shown, entries),
         leading=leading if len(leading) < len(entries) else [],
-        sections=[builder.build(dataset, entries) for dataset in shown],
-        charts=_charts(
-            figure_folder,
-            study,
-            table,
-            shown,
-            entries,
-            leading,
-            split,
-            figures.cost(costs, lines),
+        sections=[builder.build(dataset, entries) for dataset in detailed],
+        charts=build_charts(
+            figures_of_page, study, table, shown, detailed, entries, leading, split, cost
         ),
-        significance=build_significance(table, shown, entries, compared),
-        results=_build_results(study, table, shown, entries) if shown else None,
+        significance=build_significance(table, shown, detailed, entries, compared),
+        results=_build_results(study, table, detailed, entries) if detailed else None,
         budgets=build_budgets(costs),
         sources=build_sources(table, split, study["null_ranges"]),
-        step_biases=step_biases(study["step_bias"], shown),
+        step_biases=step_biases(study["step_bias"], detailed),
         diverged=list_diverged(table),
         methods=describe_methods(study, names),
         num_entries=len(entries),
@@ -183,20 +182,22 @@ def build_contents(
         | _TERMS,
         keys={entry: marker(entry) for entry in {*entries, *names}},
         roles={entry: label for entry in entries if (label := role(entry))},
-        files=[name for name in _FILES if ((place or folder) / name).exists()],
+        files=[],
+        pages=list(pages),
+        home=home,
     )
 
 
-def _order_datasets(study: dict[str, Any], runs: list[dict[str, Any]]) -> list[str]:
-    """The datasets that have runs, in the study's order."""
-    planned = {run["dataset"] for run in runs}
+def order_datasets(study: dict[str, Any]) -> list[str]:
+    """Return the datasets that have runs, in the study's order."""
+    planned = {run["dataset"] for run in study["runs"].values()}
     order = dict.fromkeys([*study["datasets"], *sorted(planned)])
     return [dataset for dataset in order if dataset in planned]
 
 
-def _order_entries(study: dict[str, Any], runs: list[dict[str, Any]]) -> list[str]:
-    """The configurations in the study's order, oracle and baselines last."""
-    entries = dict.fromkeys(run["method"] for run in runs)
+def order_entries(study: dict[str, Any]) -> list[str]:
+    """Return the configurations in the study's order, oracle and baselines last."""
+    entries = dict.fromkeys(run["method"] for run in study["runs"].values())
     order = [*study["methods"], *entries]
     return sorted(entries, key=lambda entry: (role(entry) is not None, order.index(entry)))
 
@@ -245,52 +246,4 @@ def _build_results(
     }
     return build_results(
         table, planned, study["method_info"], study["null_ranges"], distance_unit(study)
-    )
-
-
-def _charts(
-    figure_folder: FigureFolder,
-    study: dict[str, Any],
-    table: pd.DataFrame,
-    datasets: list[str],
-    entries: list[str],
-    leading: list[str],
-    split: dict[str, list[ErrorSources]],
-    cost: Figure | None,
-) -> Charts:
-    metric = metric_of(table, datasets)
-    ranking = ranks(table, datasets, entries, metric) if metric else None
-    within = profiles(table, datasets, entries, "kl", _FACTORS)
-    selected = {name: [s for s in split[name] if s.entry in leading] for name in split}
-    num_steps = study["settings"].get("langevin_steps")
-    w1 = figures.select_w1(table, datasets, leading, study["null_ranges"], num_steps)
-    parts = figures.select_kl_parts(table, datasets, leading)
-    unit = distance_unit(study)
-
-    def add(figure: Figure | None, name: str, alt: str) -> Picture | None:
-        return figure_folder.add(figure, name, alt, lines=True)
-
-    return Charts(
-        sources=add(
-            figures.error_sources(selected, leading, unit),
-            "error_sources",
-            "Sources of W1: null mean, model error, method error, sampling error",
-        ),
-        profile=add(
-            figures.profile(within, _FACTORS, entries),
-            "profile",
-            "Fraction of runs within a factor of the lowest median KL",
-        ),
-        ranks=add(
-            figures.critical_difference(ranking),
-            "critical_difference",
-            "Mean ranks; bars join configurations that are not significantly different",
-        ),
-        kl_decomposition=add(
-            figures.kl_decomposition(parts, leading), "kl_decomposition", "KL decomposition"
-        ),
-        w1=add(
-            figures.w1_by_sampler(w1, leading, unit), "w1", "W1 of exact and of Langevin samples"
-        ),
-        cost=add(cost, "cost", "KL against updates, network evaluations and CPU seconds"),
     )

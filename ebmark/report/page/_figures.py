@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 from markupsafe import Markup
 from matplotlib.figure import Figure
@@ -139,12 +140,13 @@ def draw_dataset(
     large = [p for entry, p in zip(entries, panels, strict=True) if entry in leading]
     sampler = _describe_sampler(study, dataset)
     slug = figure_folder.slug(dataset)
+    panels_shown = _describe_panels(target["test"], has_exact)
     return DatasetPictures(
         figure_folder.add(
             figures.samples(data, panels),
             f"samples_{slug}",
             f"Samples of each method on {dataset}",
-            f"{dataset}. {_describe_panels(dim, has_exact)} Langevin: {sampler}. {runs.caption}",
+            f"{dataset}. {panels_shown} Langevin: {sampler}. {runs.caption}",
         ),
         figure_folder.add(
             figures.landscapes(data._replace(note=" "), large),
@@ -237,11 +239,20 @@ def _describe_sampler(study: Mapping[str, Any], dataset: str) -> str:
     )
 
 
-def _describe_panels(dim: int, has_exact: bool) -> str:
+def _describe_panels(test: np.ndarray, has_exact: bool) -> str:
+    dim = test.shape[1]
     if dim == 1:
         return "Histograms: data in gray, Langevin samples in orange, exact samples in black."
+    if dim > 2 and figures.picture_side(test):
+        return (
+            "Sixteen pictures per panel, in one gray scale; the first panels are of the target. "
+            "SMC samples replace the exact samples of 1-D and 2-D data."
+        )
     if dim > 2:
-        return "Langevin samples, first two columns, data in gray. All panels share axes."
+        return (
+            "Langevin samples over target samples in gray, for the pairs of columns that are most "
+            "correlated in the target."
+        )
     if not has_exact:
         return "Langevin samples over the learned density. All panels share axes and color scale."
     return (

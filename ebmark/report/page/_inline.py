@@ -31,7 +31,7 @@ _SHAPES = {
     "X": "M-5 -3L-3 -5L0 -2L3 -5L5 -3L2 0L5 3L3 5L0 2L-3 5L-5 3L-2 0z",
     "h": "M0 -5.8L5 -2.9L5 2.9L0 5.8L-5 2.9L-5 -2.9z",
 }
-_WIDTH, _RIGHT, _ROW, _TOP = 520, 16, 25, 8
+_WIDTH, _RIGHT, _ROW, _TOP = 460, 16, 25, 8
 _MAX_NAME = 24  # characters of a name that are drawn
 
 

@@ -49,8 +49,8 @@ class SeeIt(NamedTuple):
     Attributes:
         thumbnails: one map per configuration, of log p_model / p_target if the target is known.
         has_target: whether it is.
-        seeds: which runs are shown, as text.
-        right: the index of the configuration that is shown on the right at first, the worst one.
+        seeds: which runs are shown, as text; "" if there is one of each.
+        right: the configuration that is shown on the right at first, the worst except the first.
         data: what `see_it.js` reads, as JSON; "" if it does not fit the page.
     """
 
@@ -61,13 +61,20 @@ class SeeIt(NamedTuple):
     data: str
 
 
-class _Run(NamedTuple):
-    """The median run of a configuration: its maps, and a metric by number of updates."""
+class MapsOfRun(NamedTuple):
+    """What a configuration has learned, by its median run.
+
+    Attributes:
+        name: the configuration.
+        maps: log-densities of its snapshots, on the grid of the others.
+        curve: a metric by number of updates; may be empty.
+        seed: the seed of the run; None if there is only one.
+    """
 
     name: str
-    seed: int
     maps: Maps
-    curve: list[tuple[int, float]]
+    curve: Sequence[tuple[int, float]] = ()
+    seed: int | None = None
 
 
 def build_see_it(
@@ -95,21 +102,37 @@ def build_see_it(
     runs = _median_runs(folder, study, table, dataset, entries, metric)
     if not runs:
         return None
-    info = study["dataset_info"].get(dataset, {})
+    step_size = study["dataset_info"].get(dataset, {}).get("langevin_step") or 0.001
+    return compare_maps(runs, metric, step_size, _MAX_BYTES // num_sections)
+
+
+def compare_maps(
+    runs: Sequence[MapsOfRun],
+    metric: str = "kl",
+    step_size: float = 0.001,
+    max_bytes: int = _MAX_BYTES,
+) -> SeeIt:
+    """Pack the maps of several configurations on one dataset.
+
+    Args:
+        runs: The configurations.
+        metric: The metric of their curves, "kl" or "nll".
+        step_size: h of the Langevin chains at first.
+        max_bytes: Space for what the script reads.
+    """
     data = ""
     for num_maps, num_points in _SIZES:
-        payload = _payload(runs, metric, num_maps, num_points) | {
-            "step": info.get("langevin_step") or 0.001
-        }
+        payload = _payload(runs, metric, num_maps, num_points) | {"step": step_size}
         text = json.dumps(payload, separators=(",", ":")).replace("<", "\\u003c")
-        if len(text) <= _MAX_BYTES / num_sections:
+        if len(text) <= max_bytes:
             data = text
             break
     has_target = runs[0].maps.target is not None
-    seeds = ", ".join(f"{run.name} {run.seed}" for run in runs)
+    seeds = ", ".join(f"{run.name} {run.seed}" for run in runs if run.seed is not None)
     last = [run.curve[-1][1] if run.curve else np.inf for run in runs]
     thumbnails = [_thumbnail(run, metric) for run in runs]
-    return SeeIt(thumbnails, has_target, seeds, int(np.argmax(last)), data)
+    right = 1 + int(np.argmax(last[1:])) if len(runs) > 1 else 0
+    return SeeIt(thumbnails, has_target, seeds, right, data)
 
 
 def _median_runs(
@@ -119,7 +142,7 @@ def _median_runs(
     dataset: str,
     entries: Sequence[str],
     metric: str,
-) -> list[_Run]:
+) -> list[MapsOfRun]:
     values = final_values(table, dataset, metric)
     ids = {
         (run["method"], run["seed"]): run_id
@@ -127,7 +150,7 @@ def _median_runs(
         if run["dataset"] == dataset
     }
     rows = table.loc[(table["dataset"] == dataset) & (table["metric"] == metric)]
-    runs: list[_Run] = []
+    runs: list[MapsOfRun] = []
     for entry in entries:
         seed = median_seed(values.get(entry))
         run_id = ids.get((entry, seed)) if seed is not None else None
@@ -139,11 +162,14 @@ def _median_runs(
             continue
         own = rows.loc[rows["run_id"] == run_id].sort_values("step", kind="stable")
         curve = [(int(step), float(v)) for step, v in zip(own["step"], own["value"], strict=True)]
-        runs.append(_Run(entry, seed, maps, [point for point in curve if np.isfinite(point[1])]))
+        curve = [point for point in curve if np.isfinite(point[1])]
+        runs.append(MapsOfRun(entry, maps, curve, seed))
     return runs
 
 
-def _payload(runs: list[_Run], metric: str, num_maps: int, num_points: int) -> dict[str, Any]:
+def _payload(
+    runs: Sequence[MapsOfRun], metric: str, num_maps: int, num_points: int
+) -> dict[str, Any]:
     """Return what the script reads: maps of `num_points` per axis, packed."""
     maps = runs[0].maps
     x, y = _refine(maps.x, num_points), _refine(maps.y, num_points)
@@ -175,7 +201,7 @@ def _payload(runs: list[_Run], metric: str, num_maps: int, num_points: int) -> d
                 "values": [
                     format_brief(at_step[s], digits) if s in at_step else "\u2013" for s in steps
                 ],
-                "curve": run.curve,
+                "curve": list(run.curve),
                 **_pack(densities),
             }
         )
@@ -237,7 +263,7 @@ def _deflate(content: bytes) -> str:
     return base64.b64encode(zlib.compress(content, 9)).decode()
 
 
-def _thumbnail(run: _Run, metric: str) -> Thumbnail:
+def _thumbnail(run: MapsOfRun, metric: str) -> Thumbnail:
     maps = run.maps
     left, right, bottom, top = _view(maps)
     size = _THUMBNAIL / max(right - left, top - bottom)

@@ -1,7 +1,7 @@
 """The report in a real browser: no requests, no errors, no horizontal overflow, sorting."""
 
 import pytest
-from helpers.browser import chromium, open_page
+from helpers.browser import chromium, open_page, serious_findings
 from helpers.results_folder import build
 
 from ebmark.report.page import write_report
@@ -81,6 +81,41 @@ def test_keyboard_reaches_skip_link_and_definition(page):
     assert page.locator("#def-kl").is_visible()
     page.keyboard.press("Escape")
     assert not page.locator("#def-kl").is_visible()
+
+
+def test_page_has_no_serious_accessibility_finding(page):
+    page.locator("details").evaluate_all("all => all.forEach(d => { d.open = true; })")
+    assert serious_findings(page) == []
+
+
+def test_keyboard_reaches_every_control(page):
+    """By Tab alone; of radio buttons, one of each group."""
+    page.locator("details").evaluate_all("all => all.forEach(d => { d.open = true; })")
+    missed = """() => [...document.querySelectorAll("a[href], button, select, input, summary")]
+      .filter(e => e.checkVisibility() && !e.closest("[popover], dialog"))
+      .filter(e => !window.reached.has(e.type === "radio" ? e.name : e))
+      .map(e => e.outerHTML)"""
+    page.evaluate("""() => {
+      window.reached = new Set();
+      document.addEventListener("focusin", ({ target: e }) =>
+        window.reached.add(e.type === "radio" ? e.name : e));
+    }""")
+    for _ in range(20):  # sections that open when they are near get their controls late
+        for _ in range(25):
+            page.keyboard.press("Tab")
+        if not page.evaluate(missed):
+            break
+    assert page.evaluate(missed) == []
+
+
+def test_print_unfolds_everything(page):
+    page.emulate_media(media="print")
+    shown = "all => all.map(e => e.checkVisibility() && e.getBoundingClientRect().height > 5)"
+    for what in ("table", "#def-kl", "details dl"):
+        heights = page.locator(what).evaluate_all(shown)
+        assert heights and all(heights), what
+    hidden = page.locator("nav, form.tools, .see-live, button.term").evaluate_all(shown)
+    assert not any(hidden)
 
 
 def test_page_reads_without_javascript(browser, report):

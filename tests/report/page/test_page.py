@@ -7,6 +7,7 @@ from html import unescape
 from html.parser import HTMLParser
 
 import pytest
+from helpers.dead_links import dead_links
 from helpers.results_folder import REASON, build
 
 from ebmark.errors import UserError
@@ -74,6 +75,24 @@ def test_page_is_well_formed_and_self_contained(page):
     assert not tags.wrong and not tags.open
     assert tags.fetched and all(link.startswith("data:") for link in tags.fetched)
     assert len(page) <= 1.5e6
+
+
+@pytest.mark.full
+def test_many_datasets_have_a_page_each(tmp_path):
+    """The index and the pages are linked, and share the number of comparisons that Holm uses."""
+    datasets = ("eight_gaussians", "half_moons", "line", "table", "rings")
+    sizes = {"seeds": 2, "points": 20, "grid": 20, "methods": ("cd", "nce")}
+    folder = build(tmp_path, datasets=datasets, maps=False, diverged=(), **sizes)
+    index = write_report(folder).read_text(encoding="utf-8")
+    assert not dead_links(folder)
+    pages = {name: folder / "datasets" / name / "report.html" for name in datasets}
+    for name, path in pages.items():
+        text = path.read_text(encoding="utf-8")
+        assert f'href="datasets/{name}/report.html"' in index and 'href="../../report.html"' in text
+        assert f"<h1>{name}: Toy study</h1>" in text
+        assert "2 configurations on 1 dataset" in text and "all 2 comparisons" in text
+    assert "all 2 comparisons" in index and '<table class="results' not in index
+    assert (pages["line"].parent / "figures" / "samples_line.png").exists()
 
 
 def test_page_links_to_every_section(page):

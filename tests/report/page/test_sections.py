@@ -205,9 +205,9 @@ def test_off_support_mass_is_described(results):
     ]
 
 
-def test_overview_shades_median_kl():
-    """Medians, "diverged" if the median run did; rows by mean rank, the oracle unranked."""
-    kl = {"a": [0.02, 0.2, 4.0, 0.5], "b": [0.05, 0.1, 2.0, 0.4], "mle": [0.01] * 4}
+def test_overview_shades_relative_kl():
+    """Median KL / 0.01, "diverged" if the median run did; by mean rank, the oracle unranked."""
+    kl = {"a": [0.02, 0.2, 4.0, 0.5], "b": [0.06, 0.1, 2.0, 0.4], "mle": [0.01] * 4}
     rows = [
         (f"d{d}", method, seed, value * (0.9, 1, 1.1)[seed], "done")
         for method, values in kl.items()
@@ -223,16 +223,16 @@ def test_overview_shades_median_kl():
     datasets = [f"d{d}" for d in range(4)]
     entries = ["a", "b", "mle"]
     overview = build_overview(table, datasets, entries)
-    assert overview.heads == ["mean rank", *datasets]
+    assert overview.heads == ["family", "mean rank", *datasets]
     assert [name for name, _ in overview.methods] == ["a", "b"]
     all_rows = dict([*overview.methods, *overview.unranked])
     texts = {name: [cell.text for cell in cells] for name, cells in all_rows.items()}
-    assert texts["a"] == ["1.5", "0.020", "0.20", "4.0", "0.50"]
-    assert texts["b"] == ["1.5", "0.050", "0.10", "2.0", "diverged"]
-    assert texts["mle"][:2] == ["\u2013", "0.010"]
-    kinds = {name: [cell.kind for cell in cells[1:]] for name, cells in all_rows.items()}
-    assert kinds["a"] == ["shade0 best", "shade2", "shade5", "shade3 best"]
-    assert kinds["b"] == ["shade1", "shade2 best", "shade4 best", "shade5"]
+    assert texts["a"] == ["other", "1.5", "2.0", "20", "400", "50"]
+    assert texts["b"] == ["other", "1.5", "6.0", "10", "200", "diverged"]
+    assert texts["mle"][:3] == ["baseline", "\u2013", "1.0"]
+    kinds = {name: [cell.kind for cell in cells[2:]] for name, cells in all_rows.items()}
+    assert kinds["a"] == ["shade1 best", "shade4", "shade5", "shade5 best"]
+    assert kinds["b"] == ["shade3", "shade4 best", "shade5 best", "shade5"]
     assert kinds["mle"] == ["shade0"] * 4
     assert build_overview(table, datasets[:3], entries) is None
 

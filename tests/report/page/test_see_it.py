@@ -1,7 +1,6 @@
 """The section "See it" in a browser: controls, numbers, and the distribution of its chains."""
 
 import json
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,7 +14,8 @@ from ebmark.store.maps import decode, encode
 from ebmark.store.schema import load_study
 from ebmark.store.table import current
 
-ROOT = ".see-it[data-name='eight_gaussians']"
+DATASET = "eight_gaussians"
+ROOT = f".see-it[data-name='{DATASET}']"
 
 
 def section(folder):
@@ -30,13 +30,10 @@ def folder(tmp_path_factory):
     """A folder of results, and a page that has only the section."""
     place = tmp_path_factory.mktemp("toy")
     folder = build(place, datasets=("eight_gaussians",), seeds=3, points=50, grid=40)
-    template = _environment().get_template("see_it.html")
-    html = template.render(
-        sections=[SimpleNamespace(name="eight_gaussians", see_it=section(folder))]
-    )
+    html = _environment().get_template("see_it.html").module.see_it(DATASET, section(folder))
     css = _read("style.css") + _read("see_it.css")
     filler = '<div style="height: 3000px"></div>'
-    script = f"<script>{_read('see_it.js')}</script>"
+    script = f"<script>{_read('url_state.js')}{_read('see_it.js')}</script>"
     main = f"<nav></nav><main><section id='see-it'>{html}</section>{filler}</main>"
     page = f"<!doctype html><style>{css}</style><body>{main}{script}</body>"
     (folder / "report.html").write_text(page)
@@ -116,6 +113,32 @@ def test_scrubber_moves_by_keyboard_and_mouse(page):
     box = time.bounding_box()
     page.mouse.click(box["x"] + box["width"] - 5, box["y"] + box["height"] / 2)
     assert "cd: 5,000 updates" in when.inner_text()
+
+
+def test_choices_are_kept_in_the_url(page):
+    """A reload shows the same methods, updates, view and divider; defaults are left out."""
+    part(page, "left").select_option(label="nce")
+    page.locator(f"{ROOT} [data-show][value='density']").check()
+    part(page, "time").press("Home")
+    part(page, "wipe").press("End")
+    before = part(page, "when").inner_text()
+    assert page.url.partition("?")[2].count("=") == 4 and "left.eight_gaussians=nce" in page.url
+    page.reload()
+    page.locator(f"{ROOT}[data-ready]").wait_for(state="attached")
+    assert part(page, "when").inner_text() == before
+    assert page.locator(f"{ROOT} [data-show]:checked").get_attribute("value") == "density"
+    assert part(page, "wipe").input_value() == "100"
+    part(page, "left").select_option(label="cd")
+    assert "left" not in page.url
+    page.log[1:] = []  # the reload
+
+
+def test_maps_follow_the_theme_that_is_chosen(page):
+    ink = f'document.querySelector("{ROOT}").view.ink'
+    before = page.evaluate(ink)
+    page.evaluate("document.documentElement.dataset.theme = 'dark'")
+    page.wait_for_function(f"{ink} !== '{before}'")
+    assert before == "rgb(31, 35, 40)" and page.evaluate(ink) == "rgb(228, 231, 234)"
 
 
 def test_error_map_of_target_is_blank(page):

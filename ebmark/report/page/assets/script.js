@@ -1,11 +1,6 @@
-// Sorting, filters kept in the URL, and the theme. Without this script the page shows everything.
+// Sorting, filters, and the theme. Without this script the page shows everything.
 const all = (selector) => [...document.querySelectorAll(selector)];
-const root = document.documentElement, state = new URLSearchParams(location.search);
-const keep = (name, value) => {
-  if (value) state.set(name, value); else state.delete(name);
-  const query = state.size ? `?${state}` : location.pathname;
-  try { history.replaceState(null, "", query + location.hash); } catch { /* the URL cannot be set */ }
-};
+const root = document.documentElement;
 
 // Sort by the column whose heading is clicked; oracle, baselines and null range stay below.
 for (const table of all("table.sortable")) {

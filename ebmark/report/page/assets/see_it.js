@@ -106,6 +106,7 @@
 
   const number = new Intl.NumberFormat("en-US");
   const still = matchMedia("(prefers-reduced-motion: reduce)"), dark = matchMedia("(prefers-color-scheme: dark)");
+  const rgb = (color) => color.match(/[\d.]+/g).slice(0, 3).map(Number);
 
   class View {
     constructor(root, data, target, modes, maps) {
@@ -129,16 +130,32 @@
       for (const part of [left, right, time, ...this.root.querySelectorAll("[data-show]")]) part.addEventListener("input", redraw);
       wipe.addEventListener("input", () => this.draw());
       size.value = Math.log10(this.data.step);
+      this.restore();
       for (const part of [size, heat]) part.addEventListener("input", () => this.draw());
       noise.addEventListener("click", () => this.start("fromNoise"));
       exact.addEventListener("click", () => this.start("fromExact"));
       run.addEventListener("click", () => { if (this.isRunning) this.pause(); else this.run(); });
       dark.addEventListener("change", redraw);
+      for (const element of [document.documentElement, document.body]) new MutationObserver(redraw).observe(element, { attributeFilter: ["data-theme"] });
       new ResizeObserver(redraw).observe(canvas.parentElement);
       new IntersectionObserver(([entry]) => {
         this.isVisible = entry.isIntersecting;
         if (this.isVisible && this.isRunning) this.request();
       }).observe(canvas);
+    }
+
+    // Take the choices of the URL, and keep later ones there: `left.half_moons=nce`.
+    restore() {
+      const fields = [...["left", "right", "time", "wipe", "size", "heat"].map((name) => [name, this.parts[name]]), ...[...this.root.querySelectorAll("[data-show]")].map((field) => ["show", field])];
+      for (const [name, field] of fields) {
+        const key = `${name}.${this.root.dataset.name}`, options = [...(field.options ?? [])], kept = state.get(key);
+        const value = () => (field.options ? field.selectedOptions[0].text : field.value);
+        const initial = field.type === "radio" ? this.root.querySelector("[data-show]").value : value();
+        if (kept !== null && field.options) field.value = options.find((option) => option.text === kept)?.value ?? field.value;
+        else if (kept !== null && field.type === "radio") field.checked ||= field.value === kept;
+        else if (kept !== null) field.value = kept;
+        field.addEventListener("change", () => keep(key, value() === initial ? "" : value()));
+      }
     }
 
     // side 0 is left, 1 is right; the last method is the target itself
@@ -162,9 +179,8 @@
       canvas.parentElement.style.maxWidth = `${(560 * (x1 - x0)) / (y1 - y0)}px`;
       canvas.width = width;
       canvas.height = Math.round((width * (y1 - y0)) / (x1 - x0));
-      const style = getComputedStyle(this.root);
-      this.ink = style.getPropertyValue("--ink");
-      this.accent = dark.matches ? [143, 182, 208] : [31, 79, 120];
+      const { color, outlineColor } = getComputedStyle(canvas);
+      Object.assign(this, { ink: color, accent: rgb(outlineColor) });
       this.show = this.root.querySelector("[data-show]:checked").value;
       this.pictures = [0, 1].map((side) => this.picture(this.field(side)));
       this.parts.legend.dataset.kind = this.show;
@@ -179,7 +195,7 @@
       const { values } = field, target = this.target?.values, top = (this.target ?? field).values.reduce((a, b) => Math.max(a, b));
       const lowest = -values.reduce((a, b) => Math.max(a, b)), edge = target && this.edge();
       const columns = Array.from({ length: width }, (_, px) => ((view[0] + ((px + 0.5) / width) * (view[1] - view[0]) - box[0]) / (box[1] - box[0])) * nx - 0.5);
-      const before = new Uint8Array(width), outline = dark.matches ? [228, 231, 234] : [31, 35, 40];
+      const before = new Uint8Array(width), outline = rgb(this.ink);
       for (let py = 0; py < height; py++) {
         const y = ((view[3] - ((py + 0.5) / height) * (view[3] - view[2]) - box[2]) / (box[3] - box[2])) * ny - 0.5;
         const j = Math.min(Math.max(Math.floor(y), 0), ny - 2), b = Math.min(Math.max(y - j, 0), 1);

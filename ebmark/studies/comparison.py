@@ -27,13 +27,7 @@ from ebmark.store.table import current, with_entries
 from ebmark.studies import plugins
 from ebmark.studies.collect import finish
 from ebmark.studies.driver import run_plan
-from ebmark.studies.own_objects import (
-    Method,
-    check_network,
-    dataset_name,
-    digest,
-    method_name,
-)
+from ebmark.studies.own_objects import Method, check_network, dataset_name, digest, method_name
 from ebmark.studies.prepare import prepare
 from ebmark.studies.spec import langevin_step_size
 from ebmark.studies.study import Study, validated

@@ -32,7 +32,7 @@ def count(folder, *arguments: str) -> int:
 # of `fit`, `sample` and `score`; about half of them only move arrays of a shape to the device
 @pytest.mark.parametrize(
     ("dim", "most"),
-    [(2, (22, 14, 12)), pytest.param(5, (40, 40, 12), marks=pytest.mark.full)],
+    [(2, (22, 14, 14)), pytest.param(5, (40, 40, 14), marks=pytest.mark.full)],
 )
 def test_fit_sample_and_score_compile_few_programs(tmp_path, dim, most):
     rows = np.random.default_rng(0).normal(size=(100, dim))

@@ -68,7 +68,7 @@ class Effort(NamedTuple):
 
 STUDY = Effort()
 SINGLE = Effort(num_seeds=1, ess=0.8)
-QUICK = Effort(num_seeds=1, ess=0.8, explores=False, tolerance=0.01, resolution=0.5)
+QUICK = Effort(num_seeds=1, ess=0.8, explores=False, tolerance=0.05, resolution=0.5)
 
 
 class LogZ(NamedTuple):

@@ -1,11 +1,11 @@
-"""Early stopping: select the snapshot with the lowest NLL of held-out points.
+"""Early stopping: select the snapshot with the lowest NLL of held-out points, and end the training.
 
 A network overfits a few hundred points: their energies decrease without bound, and spurious
-low-energy regions appear elsewhere.
+low-energy regions appear elsewhere. Training ends where this has plainly begun.
 """
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax.numpy as jnp
@@ -19,13 +19,18 @@ from ebmark.methods import Recipe
 from ebmark.partition_function import QUICK, evaluate, normalize
 from ebmark.system.random_numbers import generator
 from ebmark.training.loop import train
-from ebmark.training.snapshots import Fit, evenly
+from ebmark.training.snapshots import Fit, Snapshot, evenly
 
 # held-out points: this fraction of the training points, at most this number
 HELD_OUT_FRACTION = 0.1
 MAX_HELD_OUT = 10_000
 # the first snapshot is taken after 1/64 of the updates
 _NUM_HALVINGS = 6
+# Training ends if the last snapshots are all worse than the best one by more than these nats, after
+# this many times its updates.
+_PATIENCE = 3
+_MAX_EXCESS = 0.5
+_MAX_RATIO = 4
 
 
 def train_with_early_stopping(
@@ -66,11 +71,38 @@ def train_with_early_stopping(
         x, held_out = split_validation(x, choice_key)
     z = jnp.asarray(np.asarray(units.transform(x), np.float32))
     # without the held-out points, the scale of a column with a far outlier may be any
-    fit = train(recipe, energy, z, snapshot_steps=steps, check_data=False, **options)
-    if held_out is not None:
+    options |= {"snapshot_steps": steps, "check_data": False}
+    if held_out is None:
+        return x, z, train(recipe, energy, z, **options)
+    nll = held_out_nll(held_out, units, grid(), z, choice_key)
+    scores: dict[int, float] = {}
+
+    def until(snapshot: Snapshot) -> bool:
         choosing()
-        fit = select_best(fit, held_out_nll(held_out, units, grid(), z, choice_key), steps)
-    return x, z, fit
+        scores[snapshot.step] = nll(snapshot.energy)
+        return has_overfitted(scores)
+
+    fit = train(recipe, energy, z, until=until, **options)
+    # a method with its own training loop has ignored `until`
+    values = [scores[s.step] if s.step in scores else nll(s.energy) for s in fit.snapshots]
+    return x, z, select_best(fit, values, steps)
+
+
+def has_overfitted(scores: Mapping[int, float]) -> bool:
+    """Return whether the NLL of held-out points has risen far above its minimum, and stays there.
+
+    Args:
+        scores: NLL by number of updates, of the snapshots so far.
+
+    Example:
+        >>> has_overfitted({10: 2.0, 20: 2.7, 40: 3.1, 80: 4.0})
+        True
+    """
+    steps = sorted(scores)
+    best = min(steps, key=scores.__getitem__)
+    last = steps[-_PATIENCE:]
+    is_worse = all(scores[step] > scores[best] + _MAX_EXCESS for step in last)
+    return len(steps) > _PATIENCE and is_worse and last[-1] >= _MAX_RATIO * best
 
 
 def snapshot_steps(num_updates: int, num: int) -> list[int]:
@@ -123,7 +155,7 @@ def held_out_nll(
     return score
 
 
-def select_best(fit: Fit, score: Callable[[Energy], float], steps: Sequence[int]) -> Fit:
+def select_best(fit: Fit, scores: Sequence[float], steps: Sequence[int]) -> Fit:
     """Replace each snapshot by the best one so far, at the cost so far.
 
     If the training diverged after its best snapshot, that one is kept: `stopped` reports the
@@ -131,21 +163,20 @@ def select_best(fit: Fit, score: Callable[[Energy], float], steps: Sequence[int]
     returned unchanged.
 
     Args:
-        fit: a fit whose snapshots were taken at `steps`, up to its divergence if it diverged.
-        score: what to minimize, such as `held_out_nll`.
+        fit: a fit whose snapshots were taken at `steps`, up to its end or divergence.
+        scores: what to minimize, one per snapshot, such as `held_out_nll`.
         steps: the planned snapshot steps.
 
     Returns:
         The fit with one snapshot per step, `stopped` and `best_step`.
     """
-    scores = [score(snapshot.energy) for snapshot in fit.snapshots]
     if not np.isfinite(scores).any():
         return fit
     last = len(scores) - 1
     best = 0
     selected = []
     for i, step in enumerate(steps):
-        # after a divergence, the last snapshot stands for those that were not taken
+        # after the end, the last snapshot stands for those that were not taken
         index = min(i, last)
         best = min(best, index, key=scores.__getitem__)
         current = fit.snapshots[index]
@@ -155,7 +186,10 @@ def select_best(fit: Fit, score: Callable[[Energy], float], steps: Sequence[int]
             )
         )
     best_step = fit.snapshots[best].step
-    stopped = f"Held-out NLL is lowest after {best_step:,} of {steps[-1]:,} updates."
+    stopped = f"Held-out NLL is lowest after {best_step:,} of {steps[-1]:,} updates"
+    if fit.snapshots[-1].step < steps[-1] and fit.divergence_reason is None:
+        stopped += f"; training ended after {fit.snapshots[-1].step:,}"
+    stopped += "."
     if fit.divergence_reason is not None:
         stopped += f" {fit.divergence_reason}"
     return dataclasses.replace(

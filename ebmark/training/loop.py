@@ -23,7 +23,7 @@ from ebmark.system.random_numbers import split
 from ebmark.training.checkpoint import Carry, Checkpoint, Record, fingerprint
 from ebmark.training.divergence import explain_divergence
 from ebmark.training.inputs import as_standardized, check_energy, check_recipe
-from ebmark.training.snapshots import Fit, make_snapshot
+from ebmark.training.snapshots import Fit, Snapshot, make_snapshot
 from ebmark.training.stopwatch import Stopwatch
 from ebmark.training.uncompiled import Plan, fit_without_updates, follow_own_loop
 
@@ -44,6 +44,7 @@ def train(
     checkpoint_path: Path | None = None,
     save_every: float = 30.0,
     progress: Progress = lambda step, num_updates: None,
+    until: Callable[[Snapshot], bool] = lambda snapshot: False,
     check_data: bool = True,
 ) -> Fit:
     """Train an energy on standardized data.
@@ -63,6 +64,8 @@ def train(
         checkpoint_path: file of the checkpoint; None for no checkpoints.
         save_every: seconds between two checkpoints.
         progress: called with the updates done and the total number after each chunk.
+        until: called with each snapshot; training ends when it returns True. A method with its own
+            training loop ignores it.
         check_data: whether to check `data`. A part of standardized points may have any scale.
 
     Returns:
@@ -102,7 +105,7 @@ def train(
     if checkpoint_path is not None:
         identity = fingerprint(recipe, (params, points), key, plan.snapshot_steps)
     checkpoint = Checkpoint(checkpoint_path, identity, save_every)
-    run = _run(recipe, plan, program, checkpoint, progress)
+    run = _run(recipe, plan, program, checkpoint, progress, until)
     return _finish(recipe, plan, program, run)
 
 
@@ -148,7 +151,12 @@ def _compile(
 
 
 def _run(
-    recipe: Recipe, plan: Plan, program: _Program, checkpoint: Checkpoint, progress: Progress
+    recipe: Recipe,
+    plan: Plan,
+    program: _Program,
+    checkpoint: Checkpoint,
+    progress: Progress,
+    until: Callable[[Snapshot], bool],
 ) -> _Run:
     start = program.start
     num_snapshots = len(plan.snapshot_steps)
@@ -157,7 +165,10 @@ def _run(
     stopwatch = Stopwatch(record.seconds)
     divergence_reason = None
     step = int(carry.step)
-    while step < recipe.num_updates and divergence_reason is None:
+    # of a training that is resumed
+    taken = _snapshots(recipe, plan, program, record)
+    has_ended = any([until(snapshot) for snapshot in taken])
+    while step < recipe.num_updates and divergence_reason is None and not has_ended:
         index = bisect.bisect_right(plan.snapshot_steps, step)
         stop = min(step + _CHUNK, plan.snapshot_steps[index])
         with stopwatch:
@@ -169,10 +180,11 @@ def _run(
         is_healthy = divergence_reason is None
         if is_healthy and stop == plan.snapshot_steps[index]:
             record.take_snapshot(index, carry)
+            has_ended = until(_snapshots(recipe, plan, program, record)[-1])
         if is_healthy:
             checkpoint.save_if_due(carry, record)
         try:
-            progress(stop, recipe.num_updates)
+            progress(stop, stop if has_ended else recipe.num_updates)
         except BaseException:
             if is_healthy:
                 checkpoint.save(carry, record)
@@ -182,8 +194,15 @@ def _run(
 
 
 def _finish(recipe: Recipe, plan: Plan, program: _Program, run: _Run) -> Fit:
-    carry, record = gather_local((run.carry, run.record))
-    snapshots = [
+    snapshots = _snapshots(recipe, plan, program, run.record)
+    losses = run.record.losses[: int(run.carry.step)]
+    return Fit(snapshots, losses, run.divergence_reason, program.compile_seconds)
+
+
+def _snapshots(recipe: Recipe, plan: Plan, program: _Program, record: Record) -> list[Snapshot]:
+    """Return the snapshots taken so far."""
+    record = gather_local(record)
+    return [
         make_snapshot(recipe, step, eqx.combine(average, program.static), state, seconds)
         for step, average, state, seconds in zip(
             plan.snapshot_steps,
@@ -192,11 +211,9 @@ def _finish(recipe: Recipe, plan: Plan, program: _Program, run: _Run) -> Fit:
             record.snapshot_seconds,
             strict=True,
         )
-        # the seconds are 0 if training diverged before this snapshot
+        # the seconds of one that is not yet taken are 0
         if seconds[0] > 0
     ]
-    losses = record.losses[: int(carry.step)]
-    return Fit(snapshots, losses, run.divergence_reason, program.compile_seconds)
 
 
 @eqx.filter_jit

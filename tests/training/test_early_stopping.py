@@ -13,10 +13,12 @@ from ebmark.datasets.preprocessing import Standardizer
 from ebmark.energies import Confined, FourierMLP, Quadratic
 from ebmark.methods import METHODS
 from ebmark.training.early_stopping import (
+    has_overfitted,
     held_out_nll,
     select_best,
     snapshot_steps,
     split_validation,
+    train_with_early_stopping,
 )
 from ebmark.training.loop import train
 from ebmark.training.snapshots import Fit, Snapshot
@@ -41,8 +43,7 @@ def test_split_validation_is_a_partition():
 
 
 def test_select_best_is_cumulative():
-    scores = {1: 3.0, 2: 1.0, 4: math.inf, 8: 2.0}
-    best = select_best(fitted([1, 2, 4, 8]), scores.get, [1, 2, 4, 8])
+    best = select_best(fitted([1, 2, 4, 8]), [3.0, 1.0, math.inf, 2.0], [1, 2, 4, 8])
     assert [s.energy for s in best.snapshots] == [1, 2, 2, 2]
     assert [s.step for s in best.snapshots] == [1, 2, 4, 8]
     assert [s.cpu_seconds for s in best.snapshots] == [0.2, 0.4, 0.8, 1.6]
@@ -50,14 +51,60 @@ def test_select_best_is_cumulative():
 
 
 def test_select_best_keeps_best_before_divergence():
-    best = select_best(fitted([1, 2], "the loss is not finite"), {1: 1.0, 2: 5.0}.get, [1, 2, 4])
+    best = select_best(fitted([1, 2], "the loss is not finite"), [1.0, 5.0], [1, 2, 4])
     assert best.divergence_reason is None and "the loss is not finite" in best.stopped
     assert [(s.step, s.energy) for s in best.snapshots] == [(1, 1), (2, 1), (4, 1)]
 
 
 def test_select_best_without_finite_score():
     fit = fitted([1, 2], "diverged")
-    assert select_best(fit, lambda energy: math.inf, [1, 2, 4]) is fit
+    assert select_best(fit, [math.inf, math.inf], [1, 2, 4]) is fit
+
+
+def test_select_best_of_ended_training_says_so():
+    best = select_best(fitted([1, 2]), [1.0, 5.0], [1, 2, 4])
+    assert best.stopped.endswith("after 1 of 4 updates; training ended after 2.")
+    assert [(s.step, s.energy) for s in best.snapshots] == [(1, 1), (2, 1), (4, 1)]
+
+
+@pytest.mark.parametrize(
+    ("scores", "expected"),
+    [
+        ([2.0, 2.6, 2.7, 2.8], True),
+        ([2.0, 2.4, 2.7, 2.8], False),  # one is near
+        ([2.0, 2.6, math.inf, math.inf], True),  # unresolved is the worst
+        ([math.inf] * 4, False),  # there is no best one yet
+        ([2.0, 2.6, 2.7], False),
+        ([3.0, 2.0, 2.6, 2.7], False),
+    ],
+)
+def test_overfitting_is_three_bad_snapshots(scores, expected):
+    assert has_overfitted(dict(zip([1, 2, 4, 8], scores))) is expected
+
+
+def test_training_ends_where_it_overfits():
+    """A network of high frequencies on 60 Gaussian points."""
+    x = np.random.default_rng(0).normal(size=(60, 2))
+    units = Standardizer.fit(x)
+    recipe = dataclasses.replace(METHODS["nce"], num_updates=4_000, learning_rate=1e-2)
+    network = Confined(FourierMLP(2, bandwidth=3.0, key=jr.key(5)))
+    grid = Grid((-6.0, -6.0), (6.0, 6.0), 128)
+    done = []
+    fit = train_with_early_stopping(
+        recipe,
+        network,
+        x,
+        units,
+        lambda: grid,
+        8,
+        early=True,
+        choice_key=jr.key(0),
+        key=jr.key(1),
+        progress=lambda step, num: done.append((step, num)),
+    )[2]
+    assert done[-1][0] == done[-1][1] < 4_000
+    assert fit.best_step * 4 <= len(fit.losses) == done[-1][0]
+    assert fit.snapshots[-1].step == 4_000 and fit.divergence_reason is None
 
 
 @pytest.mark.parametrize("dim", [1, 2, 3])
@@ -90,7 +137,8 @@ def test_early_stopping_prevents_overfitting(method):
     z = jnp.asarray(units.transform(fit_x), jnp.float32)
     network = Confined(FourierMLP(2, key=jr.key(5)))
     fit = train(recipe, network, z, key=jr.key(6), snapshot_steps=steps)
-    selected = select_best(fit, held_out_nll(held_out, units, grid, z, jr.key(7)), steps)
+    score = held_out_nll(held_out, units, grid, z, jr.key(7))
+    selected = select_best(fit, [score(one.energy) for one in fit.snapshots], steps)
     test_nll = held_out_nll(test_x, units, grid, z, jr.key(7))
     entropy = 1.0076
     gaussian_nll = 2.2

@@ -24,8 +24,8 @@ from ebmark.training.snapshots import Fit, Snapshot, evenly
 # held-out points: this fraction of the training points, at most this number
 HELD_OUT_FRACTION = 0.1
 MAX_HELD_OUT = 10_000
-# the first snapshot is taken after 1/64 of the updates
-_NUM_HALVINGS = 6
+# the first snapshot is taken after 1/512 of the updates
+_NUM_HALVINGS = 9
 # Training ends if the last snapshots are all worse than the best one by more than these nats, after
 # this many times its updates.
 _PATIENCE = 3
@@ -106,7 +106,7 @@ def has_overfitted(scores: Mapping[int, float]) -> bool:
 
 
 def snapshot_steps(num_updates: int, num: int) -> list[int]:
-    """Return `num` evenly spaced numbers of updates, and 1/64, 1/32, ..., 1/2 of the updates."""
+    """Return `num` evenly spaced numbers of updates, and 1/512, 1/256, ..., 1/2 of the updates."""
     early = {num_updates >> i for i in range(_NUM_HALVINGS + 1)}
     return sorted({*evenly(num_updates, num), *early} - {0})
 

@@ -31,7 +31,7 @@ def fitted(steps, divergence_reason=None):
 
 
 def test_snapshot_steps_are_halvings_and_even():
-    assert snapshot_steps(640, 4) == [10, 20, 40, 80, 160, 320, 480, 640]
+    assert snapshot_steps(640, 4) == [1, 2, 5, 10, 20, 40, 80, 160, 320, 480, 640]
     assert snapshot_steps(3, 8) == [1, 2, 3]
 
 

@@ -13,7 +13,10 @@ if TYPE_CHECKING:
     from ebmark.datasets import load_dataset as load_dataset
     from ebmark.energies import Network as Network
     from ebmark.energies import energy as energy
+    from ebmark.errors import EBMWarning as EBMWarning
+    from ebmark.errors import UnresolvedWarning as UnresolvedWarning
     from ebmark.errors import UserError as UserError
+    from ebmark.errors import WorseThanBaselineWarning as WorseThanBaselineWarning
     from ebmark.estimator import EnergyModel as EnergyModel
     from ebmark.estimator import compose as compose
     from ebmark.estimator import load as load
@@ -39,13 +42,16 @@ _HOMES = {
     "ChainMethod": "ebmark.methods",
     "DATASETS": "ebmark.datasets",
     "Dataset": "ebmark.datasets",
+    "EBMWarning": "ebmark.errors",
     "EnergyModel": "ebmark.estimator",
     "METHODS": "ebmark.methods",
     "Method": "ebmark.methods",
     "Network": "ebmark.energies",
     "Recipe": "ebmark.methods",
     "SyntheticDataset": "ebmark.datasets",
+    "UnresolvedWarning": "ebmark.errors",
     "UserError": "ebmark.errors",
+    "WorseThanBaselineWarning": "ebmark.errors",
     "compare": "ebmark.studies.comparison",
     "compose": "ebmark.estimator",
     "energy": "ebmark.energies",

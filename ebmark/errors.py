@@ -21,6 +21,35 @@ class UserError(Exception):
     """
 
 
+class EBMWarning(UserWarning):
+    """What a result must be read with; the message states it in one line.
+
+    Example:
+        >>> import warnings
+        >>> import ebmark as eb
+        >>> warnings.simplefilter("error", eb.EBMWarning)  # stop at the first one
+        >>> warnings.simplefilter("default", eb.EBMWarning)
+    """
+
+
+class UnresolvedWarning(EBMWarning):
+    """log Z is unresolved, or draws have not converged: densities are off by a constant.
+
+    Example:
+        >>> issubclass(UnresolvedWarning, EBMWarning)
+        True
+    """
+
+
+class WorseThanBaselineWarning(EBMWarning):
+    """A Gaussian, a mixture or a kernel density estimate is significantly better than the model.
+
+    Example:
+        >>> issubclass(WorseThanBaselineWarning, EBMWarning)
+        True
+    """
+
+
 class DamagedError(UserError):
     """A stored file is damaged: its checksum or its content is not that of a complete file."""
 

@@ -14,7 +14,7 @@ from ebmark.cli._flags import choose_dropped, name_flags
 from ebmark.cli.terminal_tables import Likelihood, print_likelihoods, print_parts
 from ebmark.datasets import UserDataset
 from ebmark.datasets.tables import describe_table, read_table
-from ebmark.errors import UserError
+from ebmark.errors import UnresolvedWarning, UserError
 from ebmark.estimator import EnergyModel
 from ebmark.metrics import sample_metrics
 from ebmark.store.metric_info import MIN_ACCEPTANCE_RATE, MIN_NOISE_ESS
@@ -65,7 +65,7 @@ def fit_table(
     try:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("ignore")
-            warnings.filterwarnings("always", "log Z", UserWarning)
+            warnings.simplefilter("always", UnresolvedWarning)
             model.fit(train)
     except FloatingPointError as error:
         if is_first:

@@ -12,6 +12,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.neighbors import KernelDensity
 
 from ebmark.datasets.preprocessing import Standardizer, Units, fit_units
+from ebmark.errors import WorseThanBaselineWarning
 from ebmark.system.threads import one_thread
 
 # of a mixture, selected by BIC
@@ -140,6 +141,7 @@ def warn_of_better(model: Comparison, others: Iterable[Comparison]) -> None:
         warnings.warn(
             f"{best.name} has a higher log-likelihood on held-out rows ({best.value:.4g} nats) "
             f"than '{model.name}' ({model.value:.4g}).",
+            WorseThanBaselineWarning,
             stacklevel=3,
         )
 

@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float
 
 from ebmark.datasets.preprocessing import Units
+from ebmark.errors import UnresolvedWarning
 from ebmark.partition_function import RowMaps, draw_rows
 from ebmark.training.model import Model
 
@@ -50,6 +51,7 @@ def draw_conditional(
         warnings.warn(
             f"Draws of {np.sum(~draws.is_finished)} row(s) did not converge: their energy is not "
             "finite or too steep. Check these rows or the model.",
+            UnresolvedWarning,
             stacklevel=3,
         )
     n, dim = rows.shape

@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ebmark.datasets.preprocessing.frames import as_frame, is_frame, is_table
 from ebmark.datasets.preprocessing.table import TableEncoder
+from ebmark.errors import UnresolvedWarning
 from ebmark.estimator._baselines import (
     Comparison,
     compare_baselines,
@@ -152,6 +153,7 @@ class EnergyModel(ModelQueries, OutlierMixin, DensityMixin, BaseEstimator):
         if not self._is_resolved:
             warnings.warn(
                 "log Z is unresolved: score_samples ranks rows, but is off by a constant.",
+                UnresolvedWarning,
                 stacklevel=2,
             )
         self.baselines_ = fit_baselines(trained.train_x) if self.baselines else {}

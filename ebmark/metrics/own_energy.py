@@ -44,7 +44,7 @@ def evaluate(energy: Any, dataset: str | SyntheticDataset, *, random_state: int 
         UserError: if the energy fails, returns another shape, or has no normalizing constant.
 
     Example:
-        >>> evaluate(lambda x: 0.5 * (x**2).sum(axis=1), "double_well").kl > 0
+        >>> evaluate(lambda x: 0.5 * (x**2).sum(axis=1), "half_moons").kl > 0
         True
     """
     source = SyntheticDataset(dataset) if isinstance(dataset, str) else dataset

@@ -11,7 +11,15 @@ import scipy.optimize
 
 from ebmark.methods import EnergyMatching
 from ebmark.methods._em import EnergyMatchingState
-from ebmark.methods.families._flow_matching import flow_matching, pair
+from ebmark.methods.families import _flow_matching
+
+# compiled as a whole, not operation by operation
+flow_matching = jax.jit(
+    _flow_matching.flow_matching,
+    static_argnums=0,
+    static_argnames=("decay_start", "path_std"),
+)
+pair = jax.jit(_flow_matching.pair)
 
 X = jr.normal(jr.key(0), (128, 2))
 

@@ -28,7 +28,7 @@ from ebmark.statistics import (
 
 NAN = math.nan
 INF = math.inf
-PROPERTY = settings(max_examples=60, deadline=None, derandomize=True, database=None)
+PROPERTY = settings(max_examples=30, deadline=None, derandomize=True, database=None)
 COLUMNS = ["dataset", "method", "seed", "step", "metric", "value", "status"]
 
 

@@ -51,9 +51,13 @@ class Grid(NamedTuple):
             width: Factor of the sides of the box.
             points: Factor of the number of points per axis.
         """
+        num = round(self.points_per_axis * points)
+        # no digit of the corners is lost
+        if width == 1.0:
+            return self._replace(points_per_axis=num)
         ends = list(zip(self.lower, self.upper, strict=True))
         centers = [(lo + hi) / 2 for lo, hi in ends]
         halves = [width * (hi - lo) / 2 for lo, hi in ends]
         lower = tuple(c - half for c, half in zip(centers, halves, strict=True))
         upper = tuple(c + half for c, half in zip(centers, halves, strict=True))
-        return Grid(lower, upper, round(self.points_per_axis * points))
+        return Grid(lower, upper, num)

@@ -93,7 +93,7 @@ def test_fit_gives_unresolved_log_z_an_infinite_error(error, monkeypatch, unchec
     source = UserDataset("mine", POINTS)
     density = normalize_values_on_grid(lambda x: 0.5 * np.sum(x**2, axis=1), source.grid())
     density = density._replace(log_z_error=error)
-    monkeypatch.setattr(_normalize, "normalize_on_grid", lambda *args: density)
+    monkeypatch.setattr(_normalize, "normalize_on_grid", lambda *args, **options: density)
     model = SimpleNamespace(energy=energy, units=None)
     log_z, _ = _training._normalize(model, METHODS["nce"], source, POINTS, None)
     assert math.isinf(log_z.error) == (error == 0.5)

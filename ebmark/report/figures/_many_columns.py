@@ -2,14 +2,19 @@
 
 import math
 from collections.abc import Sequence
-from typing import cast
 
 import numpy as np
 from jaxtyping import Float
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ebmark.report.figures._panels import Panel, add_row_label, add_title, mark_missing
+from ebmark.report.figures._panels import (
+    Panel,
+    add_bands,
+    add_row_label,
+    add_title,
+    count_bands,
+    mark_missing,
+)
 from ebmark.report.figures._style import DOTS, GREY, blank
 
 _MAX_PAIRS = 3
@@ -97,19 +102,12 @@ def samples_of_many_columns(target: Panel, models: Sequence[Panel]) -> Figure:
 def _create(num: int, num_rows: int) -> tuple[Figure, np.ndarray]:
     """Create square panels in bands of at most five, and return them as (rows, num)."""
     num_columns = min(num, _MAX_COLUMNS)
-    num_bands = -(-num // num_columns)
+    num_bands = count_bands(num, num_columns)
     figure = blank(2.1 * num_columns + 0.4, (2.0 * num_rows + 0.55) * num_bands)
     figure.set_layout_engine("constrained", w_pad=0.03, h_pad=0.03)
-    grid = figure.subplots(num_bands * num_rows, num_columns, squeeze=False)
-    for axes in grid.flat:
-        axes.set_axis_off()
-    panels = np.empty((num_rows, num), dtype=object)
-    for row, i in np.ndindex(num_rows, num):
-        band, column = divmod(i, num_columns)
-        axes = cast(Axes, grid[band * num_rows + row, column])
-        axes.set_axis_on()
+    panels = add_bands(figure, num, num_rows, num_columns)
+    for axes in panels.flat:
         axes.set(xticks=[], yticks=[], box_aspect=1)
-        panels[row, i] = axes
     return figure, panels
 
 

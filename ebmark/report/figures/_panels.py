@@ -47,20 +47,14 @@ def create_panels(window: Window, num: int, num_rows: int) -> tuple[Figure, np.n
         The figure, and its axes as an array of shape (num_rows, num).
     """
     num_columns = _count_columns(num)
-    num_bands = -(-num // num_columns)
+    num_bands = count_bands(num, num_columns)
     width = min(11.0, 2.6 * num_columns + 0.6)
     panel_width = width / (num_columns + 0.35)
     height = (panel_width * window.ratio + 0.16) * num_rows * num_bands + 0.45
     figure = blank(width, height)
-    grid = figure.subplots(num_bands * num_rows, num_columns, squeeze=False)
-    for axes in grid.flat:
-        axes.set_axis_off()
-    panels = np.empty((num_rows, num), dtype=object)
-    for row, i in np.ndindex(num_rows, num):
-        band, column = divmod(i, num_columns)
-        axes = cast(Axes, grid[band * num_rows + row, column])
+    panels = add_bands(figure, num, num_rows, num_columns)
+    for axes in panels.flat:
         _frame(axes, window)
-        panels[row, i] = axes
     if num > _MAX_LARGE:
         # the layout engine takes seconds for many panels
         figure.set_layout_engine("none")
@@ -70,8 +64,26 @@ def create_panels(window: Window, num: int, num_rows: int) -> tuple[Figure, np.n
     return figure, panels
 
 
+def count_bands(num: int, num_columns: int) -> int:
+    """Return the number of bands of at most `num_columns` panels."""
+    return -(-num // num_columns)
+
+
+def add_bands(figure: Figure, num: int, num_rows: int, num_columns: int) -> np.ndarray:
+    """Add axes in bands of at most `num_columns`, and return them as (num_rows, num)."""
+    num_bands = count_bands(num, num_columns)
+    grid = figure.subplots(num_bands * num_rows, num_columns, squeeze=False)
+    for axes in grid.flat:
+        axes.set_axis_off()
+    panels = np.empty((num_rows, num), dtype=object)
+    for row, i in np.ndindex(num_rows, num):
+        band, column = divmod(i, num_columns)
+        panels[row, i] = cast(Axes, grid[band * num_rows + row, column])
+        panels[row, i].set_axis_on()
+    return panels
+
+
 def _frame(axes: Axes, window: Window) -> None:
-    axes.set_axis_on()
     limits = {"xlim": window.x[[0, -1]], "ylim": window.y[[0, -1]]}
     axes.set(xticks=[], yticks=[], aspect="equal", **limits)
     axes.spines[:].set(visible=True, linewidth=0.5, color=GREY)

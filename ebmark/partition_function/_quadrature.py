@@ -48,8 +48,9 @@ def evaluate(
     x = np.asarray(points, np.float32)
     size = next((size for size in _CALLS if len(x) <= 8 * size), _CALLS[-1])
     num_calls = max(-(-len(x) // size), 1)
-    padded = np.resize(x if len(x) else np.zeros((1, x.shape[1])), (num_calls * size, x.shape[1]))
-    values = [_evaluate(function, block) for block in np.split(padded.astype(x.dtype), num_calls)]
+    rows = x if len(x) else np.zeros((1, x.shape[1]), x.dtype)
+    blocks = np.split(np.resize(rows, (num_calls * size, x.shape[1])), num_calls)
+    values = [_evaluate(function, block) for block in blocks]
     return np.concatenate([np.asarray(value, np.float64) for value in values])[: len(x)]
 
 

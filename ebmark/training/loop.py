@@ -166,8 +166,7 @@ def _run(
     divergence_reason = None
     step = int(carry.step)
     # of a training that is resumed
-    taken = _snapshots(recipe, plan, program, record)
-    has_ended = any([until(snapshot) for snapshot in taken])
+    has_ended = any([until(snapshot) for snapshot in _snapshots(recipe, plan, program, record)])
     while step < recipe.num_updates and divergence_reason is None and not has_ended:
         index = bisect.bisect_right(plan.snapshot_steps, step)
         stop = min(step + _CHUNK, plan.snapshot_steps[index])
@@ -180,7 +179,7 @@ def _run(
         is_healthy = divergence_reason is None
         if is_healthy and stop == plan.snapshot_steps[index]:
             record.take_snapshot(index, carry)
-            has_ended = until(_snapshots(recipe, plan, program, record)[-1])
+            has_ended = until(_snapshot(recipe, plan, program, record, index))
         if is_healthy:
             checkpoint.save_if_due(carry, record)
         try:
@@ -200,20 +199,18 @@ def _finish(recipe: Recipe, plan: Plan, program: _Program, run: _Run) -> Fit:
 
 
 def _snapshots(recipe: Recipe, plan: Plan, program: _Program, record: Record) -> list[Snapshot]:
-    """Return the snapshots taken so far."""
-    record = gather_local(record)
-    return [
-        make_snapshot(recipe, step, eqx.combine(average, program.static), state, seconds)
-        for step, average, state, seconds in zip(
-            plan.snapshot_steps,
-            record.averages,
-            record.states,
-            record.snapshot_seconds,
-            strict=True,
-        )
-        # the seconds of one that is not yet taken are 0
-        if seconds[0] > 0
-    ]
+    """Return the snapshots taken so far; the seconds of one that is not yet taken are 0."""
+    taken = np.flatnonzero(record.snapshot_seconds[:, 0] > 0)
+    return [_snapshot(recipe, plan, program, record, int(index)) for index in taken]
+
+
+def _snapshot(
+    recipe: Recipe, plan: Plan, program: _Program, record: Record, index: int
+) -> Snapshot:
+    average, state = gather_local((record.averages[index], record.states[index]))
+    trainable = eqx.combine(average, program.static)
+    seconds = record.snapshot_seconds[index]
+    return make_snapshot(recipe, plan.snapshot_steps[index], trainable, state, seconds)
 
 
 @eqx.filter_jit

@@ -1,13 +1,25 @@
 """Fair timing: alternating rounds in one process, on one thread, in CPU seconds."""
 
+import os
+import sys
 import time
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from ebmark.system import threads
+
 # Does its work and returns the CPU seconds that count.
 Task = Callable[[], float]
+
+
+def use_one_thread(module: str) -> None:
+    """Start `python -m module` again on one thread, unless it runs on one; call it before JAX."""
+    # processors are counted before the environment of a running process can be changed
+    if os.environ.get("NPROC") != "1":
+        command = [sys.executable, "-m", module, *sys.argv[1:]]
+        os.execve(sys.executable, command, threads.single(dict(os.environ)))
 
 
 def measure_in_turn(tasks: dict[str, Task], repeats: int) -> dict[str, list[float]]:

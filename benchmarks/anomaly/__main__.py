@@ -4,13 +4,13 @@ Runs every table, seed and detector that is not in results/anomaly/results.csv y
 saving each; writes README.md and auroc.svg there. `--remake` runs nothing.
 """
 
-import os
 import sys
 from itertools import product
 from pathlib import Path
 
 import pandas as pd
 
+from benchmarks._clock import use_one_thread
 from benchmarks.anomaly import protocol
 from ebmark.system import flags, threads
 
@@ -55,10 +55,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    # before JAX counts the processors
-    if os.environ.get("NPROC") != "1":
-        environment = threads.single(dict(os.environ))
-        os.execve(
-            sys.executable, [sys.executable, "-m", __spec__.parent, *sys.argv[1:]], environment
-        )
+    use_one_thread(__spec__.parent)
     sys.exit(main())

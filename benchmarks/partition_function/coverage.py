@@ -4,7 +4,6 @@ Measures every energy of known log Z with each seed that is not in `log_z_covera
 seconds on one thread, and writes `log_z_coverage.md`; `--remake` writes only the page.
 """
 
-import os
 import sys
 import time
 from pathlib import Path
@@ -12,9 +11,10 @@ from pathlib import Path
 import jax.random as jr
 import pandas as pd
 
+from benchmarks._clock import use_one_thread
 from benchmarks.partition_function.energies import Case, cases
 from ebmark.partition_function import STUDY, Effort, estimate_log_z
-from ebmark.system import flags, threads
+from ebmark.system import flags
 
 RESULTS = Path(__file__).parents[1] / "results"
 DIMS = (8, 16, 64, 196)
@@ -93,11 +93,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    # before JAX counts the processors
-    if os.environ.get("NPROC") != "1":
-        os.execve(
-            sys.executable,
-            [sys.executable, "-m", __spec__.name, *sys.argv[1:]],
-            threads.single(dict(os.environ)),
-        )
+    use_one_thread(__spec__.name)
     sys.exit(main())

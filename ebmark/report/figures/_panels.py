@@ -78,8 +78,9 @@ def add_bands(figure: Figure, num: int, num_rows: int, num_columns: int) -> np.n
     panels = np.empty((num_rows, num), dtype=object)
     for row, i in np.ndindex(num_rows, num):
         band, column = divmod(i, num_columns)
-        panels[row, i] = cast(Axes, grid[band * num_rows + row, column])
-        panels[row, i].set_axis_on()
+        axes = cast(Axes, grid[band * num_rows + row, column])
+        axes.set_axis_on()
+        panels[row, i] = axes
     return panels
 
 

@@ -19,6 +19,7 @@ from ebmark.report.page._contents import (
     Contents,
     DatasetPage,
     build_contents,
+    is_sweep,
     order_datasets,
     order_entries,
 )
@@ -82,11 +83,7 @@ def _build_pages(
     is_elsewhere: bool,
 ) -> Iterator[tuple[str, Contents]]:
     """Yield each page and its path: one per dataset if there are many, and that of the study."""
-    datasets, is_sweep = (
-        order_datasets(study),
-        any("=" in r["recipe"] for r in study["runs"].values()),
-    )
-    shown = [] if is_sweep else datasets
+    shown = [] if is_sweep(study) else order_datasets(study)
     compared = compare_entries(table, shown, order_entries(study), reference)
     titles = {name: info.get("title", "") for name, info in study["dataset_info"].items()}
     many = shown if len(shown) > _MAX_DATASETS else []

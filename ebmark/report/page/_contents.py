@@ -139,13 +139,13 @@ def build_contents(
     runs = list(study["runs"].values())
     datasets = order_datasets(study)
     entries = order_entries(study)
-    is_sweep = any("=" in run["recipe"] for run in runs)
+    sweeps = is_sweep(study)
     # of a sweep, configurations are points: the sections of datasets would be too many
-    shown = [] if is_sweep else datasets
+    shown = [] if sweeps else datasets
     detailed = [] if pages else shown
     figures_of_page = FigureFolder(figure_folder, len(detailed) * (1 + len(entries)))
     leading = select_leading(table, shown, entries, reference)
-    costs = trainings(study, table, [] if pages else datasets, entries, is_sweep)
+    costs = trainings(study, table, [] if pages else datasets, entries, sweeps)
     split = split_by_dataset(table, detailed, entries, study["null_ranges"])
     builder = _SectionBuilder(
         folder, study, table, figures_of_page, leading, compared, len(detailed)
@@ -156,7 +156,7 @@ def build_contents(
     cost = figures.cost(costs, lines)
     return Contents(
         study=study,
-        is_sweep=is_sweep,
+        is_sweep=sweeps,
         num_datasets=len(datasets),
         num_done=count_unique(table, "run_id"),
         num_planned=len(runs),
@@ -186,6 +186,11 @@ def build_contents(
         pages=list(pages),
         home=home,
     )
+
+
+def is_sweep(study: dict[str, Any]) -> bool:
+    """Return whether the study varies a setting, which the names of its recipes hold."""
+    return any("=" in run["recipe"] for run in study["runs"].values())
 
 
 def order_datasets(study: dict[str, Any]) -> list[str]:

@@ -24,7 +24,6 @@ class FittedTwin(NamedTuple):
         dataset: The twin, in the units of the rows.
         source: A Python file that defines it, a plug-in.
         components: Number of components of the mixture.
-        factors: Number of factors of each.
         gain: Log-likelihood per held-out row, minus that of one Gaussian, in nats.
         gain_error: Its standard error.
     """
@@ -32,7 +31,6 @@ class FittedTwin(NamedTuple):
     dataset: Dataset
     source: str
     components: int
-    factors: int
     gain: float
     gain_error: float
 
@@ -57,7 +55,7 @@ def fit_twin(x: Float[np.ndarray, "n dim"], seed: int = 0) -> FittedTwin:
     )
     dataset = mixture_dataset(TWIN, **arrays)
     gain, error = selected.gain, selected.gain_error
-    return FittedTwin(dataset, source, size.components, size.factors, gain, error)
+    return FittedTwin(dataset, source, size.components, gain, error)
 
 
 def mixture_dataset(name: str, *, mean: Any, scale: Any, **arrays: Any) -> Dataset:

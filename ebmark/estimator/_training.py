@@ -19,7 +19,7 @@ from ebmark.methods import AbstractBaseline, Recipe
 from ebmark.partition_function import SINGLE, GridDensity, LogZ, normalize
 from ebmark.system.random_numbers import split
 from ebmark.training import recipes
-from ebmark.training.early_stopping import split_validation, train_with_early_stopping
+from ebmark.training.early_stopping import train_with_early_stopping
 from ebmark.training.model import Model
 from ebmark.training.snapshots import Fit
 
@@ -67,9 +67,9 @@ class _Fitted(NamedTuple):
     recipe: Recipe
     dataset: UserDataset
     train_x: Float[np.ndarray, "m d"]
+    held_out: Float[np.ndarray, "k d"]
     train_z: Float[Array, "m d"]
     fit: Fit
-    split_key: Key
     key: Key
 
 
@@ -107,7 +107,7 @@ def train_energy(
     inputs = recipe.method.num_extra_inputs
     energy = new_energy(settings, units.transform(x), energy_key, num_extra_inputs=inputs)
     dataset = UserDataset("table", x)
-    train_x, train_z, fit = train_with_early_stopping(
+    train_x, held_out, train_z, fit = train_with_early_stopping(
         recipe,
         energy,
         x,
@@ -133,12 +133,12 @@ def train_energy(
         "training": recipes.as_dict(recipe),
     }
     model = Model(fit.energy, units, spec, None, points)
-    return _Fitted(model, recipe, dataset, train_x, train_z, fit, split_key, key)
+    return _Fitted(model, recipe, dataset, train_x, held_out, train_z, fit, key)
 
 
 def train_density(method: str, x: Float[np.ndarray, "n d"], seed: int, **options: Any) -> Trained:
     """Train an energy as `train_energy` does, and compute its log Z and diagnostics."""
-    model, recipe, dataset, train_x, train_z, fit, split_key, key = train_energy(
+    model, recipe, dataset, train_x, held_out, train_z, fit, key = train_energy(
         method, x, seed, **options
     )
     diagnose = eqx.filter_jit(recipe.method.diagnostics)
@@ -152,7 +152,7 @@ def train_density(method: str, x: Float[np.ndarray, "n d"], seed: int, **options
         density,
         recipe.num_updates if fit.best_step is None else fit.best_step,
         train_x,
-        split_validation(x, split_key)[1] if len(train_x) < len(x) else None,
+        held_out if len(held_out) else None,
         {name: float(value) for name, value in diagnostics.items()},
         fit.stopped,
         [(snapshot.step, snapshot.energy) for snapshot in fit.snapshots],

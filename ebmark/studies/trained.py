@@ -83,7 +83,7 @@ def train_run(
         keys["energy"],
         num_extra_inputs=recipe.method.num_extra_inputs,
     )
-    train_x, train_z, fit = train_with_early_stopping(
+    train_x, _, train_z, fit = train_with_early_stopping(
         recipe,
         energy,
         train_x,

@@ -45,7 +45,7 @@ def train_with_early_stopping(
     choice_key: Key,
     choosing: Callable[[], None] = lambda: None,
     **options: Any,
-) -> tuple[Float[np.ndarray, "m dim"], Float[Array, "m dim"], Fit]:
+) -> tuple[Float[np.ndarray, "m dim"], Float[np.ndarray, "k dim"], Float[Array, "m dim"], Fit]:
     """Train an energy, and with `early` select its snapshots by the NLL of held-out points.
 
     Args:
@@ -61,10 +61,11 @@ def train_with_early_stopping(
         options: further arguments of `train`.
 
     Returns:
-        The points that were trained on, in data units and standardized, and the fit.
+        The points that were trained on and those held out, in data units, the former standardized,
+        and the fit.
     """
     steps = evenly(recipe.num_updates, num)
-    held_out = None
+    held_out = x[:0]
     # a method without updates has a single snapshot, so there is nothing to select
     if early and recipe.num_updates:
         steps = snapshot_steps(recipe.num_updates, num)
@@ -72,8 +73,8 @@ def train_with_early_stopping(
     z = jnp.asarray(np.asarray(units.transform(x), np.float32))
     # without the held-out points, the scale of a column with a far outlier may be any
     options |= {"snapshot_steps": steps, "check_data": False}
-    if held_out is None:
-        return x, z, train(recipe, energy, z, **options)
+    if not len(held_out):
+        return x, held_out, z, train(recipe, energy, z, **options)
     nll = held_out_nll(held_out, units, grid(), z, choice_key)
     scores: dict[int, float] = {}
 
@@ -85,7 +86,7 @@ def train_with_early_stopping(
     fit = train(recipe, energy, z, until=until, **options)
     # a method with its own training loop has ignored `until`
     values = [scores[s.step] if s.step in scores else nll(s.energy) for s in fit.snapshots]
-    return x, z, select_best(fit, values, steps)
+    return x, held_out, z, select_best(fit, values, steps)
 
 
 def has_overfitted(scores: Mapping[int, float]) -> bool:

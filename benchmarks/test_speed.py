@@ -24,7 +24,7 @@ from ebmark.metrics import SAMPLE_METRICS, density_metrics, target
 from ebmark.partition_function import exact_samples, normalize_on_grid
 from ebmark.samplers import Langevin, run_chains
 from ebmark.system import threads
-from ebmark.training import loop as training
+from ebmark.training import updates
 
 # Before any library counts the processors.
 os.environ.update(threads.single(dict(os.environ)))
@@ -43,14 +43,14 @@ def test_ten_updates(benchmark, name):
     recipe = METHODS[name]
     trainable = recipe.method.build_trainable(ENERGY, DATA, jr.key(2))
     params, static = eqx.partition(trainable, eqx.is_inexact_array)
-    traced = training._traced(recipe)
-    carry = training._start(params, traced, DATA, jr.key(3))
+    traced = updates.traced(recipe)
+    carry = updates.start(params, traced, DATA, jr.key(3))
 
-    def updates():
+    def advance():
         stop = jnp.array(10)
-        return training._advance(carry, static, traced, DATA, jr.key(4), stop)
+        return updates.advance(carry, static, traced, DATA, jr.key(4), stop)
 
-    after, losses = benchmark(lambda: jax.block_until_ready(updates()))
+    after, losses = benchmark(lambda: jax.block_until_ready(advance()))
     assert int(after.step) == 10 and np.isfinite(losses[:10]).all()
 
 

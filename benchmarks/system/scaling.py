@@ -44,7 +44,7 @@ def programs() -> dict[str, Callable[[int], tuple[Callable[[], object], int]]]:
     from ebmark.energies import Confined, FourierMLP
     from ebmark.methods import METHODS
     from ebmark.samplers import Langevin, run_chains
-    from ebmark.training import loop as training
+    from ebmark.training import updates as compiled
 
     def draw_points(n, dim=2):
         rng = np.random.default_rng(0)
@@ -59,11 +59,11 @@ def programs() -> dict[str, Callable[[int], tuple[Callable[[], object], int]]]:
         recipe = METHODS["nce"]
         trainable = recipe.method.build_trainable(energy, data, jr.key(seed))
         params, static = eqx.partition(trainable, eqx.is_inexact_array)
-        carry = training._start(params, recipe, data, jr.key(seed))
+        carry = compiled.start(params, recipe, data, jr.key(seed))
 
         def run():
             stop = jnp.array(number)
-            jax.block_until_ready(training._advance(carry, static, recipe, data, jr.key(9), stop))
+            jax.block_until_ready(compiled.advance(carry, static, recipe, data, jr.key(9), stop))
 
         return run
 

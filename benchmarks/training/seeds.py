@@ -13,7 +13,9 @@ from jaxtyping import Array, Float
 from benchmarks.training.steps import draw_points
 from ebmark.energies import Network, new_energy
 from ebmark.methods import METHODS, Recipe
-from ebmark.training import loop as training
+from ebmark.training import updates
+from ebmark.training.checkpoint import Carry
+from ebmark.training.loop import train
 
 NUM_SEEDS = 10
 
@@ -26,7 +28,7 @@ def seeds() -> dict[str, Any]:
 
     def train_sequentially(num_seeds: int) -> None:
         for seed in range(num_seeds):
-            training.train(recipe, energies[seed], data, key=jr.key(seed))
+            train(recipe, energies[seed], data, key=jr.key(seed))
 
     # The first training writes the compiled program to disk.
     train_sequentially(1)
@@ -42,21 +44,21 @@ def seeds() -> dict[str, Any]:
 
 def vectorize(
     recipe: Recipe, data: Float[Array, "n dim"], keys: Array
-) -> tuple[Callable[[], training.Carry], Callable[[training.Carry], training.Carry]]:
+) -> tuple[Callable[[], Carry], Callable[[Carry], Carry]]:
     """Return a function that starts one training per key, and one that finishes them by vmap."""
-    axes = training.Carry(0, 0, 0, 0, None)
+    axes = Carry(0, 0, 0, 0, None)
     energies = [new_energy(vars(Network()), data, key) for key in keys]
     trainables = [
         recipe.method.build_trainable(energy, data, key)
         for energy, key in zip(energies, keys, strict=True)
     ]
     parts = [eqx.partition(trainable, eqx.is_inexact_array) for trainable in trainables]
-    traced = training._traced(recipe)
+    traced = updates.traced(recipe)
     static = parts[0][1]
 
-    def start() -> training.Carry:
+    def start() -> Carry:
         carries = [
-            training._start(params, traced, data, key)
+            updates.start(params, traced, data, key)
             for (params, _), key in zip(parts, keys, strict=True)
         ]
         carry = jax.tree.map(lambda *leaves: jnp.stack(leaves), *carries)
@@ -65,12 +67,12 @@ def vectorize(
     @jax.jit
     def advance(carry, keys, stop):
         def advance_one(carry, key):
-            return training._advance(carry, static, traced, data, key, stop)[0]
+            return updates.advance(carry, static, traced, data, key, stop)[0]
 
         return jax.vmap(advance_one, in_axes=(axes, 0), out_axes=axes)(carry, keys)
 
-    def finish(carry: training.Carry) -> training.Carry:
-        for stop in range(training._CHUNK, recipe.num_updates + 1, training._CHUNK):
+    def finish(carry: Carry) -> Carry:
+        for stop in range(updates.CHUNK, recipe.num_updates + 1, updates.CHUNK):
             carry = advance(carry, keys, jnp.array(stop))
         return jax.block_until_ready(carry)
 

@@ -30,6 +30,7 @@ def run(
     methods: tuple[str, ...] | None = None,
     datasets: tuple[str, ...] | None = None,
     seeds: int | None = None,
+    seeds_per_program: int | None = None,
     variants: tuple[str, ...] | None = None,
     updates: int | None = None,
     data: Path | None = None,
@@ -55,6 +56,7 @@ def run(
         methods: methods to train.
         datasets: datasets to train on.
         seeds: number of seeds; for each seed, all methods share data and initial network.
+        seeds_per_program: number of seeds trained side by side in one program; fast on a GPU.
         variants: default, tuned, both, or a file written by `ebmark tune`.
         updates: number of updates of every method, instead of the recipes' numbers.
         data: a file with your data (CSV, TSV, text, NPY, NPZ, Parquet) instead of the datasets.
@@ -87,6 +89,7 @@ def run(
         plugin, methods=methods or (), datasets=datasets or (), folder=kept, network=network
     )
     grid = _given(methods=methods, datasets=datasets, seeds=seeds, variants=variants)
+    grid |= _given(seeds_per_program=seeds_per_program)
     chosen = _read_study(study, grid | _given(num_updates=updates), quick)
     chosen = _with_network(chosen, network)
     points, dataset_name = (None, "") if data is None else read_user_data(data)

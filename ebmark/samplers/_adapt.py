@@ -28,7 +28,7 @@ def adapt(
     num_steps: int,
     key: Key,
     *,
-    target_acceptance: float = 0.6,
+    target_acceptance: float | Scalar = 0.6,
 ) -> tuple[AbstractSampler, Float[Array, "chains dim"]]:
     r"""Adapt the step size to a target acceptance rate by dual averaging.
 

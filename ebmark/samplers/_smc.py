@@ -63,7 +63,7 @@ def smc_update(
     key: Key,
     *,
     adjusted: bool = True,
-    jump_scale: float = 0.0,
+    jump_scale: float | Scalar = 0.0,
 ) -> Particles:
     """Let particles follow a change of the energy: resample, propose jumps, reweight and move.
 
@@ -125,7 +125,7 @@ def move_unadjusted(
     return Particles(x, energies, log_weights, particles.log_z)
 
 
-def jump(particles: Particles, energy: Energy, jump_scale: float, key: Key) -> Particles:
+def jump(particles: Particles, energy: Energy, jump_scale: float | Scalar, key: Key) -> Particles:
     """Reweight the particles and propose a draw of N(0, jump_scale^2 I) for each (Metropolis)."""
     jump_key, accept_key = jr.split(key)
     energy_of_rows = jax.vmap(stop_gradient(energy))

@@ -14,6 +14,7 @@ from ebmark.studies.density_scores import (
 from ebmark.studies.langevin_scores import langevin_scores
 from ebmark.studies.run_folder import as_result, write_run
 from ebmark.studies.scores import mark_diverged, native_scores, training_scores
+from ebmark.studies.side_by_side import train_with_other_seeds
 from ebmark.studies.trained import Progress, train_run
 from ebmark.system.devices import full_matmul_precision
 
@@ -41,6 +42,7 @@ def execute_run(
     """
     start = time.perf_counter()
     checkpoint_path = folder / "runs" / f"{name}.ckpt"
+    train_with_other_seeds(folder, spec, checkpoint_path, progress)
     trained = train_run(folder, spec, progress, checkpoint_path)
     scores = training_scores(trained)
     scores = scores.join(density_scores(trained, progress))

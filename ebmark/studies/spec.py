@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ebmark.datasets import DataSource, SyntheticDataset, UserDataset
+from ebmark.errors import UserError
 from ebmark.methods import Recipe
 from ebmark.statistics import ROLES
 from ebmark.store.provenance import code_hash, versions
@@ -25,8 +26,8 @@ def run_specs(
 ) -> list[dict[str, Any]]:
     """Return the specs of all runs of a study, seed by seed.
 
-    Within a seed, runs are ordered by method, so that a worker reuses compiled programs on the
-    next dataset. Exact maximum likelihood is left out for d > 2.
+    Within the seeds of a program, runs are ordered by method, so that a worker reuses compiled
+    programs on the next dataset. Exact maximum likelihood is left out for d > 2.
 
     Args:
         study: the study, validated.
@@ -34,8 +35,8 @@ def run_specs(
         points_file: the file of user data in the study's folder; None for built-in datasets.
     """
     return [
-        run_spec(study, source, method, variant, seed, points_file)
-        for seed in range(study.seeds)
+        run_spec(study, source, method, variant, first + index, points_file)
+        for first in range(0, study.seeds, study.seeds_per_program)
         for method in study.methods
         for source in sources
         if method != "mle" or source.dim <= 2
@@ -46,6 +47,7 @@ def run_specs(
             changes=study.recipes.get(method),
             sweep=study.sweep,
         )
+        for index in range(study.seeds_per_program)
     ]
 
 
@@ -113,6 +115,13 @@ def run_spec(
     }
     if flags := xla_flags(os.environ):
         spec["xla_flags"] = flags
+    if study.seeds_per_program > 1:
+        if isinstance(source, UserDataset):
+            raise UserError(
+                f"--seeds-per-program {study.seeds_per_program}: each seed splits your data anew, "
+                "so that seeds cannot share a program. Leave it out with --data."
+            )
+        spec["seeds_per_program"] = study.seeds_per_program
     if _stops_early(study, source):
         spec["early_stopping"] = True
     if coordinates := _coordinates(study, source, variant):

@@ -36,6 +36,7 @@ class Study:
         datasets: built-in datasets.
         methods: the methods compared.
         seeds: runs per configuration and dataset; paired between configurations.
+        seeds_per_program: seeds that are trained side by side in one program, as a GPU needs it.
         variants: the recipes of each method: `default`, `tuned`, or a file of tuned recipes.
         num_updates: optimizer steps of every method, in place of its recipe's.
         network_evaluations: forward passes of one point that each training may use, in place of
@@ -60,6 +61,7 @@ class Study:
     datasets: tuple[str, ...] = ("eight_gaussians", "half_moons")
     methods: tuple[str, ...] = ("cd", "dsm", "nce", "mle")
     seeds: Annotated[int, pydantic.Field(ge=1, le=TUNING_SEEDS)] = 10
+    seeds_per_program: Annotated[int, pydantic.Field(ge=1, le=10_000)] = 1
     variants: tuple[str, ...] = ("default",)
     num_updates: Count | None = None
     network_evaluations: Count | None = None
@@ -94,6 +96,7 @@ def quick(study: Study) -> Study:
     return dataclasses.replace(
         study,
         seeds=min(study.seeds, seeds),
+        seeds_per_program=min(study.seeds_per_program, seeds),
         num_updates=min(study.num_updates or _QUICK_UPDATES, _QUICK_UPDATES),
         network_evaluations=None,
         **smaller,
@@ -114,6 +117,7 @@ def validated(study: Study) -> Study:
         raise UserError(
             "'num_updates' and 'network_evaluations' are mutually exclusive; set only one."
         )
+    _check_seeds_per_program(study)
     if stem(study.deciding_metric) not in METRICS:
         raise unknown("deciding_metric", study.deciding_metric, METRICS)
     check_sweep(study.sweep, study.methods)
@@ -140,6 +144,20 @@ def _check_names(study: Study) -> None:
         for name in names:
             if names.count(name) > 1:
                 raise UserError(f"{kind}s: duplicate name '{name}'. List each {kind} once.")
+
+
+def _check_seeds_per_program(study: Study) -> None:
+    number = study.seeds_per_program
+    if study.seeds % number:
+        raise UserError(
+            f"seeds_per_program: {study.seeds} seeds are not a multiple of {number}. "
+            f"Set seeds to {study.seeds + number - study.seeds % number}."
+        )
+    if number > 1 and study.early_stopping:
+        raise UserError(
+            f"seeds_per_program: {number} seeds cannot be trained side by side with early "
+            "stopping, which ends each by itself. Set early_stopping = false."
+        )
 
 
 def _check_size(study: Study) -> None:

@@ -11,10 +11,10 @@ from jaxtyping import Array, Float
 
 from ebmark.datasets import DataSource, load_source
 from ebmark.datasets.preprocessing import Units, fit_units
-from ebmark.energies import Key, new_energy
+from ebmark.energies import Energy, Key, new_energy
 from ebmark.methods import Recipe
 from ebmark.training import recipes
-from ebmark.training.early_stopping import train_with_early_stopping
+from ebmark.training.early_stopping import as_float32, train_with_early_stopping
 from ebmark.training.model import Model
 from ebmark.training.snapshots import Fit
 
@@ -58,6 +58,46 @@ class Trained:
         return Model(self.fit.energy, self.standardizer, spec, None)
 
 
+@dataclasses.dataclass(frozen=True)
+class Untrained:
+    """What a training starts from; `train_x` and `test_x` are in data units."""
+
+    spec: dict[str, Any]
+    keys: dict[str, Key]
+    recipe: Recipe
+    source: DataSource
+    standardizer: Units
+    train_x: Float[np.ndarray, "train dim"]
+    test_x: Float[np.ndarray, "test dim"]
+    energy: Energy
+
+    @property
+    def train_z(self) -> Float[Array, "train dim"]:
+        """The training points, standardized."""
+        return as_float32(self.standardizer, self.train_x)
+
+
+def prepare_training(folder: Path, spec: dict[str, Any]) -> Untrained:
+    """Draw the data and the initial energy of a run.
+
+    Args:
+        folder: the study's folder, which holds user data.
+        spec: the run, as plain data.
+    """
+    keys = seed_keys(spec["seed"])
+    source = load_source(spec, folder)
+    train_x, test_x = source.split(spec["num_train"], spec["num_samples"], keys["data"])
+    standardizer = fit_units(train_x)
+    recipe = recipes.with_changes(spec["method"], spec["training"])
+    energy = new_energy(
+        spec["energy"],
+        standardizer.transform(train_x),
+        keys["energy"],
+        num_extra_inputs=recipe.method.num_extra_inputs,
+    )
+    return Untrained(spec, keys, recipe, source, standardizer, train_x, test_x, energy)
+
+
 def train_run(
     folder: Path,
     spec: dict[str, Any],
@@ -72,32 +112,32 @@ def train_run(
         progress: called with a stage's name and the fraction of it done.
         checkpoint_path: where a long training is saved, and resumed from; None to save nothing.
     """
-    keys = seed_keys(spec["seed"])
-    source = load_source(spec, folder)
-    train_x, test_x = source.split(spec["num_train"], spec["num_samples"], keys["data"])
-    standardizer = fit_units(train_x)
-    recipe = recipes.with_changes(spec["method"], spec["training"])
-    energy = new_energy(
-        spec["energy"],
-        standardizer.transform(train_x),
-        keys["energy"],
-        num_extra_inputs=recipe.method.num_extra_inputs,
-    )
+    start = prepare_training(folder, spec)
     train_x, _, train_z, fit = train_with_early_stopping(
-        recipe,
-        energy,
-        train_x,
-        standardizer,
-        source.training_part(train_x).grid,
+        start.recipe,
+        start.energy,
+        start.train_x,
+        start.standardizer,
+        start.source.training_part(start.train_x).grid,
         spec["num_snapshots"],
         early=spec.get("early_stopping", False),
-        choice_key=keys["choice"],
+        choice_key=start.keys["choice"],
         choosing=lambda: progress("early stopping", 0.0),
-        key=keys["training"],
+        key=start.keys["training"],
         checkpoint_path=checkpoint_path,
         progress=lambda step, num_updates: progress("training", step / num_updates),
     )
-    return Trained(spec, keys, recipe, source, standardizer, train_x, test_x, train_z, fit)
+    return Trained(
+        spec,
+        start.keys,
+        start.recipe,
+        start.source,
+        start.standardizer,
+        train_x,
+        start.test_x,
+        train_z,
+        fit,
+    )
 
 
 def seed_keys(seed: int) -> dict[str, Key]:

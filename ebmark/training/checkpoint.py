@@ -35,11 +35,13 @@ class Carry(NamedTuple):
 class Record(NamedTuple):
     """The results of a training so far; together with a `Carry` it is a checkpoint.
 
-    `seconds` are elapsed and CPU seconds of all updates. `averages`, `states` and
-    `snapshot_seconds` have one entry per snapshot; the seconds of one not yet taken are 0.
+    `compile_seconds` are those of compilation, `seconds` elapsed and CPU seconds of all updates.
+    `averages`, `states` and `snapshot_seconds` have one entry per snapshot; the seconds of one not
+    yet taken are 0.
     """
 
     losses: Float[np.ndarray, " updates"]
+    compile_seconds: Float[np.ndarray, "1"]
     seconds: Float[np.ndarray, "2"]
     averages: list[PyTree]
     states: list[State]
@@ -50,6 +52,7 @@ class Record(NamedTuple):
         """A record before the first update; `params` and `state` stand in for the snapshots."""
         return cls(
             losses=np.full(num_updates, np.nan, np.float32),
+            compile_seconds=np.zeros(1),
             seconds=np.zeros(2),
             averages=[params] * num_snapshots,
             states=[state] * num_snapshots,

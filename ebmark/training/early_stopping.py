@@ -70,7 +70,7 @@ def train_with_early_stopping(
     if early and recipe.num_updates:
         steps = snapshot_steps(recipe.num_updates, num)
         x, held_out = split_validation(x, choice_key)
-    z = jnp.asarray(np.asarray(units.transform(x), np.float32))
+    z = as_float32(units, x)
     # without the held-out points, the scale of a column with a far outlier may be any
     options |= {"snapshot_steps": steps, "check_data": False}
     if not len(held_out):
@@ -87,6 +87,11 @@ def train_with_early_stopping(
     # a method with its own training loop has ignored `until`
     values = [scores[s.step] if s.step in scores else nll(s.energy) for s in fit.snapshots]
     return x, held_out, z, select_best(fit, values, steps)
+
+
+def as_float32(units: Units, x: Float[np.ndarray, "n dim"]) -> Float[Array, "n dim"]:
+    """Return points in the units of the energy's argument, as `train` takes them."""
+    return jnp.asarray(np.asarray(units.transform(x), np.float32))
 
 
 def has_overfitted(scores: Mapping[int, float]) -> bool:

@@ -5,30 +5,26 @@ import functools
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import jax.random as jr
 import numpy as np
-import optax
-from jaxtyping import Array, Float, Int, PyTree
+from jaxtyping import Array, Float, PyTree
 from numpy.typing import ArrayLike
 
-from ebmark.energies import Energy, Key, State, cast_like, cast_to_energy
+from ebmark.energies import Energy, Key, cast_to_energy
 from ebmark.methods import Recipe
-from ebmark.system.devices import full_matmul_precision, gather_local, replicate, shard
+from ebmark.system.devices import full_matmul_precision, gather_local
 from ebmark.system.random_numbers import split
+from ebmark.training import updates
 from ebmark.training.checkpoint import Carry, Checkpoint, Record, fingerprint
 from ebmark.training.divergence import explain_divergence
 from ebmark.training.inputs import as_standardized, check_energy, check_recipe
 from ebmark.training.snapshots import Fit, Snapshot, make_snapshot
 from ebmark.training.stopwatch import Stopwatch
 from ebmark.training.uncompiled import Plan, fit_without_updates, follow_own_loop
-
-# maximum number of updates between two checks of the host loop
-_CHUNK = 250
 
 Progress = Callable[[int, int], None]
 
@@ -94,13 +90,13 @@ def train(
     build_key, init_key, loop_key = split(key, 3)
     if recipe.num_updates == 0:
         return fit_without_updates(recipe, energy, points, build_key, init_key)
-    plan = _plan(recipe.num_updates, snapshot_steps)
+    plan = make_plan(recipe.num_updates, snapshot_steps)
     own_loop = recipe.method.fit(recipe, energy, points, plan.stops, key)
     if own_loop is not None:
         return follow_own_loop(own_loop, recipe, plan, progress)
     trainable = recipe.method.build_trainable(energy, points, build_key)
     params, static = eqx.partition(trainable, eqx.is_inexact_array)
-    program = _compile(recipe, params, static, points, init_key, loop_key)
+    program = _start(recipe, params, static, points, init_key, loop_key)
     identity = ""
     if checkpoint_path is not None:
         identity = fingerprint(recipe, (params, points), key, plan.snapshot_steps)
@@ -110,7 +106,7 @@ def train(
 
 
 class _Program(NamedTuple):
-    """The compiled updates, `(carry, stop) -> (carry, losses)`, and the start of training."""
+    """The updates, `(carry, stop) -> (carry, losses)`, and the start of training."""
 
     start: Carry
     static: PyTree
@@ -126,14 +122,15 @@ class _Run(NamedTuple):
     divergence_reason: str | None
 
 
-def _plan(num_updates: int, snapshot_steps: Sequence[int]) -> Plan:
+def make_plan(num_updates: int, snapshot_steps: Sequence[int]) -> Plan:
+    """Plan the snapshots of a training, and its checks at least once a chunk of updates."""
     inner = {step for step in snapshot_steps if 0 < step < num_updates}
     steps = sorted(inner | {num_updates})
-    stops = sorted({*steps, *range(_CHUNK, num_updates, _CHUNK)})
+    stops = sorted({*steps, *range(updates.CHUNK, num_updates, updates.CHUNK)})
     return Plan(steps, stops)
 
 
-def _compile(
+def _start(
     recipe: Recipe,
     params: PyTree,
     static: PyTree,
@@ -141,12 +138,12 @@ def _compile(
     init_key: Key,
     loop_key: Key,
 ) -> _Program:
-    traced = _traced(recipe)
-    advance = functools.partial(_advance, static=static, recipe=traced, data=data, key=loop_key)
+    traced = updates.traced(recipe)
+    advance = functools.partial(
+        updates.advance, static=static, recipe=traced, data=data, key=loop_key
+    )
     started = time.perf_counter()
-    start = _start(params, traced, data, init_key)
-    # zero updates: this call only compiles
-    jax.block_until_ready(advance(start, stop=jnp.array(0)))
+    start = jax.block_until_ready(updates.start(params, traced, data, init_key))
     return _Program(start, static, advance, time.perf_counter() - started)
 
 
@@ -162,14 +159,20 @@ def _run(
     num_snapshots = len(plan.snapshot_steps)
     record = Record.empty(recipe.num_updates, num_snapshots, start.params, start.method_state)
     carry, record = checkpoint.resume(start, record)
+    record.compile_seconds[0] += program.compile_seconds
     stopwatch = Stopwatch(record.seconds)
     divergence_reason = None
     step = int(carry.step)
     # of a training that is resumed
     has_ended = any([until(snapshot) for snapshot in _snapshots(recipe, plan, program, record)])
+    if step < recipe.num_updates and not has_ended:
+        started = time.perf_counter()
+        # zero updates: this call only compiles
+        jax.block_until_ready(program.advance(carry, stop=jnp.array(step)))
+        record.compile_seconds[0] += time.perf_counter() - started
     while step < recipe.num_updates and divergence_reason is None and not has_ended:
         index = bisect.bisect_right(plan.snapshot_steps, step)
-        stop = min(step + _CHUNK, plan.snapshot_steps[index])
+        stop = min(step + updates.CHUNK, plan.snapshot_steps[index])
         with stopwatch:
             carry, losses = jax.block_until_ready(program.advance(carry, stop=jnp.array(stop)))
         record.losses[step:stop] = np.asarray(losses)[: stop - step]
@@ -195,7 +198,7 @@ def _run(
 def _finish(recipe: Recipe, plan: Plan, program: _Program, run: _Run) -> Fit:
     snapshots = _snapshots(recipe, plan, program, run.record)
     losses = run.record.losses[: int(run.carry.step)]
-    return Fit(snapshots, losses, run.divergence_reason, program.compile_seconds)
+    return Fit(snapshots, losses, run.divergence_reason, float(run.record.compile_seconds[0]))
 
 
 def _snapshots(recipe: Recipe, plan: Plan, program: _Program, record: Record) -> list[Snapshot]:
@@ -211,72 +214,3 @@ def _snapshot(
     trainable = eqx.combine(average, program.static)
     seconds = record.snapshot_seconds[index]
     return make_snapshot(recipe, plan.snapshot_steps[index], trainable, state, seconds)
-
-
-@eqx.filter_jit
-def _advance(
-    carry: Carry,
-    static: PyTree,
-    recipe: Recipe,
-    data: Float[Array, "n dim"],
-    key: Key,
-    stop: Int[Array, ""],
-) -> tuple[Carry, Float[Array, " chunk"]]:
-    """Make the updates from `carry.step` to `stop`, at most a chunk, in one compiled loop.
-
-    The randomness of an update is a function of its number, so the boundaries of chunks do not
-    change the result. `stop` is an array, so one program serves every chunk.
-    """
-    optimizer = _optimizer(recipe)
-    start = carry.step
-
-    def objective(params: PyTree, batch: Array, state: State, key: Key) -> tuple[Array, State]:
-        return recipe.method.loss(eqx.combine(params, static), batch, state, key)
-
-    value_and_gradient = jax.value_and_grad(objective, has_aux=True)
-
-    def update(step: Array, loop: tuple[Carry, Array]) -> tuple[Carry, Array]:
-        (params, average, opt_state, state, _), losses = loop
-        batch_key, loss_key = jr.split(jr.fold_in(key, step))
-        batch = shard(data[jr.randint(batch_key, (recipe.batch_size,), 0, data.shape[0])])
-        (loss, state), gradient = value_and_gradient(params, batch, state, loss_key)
-        updates, opt_state = optimizer.update(gradient, opt_state, params)
-        params = optax.apply_updates(params, updates)
-        decay = jnp.minimum(recipe.ema_decay, (1 + step) / (10 + step))
-        average = optax.incremental_update(params, average, 1 - decay)
-        carry = cast_like(Carry(params, average, opt_state, state, step + 1), loop[0])
-        return replicate(carry), losses.at[step - start].set(loss)
-
-    return jax.lax.fori_loop(start, stop, update, (carry, jnp.zeros(_CHUNK)))
-
-
-@eqx.filter_jit
-def _start(params: PyTree, recipe: Recipe, data: Float[Array, "n dim"], key: Key) -> Carry:
-    state = recipe.method.init(data, key)
-    carry = Carry(params, params, _optimizer(recipe).init(params), state, jnp.array(0))
-    return replicate(_with_strong_types(carry))
-
-
-def _with_strong_types(tree: PyTree) -> PyTree:
-    """Give arrays the types of those that an update returns, or it is compiled a second time."""
-
-    def strong(leaf: Array) -> Array:
-        return jax.lax.convert_element_type(leaf, leaf.dtype) if leaf.weak_type else leaf
-
-    return jax.tree.map(strong, tree)
-
-
-def _optimizer(recipe: Recipe) -> optax.GradientTransformation:
-    def cosine(count: Any) -> Array:
-        return recipe.learning_rate * 0.5 * (1 + jnp.cos(jnp.pi * count / recipe.num_updates))
-
-    return optax.chain(optax.clip_by_global_norm(recipe.max_grad_norm), optax.adam(cosine))
-
-
-def _traced(recipe: Recipe) -> Recipe:
-    """Turn the recipe's numbers, except counts, into arrays.
-
-    One compiled program then serves all their values, for example in a search over learning rates.
-    """
-    arrays = jax.tree.map(lambda a: np.float32(a) if isinstance(a, float) else a, recipe)
-    return eqx.tree_at(lambda r: r.num_updates, arrays, jnp.asarray(recipe.num_updates))

@@ -16,7 +16,7 @@ import numpy as np
 from ebmark.energies import Confined, FourierMLP
 from ebmark.methods import METHODS
 from ebmark.samplers import Langevin, run_chains
-from ebmark.training import loop as training
+from ebmark.training import loop, updates
 
 DATA = jr.normal(jr.key(0), (512, 2)) * jnp.array([1.0, 0.3])
 
@@ -39,7 +39,7 @@ def train(names: str, batch_size: str) -> dict:
     for name in names.split(","):
         recipe = dataclasses.replace(METHODS[name], num_updates=60, batch_size=int(batch_size))
         num_inputs = 2 + recipe.method.num_extra_inputs
-        fit = training.train(recipe, make_energy(num_inputs), DATA, key=jr.key(2))
+        fit = loop.train(recipe, make_energy(num_inputs), DATA, key=jr.key(2))
         arrays = jax.tree.leaves(eqx.filter(fit.energy, eqx.is_array))
         assert all(len(array.devices()) == 1 for array in arrays)
         x = jr.normal(jr.key(3), (16, num_inputs))
@@ -63,8 +63,8 @@ def work(names: str) -> dict:
         energy = Confined(FourierMLP(2 + recipe.method.num_extra_inputs, key=jr.key(1)))
         trainable = recipe.method.build_trainable(energy, DATA, jr.key(2))
         params, static = eqx.partition(trainable, eqx.is_inexact_array)
-        start = training._start(params, recipe, DATA, jr.key(3))
-        program = training._advance.lower(start, static, recipe, DATA, jr.key(4), jnp.array(9))
+        start = updates.start(params, recipe, DATA, jr.key(3))
+        program = updates.advance.lower(start, static, recipe, DATA, jr.key(4), jnp.array(9))
         costs = program.compile().compiled.cost_analysis()
         results[name] = (costs[0] if isinstance(costs, list) else costs)["flops"]
     return results

@@ -10,7 +10,7 @@ import pytest
 
 from ebmark.energies import MLP, Network, new_energy
 from ebmark.methods import METHODS
-from ebmark.training import loop
+from ebmark.training import updates
 from ebmark.training.checks import checks, operations, short_run
 
 # One method per family.
@@ -58,9 +58,9 @@ def test_updates_keep_types_so_that_they_are_compiled_once(name):
     params, static = eqx.partition(
         method.build_trainable(energy, data, jr.key(1)), eqx.is_inexact_array
     )
-    start = eqx.filter_eval_shape(loop._start, params, recipe, data, jr.key(2))
+    start = eqx.filter_eval_shape(updates.start, params, recipe, data, jr.key(2))
     end, _ = eqx.filter_eval_shape(
-        loop._advance, start, static, recipe, data, jr.key(3), jnp.array(0)
+        updates.advance, start, static, recipe, data, jr.key(3), jnp.array(0)
     )
     types = [[(a.dtype, a.weak_type) for a in jax.tree.leaves(carry)] for carry in (start, end)]
     assert types[0] == types[1]

@@ -13,7 +13,7 @@ from ebmark.datasets import SyntheticDataset
 from ebmark.datasets.preprocessing import Standardizer
 from ebmark.energies import Confined, FourierMLP, Quadratic
 from ebmark.methods import METHODS, ContrastiveDivergence, Recipe
-from ebmark.training import loop as train_module
+from ebmark.training import updates
 from ebmark.training.checks import quality_of
 from ebmark.training.loop import train
 from ebmark.training.snapshots import evenly
@@ -194,12 +194,10 @@ def test_average_is_exponential_moving_average(data):
     start = Quadratic(jnp.array(2.0), jnp.zeros(2))
     recipe = dataclasses.replace(short("dsm", 3), ema_decay=0.15)
     params, static = eqx.partition(start, eqx.is_inexact_array)
-    carry = train_module._start(params, recipe, data, jr.key(0))
+    carry = updates.start(params, recipe, data, jr.key(0))
     average = 2.0
     for step in range(3):
-        carry, _ = train_module._advance(
-            carry, static, recipe, data, jr.key(5), jnp.array(step + 1)
-        )
+        carry, _ = updates.advance(carry, static, recipe, data, jr.key(5), jnp.array(step + 1))
         decay = min(0.15, (1 + step) / (10 + step))
         average = decay * average + (1 - decay) * float(carry.params.precision)
         assert float(carry.average.precision) == pytest.approx(average, rel=1e-6)
@@ -222,14 +220,14 @@ def test_one_program_serves_all_numbers_of_recipe(data):
     method = dataclasses.replace(METHODS["dsm"].method, sigma=0.2)
     recipe = dataclasses.replace(short("dsm", 30), method=method)
     train(recipe, energy(), data, key=jr.key(2))
-    programs = train_module._advance._cached._cache_size()
+    programs = updates.advance._cached._cache_size()
     finer = dataclasses.replace(method, sigma=0.1, relative_scale=0.3)
     other = dict(method=finer, learning_rate=1e-4, max_grad_norm=0.5, ema_decay=0.9, num_updates=40)
     fit = train(dataclasses.replace(recipe, **other), energy(), data, key=jr.key(2))
     assert len(fit.losses) == 40 and float(fit.state.sigma) == pytest.approx(0.1)
-    assert train_module._advance._cached._cache_size() == programs
+    assert updates.advance._cached._cache_size() == programs
     train(dataclasses.replace(recipe, batch_size=16), energy(), data, key=jr.key(2))
-    assert train_module._advance._cached._cache_size() == programs + 1
+    assert updates.advance._cached._cache_size() == programs + 1
 
 
 def test_train_rejects_method_as_recipe(unchecked_shapes, data):

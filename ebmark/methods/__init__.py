@@ -113,31 +113,35 @@ METHODS: dict[str, Recipe] = {
     "flow": Recipe(method=NormalizingFlow(), learning_rate=5e-3),
 }
 
-# Changes of these recipes for d > 2: one network and one learning rate serve all methods. Numbers of
-# updates take about 60 CPU s in 64 dimensions (docs/developers/energies_and_datasets.md).
+# Changes of these recipes for d > 2, where the local scale of the data is overestimated: step sizes
+# and noise levels are adapted or given. Numbers of updates take about 60 CPU s in 64 dimensions
+# (docs/developers/energies_and_datasets.md).
+_LONG = {"num_updates": 11_000, "batch_size": 64}
 _HMC = {"num_steps": 1, "num_leapfrogs": 3, "target_acceptance": 0.8}
+_DIFFUSED = {"noise": "diffused", "scale": 1.0}
 ABOVE_2D: dict[str, dict[str, Any]] = {
-    "cd": {"num_updates": 12_000, "batch_size": 64, "method": _HMC},
+    "cd": {**_LONG, "method": _HMC},
     "pcd": {
-        "num_updates": 12_000,
-        "batch_size": 64,
+        **_LONG,
         "learning_rate": 1e-3,
         "method": {**_HMC, "num_chains": 1_024, "reinit_prob": 0.1, "reinit_at_data": True},
     },
-    "ed": {"num_updates": 12_000, "batch_size": 64, "method": {"time": 0.05}},
-    "dsm": {
-        "num_updates": 12_000,
-        "batch_size": 64,
-        "method": {"sigma": 0.1, "antithetic": True},
-    },
+    "pcd_paired": {**_LONG, "method": _HMC},
+    "icd": {"method": {"step_size": 1e-3}},
+    "jarzynski": {"method": {"step_size": 1e-3}},
+    "short_run": {"method": {"step_size": 1e-3}},
+    "drl": {"method": {"relative_scale": 0.2}},
+    "dsm": {**_LONG, "method": {"sigma": 0.1, "antithetic": True}},
+    "mdsm": {**_LONG, "method": {"relative_scale": 0.2}},
     "diffclf": {
-        "num_updates": 12_000,
-        "batch_size": 64,
-        "method": {"relative_scale": 0.2, "num_others": 1},
+        **_LONG,
+        "method": {"relative_scale": 0.2, "largest": 1.0, "num_others": 1},
     },
-    "nce": {
-        "num_updates": 12_000,
-        "batch_size": 64,
-        "method": {"noise": "defensive", "scale": 1.0},
-    },
+    "ssm_vr": {**_LONG, "method": {"sigma": 0.05}},
+    "ed": {**_LONG, "method": {"time": 0.1}},
+    "nce": {**_LONG, "method": _DIFFUSED},
+    "ranking": {**_LONG, "method": _DIFFUSED},
+    "ence": {**_LONG, "method": _DIFFUSED},
+    "flow": {"num_updates": 1_000},
+    "snl": {**_LONG, "method": _DIFFUSED},
 }

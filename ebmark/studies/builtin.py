@@ -64,9 +64,10 @@ def short_study(
 _HIGH_DIMENSIONAL = ("cd", "pcd", "jarzynski", "dsm", "diffclf", "ssm_vr", "ed", "nce", "nce_flow")
 _HIGH_DIMENSIONAL += ("cnce", "gaussian", "flow")
 _BASELINES = ("gaussian", "mixture", "kde", "flow")
-# More points than a training uses twice, 256 particles per path, and short chains: KL is by log Z.
+# With 100,000 points the energy of DSM is 0.8 nats higher on new points than on these (1 seed).
+# 750 samples cost 256 particles per path, and chains are short, as KL needs none.
 _OF_IMAGES: dict[str, Any] = {
-    "num_train": 100_000,
+    "num_train": 200_000,
     "num_metric_samples": 750,
     "langevin_steps": 200,
     "num_snapshots": 2,

@@ -77,6 +77,7 @@ class Study:
 
 
 _QUICK = {
+    "num_train": 10_000,
     "num_samples": 500,
     "num_metric_samples": 500,
     "langevin_steps": 1_000,

@@ -14,10 +14,11 @@ MAX_COMPONENTS = 16
 MAX_FIT_POINTS = 4096
 _MAX_FIT_POINTS_ABOVE_2D = 16_384
 NUM_ITERATIONS = 100
+_NUM_ITERATIONS_ABOVE_2D = 40
 # Added to the variances of each component, so that none collapses onto one point.
 RIDGE = 1e-4
-# Weight of the Gaussian of all data in a defensive mixture.
-_DEFENSIVE_WEIGHT = 0.25
+# The fraction a^2 of the variance that is the mixture's, at each level but the last, 0.
+_LEVELS = (1.0, 0.9, 0.5)
 
 
 class GaussianMixture(AbstractNoise):
@@ -59,14 +60,14 @@ class GaussianMixture(AbstractNoise):
             responsibilities = jax.vmap(lambda x: jax.nn.softmax(mixture.log_joint(x)))(x)
             totals = responsibilities.sum(axis=0) + 1e-6
             means = (responsibilities.T @ x) / totals[:, None]
-            centered = x[:, None] - means
-            squares = jnp.einsum("nk,nki,nkj->kij", responsibilities, centered, centered)
+            squares = jax.vmap(_weighted_squares, in_axes=(None, 1, 0))(x, responsibilities, means)
             pooled = squares.sum(axis=0) / num
             covariances = (squares + num_prior * pooled) / (totals[:, None, None] + num_prior)
             covariances += ridge
             return cls(jnp.log(totals / totals.sum()), means, covariances), None
 
-        fitted, _ = jax.lax.scan(iterate, start, length=NUM_ITERATIONS)
+        num_iterations = NUM_ITERATIONS if dim <= 2 else _NUM_ITERATIONS_ABOVE_2D
+        fitted, _ = jax.lax.scan(iterate, start, length=num_iterations)
         return cls(fitted.log_weights, fitted.means, scale**2 * fitted.covariances)
 
     def sample(self, num, key):
@@ -85,26 +86,38 @@ class GaussianMixture(AbstractNoise):
         return jax.nn.logsumexp(self.log_joint(x))
 
 
-class DefensiveMixture(GaussianMixture):
-    r"""A fitted mixture of Gaussians, a quarter of whose points come from one wide Gaussian.
+def _weighted_squares(
+    x: Float[Array, "n dim"], weights: Float[Array, " n"], mean: Float[Array, " dim"]
+) -> Float[Array, "dim dim"]:
+    centered = x - mean
+    return (weights[:, None] * centered).T @ centered
 
-    $$ q = \tfrac34\, q_{mixture} + \tfrac14\, N(m, \mathrm{scale}^2 C) $$
 
-    with the mean m and covariance C of the data. In many dimensions the mixture is narrow; the wide
-    component puts noise where it has none and where an untrained energy has its mass.
+class DiffusedMixture(GaussianMixture):
+    r"""A fitted mixture of Gaussians at four levels between itself and one Gaussian.
 
-    References: Hesterberg (1995), Weighted average importance sampling and defensive mixture
-        distributions.
+    $$ q = \frac14 \sum_a \sum_k \pi_k
+       N\left(m + a (m_k - m),\; a^2 C_k + (1 - a^2)\, \mathrm{scale}^2 C\right), \quad
+       a^2 \in \{1, 0.9, 0.5, 0\} $$
+
+    with the mean m and covariance C of the data. In many dimensions the mixture is narrow, and an
+    untrained energy has its mass elsewhere: the levels put noise at every distance between them.
+
+    References: Rhodes, Xu & Gutmann (2020), Telescoping density-ratio estimation.
     """
 
     @classmethod
     def fit(cls, data, scale, key):
         mixture = GaussianMixture.fit(data, scale, key)
+        mean = jnp.mean(data, axis=0)
         covariance = scale**2 * jnp.atleast_2d(jnp.cov(data, rowvar=False))
         covariance += RIDGE * jnp.eye(data.shape[1])
-        log_weights = mixture.log_weights + jnp.log1p(-_DEFENSIVE_WEIGHT)
+        squares = jnp.array(_LEVELS)[:, None, None, None]
+        covariances = squares * mixture.covariances + (1 - squares) * covariance
+        means = mean + jnp.sqrt(squares[..., 0]) * (mixture.means - mean)
+        share = -jnp.log(len(_LEVELS) + 1.0)
         return cls(
-            jnp.append(log_weights, jnp.log(_DEFENSIVE_WEIGHT)),
-            jnp.concatenate([mixture.means, jnp.mean(data, axis=0)[None]]),
-            jnp.concatenate([mixture.covariances, covariance[None]]),
+            jnp.append(jnp.tile(mixture.log_weights + share, len(_LEVELS)), share),
+            jnp.concatenate([*means, mean[None]]),
+            jnp.concatenate([*covariances, covariance[None]]),
         )

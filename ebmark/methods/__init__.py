@@ -124,7 +124,7 @@ ABOVE_2D: dict[str, dict[str, Any]] = {
     "pcd": {
         **_LONG,
         "learning_rate": 1e-3,
-        "method": {**_HMC, "num_chains": 1_024, "reinit_prob": 0.1, "reinit_at_data": True},
+        "method": {**_HMC, "reinit_prob": 0.1, "reinit_at_data": True},
     },
     "pcd_paired": {**_LONG, "method": _HMC},
     "icd": {"method": {"step_size": 1e-3}},

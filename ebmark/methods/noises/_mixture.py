@@ -18,7 +18,7 @@ _NUM_ITERATIONS_ABOVE_2D = 40
 # Added to the variances of each component, so that none collapses onto one point.
 RIDGE = 1e-4
 # The fraction a^2 of the variance that is the mixture's, at each level but the last, 0.
-_LEVELS = (1.0, 0.9, 0.5)
+_LEVELS = (1.0, 0.985, 0.95, 0.85, 0.6)
 
 
 class GaussianMixture(AbstractNoise):

@@ -118,7 +118,7 @@ METHODS: dict[str, Recipe] = {
 # (docs/developers/energies_and_datasets.md).
 _LONG = {"num_updates": 11_000, "batch_size": 64}
 _HMC = {"num_steps": 1, "num_leapfrogs": 3, "target_acceptance": 0.8}
-_DIFFUSED = {"noise": "diffused", "scale": 1.0}
+_DEFENSIVE = {"noise": "defensive", "scale": 1.0}
 ABOVE_2D: dict[str, dict[str, Any]] = {
     "cd": {**_LONG, "method": _HMC},
     "pcd": {
@@ -135,13 +135,13 @@ ABOVE_2D: dict[str, dict[str, Any]] = {
     "mdsm": {**_LONG, "method": {"relative_scale": 0.2}},
     "diffclf": {
         **_LONG,
-        "method": {"relative_scale": 0.2, "largest": 1.0, "num_others": 1},
+        "method": {"relative_scale": 0.2, "largest": 0.5, "num_others": 1},
     },
     "ssm_vr": {**_LONG, "method": {"sigma": 0.05}},
     "ed": {**_LONG, "method": {"time": 0.1}},
-    "nce": {**_LONG, "method": _DIFFUSED},
-    "ranking": {**_LONG, "method": _DIFFUSED},
-    "ence": {**_LONG, "method": _DIFFUSED},
+    "nce": {**_LONG, "method": _DEFENSIVE},
+    "ranking": {**_LONG, "method": _DEFENSIVE},
+    "ence": {**_LONG, "method": _DEFENSIVE},
     "flow": {"num_updates": 1_000},
-    "snl": {**_LONG, "method": _DIFFUSED},
+    "snl": {**_LONG, "method": _DEFENSIVE},
 }

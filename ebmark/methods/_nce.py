@@ -23,7 +23,7 @@ class NoiseContrastiveEstimation(AbstractContrastiveMethod):
         scale: Width of the noise distribution, relative to its fit to the data; of kernels,
             relative to the smallest local scale of the data.
         noise: Noise distribution: "gaussian" with the mean and covariance of the data, "mixture" of
-            Gaussians, the mixture at levels of noise ("diffused"), kernels around data points
+            Gaussians, the mixture with a wide component ("defensive"), kernels around points
             ("kde"), uniform on a "box", a normalizing "flow", or the noise-perturbed chains of the
             model ("self").
 

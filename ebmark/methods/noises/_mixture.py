@@ -17,8 +17,8 @@ NUM_ITERATIONS = 100
 _NUM_ITERATIONS_ABOVE_2D = 40
 # Added to the variances of each component, so that none collapses onto one point.
 RIDGE = 1e-4
-# The fraction a^2 of the variance that is the mixture's, at each level but the last, 0.
-_LEVELS = (1.0, 0.985, 0.95, 0.85, 0.6)
+# Weight of the Gaussian of all data in a defensive mixture.
+_DEFENSIVE_WEIGHT = 0.25
 
 
 class GaussianMixture(AbstractNoise):
@@ -93,31 +93,26 @@ def _weighted_squares(
     return (weights[:, None] * centered).T @ centered
 
 
-class DiffusedMixture(GaussianMixture):
-    r"""A fitted mixture of Gaussians at four levels between itself and one Gaussian.
+class DefensiveMixture(GaussianMixture):
+    r"""A fitted mixture of Gaussians, a quarter of whose points come from one wide Gaussian.
 
-    $$ q = \frac14 \sum_a \sum_k \pi_k
-       N\left(m + a (m_k - m),\; a^2 C_k + (1 - a^2)\, \mathrm{scale}^2 C\right), \quad
-       a^2 \in \{1, 0.9, 0.5, 0\} $$
+    $$ q = \tfrac34\, q_{mixture} + \tfrac14\, N(m, \mathrm{scale}^2 C) $$
 
-    with the mean m and covariance C of the data. In many dimensions the mixture is narrow, and an
-    untrained energy has its mass elsewhere: the levels put noise at every distance between them.
+    with the mean m and covariance C of the data. In many dimensions the mixture is narrow; the wide
+    component puts noise where it has none and where an untrained energy has its mass.
 
-    References: Rhodes, Xu & Gutmann (2020), Telescoping density-ratio estimation.
+    References: Hesterberg (1995), Weighted average importance sampling and defensive mixture
+        distributions.
     """
 
     @classmethod
     def fit(cls, data, scale, key):
         mixture = GaussianMixture.fit(data, scale, key)
-        mean = jnp.mean(data, axis=0)
         covariance = scale**2 * jnp.atleast_2d(jnp.cov(data, rowvar=False))
         covariance += RIDGE * jnp.eye(data.shape[1])
-        squares = jnp.array(_LEVELS)[:, None, None, None]
-        covariances = squares * mixture.covariances + (1 - squares) * covariance
-        means = mean + jnp.sqrt(squares[..., 0]) * (mixture.means - mean)
-        share = -jnp.log(len(_LEVELS) + 1.0)
+        log_weights = mixture.log_weights + jnp.log1p(-_DEFENSIVE_WEIGHT)
         return cls(
-            jnp.append(jnp.tile(mixture.log_weights + share, len(_LEVELS)), share),
-            jnp.concatenate([*means, mean[None]]),
-            jnp.concatenate([*covariances, covariance[None]]),
+            jnp.append(log_weights, jnp.log(_DEFENSIVE_WEIGHT)),
+            jnp.concatenate([mixture.means, jnp.mean(data, axis=0)[None]]),
+            jnp.concatenate([mixture.covariances, covariance[None]]),
         )

@@ -114,34 +114,41 @@ METHODS: dict[str, Recipe] = {
 }
 
 # Changes of these recipes for d > 2, where the local scale of the data is overestimated: step sizes
-# and noise levels are adapted or given. Numbers of updates take about 60 CPU s in 64 dimensions
-# (docs/developers/energies_and_datasets.md).
-_LONG = {"num_updates": 11_000, "batch_size": 64}
+# are adapted or given, and noise levels are given. A training with a number of updates below takes
+# about 60 CPU s in 64 dimensions (docs/developers/energies_and_datasets.md).
 _HMC = {"num_steps": 1, "num_leapfrogs": 3, "target_acceptance": 0.8}
+_LEVELS = {"relative_scale": 0.2, "largest": 0.5}
 _DEFENSIVE = {"noise": "defensive", "scale": 1.0}
 ABOVE_2D: dict[str, dict[str, Any]] = {
-    "cd": {**_LONG, "method": _HMC},
+    "cd": {"num_updates": 11_000, "batch_size": 64, "method": _HMC},
     "pcd": {
-        **_LONG,
+        "num_updates": 10_000,
+        "batch_size": 64,
         "learning_rate": 1e-3,
         "method": {**_HMC, "reinit_prob": 0.1, "reinit_at_data": True},
     },
-    "pcd_paired": {**_LONG, "method": _HMC},
+    "pcd_paired": {
+        "num_updates": 10_000,
+        "batch_size": 64,
+        "learning_rate": 1e-3,
+        "method": _HMC,
+    },
     "icd": {"method": {"step_size": 1e-3}},
     "jarzynski": {"method": {"step_size": 1e-3}},
     "short_run": {"method": {"step_size": 1e-3}},
     "drl": {"method": {"relative_scale": 0.2}},
-    "dsm": {**_LONG, "method": {"sigma": 0.1, "antithetic": True}},
-    "mdsm": {**_LONG, "method": {"relative_scale": 0.2}},
-    "diffclf": {
-        **_LONG,
-        "method": {"relative_scale": 0.2, "largest": 0.5, "num_others": 1},
+    "dsm": {
+        "num_updates": 11_000,
+        "batch_size": 64,
+        "method": {"sigma": 0.1, "antithetic": True},
     },
-    "ssm_vr": {**_LONG, "method": {"sigma": 0.05}},
-    "ed": {**_LONG, "method": {"time": 0.1}},
-    "nce": {**_LONG, "method": _DEFENSIVE},
-    "ranking": {**_LONG, "method": _DEFENSIVE},
-    "ence": {**_LONG, "method": _DEFENSIVE},
+    "mdsm": {"num_updates": 11_000, "batch_size": 64, "method": _LEVELS},
+    "diffclf": {"num_updates": 8_500, "batch_size": 64, "method": {**_LEVELS, "num_others": 1}},
+    "ssm_vr": {"num_updates": 9_000, "batch_size": 64, "method": {"sigma": 0.05}},
+    "ed": {"num_updates": 8_000, "batch_size": 64, "method": {"time": 0.1}},
+    "nce": {"num_updates": 11_000, "batch_size": 64, "method": _DEFENSIVE},
+    "ranking": {"num_updates": 11_000, "batch_size": 64, "method": _DEFENSIVE},
+    "ence": {"num_updates": 11_000, "batch_size": 64, "method": _DEFENSIVE},
+    "snl": {"num_updates": 11_000, "batch_size": 64, "method": _DEFENSIVE},
     "flow": {"num_updates": 1_000},
-    "snl": {**_LONG, "method": _DEFENSIVE},
 }

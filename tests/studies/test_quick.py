@@ -24,6 +24,7 @@ def test_quick_reduces_every_study():
 def test_quick_study_above_2d_has_one_dataset_and_seed():
     small = quick(STUDIES["images"])
     assert (small.datasets, small.seeds, small.num_train) == (("digits_64",), 1, 10_000)
+    assert small.num_updates == 500
 
 
 def test_benchmarks_cover_datasets():

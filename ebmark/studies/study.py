@@ -90,8 +90,8 @@ _MAX_QUICK_PAIRS = 100  # datasets x methods; above it a quick study has one see
 def quick(study: Study) -> Study:
     """Return the study made small for a quick run, as `--quick` does.
 
-    Where all datasets have d > 2, log Z takes most of the time: one seed, the first dataset and half
-    as many updates.
+    Where all datasets have d > 2, log Z takes most of the time: one seed, the first dataset and
+    half as many updates.
     """
     dims = [DATASETS[name].dim for name in study.datasets if name in DATASETS]
     if study.dataset_axis is None and min(dims, default=0) > 2:

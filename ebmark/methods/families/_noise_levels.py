@@ -150,7 +150,7 @@ def perturb(
     state: LevelState,
     batch: Float[Array, "batch dim"],
     key: Key,
-    level_power: float = 1.0,
+    level_power: float | Scalar = 1.0,
 ) -> NoisyBatch:
     r"""Add noise of stratified levels to a batch and compute its denoising score-matching loss.
 

@@ -98,6 +98,7 @@ _BENCHMARKS = (
         ),
         methods=_HIGH_DIMENSIONAL,
         seeds=3,
+        num_train=100_000,
     ),
     Study(
         name="fitted",
@@ -106,6 +107,7 @@ _BENCHMARKS = (
         datasets=_FITTED,
         methods=_HIGH_DIMENSIONAL,
         seeds=3,
+        **_OF_IMAGES,
     ),
     Study(
         name="images",

@@ -50,7 +50,7 @@ def run(
 
     Args:
         study: a built-in study (`ebmark list`) or a TOML file.
-        quick: 2 seeds (1 for large studies), 1,000 updates, 500 chains, 2 snapshots.
+        quick: 2 seeds (1 for large studies; for d > 2 also 1 dataset), 1,000 updates, 500 chains.
         open: open the report in the browser.
         out: output folder; studies/STUDY if omitted.
         methods: methods to train.

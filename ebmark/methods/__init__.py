@@ -39,6 +39,7 @@ from ebmark.methods._lsd import LearnedSteinDiscrepancy as LearnedSteinDiscrepan
 from ebmark.methods._mdsm import (
     MultiscaleDenoisingScoreMatching as MultiscaleDenoisingScoreMatching,
 )
+from ebmark.methods._mixture import MixtureFit as MixtureFit
 from ebmark.methods._mle import MaximumLikelihood as MaximumLikelihood
 from ebmark.methods._nce import NoiseContrastiveEstimation as NoiseContrastiveEstimation
 from ebmark.methods._pcd import PersistentContrastiveDivergence as PersistentContrastiveDivergence
@@ -107,28 +108,47 @@ METHODS: dict[str, Recipe] = {
         method=MaximumLikelihood(), num_updates=1_200, batch_size=1_024, learning_rate=1e-2
     ),
     "gaussian": Recipe(method=GaussianFit(), num_updates=0),
+    "mixture": Recipe(method=MixtureFit(), num_updates=0),
     "kde": Recipe(method=KernelDensityEstimate(), num_updates=0),
     "flow": Recipe(method=NormalizingFlow(), learning_rate=5e-3),
 }
 
-# Changes of these recipes for d > 2, measured on `digits_64`.
+# Changes of these recipes for d > 2, where the local scale of the data is overestimated: step sizes
+# are adapted or given, and noise levels are given. A training with a number of updates below takes
+# about 60 CPU s in 64 dimensions (docs/developers/energies_and_datasets.md).
+_HMC = {"num_steps": 1, "num_leapfrogs": 3, "target_acceptance": 0.8}
+_LEVELS = {"relative_scale": 0.2, "largest": 0.5}
+_DEFENSIVE = {"noise": "defensive", "scale": 1.0}
 ABOVE_2D: dict[str, dict[str, Any]] = {
-    "cd": {
+    "cd": {"num_updates": 11_000, "batch_size": 64, "method": _HMC},
+    "pcd": {
+        "num_updates": 10_000,
         "batch_size": 64,
         "learning_rate": 1e-3,
-        "method": {"num_steps": 1, "num_leapfrogs": 3, "target_acceptance": 0.8},
+        "method": {**_HMC, "reinit_prob": 0.1, "reinit_at_data": True},
     },
-    "pcd": {
+    "pcd_paired": {
+        "num_updates": 10_000,
         "batch_size": 64,
-        "learning_rate": 3e-4,
-        "method": {
-            "num_steps": 1,
-            "num_leapfrogs": 3,
-            "target_acceptance": 0.8,
-            "reinit_prob": 0.1,
-            "reinit_at_data": True,
-        },
+        "learning_rate": 1e-3,
+        "method": _HMC,
     },
-    "ed": {"method": {"time": 0.05}},
-    "dsm": {"batch_size": 128, "method": {"antithetic": True}},
+    "icd": {"method": {"step_size": 1e-3}},
+    "jarzynski": {"method": {"step_size": 1e-3}},
+    "short_run": {"method": {"step_size": 1e-3}},
+    "drl": {"method": {"relative_scale": 0.2}},
+    "dsm": {
+        "num_updates": 11_000,
+        "batch_size": 64,
+        "method": {"sigma": 0.1, "antithetic": True},
+    },
+    "mdsm": {"num_updates": 11_000, "batch_size": 64, "method": _LEVELS},
+    "diffclf": {"num_updates": 8_500, "batch_size": 64, "method": {**_LEVELS, "num_others": 1}},
+    "ssm_vr": {"num_updates": 9_000, "batch_size": 64, "method": {"sigma": 0.05}},
+    "ed": {"num_updates": 8_000, "batch_size": 64, "method": {"time": 0.1}},
+    "nce": {"num_updates": 11_000, "batch_size": 64, "method": _DEFENSIVE},
+    "ranking": {"num_updates": 11_000, "batch_size": 64, "method": _DEFENSIVE},
+    "ence": {"num_updates": 11_000, "batch_size": 64, "method": _DEFENSIVE},
+    "snl": {"num_updates": 11_000, "batch_size": 64, "method": _DEFENSIVE},
+    "flow": {"num_updates": 1_000},
 }

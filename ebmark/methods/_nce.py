@@ -23,8 +23,9 @@ class NoiseContrastiveEstimation(AbstractContrastiveMethod):
         scale: Width of the noise distribution, relative to its fit to the data; of kernels,
             relative to the smallest local scale of the data.
         noise: Noise distribution: "gaussian" with the mean and covariance of the data, "mixture" of
-            Gaussians, kernels around data points ("kde"), uniform on a "box", a normalizing "flow",
-            or the noise-perturbed chains of the model ("self").
+            Gaussians, the mixture with a wide component ("defensive"), kernels around points
+            ("kde"), uniform on a "box", a normalizing "flow", or the noise-perturbed chains of the
+            model ("self").
 
     Requires: a noise distribution with samples and a density.
     Use when: such a distribution covers the data: lowest cost, normalized (KL close to that of the

@@ -12,7 +12,7 @@ from ebmark.statistics._paired import SIGNIFICANT, Paired, paired
 # A completed run without a value of these is one whose log Z is unresolved.
 IN_EVERY_RUN = ("kl", "nll")
 # Never ranked and shown separately: the oracle knows Z, a baseline has no energy network.
-ROLES = {"mle": "oracle", "gaussian": "baseline", "kde": "baseline", "flow": "baseline"}
+ROLES = {"mle": "oracle"} | dict.fromkeys(("gaussian", "mixture", "kde", "flow"), "baseline")
 
 
 def role(entry: str) -> str | None:

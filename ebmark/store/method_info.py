@@ -23,7 +23,7 @@ FAMILIES = {
     "torchebm/dsm ebmkit/dsm ebmkit/ssm",
     "noise-contrastive": "nce ed nce_mixture nce_kde nce_box nce_flow nce_self cnce ranking ence "
     "fce snl ebmkit/nce ebmkit/ed",
-    "baseline": "mle gaussian kde flow",
+    "baseline": "mle gaussian kde flow mixture",
 }
 MARKERS = "osD^vPXh"  # as matplotlib names them
 

@@ -18,6 +18,7 @@ from ebmark.metrics import sample_metrics
 from ebmark.partition_function import GridDensity
 from ebmark.studies.trained import Progress, Trained
 
+_MAX_KEPT = 10_000  # training points that a run stores
 Row = tuple[int, str, float]  # step, metric, value
 Samples = Float[np.ndarray, "_ dim"]
 
@@ -58,7 +59,7 @@ def training_scores(trained: Trained) -> Scores:
     if fit.best_step is not None:
         rows.append((recipe.num_updates, "best_step", fit.best_step))
     rows.append((recipe.num_updates, "compile_seconds", fit.compile_seconds))
-    arrays = {"train": trained.train_x, "test": trained.test_x, "losses": fit.losses}
+    arrays = {"train": trained.train_x[:_MAX_KEPT], "test": trained.test_x, "losses": fit.losses}
     return Scores(rows, arrays, fit.divergence_reason)
 
 

@@ -21,7 +21,7 @@ from ebmark.methods._kde import leave_one_out_score
 from ebmark.partition_function import evaluate
 from ebmark.training.loop import train
 
-BASELINES = ["gaussian", "kde", "flow"]
+BASELINES = ["gaussian", "mixture", "kde", "flow"]
 
 
 @pytest.fixture(scope="module")

@@ -12,12 +12,14 @@ from ebmark.methods.noises._flow import CouplingFlow as CouplingFlow
 from ebmark.methods.noises._gaussian import FactoredGaussian as FactoredGaussian
 from ebmark.methods.noises._gaussian import Gaussian as Gaussian
 from ebmark.methods.noises._kde import Kernels as Kernels
+from ebmark.methods.noises._mixture import DefensiveMixture as DefensiveMixture
 from ebmark.methods.noises._mixture import GaussianMixture as GaussianMixture
 from ebmark.methods.noises._noisy_chains import NoisyChains as NoisyChains
 
 NOISES: dict[str, type[AbstractNoise]] = {
     "gaussian": Gaussian,
     "mixture": GaussianMixture,
+    "defensive": DefensiveMixture,
     "kde": Kernels,
     "box": Box,
     "flow": CouplingFlow,

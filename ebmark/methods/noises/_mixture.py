@@ -10,11 +10,15 @@ from ebmark.energies import Point
 from ebmark.methods.noises._base import AbstractNoise
 
 MAX_COMPONENTS = 16
-# Data points of the fit: enough for 16 covariances.
+# Data points of the fit: enough for 16 covariances in 2-D, and for d > 2.
 MAX_FIT_POINTS = 4096
+_MAX_FIT_POINTS_ABOVE_2D = 16_384
 NUM_ITERATIONS = 100
+_NUM_ITERATIONS_ABOVE_2D = 40
 # Added to the variances of each component, so that none collapses onto one point.
 RIDGE = 1e-4
+# Weight of the Gaussian of all data in a defensive mixture.
+_DEFENSIVE_WEIGHT = 0.25
 
 
 class GaussianMixture(AbstractNoise):
@@ -23,7 +27,8 @@ class GaussianMixture(AbstractNoise):
     $$ r_{ik} \propto \pi_k N(x_i; m_k, C_k), \quad \pi_k = \tfrac1n \sum_i r_{ik}, \quad
        m_k, C_k = \text{mean and covariance under } r_{\cdot k} $$
 
-    The initial means are random data points.
+    The initial means are random data points. For d > 2 each covariance is shrunk to the pooled one,
+    which counts as d points.
 
     References: Dempster, Laird & Rubin (1977), Maximum likelihood from incomplete data via the EM
         algorithm.
@@ -35,8 +40,11 @@ class GaussianMixture(AbstractNoise):
 
     @classmethod
     def fit(cls, data, scale, key):
-        x = data[jr.permutation(key, data.shape[0])[:MAX_FIT_POINTS]]
-        num, dim = x.shape
+        dim = data.shape[1]
+        num = MAX_FIT_POINTS if dim <= 2 else _MAX_FIT_POINTS_ABOVE_2D
+        x = data[jr.permutation(key, data.shape[0])[:num]]
+        num_prior = 0 if dim <= 2 else dim
+        num = x.shape[0]
         num_components = min(MAX_COMPONENTS, num)
         ridge = RIDGE * jnp.eye(dim)
         data_covariance = jnp.atleast_2d(jnp.cov(x, rowvar=False))
@@ -52,12 +60,14 @@ class GaussianMixture(AbstractNoise):
             responsibilities = jax.vmap(lambda x: jax.nn.softmax(mixture.log_joint(x)))(x)
             totals = responsibilities.sum(axis=0) + 1e-6
             means = (responsibilities.T @ x) / totals[:, None]
-            centered = x[:, None] - means
-            squares = jnp.einsum("nk,nki,nkj->kij", responsibilities, centered, centered)
-            covariances = squares / totals[:, None, None] + ridge
+            squares = jax.vmap(_weighted_squares, in_axes=(None, 1, 0))(x, responsibilities, means)
+            pooled = squares.sum(axis=0) / num
+            covariances = (squares + num_prior * pooled) / (totals[:, None, None] + num_prior)
+            covariances += ridge
             return cls(jnp.log(totals / totals.sum()), means, covariances), None
 
-        fitted, _ = jax.lax.scan(iterate, start, length=NUM_ITERATIONS)
+        num_iterations = NUM_ITERATIONS if dim <= 2 else _NUM_ITERATIONS_ABOVE_2D
+        fitted, _ = jax.lax.scan(iterate, start, length=num_iterations)
         return cls(fitted.log_weights, fitted.means, scale**2 * fitted.covariances)
 
     def sample(self, num, key):
@@ -74,3 +84,35 @@ class GaussianMixture(AbstractNoise):
 
     def log_prob(self, x):
         return jax.nn.logsumexp(self.log_joint(x))
+
+
+def _weighted_squares(
+    x: Float[Array, "n dim"], weights: Float[Array, " n"], mean: Float[Array, " dim"]
+) -> Float[Array, "dim dim"]:
+    centered = x - mean
+    return (weights[:, None] * centered).T @ centered
+
+
+class DefensiveMixture(GaussianMixture):
+    r"""A fitted mixture of Gaussians, a quarter of whose points come from one wide Gaussian.
+
+    $$ q = \tfrac34\, q_{mixture} + \tfrac14\, N(m, \mathrm{scale}^2 C) $$
+
+    with the mean m and covariance C of the data. In many dimensions the mixture is narrow; the wide
+    component puts noise where it has none and where an untrained energy has its mass.
+
+    References: Hesterberg (1995), Weighted average importance sampling and defensive mixture
+        distributions.
+    """
+
+    @classmethod
+    def fit(cls, data, scale, key):
+        mixture = GaussianMixture.fit(data, scale, key)
+        covariance = scale**2 * jnp.atleast_2d(jnp.cov(data, rowvar=False))
+        covariance += RIDGE * jnp.eye(data.shape[1])
+        log_weights = mixture.log_weights + jnp.log1p(-_DEFENSIVE_WEIGHT)
+        return cls(
+            jnp.append(log_weights, jnp.log(_DEFENSIVE_WEIGHT)),
+            jnp.concatenate([mixture.means, jnp.mean(data, axis=0)[None]]),
+            jnp.concatenate([mixture.covariances, covariance[None]]),
+        )

@@ -23,7 +23,7 @@ from ebmark.store.metric_info import metric_info, stem
 from ebmark.store.units import DATA_UNITS
 
 _DECIDING = ("kl", "nll")  # the first that was measured comes first, with its interval
-_MAIN = ("w1_langevin", "train_cpu_seconds")
+_MAIN = ("kl_lower", "kl_upper", "w1_langevin", "train_cpu_seconds")
 _FULL = {"kl", "nll", "w1_langevin"}  # with mean, interval and worst value
 _ORDER = ["kl", "nll", *_MAIN, *KL_PARTS, "tv", "w1_exact", "w1_native", "network_evaluations"]
 _KINDS = {True: "geometric", False: "arithmetic"}

@@ -129,6 +129,27 @@ def test_mixture_one_component_is_gaussian():
     np.testing.assert_allclose(mixture.covariances[0], covariance, rtol=1e-3, atol=1e-5)
 
 
+def test_mixture_shrinks_covariances_above_2d():
+    """Of 16 components in 8 dimensions and 200 points, none is singular."""
+    data = jr.normal(jr.key(3), (200, 8))
+    mixture = fit_noise("mixture", data, 1.0)
+    smallest = np.linalg.eigvalsh(np.asarray(mixture.covariances))[:, 0]
+    assert smallest.min() > 10 * _mixture.RIDGE
+
+
+def test_defensive_mixture_is_mixture_and_gaussian(data):
+    """q = 3/4 of the mixture plus 1/4 of the Gaussian, at any point and width."""
+    mixture, gaussian, both = (
+        fit_noise(name, data, 1.3) for name in ("mixture", "gaussian", "defensive")
+    )
+    points = 3 * np.asarray(data[:50])
+    expected = np.logaddexp(
+        evaluate(mixture.log_prob, points) + math.log(0.75),
+        evaluate(gaussian.log_prob, points) + math.log(0.25),
+    )
+    np.testing.assert_allclose(evaluate(both.log_prob, points), expected, atol=2e-3)
+
+
 @eqx.filter_jit
 def follow_chains(noise, energy, num, key):
     def step(noise, key):

@@ -7,13 +7,15 @@ import jax
 import jax.numpy as jnp
 import jax.random as jr
 import pytest
+from helpers.costs import full_unless
 
 from ebmark.energies import MLP, Network, new_energy
 from ebmark.methods import METHODS
 from ebmark.training import loop
 from ebmark.training.checks import checks, operations, short_run
 
-# One method per family.
+# One method per family, whose programs are cheaper to compile than those of others.
+HEALTHY = ("cd", "dsm", "ed", "nce", "mle", "kde")
 QUICK = (
     "cd",
     "pcd",
@@ -27,28 +29,23 @@ QUICK = (
     "gaussian",
     "kde",
 )
-# Methods of the default studies; the checks of all others together are long.
-CORE = ("cd", "pcd", "dsm", "nce", "mle")
+CORE = ("dsm", "mle")
 
 
-def mark_full(name):
-    return pytest.param(name, marks=pytest.mark.full)
-
-
-@pytest.mark.parametrize("name", [name if name in QUICK else mark_full(name) for name in METHODS])
+@pytest.mark.parametrize("name", full_unless(HEALTHY.__contains__, METHODS))
 def test_short_run_is_healthy(name):
     results = list(short_run(METHODS[name]))
     assert len(results) >= 2
     assert not [check for check in results if not check.passed]
 
 
-@pytest.mark.parametrize("name", [name if name in CORE else mark_full(name) for name in METHODS])
+@pytest.mark.parametrize("name", full_unless(CORE.__contains__, METHODS))
 def test_all_checks_pass(name):
     """Health, repeatability, the optimum on a Gaussian, the stated cost: `ebmark check`."""
     assert not [check for check in checks(name) if not check.passed]
 
 
-@pytest.mark.parametrize("name", [name if name in QUICK else mark_full(name) for name in METHODS])
+@pytest.mark.parametrize("name", full_unless(QUICK.__contains__, METHODS))
 def test_updates_keep_types_so_that_they_are_compiled_once(name):
     recipe = METHODS[name]
     method = recipe.method

@@ -199,6 +199,7 @@ SMALL = (
 )
 
 
+@pytest.mark.full
 def test_tune_command_writes_recipes(tmp_path):
     ended = ebmark(*SMALL.split(), "--trials", "3", "--seeds", "1", "--out", "t", cwd=tmp_path)
     assert ended.returncode == 0, ended.stderr

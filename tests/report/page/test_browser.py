@@ -2,14 +2,11 @@
 
 import pytest
 from helpers.browser import chromium, open_page, serious_findings
-from helpers.results_folder import build
-
-from ebmark.report.page import write_report
 
 
-@pytest.fixture(scope="module")
-def report(tmp_path_factory):
-    return write_report(build(tmp_path_factory.mktemp("toy"), seeds=6, points=200, grid=40))
+@pytest.fixture
+def report(toy):
+    return toy / "report.html"
 
 
 @pytest.fixture(scope="module")

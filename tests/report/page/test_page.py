@@ -23,14 +23,12 @@ from ebmark.system.writing import write_json
 METHODS = ["cd", "dsm", "nce", "mle"]
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    folder = build(tmp_path_factory.mktemp("toy"), seeds=6, points=200, grid=40)
-    write_report(folder)
-    return folder
+@pytest.fixture
+def folder(toy):
+    return toy
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def page(folder):
     return (folder / "report.html").read_text(encoding="utf-8")
 

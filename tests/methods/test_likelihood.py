@@ -84,12 +84,13 @@ def test_cd_fixed_point_adjusted(num_steps, gaussian):
     h = 0.5
     method = ContrastiveDivergence(num_steps=num_steps)
     state = CDState(jnp.array(h))
+    loss = lambda e, key: method.loss(e, gaussian, state, key)[0]
+    gradient = eqx.filter_jit(eqx.filter_grad(loss))
 
     def mean_slope_at(precision):
         energy = quadratic(precision)
         keys = jr.split(jr.key(3), 8)
-        loss = lambda e, key: method.loss(e, gaussian, state, key)[0]
-        slopes = [float(eqx.filter_grad(loss)(energy, key).precision) for key in keys]
+        slopes = [float(gradient(energy, key).precision) for key in keys]
         return np.mean(slopes), np.std(slopes) / math.sqrt(len(keys))
 
     mean, error = mean_slope_at(1 / VARIANCE)

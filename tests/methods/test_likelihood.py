@@ -208,13 +208,9 @@ def paired_state(chains, step_size):
     return PairedPCDState(chains, chains, jnp.array(step_size))
 
 
-BOTH_PCDS = pytest.mark.parametrize(
-    ("kind", "state_of"),
-    [
-        (PersistentContrastiveDivergence, pcd_state),
-        (PairedPersistentContrastiveDivergence, paired_state),
-    ],
-)
+KINDS = (PersistentContrastiveDivergence, PairedPersistentContrastiveDivergence)
+STATES = zip(KINDS, (pcd_state, paired_state))
+BOTH_PCDS = pytest.mark.parametrize(("kind", "state_of"), list(STATES))
 
 
 @BOTH_PCDS

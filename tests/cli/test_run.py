@@ -9,7 +9,7 @@ from ebmark.store import table
 def test_run_makes_report_and_table(run, tmp_path):
     r"""The exact KL, and $KL = \int p (\log p - \log q)$ from the stored arrays of the run."""
     (tmp_path / "tiny.toml").write_text(TINY)
-    options = ("--methods", "gaussian", "--seeds", "1", "--engine", "inline", "--out", "out")
+    options = ("--methods", "nce", "--seeds", "1", "--engine", "inline", "--out", "out")
     assert run("run", "tiny.toml", *options)[0] == 0
     out = tmp_path / "out"
     assert (out / "report.html").stat().st_size > 10_000 and list((out / "figures").glob("*.png"))
@@ -21,5 +21,5 @@ def test_run_makes_report_and_table(run, tmp_path):
     log_q, log_p = (arrays[k].astype(float) for k in ("log_density", "target_log_density"))
     assert abs(kl - np.sum(np.exp(log_p) * (log_p - log_q)) * area) < 1e-4
     status, printed, _ = run("table", "out")
-    assert status == 0 and "gaussian" in printed and f"{kl:.3g}" in printed
+    assert status == 0 and "nce" in printed and f"{kl:.3g}" in printed
     assert run("report", "out")[0] == 0

@@ -14,8 +14,9 @@ from ebmark.methods import METHODS
 from ebmark.training import loop
 from ebmark.training.checks import checks, operations, short_run
 
-# One method per family, whose programs are cheaper to compile than those of others.
-HEALTHY = ("cd", "dsm", "ed", "nce", "mle", "kde")
+# A chain, a loss without chains, and a method that trains nothing.
+HEALTHY = ("cd", "nce", "kde")
+# One method per family.
 QUICK = (
     "cd",
     "pcd",

@@ -31,6 +31,7 @@ def compare(x, target):
     st.sampled_from(["uniform", "sign", "constant", "shift"]),
 )
 @settings(max_examples=12, deadline=None, derandomize=True)
+@pytest.mark.full
 def test_wrong_column_is_found_at_any_unit(exponents, column, error):
     scales = 10.0 ** np.array(exponents)
     target, x = target_of(scales)

@@ -67,7 +67,8 @@ ABOVE_2D = [
 QUICK = ("funnel_10", "many_well_4", "gaussian_mixture_32")
 SLOW = ("two_spirals", "pinwheel", "gmm_40")
 # the first dataset of each class
-EACH_CLASS = {type(DATASETS[name]): name for name in reversed(IN_2D) if name not in SLOW}.values()
+FIRST = {type(DATASETS[name]): name for name in reversed(IN_2D) if name not in SLOW}
+EACH_CLASS = set(FIRST.values())
 WITH_REFERENCE = [
     name for name in IN_2D if name == "half_moons" or name.startswith("eight_gaussians")
 ]

@@ -33,6 +33,7 @@ def check_table(run, table, suffix, method, *options):
     assert "mean log-likelihood of 30" in out
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(("name", "suffix"), [("iris", ".csv"), ("orders", ".parquet")])
 def test_table_goes_in_and_comes_out(run, name, suffix):
     table = TABLES[name]().reset_index(drop=True).iloc[:, -3:]
@@ -83,6 +84,7 @@ def test_refusal_names_the_flag(run, options):
         assert word in line
 
 
+@pytest.mark.full
 def test_missing_values_and_columns_are_chosen(run):
     """Files of a model without some columns still have them when they are read again."""
     table = orders().assign(id=[f"order {k}" for k in range(200)])

@@ -69,6 +69,7 @@ def test_message_of_diverged_chains():
     )
 
 
+@pytest.mark.full
 def test_message_of_diverged_training():
     """The energy's mode is 8 from the data, and chains reach it: energies differ by about 30."""
     method = ContrastiveDivergence(num_steps=20, step_size=0.5, adjusted=True)

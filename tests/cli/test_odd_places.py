@@ -10,6 +10,7 @@ import warnings
 
 import numpy as np
 import pytest
+from helpers.costs import full_unless
 from helpers.tiny_study import TINY
 from hypothesis import given
 from hypothesis import strategies as st
@@ -69,7 +70,7 @@ COMMANDS = {
     "help": "--help",
     "fit_help": "fit --help",
 }
-SLOW = ("run", "fit", "report", "sample")
+SLOW = ("run", "fit", "report", "sample", "evaluate")
 SLOW_PLACES = ("columns_0", "columns_1", "columns_40", "columns_63", "columns_300")
 
 
@@ -122,11 +123,9 @@ def printed(folder):
 
 @pytest.mark.parametrize(
     "place",
-    [pytest.param(p, marks=[pytest.mark.full] if p in SLOW_PLACES else []) for p in PLACES],
+    full_unless(lambda place: place not in SLOW_PLACES, PLACES),
 )
-@pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=[pytest.mark.full] if n in SLOW else []) for n in COMMANDS]
-)
+@pytest.mark.parametrize("name", full_unless(lambda name: name not in SLOW, COMMANDS))
 def test_command_in_odd_place(folder, printed, tmp_path, monkeypatch, name, place):
     """Status 0, no traceback, and the numbers that are printed elsewhere."""
     monkeypatch.chdir(folder)

@@ -48,6 +48,7 @@ def scores(tmp_path):
     return evaluate
 
 
+@pytest.mark.full
 def test_exact_energy_has_zero_kl(scores):
     """log Z is the constant that the energy lacks: log(2 pi s^2) of the Gaussians, less 5."""
     values, null_ranges = scores("ring")

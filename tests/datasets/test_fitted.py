@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import scipy.linalg
 import scipy.stats
+from helpers.costs import full_unless
 
 from ebmark.datasets import DATASETS, AbstractFitted, SyntheticDataset
 from ebmark.datasets.fitted._files import FOLDER, RECORDS, read_parameters, read_records, records
@@ -29,6 +30,9 @@ NAMES = [name for name, dataset in DATASETS.items() if isinstance(dataset, Abstr
 MIXTURES = [name for name in NAMES if not name.endswith("_warped")]
 WARPED = [name for name in NAMES if name.endswith("_warped")]
 NUM = 4_000
+EACH, EACH_MIXTURE, EACH_WARPED = (
+    full_unless(lambda name: DATASETS[name].dim < 20, names) for names in (NAMES, MIXTURES, WARPED)
+)
 
 
 @functools.cache
@@ -69,7 +73,7 @@ def test_density_integrates_to_1():
     assert abs(ratios.mean() - 1) < 4.5 * ratios.std() / np.sqrt(len(x))
 
 
-@pytest.mark.parametrize("name", MIXTURES)
+@pytest.mark.parametrize("name", EACH_MIXTURE)
 def test_components_match_dense_covariances(name):
     """By scipy in float64; log p is the logsumexp of the components."""
     dataset = DATASETS[name]
@@ -82,7 +86,7 @@ def test_components_match_dense_covariances(name):
     )
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", EACH)
 def test_nll_of_samples_is_entropy(name):
     """Within 4.5 standard errors: fails once in 1e5 per target."""
     dataset = DATASETS[name]
@@ -92,7 +96,7 @@ def test_nll_of_samples_is_entropy(name):
     assert dataset.record["entropy_error"] < 1e-3
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", EACH)
 def test_score_is_difference_quotient(name):
     """Along a random direction, with the quotient in float64 for the same float32 parameters."""
     dataset = DATASETS[name]
@@ -106,7 +110,7 @@ def test_score_is_difference_quotient(name):
     np.testing.assert_allclose(along, quotient, rtol=2e-3, atol=2e-6)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", EACH)
 def test_moments_match_samples(name):
     """Within 5 standard errors in every column: fails once in 7,000 over all targets."""
     x = draw(name)
@@ -117,6 +121,7 @@ def test_moments_match_samples(name):
     assert (np.abs((z**2).mean(axis=0) - 1) < error).all()
 
 
+@pytest.mark.full
 def test_covariance_matches_samples():
     """Within 5 standard errors: fails once in 1e5."""
     x = np.asarray(jax.vmap(small().sample)(jr.split(jr.key(5), 20_000)), np.float64)
@@ -126,6 +131,7 @@ def test_covariance_matches_samples():
     assert (np.abs(products.mean(axis=0) - covariance) < error).all()
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("name", MIXTURES)
 def test_joint_is_marginal_times_conditional(name):
     """log p(x) = log p(x_b) + log p(x_a | x_b), for random subsets b of the columns."""
@@ -153,6 +159,7 @@ def test_conditional_matches_gaussian_formula():
     np.testing.assert_allclose(found_covariance, [[expected]], rtol=1e-5)
 
 
+@pytest.mark.full
 def test_conditional_samples_follow_conditional():
     """Kolmogorov-Smirnov against the quadrature of the joint density: fails once in 10,000."""
     mixture = small()
@@ -179,7 +186,7 @@ def test_conditional_rejects_wrong_columns(columns, values, message):
         small().conditional(columns, values)
 
 
-@pytest.mark.parametrize("name", MIXTURES)
+@pytest.mark.parametrize("name", EACH_MIXTURE)
 def test_posteriors_sum_to_1(name):
     dataset = DATASETS[name]
     x = draw(name)[:200]
@@ -190,7 +197,7 @@ def test_posteriors_sum_to_1(name):
     np.testing.assert_array_equal(evaluate(dataset.mode_index, x), posterior.argmax(axis=1))
 
 
-@pytest.mark.parametrize("name", WARPED)
+@pytest.mark.parametrize("name", EACH_WARPED)
 def test_warp_is_bijection_of_volume_1(name):
     """Inverse of forward is the identity; log |det J| = 0."""
     dataset = DATASETS[name]
@@ -205,7 +212,7 @@ def test_warp_is_bijection_of_volume_1(name):
     assert sign == 1 and abs(log_det) < 1e-3
 
 
-@pytest.mark.parametrize("name", MIXTURES)
+@pytest.mark.parametrize("name", EACH_MIXTURE)
 def test_whitened_local_scale_of_mixture(name):
     """Quartile over components, by generalized eigenvalues: det(C_k - s^2 C) = 0."""
     mixture = DATASETS[name].mixture
@@ -230,6 +237,7 @@ def test_warped_target_is_no_mixture(name):
     assert divergence > 3 * records()[name.removesuffix("_warped")]["kl_refitted_mixture"]
 
 
+@pytest.mark.full
 def test_fit_recovers_likelihood_of_mixture():
     """The fit has at least the likelihood of the mixture that its points are from."""
     mixture = small()

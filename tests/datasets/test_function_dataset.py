@@ -25,7 +25,7 @@ def make(dim=2, log_prob=log_normal, scale=1.0):
     return Dataset.from_functions(log_prob, normal(dim, scale), dim=dim)
 
 
-@pytest.mark.parametrize("dim", [1, 2, 3])
+@pytest.mark.parametrize("dim", [1, 2, pytest.param(3, marks=pytest.mark.full)])
 def test_normal_passes_check(dim):
     r"""Entropy $\tfrac d2 \log 2 \pi e$; each test rejects with probability 1e-5."""
     dataset = make(dim)

@@ -14,6 +14,7 @@ import pytest
 import scipy.integrate
 import scipy.stats
 import sklearn.datasets
+from helpers.costs import full_unless
 
 from ebmark.datasets import (
     DATASETS,
@@ -65,6 +66,9 @@ ABOVE_2D = [
 ]
 QUICK = ("funnel_10", "many_well_4", "gaussian_mixture_32")
 SLOW = ("two_spirals", "pinwheel", "gmm_40")
+# the first dataset of each class
+FIRST = {type(DATASETS[name]): name for name in reversed(IN_2D) if name not in SLOW}
+EACH_CLASS = set(FIRST.values())
 WITH_REFERENCE = [
     name for name in IN_2D if name == "half_moons" or name.startswith("eight_gaussians")
 ]
@@ -87,9 +91,7 @@ class OnGrid:
 on_grid = functools.cache(OnGrid)
 
 
-@pytest.fixture(
-    params=[pytest.param(name, marks=pytest.mark.full) if name in SLOW else name for name in IN_2D]
-)
+@pytest.fixture(params=full_unless(EACH_CLASS.__contains__, IN_2D))
 def target(request):
     return on_grid(request.param)
 
@@ -174,7 +176,7 @@ def test_log_prob_matches_float64(referenced):
     assert error.max() < 1e-4
 
 
-@pytest.mark.parametrize("noise", [0.05, 0.1, 0.2])
+@pytest.mark.parametrize("noise", full_unless((0.2).__eq__, [0.05, 0.1, 0.2]))
 def test_half_moons_are_exact_for_other_noises(noise):
     moons = HalfMoons(noise)
     x = np.array(jax.vmap(moons.sample)(jr.split(jr.key(2), 1_000)), np.float64)
@@ -349,7 +351,7 @@ def scipy_log_prob(dataset, x):
 
 @pytest.mark.parametrize(
     "name",
-    [name if name in QUICK else pytest.param(name, marks=pytest.mark.full) for name in ABOVE_2D],
+    full_unless(QUICK.__contains__, ABOVE_2D),
 )
 def test_dataset_above_2d_matches_scipy(name):
     """Density, NLL, moments and score; the NLL within 4 standard errors: fails once in 16,000.
@@ -437,6 +439,7 @@ def test_well_separated_mixture_entropy(name):
     assert dataset.entropy == pytest.approx(of_gaussian - weights @ np.log(weights), abs=2e-3)
 
 
+@pytest.mark.full
 def test_support_box_holds_samples():
     """At most 0.1% of the samples lie outside, 1% for the mouths of the funnels."""
     for name, dataset in DATASETS.items():

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.costs import full_unless
 from helpers.table_files import SUFFIXES, is_clear, normal, npy_of, npz_of, parquet_of, text_of
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
@@ -35,7 +36,7 @@ def tables(draw):
     return x
 
 
-@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("suffix", full_unless(lambda s: s not in {".csv", ".tsv"}, SUFFIXES))
 @settings(FUZZ, max_examples=NUM_EXAMPLES // 2)
 @given(x=tables())
 def test_write_round_trips(suffix, x):
@@ -45,6 +46,7 @@ def test_write_round_trips(suffix, x):
         np.testing.assert_array_equal(read_points(path).x, x)
 
 
+@pytest.mark.full
 @FUZZ
 @given(
     x=tables(),

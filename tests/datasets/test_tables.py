@@ -74,6 +74,7 @@ def test_read_skips_blank_lines_and_comments(read):
     np.testing.assert_array_equal(read(text).x, normal(30))
 
 
+@pytest.mark.full
 def test_read_error_has_line_number(read):
     with pytest.raises(UserError, match=r"line 1200005, column 2: \"abc\""):
         read("# one\n\n\n\n" + "1.5,2.5\n" * 1_200_000 + "1.0,abc\n")

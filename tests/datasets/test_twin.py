@@ -39,6 +39,7 @@ def fitted():
     return fit_twin(draw(400, 0)[0])
 
 
+@pytest.mark.full
 def test_twin_has_likelihood_of_target(fitted):
     """KL = E[log p - log q] is at least 0 and, of 2 K d + K - 1 = 9 numbers, about 9 / 2n = 0.011.
 

@@ -210,6 +210,7 @@ def test_local_scale_of_mixture_is_that_of_whitened_modes():
     assert source.local_scale() == pytest.approx(smallest * source.dataset.scale, rel=0.02)
 
 
+@pytest.mark.full
 def test_local_scale_without_covariance_is_estimated(monkeypatch):
     source = SyntheticDataset("gaussian_mixture_4")
     exact = source.local_scale()

@@ -43,6 +43,7 @@ def test_bound_frees_memory_of_programs():
     assert left < before + 0.6 * (full - before)
 
 
+@pytest.mark.full
 def test_programs_are_dropped_before_their_maps_reach_the_limit(monkeypatch):
     """XLA crashes at the limit of the system, of which a small one is set here."""
     double = jax.jit(lambda x: 2 * x)

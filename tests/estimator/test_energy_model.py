@@ -31,6 +31,7 @@ def models():
         }
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("dim", [2, 3])
 def test_log_density_is_near_that_of_a_gaussian(models, dim):
     """In data units: a wrong Jacobian would shift it by log 0.1 or more."""
@@ -94,6 +95,7 @@ def test_equal_seeds_give_equal_models_and_samples(models):
     np.testing.assert_array_equal(again.sample(5, 1), models[2].sample(5, 1))
 
 
+@pytest.mark.full
 def test_warns_when_a_baseline_is_better():
     """A Gaussian against two far clusters."""
     x = points(300, 2)

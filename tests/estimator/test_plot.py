@@ -101,6 +101,7 @@ def test_chains_start_where_told(model, start):
     assert np.isfinite(x).all() and len(x) == 20
 
 
+@pytest.mark.full
 def test_animation_is_html_with_a_gif(model):
     html = eb.plot.chains(model, n=5, steps=2, sampler="mala")._repr_html_()
     assert html.startswith('<img alt="Animation" src="data:image/gif;base64,')

@@ -70,6 +70,7 @@ def densities(pair):
     return means, covariances
 
 
+@pytest.mark.full
 def test_product_of_gaussians_is_their_product(pair):
     r"""$N(m_1, C_1)^{w_1} N(m_2, C_2)^{w_2} \propto N(m, C)$, $C^{-1} = \sum_i w_i C_i^{-1}$."""
     weights = np.array([1.0, 0.5])

@@ -51,6 +51,7 @@ def test_columns_are_matched_by_name(model):
             model.predict(wrong)
 
 
+@pytest.mark.full
 def test_log_density_of_levels_is_a_log_probability():
     r"""$\sum_k e^{\log p(k)} \approx \sum_k P(k) = 1$ for one integer column."""
     counts = pd.DataFrame({"k": np.random.default_rng(0).poisson(6.0, 2_000)})

@@ -10,6 +10,7 @@ import jax.random as jr
 import numpy as np
 import pytest
 import scipy.stats
+from helpers.costs import full_unless
 
 from ebmark.energies import MLP, Confined, Quadratic
 from ebmark.methods import (
@@ -40,6 +41,7 @@ def quadratic(precision, dim=1):
     return Quadratic(jnp.asarray(precision), jnp.zeros(dim))
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("target", [0.5, 0.9])
 def test_cd_step_size_adapts_to_target_acceptance(target):
     """HMC on N(0, I) in 16 dimensions, from a step size with an acceptance rate near 1."""
@@ -71,7 +73,7 @@ def follow(precisions, step_size, **options):
     return run(Particles.of_normal(20_000, 1, jr.key(0)), jr.key(1))
 
 
-@pytest.mark.parametrize("adjusted", [False, True])
+@pytest.mark.parametrize("adjusted", [pytest.param(False, marks=pytest.mark.full), True])
 def test_particle_weights_give_log_z(adjusted):
     """Z = sqrt(2 pi / lambda), lambda from 1 to 5.89 in 60 steps of h = 0.05.
 
@@ -89,7 +91,10 @@ def test_particle_weights_give_log_z(adjusted):
     assert 0.7 < float(ess_fraction(last.log_weights)) < 0.95
 
 
-@pytest.mark.parametrize("options", [{}, {"adjusted": False}, {"jump_scale": 1.0}])
+@pytest.mark.parametrize(
+    "options",
+    full_unless({"adjusted": False}.__eq__, [{}, {"adjusted": False}, {"jump_scale": 1.0}]),
+)
 def test_particle_weights_correct_if_resampled(options):
     """A path too fast for its steps, lambda from 1 to 40; four standard errors or more."""
     last = follow(jnp.linspace(1, 40, 61)[1:], 0.0005, **options)
@@ -103,6 +108,7 @@ def test_particle_weights_correct_if_resampled(options):
     assert weighted == pytest.approx(1 / 40, rel=0.08)
 
 
+@pytest.mark.full
 def test_resampling_keeps_weighted_mean():
     particles = Particles.of_normal(4_000, 1, jr.key(0))
     particles = particles._replace(log_weights=3 * particles.x[:, 0])
@@ -115,6 +121,7 @@ def test_resampling_keeps_weighted_mean():
     np.testing.assert_array_equal(resample(even, jr.key(1)).x, even.x)
 
 
+@pytest.mark.full
 def test_jarzynski_log_z_of_gaussian():
     """log Z after 200 updates at a fixed energy, within four standard errors."""
     method = JarzynskiContrastiveDivergence(step_size=0.05)
@@ -132,6 +139,7 @@ def test_jarzynski_log_z_of_gaussian():
     assert float(other(jnp.zeros(2))) == pytest.approx(np.log(2 * np.pi / 2.5), abs=0.15)
 
 
+@pytest.mark.full
 def test_jarzynski_gradient_is_that_of_likelihood():
     """d (s^2 - 1 / a) / 2 for E = a |x|^2 / 2, a from 1 to 1.3 in one update of tiny moves.
 
@@ -145,6 +153,7 @@ def test_jarzynski_gradient_is_that_of_likelihood():
     assert gradient == pytest.approx(1 - 1 / 1.3, abs=0.015)  # four standard errors
 
 
+@pytest.mark.full
 def test_jumps_reach_modes_without_particles():
     """A fifth of the mass at -2, the rest at 2, all particles at 2; four standard errors."""
     centers = jnp.array([-2.0, 2.0])
@@ -164,6 +173,7 @@ def test_jumps_reach_modes_without_particles():
     np.testing.assert_allclose(particles.energies, jax.vmap(energy)(particles.x), rtol=1e-5)
 
 
+@pytest.mark.full
 def test_log_z_from_eval_particles_unbiased():
     """Particles of the gradient underestimate log Z, here by more than ten times the error."""
     method = JarzynskiContrastiveDivergence(
@@ -185,6 +195,7 @@ def test_log_z_from_eval_particles_unbiased():
     assert estimates["particles"] < expected - 0.5
 
 
+@pytest.mark.full
 def test_icd_gradient_by_finite_differences():
     """CD and KL term, by central differences in the precision with common random numbers."""
     method = ImprovedContrastiveDivergence(num_steps=4, num_seen=64)
@@ -213,6 +224,7 @@ def test_icd_gradient_by_finite_differences():
     assert float(gradient) == pytest.approx(cd_gradient + kl_gradient, rel=0.01, abs=1e-3)
 
 
+@pytest.mark.full
 def test_icd_weight_sign():
     """-1 gives the gradient of KL(data || p) - KL(q || p) after one step on a Gaussian, 1 adds.
 
@@ -244,6 +256,7 @@ def test_icd_weight_sign():
     assert gradients[1.0] < gradients[0.0] < gradients[-1.0]
 
 
+@pytest.mark.full
 def test_short_run_sampler_variance():
     """k Langevin steps on a Gaussian, from N(0, 1) in [-2, 2], by the recursion of the variance."""
     method = ShortRunMCMC(num_steps=5, step_size=0.1)
@@ -255,7 +268,7 @@ def test_short_run_sampler_variance():
     assert float(x.var()) == pytest.approx(variance, rel=4 * np.sqrt(2 / 40_000))
 
 
-@pytest.mark.parametrize("num_steps", [3, 40])
+@pytest.mark.parametrize("num_steps", [pytest.param(3, marks=pytest.mark.full), 40])
 def test_short_run_fixed_point(num_steps):
     """The gradient is 0 at `gaussian_precision`, and not at 1 / s^2."""
     method = ShortRunMCMC(num_steps=num_steps, step_size=0.1)
@@ -298,6 +311,7 @@ def test_lsd_best_critic_is_score_difference():
     assert float(jnp.mean((f + x / 2) ** 2)) < 0.01
 
 
+@pytest.mark.full
 def test_acceptance_rate_matches_numpy():
     """MALA on N(0, I) from N(0, I): the mean of alpha; unadjusted chains have no acceptance rate.
 

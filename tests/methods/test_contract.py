@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 import pytest
+from helpers.costs import full_unless
 
 from ebmark.datasets import SyntheticDataset
 from ebmark.datasets.preprocessing import fit_units
@@ -17,6 +18,8 @@ from ebmark.partition_function import QUICK, estimate_log_z, evaluate
 from ebmark.training import loop, recipes, updates
 from ebmark.training.checks import checks, operations, short_run
 
+# A chain, a loss without chains, and a method that trains nothing.
+HEALTHY = ("cd", "nce", "kde")
 # One method per family.
 FAST = (
     "cd",
@@ -31,28 +34,23 @@ FAST = (
     "gaussian",
     "kde",
 )
-# Methods of the default studies; the checks of all others together are long.
-CORE = ("cd", "pcd", "dsm", "nce", "mle")
+CORE = ("dsm", "mle")
 
 
-def mark_full(name):
-    return pytest.param(name, marks=pytest.mark.full)
-
-
-@pytest.mark.parametrize("name", [name if name in FAST else mark_full(name) for name in METHODS])
+@pytest.mark.parametrize("name", full_unless(HEALTHY.__contains__, METHODS))
 def test_short_run_is_healthy(name):
     results = list(short_run(METHODS[name]))
     assert len(results) >= 2
     assert not [check for check in results if not check.passed]
 
 
-@pytest.mark.parametrize("name", [name if name in CORE else mark_full(name) for name in METHODS])
+@pytest.mark.parametrize("name", full_unless(CORE.__contains__, METHODS))
 def test_all_checks_pass(name):
     """Health, repeatability, the optimum on a Gaussian, the stated cost: `ebmark check`."""
     assert not [check for check in checks(name) if not check.passed]
 
 
-@pytest.mark.parametrize("name", [name if name in FAST else mark_full(name) for name in METHODS])
+@pytest.mark.parametrize("name", full_unless(FAST.__contains__, METHODS))
 def test_updates_keep_types_so_that_they_are_compiled_once(name):
     recipe = METHODS[name]
     method = recipe.method

@@ -31,6 +31,7 @@ def test_pair_far_points_with_neighbors():
     np.testing.assert_allclose(pair(corners, (corners + 1)[order], jr.key(3)), corners + 1)
 
 
+@pytest.mark.full
 def test_pair_cost_near_optimal_assignment():
     """Within 20% of the minimum by scipy; random pairs cost more than twice as much."""
     x = X[:64]
@@ -50,6 +51,7 @@ def test_pair_returns_rows(num):
     assert {tuple(row) for row in partners} <= {tuple(row) for row in np.asarray(y)}
 
 
+@pytest.mark.full
 def test_flow_loss_0_for_straight_flow_only():
     """All data are at m: the velocity is m - x_0 at every time."""
     m = jnp.array([3.0, -1.0])
@@ -70,6 +72,7 @@ def test_flow_loss_0_for_straight_flow_only():
     assert float(exact) == pytest.approx(0, abs=1e-10)
 
 
+@pytest.mark.full
 def test_flow_weight_decays_after_decay_start():
     """A constant velocity error c costs |c|^2 times the mean weight, 0.9."""
     zeros = jnp.zeros((40_000, 2))
@@ -100,6 +103,7 @@ def test_sampler_reaches_gaussian_at_temperature():
     assert np.var(cold, axis=0) == pytest.approx([(1 - h) ** 80] * 2, rel=0.1)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("precision", [0.7, 1.0, 1.4])
 def test_contrastive_gap_closed_form(precision):
     """From N(0, I), chains of E = L |x|^2 / 2 end at N(0, v I), and the gap is L (1 - v).

@@ -77,19 +77,20 @@ def test_cd_fixed_point_unadjusted(num_steps, gaussian):
     assert abs(mean) > 10 * error
 
 
-@pytest.mark.parametrize("num_steps", [1, 5])
+@pytest.mark.parametrize("num_steps", [1, pytest.param(5, marks=pytest.mark.full)])
 def test_cd_fixed_point_adjusted(num_steps, gaussian):
     """MALA has no bias: lambda* = 1 / s^2 for every h and k."""
     # Without adjustment the fixed point is 0.717 instead of 0.588.
     h = 0.5
     method = ContrastiveDivergence(num_steps=num_steps)
     state = CDState(jnp.array(h))
+    loss = lambda e, key: method.loss(e, gaussian, state, key)[0]
+    gradient = eqx.filter_jit(eqx.filter_grad(loss))
 
     def mean_slope_at(precision):
         energy = quadratic(precision)
         keys = jr.split(jr.key(3), 8)
-        loss = lambda e, key: method.loss(e, gaussian, state, key)[0]
-        slopes = [float(eqx.filter_grad(loss)(energy, key).precision) for key in keys]
+        slopes = [float(gradient(energy, key).precision) for key in keys]
         return np.mean(slopes), np.std(slopes) / math.sqrt(len(keys))
 
     mean, error = mean_slope_at(1 / VARIANCE)
@@ -207,17 +208,13 @@ def paired_state(chains, step_size):
     return PairedPCDState(chains, chains, jnp.array(step_size))
 
 
-BOTH_PCDS = pytest.mark.parametrize(
-    ("kind", "state_of"),
-    [
-        (PersistentContrastiveDivergence, pcd_state),
-        (PairedPersistentContrastiveDivergence, paired_state),
-    ],
-)
+KINDS = (PersistentContrastiveDivergence, PairedPersistentContrastiveDivergence)
+STATES = zip(KINDS, (pcd_state, paired_state))
+BOTH_PCDS = pytest.mark.parametrize(("kind", "state_of"), list(STATES))
 
 
 @BOTH_PCDS
-@pytest.mark.parametrize("adjusted", [False, True])
+@pytest.mark.parametrize("adjusted", [False, pytest.param(True, marks=pytest.mark.full)])
 def test_pcd_fixed_point(kind, state_of, adjusted, gaussian):
     """1 / s^2 if adjusted, else (1 - sqrt(1 - 2 h / s^2)) / h."""
     method = kind(num_chains=40_000, reinit_prob=0.0, adjusted=adjusted)
@@ -239,6 +236,7 @@ class Tilted(eqx.Module):
         return modes + self.tilt * jnp.sign(x[0])
 
 
+@pytest.mark.full
 def test_paired_pcd_batch_does_not_tilt():
     """Starting points have the mode frequencies of their chains: the gradient of the tilt is 0."""
     rng = np.random.default_rng(0)
@@ -259,6 +257,7 @@ def test_paired_pcd_batch_does_not_tilt():
     assert float(gradient.tilt) > 0.9
 
 
+@pytest.mark.full
 @BOTH_PCDS
 def test_pcd_gradient_noise(kind, state_of):
     """In 2-D, Var of d loss / d lambda is 2 (1 - rho^2) s^4 / n for pairs, 2 s^4 / n for PCD.
@@ -301,6 +300,7 @@ def test_draw_stratified_is_uniform(total, num):
     assert abs(np.mean(counts[1:] * counts[:-1]) - prob**2) < 1e-2
 
 
+@pytest.mark.full
 def test_pcd_buffer(gaussian):
     """Chains persist; only drawn ones move; a restarted one starts within the box of the data."""
     start = 100.0 + gaussian[:50]
@@ -353,6 +353,7 @@ def ring(sd):
     return GaussianRing(2.0, sd, (1.0, 2.0, 1.0, 3.0), entropy=0.0)
 
 
+@pytest.mark.full
 def test_dsm_excess_loss_is_fisher_divergence():
     """On a mixture: J(E) = sigma^2 / 2 (d / sigma^2 - I(p_sigma) + F(p_sigma, E)).
 
@@ -422,6 +423,7 @@ def test_nce_loss_log_4_if_noise_is_target(gaussian):
     assert float(loss) == pytest.approx(math.log(4), abs=1e-3)
 
 
+@pytest.mark.full
 def test_nce_network_is_self_normalized():
     """log Z of the trained energy, by quadrature, is near 0: the offset has learned it."""
     dataset = SyntheticDataset("half_moons")
@@ -448,6 +450,7 @@ class Bowl(eqx.Module):
         return 0.5 * self.precision * x @ x
 
 
+@pytest.mark.full
 def test_nce_adds_offset(gaussian):
     """Without it the logit is shifted by log Z = 2.37 and the precision is wrong."""
     bowl = Bowl(jnp.array(2.0))

@@ -38,6 +38,7 @@ def test_mdsm_loss_at_target():
     assert float(loss) == pytest.approx(np.mean(1 / (1 + sigmas(method) ** 2)), rel=0.02)
 
 
+@pytest.mark.full
 def test_diffclf_minimum_at_log_densities():
     """E = -log p_u minimizes the loss, in the precision and in the constants of the levels."""
     method = DiffusiveClassification(weight=100.0)
@@ -59,6 +60,7 @@ def test_diffclf_minimum_at_log_densities():
     assert abs(gradient(1.0, 0.0)[1]) > 20 * abs(gradient(1.0, 1.0)[1])
 
 
+@pytest.mark.full
 def test_drl_fixed_point():
     """MALA preserves the conditional distribution: data and negatives have equal mean energies."""
     method = DiffusionRecoveryLikelihood()
@@ -74,7 +76,7 @@ def test_drl_fixed_point():
     assert wide < -10 * error and narrow > 10 * error
 
 
-@pytest.mark.parametrize("level", [0.0, 1.0])
+@pytest.mark.parametrize("level", [0.0, pytest.param(1.0, marks=pytest.mark.full)])
 def test_drl_chains_converge_to_conditional(level):
     """p(x_i | x_{i+1}) of N(0, 1) has precision 1 / (1 + sigma_i^2) + 1 / s_i^2; four errors."""
     method = DiffusionRecoveryLikelihood()

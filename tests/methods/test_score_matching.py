@@ -37,6 +37,7 @@ def exact():
     return float(loss_of(ImplicitScoreMatching(), NETWORK, X))
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("sigma", [0.01, 0.1])
 def test_antithetic_dsm_gradient_has_no_term_linear_in_noise(sigma):
     r"""Of N(0, I / a), d/da of the loss is sigma^2 a |x + sigma z|^2 - sigma z (x + sigma z).
@@ -59,6 +60,7 @@ def test_antithetic_dsm_gradient_has_no_term_linear_in_noise(sigma):
     assert deviations[1] < 3 * sigma * deviations[0]
 
 
+@pytest.mark.full
 def test_ism_loss_matches_hessian_trace():
     def loss(x):
         gradient = jax.grad(NETWORK)(x)
@@ -79,6 +81,7 @@ def test_ism_minimum_on_gaussian():
     np.testing.assert_allclose(losses, expected, rtol=1e-4)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("kind", [SlicedScoreMatching, SlicedScoreMatchingVR])
 def test_sliced_loss_mean_is_exact_loss(kind):
     """v = (+-1, +-1) in 2-D, within four standard errors; fails once in 16,000."""
@@ -89,6 +92,7 @@ def test_sliced_loss_mean_is_exact_loss(kind):
     assert error < 0.1 * abs(exact())
 
 
+@pytest.mark.full
 def test_ssm_vr_has_lower_variance():
     sliced, exact_square = (
         losses_of(kind(), 200).std() for kind in (SlicedScoreMatching, SlicedScoreMatchingVR)
@@ -104,6 +108,7 @@ def test_fdsm_limit_is_ism_over_dim():
     assert loss == pytest.approx(exact() / 2, rel=0.02)
 
 
+@pytest.mark.full
 def test_fdsm_error_is_second_order():
     """With the same directions, half the length has a quarter of the error."""
     losses = [

@@ -31,6 +31,7 @@ def compare(x, target):
     st.sampled_from(["uniform", "sign", "constant", "shift"]),
 )
 @settings(max_examples=12, deadline=None, derandomize=True)
+@pytest.mark.full
 def test_wrong_column_is_found_at_any_unit(exponents, column, error):
     scales = 10.0 ** np.array(exponents)
     target, x = target_of(scales)
@@ -69,6 +70,7 @@ def test_correlation_matches_scipy_and_lost_one_is_found():
     assert abs(strongest.value - strongest.target) > strongest.null_range["high"]
 
 
+@pytest.mark.full
 def test_samples_of_target_are_rarely_above_null_range():
     """Of 30 tables x 3 columns, 2.5% are above: 2.3, and more than 11 with probability 1e-5."""
     num_above = 0

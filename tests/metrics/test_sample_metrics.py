@@ -67,6 +67,7 @@ def test_sinkhorn_of_translation_is_squared_shift():
     assert sinkhorn_divergence(x, x + shift) == pytest.approx(1.0, abs=2e-3)
 
 
+@pytest.mark.full
 def test_classifier_accuracy_is_within_tv_bound():
     """At most 1/2 + TV / 2: 0.611 for weights 1 to 8 (TV 0.2222), 0.5625 for a missing mode (TV
     1/8)."""

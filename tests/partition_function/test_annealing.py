@@ -76,6 +76,7 @@ def test_forward_weights_average_to_z(num_levels):
     assert ratio.value == pytest.approx(LOG_Z, abs=5 * ratio.standard_error)
 
 
+@pytest.mark.full
 def test_paths_between_equals_weigh_as_the_constant():
     """If the energy is -log p_0 - 2, every path weighs e^2 forward and e^-2 in reverse."""
     energy = lambda x: -BASE.log_prob(x) - 2.0
@@ -111,7 +112,7 @@ def test_resampling_keeps_proportions():
     assert np.abs(walk.log_weights).max() == 0
 
 
-@pytest.mark.parametrize("ess", [0.5, 0.9])
+@pytest.mark.parametrize("ess", [pytest.param(0.5, marks=pytest.mark.full), 0.9])
 def test_pilot_levels_have_the_effective_sample_size(ess, monkeypatch):
     r"""$(\sum w)^2 / (n \sum w^2)$ of each level, and at least that of the last one."""
     levels = []

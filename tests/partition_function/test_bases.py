@@ -25,6 +25,7 @@ def draw(base):
     return np.asarray(jax.vmap(base.sample)(jr.split(jr.key(1), NUM)), np.float64)
 
 
+@pytest.mark.full
 def test_standard_base_is_the_normal_distribution():
     x = jr.normal(jr.key(0), (100, 5))
     log_probs = jax.vmap(MixtureBase.standard(5).log_prob)(x)

@@ -3,9 +3,11 @@
 import ast
 import doctest
 import importlib
+import re
 from pathlib import Path
 
 import pytest
+from helpers.costs import full_unless
 
 import ebmark
 
@@ -32,9 +34,13 @@ def find_examples() -> dict[str, tuple[str, str]]:
 
 
 EXAMPLES = find_examples()
+# trains a network, or samples: takes seconds
+LONG = re.compile(r"\b(compare|evaluate|impute|tune|twin)\(|EnergyModel\(\"nce\"")
 
 
-@pytest.mark.parametrize("name", EXAMPLES)
+@pytest.mark.parametrize(
+    "name", full_unless(lambda name: not LONG.search(EXAMPLES[name][1]), EXAMPLES)
+)
 def test_example(name):
     module, docstring = EXAMPLES[name]
     names = dict(vars(importlib.import_module(module)))

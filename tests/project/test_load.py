@@ -111,6 +111,7 @@ def test_random_kills_lose_no_run(tmp_path, num_kills, capsys):
         print(f"\nkills: {kills}; {num_runs} runs, each once; {time.monotonic() - began:.0f} s")
 
 
+@pytest.mark.full
 def test_two_commands_at_once(tmp_path):
     folder = tmp_path / "two"
     folder.mkdir()

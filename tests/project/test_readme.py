@@ -5,6 +5,7 @@ import warnings
 from pathlib import Path
 
 import jax.random as jr
+import pytest
 
 from ebmark.methods import METHODS
 from ebmark.studies import plugins
@@ -17,6 +18,7 @@ def code_block(language):
     return re.search(rf"```{language}\n(.*?)```", README.read_text(), re.DOTALL).group(1)
 
 
+@pytest.mark.full
 def test_readme_example_runs(capsys):
     code = code_block("python")
     assert len([line for line in code.splitlines() if line.strip()]) <= 26

@@ -11,6 +11,7 @@ import jax.random as jr
 import numpy as np
 import pytest
 import scipy.stats
+from helpers.costs import full_unless
 
 from ebmark.datasets import DATASETS, Grid
 from ebmark.partition_function import GridDensity, evaluate, exact_samples
@@ -56,10 +57,10 @@ def narrow_gaussian(x):
     return 0.5 * x @ x / 0.25
 
 
-TEMPERING = pytest.param("tempering", marks=pytest.mark.full)  # six replicas per chain
+UNADJUSTED_AND_ADJUSTED = ("langevin", "mala")  # what all others are variants of
 
 
-@pytest.mark.parametrize("name", [TEMPERING if n == "tempering" else n for n in SAMPLERS])
+@pytest.mark.parametrize("name", full_unless(UNADJUSTED_AND_ADJUSTED.__contains__, SAMPLERS))
 class TestEverySampler:
     """The contract of a sampler, for every one in the registry."""
 
@@ -177,6 +178,7 @@ def test_langevin_mean_is_gradient_descent():
     np.testing.assert_allclose(spread, 2 * 0.1, rtol=4 * np.sqrt(2 / CHAINS))
 
 
+@pytest.mark.full
 def test_mala_is_exact_where_langevin_is_not(getkey):
     """Mean and covariance within four standard errors, five numbers: fails once in 3,000."""
     num = 20_000
@@ -292,7 +294,7 @@ def of_blackjax(name, h, x, num_steps, key):
     return np.asarray(point(chains(start, jr.split(key, num_steps))))[:, 0]
 
 
-@pytest.mark.parametrize("num_steps", [4, 60])
+@pytest.mark.parametrize("num_steps", [4, pytest.param(60, marks=pytest.mark.full)])
 @pytest.mark.parametrize("name", ["langevin", "mala"])
 def test_chains_match_blackjax(name, num_steps, getkey):
     """The distribution after 4 steps from a point, far from stationary, and after 60 steps.
@@ -355,6 +357,7 @@ def test_exact_samples_follow_1d_density(getkey):
     assert scipy.stats.kstest(x[:, 0], "norm").pvalue > 1e-4
 
 
+@pytest.mark.full
 def test_blocks_do_not_change_chains(monkeypatch):
     """With two blocks and a remainder, each chain moves as in one batch."""
     from ebmark.samplers import _base

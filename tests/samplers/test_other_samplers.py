@@ -66,6 +66,7 @@ def test_baoab_is_exact_on_gaussian(h):
     assert langevin.var() > 1 + h / 3
 
 
+@pytest.mark.full
 def test_baoab_bias_is_below_langevin_bias():
     """E = x^2 / 2 + cos x, h = 1/2: error of the second moment below an eighth of Langevin's."""
     x = np.linspace(-9, 9, 100_001)
@@ -81,6 +82,7 @@ def test_baoab_bias_is_below_langevin_bias():
     assert abs(bias(UnderdampedLangevin(0.5))) < bias(Langevin(0.5)) / 8
 
 
+@pytest.mark.full
 def test_hmc_with_one_leapfrog_is_mala():
     """Kolmogorov-Smirnov, p > 1e-3: fails once in 1,000; and equal acceptance rates."""
     x = np.full((CHAINS, 1), 1.5)
@@ -92,11 +94,13 @@ def test_hmc_with_one_leapfrog_is_mala():
     )
 
 
+@pytest.mark.full
 def test_hmc_is_reversible():
     """Detailed balance, four functions at 4.5 standard errors: fails once in 40,000."""
     assert max(asymmetry(HMC(0.1), 400_000, jr.key(3))) < 4.5
 
 
+@pytest.mark.full
 def test_hmc_matches_blackjax():
     """After 4 steps from a point: two-sample Kolmogorov-Smirnov, p > 1e-3."""
     h = 0.05
@@ -125,6 +129,7 @@ def test_hmc_matches_blackjax():
     assert scipy.stats.ks_2samp(other, of_blackjax(x, jr.key(2))).pvalue < 1e-6  # power
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     "num_leapfrogs", [2, pytest.param(3, marks=FULL), pytest.param(8, marks=FULL)]
 )
@@ -157,6 +162,7 @@ def test_hmc_keeps_target():
     assert off.pvalue < 1e-4  # power
 
 
+@pytest.mark.full
 def test_preconditioning_is_change_of_variables():
     """x = L y with the same noise: to rounding."""
     factor = jnp.asarray(np.linalg.cholesky(COVARIANCE), jnp.float32)
@@ -170,6 +176,7 @@ def test_preconditioning_is_change_of_variables():
     )
 
 
+@pytest.mark.full
 def test_annealed_langevin_reduces_to_langevin():
     """At temperature 1, and after the last annealing step."""
     x = jnp.ones((50, 2))
@@ -189,6 +196,7 @@ def test_annealed_langevin_reduces_to_langevin():
     np.testing.assert_allclose(step.x, same.x, rtol=1e-6)
 
 
+@pytest.mark.full
 def test_replica_variance_is_temperature():
     """T_k s^2 for each k, four standard errors of six numbers: fails once in 2,500."""
     sampler = ParallelTempering(0.4, num_replicas=4, temperature=8.0)
@@ -222,6 +230,7 @@ def test_tempering_samples_well_separated_modes():
     assert mode_weight_tv(MALA(0.02)) > 0.9
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("kind", "first"), [(MALA, 1e-3), (HMC, 3.0), pytest.param(ParallelTempering, 3.0, marks=FULL)]
 )

@@ -55,6 +55,7 @@ seed_values = st.lists(
 )  # one value per seed of a method
 
 
+@pytest.mark.full
 @PROPERTY
 @given(st.lists(seed_values, min_size=3, max_size=3))
 def test_verdicts_mirror_with_direction(columns):
@@ -73,6 +74,7 @@ def test_verdicts_mirror_with_direction(columns):
         assert one.median == -other.median and one.adjusted is not None
 
 
+@pytest.mark.full
 @PROPERTY
 @given(st.lists(seed_values, min_size=2, max_size=2), st.sets(st.integers(0, 6), max_size=6))
 def test_value_without_row_counts_as_diverged(columns, unknown):

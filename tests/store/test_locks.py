@@ -73,6 +73,7 @@ def complete(planned_run, tmp_path_factory):
     return folder
 
 
+@pytest.mark.full
 def test_interrupted_run_resumes_bit_for_bit(planned_run, complete, tmp_path):
     name, _ = planned_run
     with pytest.raises(Interrupted):

@@ -113,6 +113,7 @@ def test_status_of_wrong_folder_is_one_line(tmp_path, kind):
     assert "\n" not in str(error.value) and str(place) in str(error.value)
 
 
+@pytest.mark.full
 def test_report_of_unfinished_study_collects_results(folder):
     page = write_report(folder).read_text()
     assert "Unfinished: 3 of 6 runs are done" in page and "not run yet" in page

@@ -13,6 +13,7 @@ from ebmark.studies.run import execute_run
 from ebmark.studies.spec import run_specs
 
 
+@pytest.mark.full
 def test_gaussian_run_in_8d_matches_closed_form(tmp_path):
     """KL, Fisher divergence and W1 of a run of the Gaussian fit, from its mean and covariance."""
     study = dataclasses.replace(

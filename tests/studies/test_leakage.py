@@ -49,6 +49,7 @@ def test_step_size_follows_num_train():
     assert few["langevin"]["step_size"] != many["langevin"]["step_size"]
 
 
+@pytest.mark.full
 def test_model_of_fit_ignores_held_out_points(tmp_path):
     """The model files are equal, byte by byte; early stopping and the grid included."""
     x = np.random.default_rng(2).normal(size=(NUM, 1))

@@ -60,6 +60,7 @@ def registries():
         registry.update(old)
 
 
+@pytest.mark.full
 def test_plugin_runs_like_built_in_method(tmp_path):
     (tmp_path / "tiny.toml").write_text(TINY)
     (tmp_path / "mine.py").write_text(MINE)

@@ -28,6 +28,7 @@ def study(tmp_path_factory):
     return folder
 
 
+@pytest.mark.full
 def test_study_writes_table_report_and_runs(study):
     out = study / "out"
     rows = table.read(out)
@@ -42,6 +43,7 @@ def test_study_writes_table_report_and_runs(study):
     assert not list((out / "runs").glob("*.lock")) and not list((out / "runs").glob(".*"))
 
 
+@pytest.mark.full
 def test_metrics_follow_from_arrays_of_run(study):
     rows = table.read(study / "out")
     for run, run_rows in rows[rows["method"] == "nce"].groupby("run_id"):
@@ -74,6 +76,7 @@ def test_metrics_follow_from_arrays_of_run(study):
         assert 0.2 < last["w1_sampling_error_null"] < 0.9
 
 
+@pytest.mark.full
 def test_methods_of_seed_share_data(study):
     by_seed: dict = {}
     for run, spec in read_plan(study / "out").items():
@@ -159,6 +162,7 @@ def test_user_data_3d_have_no_oracle(study):
     assert len(np.unique(together, axis=0)) == len(together)  # disjoint
 
 
+@pytest.mark.full
 def test_diverged_run_reported_not_averaged(study):
     (study / "diverging.toml").write_text(
         TINY.replace('"half_moons"', '"eight_gaussians"').replace(

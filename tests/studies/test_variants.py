@@ -124,6 +124,7 @@ def test_built_in_studies_use_no_tuning_seeds():
     assert all(study.seeds <= TUNING_SEEDS for study in STUDIES.values())
 
 
+@pytest.mark.full
 def test_sweep_appears_in_table_and_report(tmp_path):
     study = TINY.replace("seeds = 2", "seeds = 1").replace('"nce", "mle"', '"nce"')
     (tmp_path / "s.toml").write_text(study + "[sweep]\nnum_train = [100, 200]\n")

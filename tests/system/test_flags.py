@@ -48,6 +48,7 @@ def test_pinned_flags_are_the_defaults_of_jax():
         assert getattr(jax.config, name) == value
 
 
+@pytest.mark.full
 def test_pin_flags_before_and_after_import():
     environment = {name.upper(): value for name, value in OTHERS.items()}
     assert OTHERS.keys() == PINNED.keys()
@@ -103,9 +104,7 @@ def test_xla_flags_change_the_run_id(monkeypatch):
 
 
 EVERY_CALL = Path(__file__).parents[1] / "helpers" / "every_call.py"
-FLAGS = pytest.mark.parametrize(
-    "flag", ["JAX_ENABLE_X64", pytest.param("JAX_DEBUG_NANS", marks=pytest.mark.full)]
-)
+FLAGS = pytest.mark.parametrize("flag", ["JAX_ENABLE_X64", "JAX_DEBUG_NANS"])
 
 
 def failures(flag: str, *names: str) -> list[str]:
@@ -120,6 +119,7 @@ def failures(flag: str, *names: str) -> list[str]:
     return ended.stdout.splitlines()
 
 
+@pytest.mark.full
 @FLAGS
 def test_flag_from_python(flag):
     assert failures(flag, "langevin", "mala", "nce") == []

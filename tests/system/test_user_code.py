@@ -154,13 +154,14 @@ CONSOLE = [sys.executable, str(Path(sys.executable).with_name("ebmark"))]
 MODULE = [sys.executable, "-m", "ebmark"]
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("command", "engine"),
     [
         (MODULE, "processes"),
-        pytest.param(CONSOLE, "processes", marks=pytest.mark.full),
-        pytest.param(MODULE, "inline", marks=pytest.mark.full),
-        pytest.param(MODULE, "parsl", marks=pytest.mark.full),
+        (CONSOLE, "processes"),
+        (MODULE, "inline"),
+        (MODULE, "parsl"),
     ],
 )
 def test_no_file_of_current_folder_is_executed(tmp_path, command, engine):

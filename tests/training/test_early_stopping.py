@@ -107,7 +107,7 @@ def test_training_ends_where_it_overfits():
     assert fit.snapshots[-1].step == 4_000 and fit.divergence_reason is None
 
 
-@pytest.mark.parametrize("dim", [1, 2, 3])
+@pytest.mark.parametrize("dim", [1, 2, pytest.param(3, marks=pytest.mark.full)])
 def test_held_out_nll_is_in_data_units(dim):
     """By quadrature to 1e-4; by annealing to 0.2, 5 standard errors."""
     scale = np.arange(1.0, dim + 1)

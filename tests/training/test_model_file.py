@@ -1,6 +1,7 @@
 """Model files and trees: round trips, and one-line errors for damaged and foreign files."""
 
 import dataclasses
+import functools
 import os
 import struct
 
@@ -85,9 +86,19 @@ def load_error(path, content):
     return message
 
 
+# networks with and without a constant, a noise level, and no network
+EACH_KIND = ("cd", "nce", "drl", "kde")
+full = functools.partial(pytest.param, marks=pytest.mark.full)
+
+
 @pytest.mark.parametrize(
     ("method", "dim"),
-    [*((m, 2) for m in METHODS if m not in {"fce", "nce_flow"}), ("nce", 1), ("cd", 7)],
+    [
+        *((m, 2) for m in EACH_KIND),
+        *(full(m, 2) for m in METHODS if m not in {"fce", "nce_flow", *EACH_KIND}),
+        ("nce", 1),
+        full("cd", 7),
+    ],
 )
 def test_model_round_trip_is_bit_identical(method, dim, folder):
     model = model_of(method, dim)

@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 import pytest
+from helpers.costs import full_unless
 
 from ebmark.cli._sample import describe_chains
 from ebmark.datasets.preprocessing import Standardizer
@@ -37,7 +38,9 @@ def test_chain_makes_as_many_steps_as_asked(steps, monkeypatch):
     assert ("too short" in describe_chains(diagnostics)) == (steps < sampling.MIN_KEPT)
 
 
-@pytest.mark.parametrize("steps", [101, 199, 200, 399, 400, 1_234])
+@pytest.mark.parametrize(
+    "steps", full_unless({199, 200}.__contains__, [101, 199, 200, 399, 400, 1_234])
+)
 def test_burn_in_and_kept_steps_add_up(steps, monkeypatch):
     made = []
     run, trace = sampling.run_chains, sampling.trace_chains

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 import pytest
+from helpers.costs import full_unless
 
 from ebmark.datasets import SyntheticDataset
 from ebmark.datasets.preprocessing import Standardizer
@@ -18,8 +19,6 @@ from ebmark.training.side_by_side import Seed, train_side_by_side
 
 NUM_SEEDS = 3
 STEPS = [10, 20]
-# 2-D maximum likelihood and the baselines without updates are in the list, too: left to `train`
-_QUICK = {"cd", "nce", "gaussian"}
 
 
 def make_seeds(folder, num_extra_inputs=0):
@@ -50,7 +49,7 @@ def continue_training(recipe, seed):
 
 @pytest.mark.parametrize(
     "name",
-    [pytest.param(name, marks=() if name in _QUICK else pytest.mark.full) for name in METHODS],
+    full_unless({"nce", "gaussian"}.__contains__, METHODS),
 )
 def test_seeds_train_as_alone(name, tmp_path):
     recipe = short(name)

@@ -108,6 +108,7 @@ def test_narrow_density_refines_grid():
     assert density.log_z == pytest.approx(math.log(2 * math.pi * scale**2), abs=1e-3)
 
 
+@pytest.mark.full
 @without_extra
 def test_missing_extra_is_one_line_error(tmp_path):
     process = ebmark("run", "toy", "--methods", "nce", "ebmkit/nce", cwd=tmp_path)

@@ -18,6 +18,7 @@ def folder(tmp_path_factory):
     return build(tmp_path_factory.mktemp("toy"), seeds=6, points=200, grid=40)
 
 
+@pytest.mark.full
 def test_kl_parts_add_up_to_kl(folder):
     """Of the run with the median KL: KL = off-support + mode-weight + within-mode KL."""
     selected = figures.select_kl_parts(read(folder), ["half_moons", "missing"], METHODS)

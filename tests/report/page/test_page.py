@@ -23,14 +23,12 @@ from ebmark.system.writing import write_json
 METHODS = ["cd", "dsm", "nce", "mle"]
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    folder = build(tmp_path_factory.mktemp("toy"), seeds=6, points=200, grid=40)
-    write_report(folder)
-    return folder
+@pytest.fixture
+def folder(toy):
+    return toy
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def page(folder):
     return (folder / "report.html").read_text(encoding="utf-8")
 
@@ -108,6 +106,7 @@ def test_navigation_has_the_headings(page):
     assert names == re.findall(r"<h2>(.*?)</h2>", page)
 
 
+@pytest.mark.full
 def test_published_page_has_no_dead_link(folder, tmp_path):
     """A page in a folder without figures does not link to them; all others resolve."""
     (tmp_path / "results.csv").touch()
@@ -229,6 +228,7 @@ def test_setup_is_stated(folder, page):
     assert "h = 0.00132" in text
 
 
+@pytest.mark.full
 def test_unfinished_study_says_so(tmp_path):
     missing = (("half_moons", "nce", 0), ("half_moons", "nce", 2))
     missing += tuple(("half_moons", "mle", seed) for seed in range(3))
@@ -285,6 +285,7 @@ def test_names_from_data_are_escaped(tmp_path):
     assert {path.name for path in (tmp_path / "in").iterdir()} == {"it"}
 
 
+@pytest.mark.full
 def test_method_with_two_recipes_is_two_configurations(tmp_path):
     folder = build(tmp_path, datasets=("line",), methods=("cd", "nce"), seeds=2, points=20)
     study = json.loads((folder / "study.json").read_text())

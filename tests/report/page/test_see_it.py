@@ -249,6 +249,7 @@ def test_section_is_small(folder):
     assert [m["name"] for m in json.loads(see_it.data)["methods"]] == ["cd", "dsm", "nce", "mle"]
 
 
+@pytest.mark.full
 def test_folder_without_maps_has_no_section(tmp_path):
     folder = build(tmp_path, datasets=("half_moons",), seeds=1, points=20, grid=20, maps=False)
     assert section(folder) is None

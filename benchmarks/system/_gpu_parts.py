@@ -126,7 +126,6 @@ def study(platform: str) -> dict[str, float]:
     """Return the elapsed seconds of `ebmark run toy`: 10 seeds a program, or on two cores."""
     options = {"gpu": ["--seeds-per-program", "10", "--jobs", "6"], "cpu": ["--jobs", "2"]}
     environment = dict(os.environ)
-    environment["JAX_PLATFORMS"] = "cuda,cpu" if platform == "gpu" else "cpu"
     with tempfile.TemporaryDirectory() as folder:
         environment["EBMARK_CACHE"] = f"{folder}/cache"
         out = ["--out", f"{folder}/toy", "--no-progress-bar"]

@@ -76,10 +76,9 @@ def _print_part(part: str, platform: str) -> None:
 
 def _run_part(part: str, platform: str) -> dict[str, Any]:
     """Measure a part in a new process; return its result or the last line of its error."""
-    environment = threads.single(dict(os.environ))
+    platforms = "cpu" if platform == "cpu" else "cuda,cpu"
+    environment = threads.single(os.environ | {"JAX_PLATFORMS": platforms})
     environment["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"
-    if platform == "cpu":
-        environment["JAX_PLATFORMS"] = "cpu"
     command = [sys.executable, "-m", "benchmarks.system.gpu", part, platform]
     ended = subprocess.run(command, env=environment, capture_output=True, text=True)
     if ended.returncode:

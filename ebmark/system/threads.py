@@ -9,7 +9,7 @@ _VARIABLES = {
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
-    "NPROC": "1",  # XLA's thread pool
+    "NPROC": "1",  # XLA's thread pool, which also compiles
     "TF_CPP_MIN_LOG_LEVEL": "2",
 }
 _XLA_FLAGS = "--xla_cpu_multi_thread_eigen=false --xla_cpu_prefer_vector_width=512"
@@ -18,6 +18,7 @@ _XLA_FLAGS = "--xla_cpu_multi_thread_eigen=false --xla_cpu_prefer_vector_width=5
 def single(environment: dict[str, str]) -> dict[str, str]:
     """Return the environment in which every library uses one thread and XLA its widest vectors.
 
+    With `JAX_PLATFORMS=cuda`, XLA keeps its threads: programs of a GPU take them long to compile.
     On processors with vectors of 512 bits XLA uses 256 by default, which makes a Langevin step 3%
     to 10% slower (`python -m benchmarks.samplers.langevin_variants`).
 
@@ -25,7 +26,10 @@ def single(environment: dict[str, str]) -> dict[str, str]:
         environment: the environment of the user, whose own XLA_FLAGS take precedence.
     """
     flags = f"{_XLA_FLAGS} {environment.get('XLA_FLAGS', '')}".strip()
-    return {**environment, **_VARIABLES, "XLA_FLAGS": flags}
+    variables = {**environment, **_VARIABLES, "XLA_FLAGS": flags}
+    if "cuda" in environment.get("JAX_PLATFORMS", ""):
+        del variables["NPROC"]
+    return variables
 
 
 def pin(index: int, of: int) -> None:

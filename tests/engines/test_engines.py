@@ -13,7 +13,7 @@ from ebmark.engines._gpus import device_variables, list_gpus, unused_gpus_note
 from ebmark.errors import UserError
 from ebmark.store.locks import acquire_lock
 from ebmark.studies.driver import run_plan
-from ebmark.system.threads import pin
+from ebmark.system.threads import pin, single
 
 TESTS = str(Path(__file__).parents[1])
 
@@ -231,3 +231,8 @@ def test_worker_sees_its_gpu(folder, monkeypatch):
     outcome = run_plan(folder, plan_of(1), processes(folder, "sleeps", 1), plain=True)
     assert outcome.done == 1
     assert result(folder, "run0")["environment"]["CUDA_VISIBLE_DEVICES"] == "7"
+
+
+def test_gpu_workers_compile_with_threads():
+    assert single({})["NPROC"] == single({"JAX_PLATFORMS": "cpu"})["NPROC"] == "1"
+    assert "NPROC" not in single({"JAX_PLATFORMS": "cuda,cpu"})

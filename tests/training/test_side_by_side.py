@@ -66,9 +66,10 @@ def test_seeds_train_as_alone(name, tmp_path):
         assert [s.step for s in fit.snapshots] == [s.step for s in alone.snapshots] == STEPS
         np.testing.assert_allclose(fit.losses, alone.losses, rtol=2e-3, atol=2e-3)
         for one, other in zip(fit.snapshots, alone.snapshots):
-            np.testing.assert_allclose(
-                jax.vmap(one.energy)(x), jax.vmap(other.energy)(x), rtol=2e-3, atol=2e-3
-            )
+            values = [np.asarray(jax.vmap(s.energy)(x)) for s in (one, other)]
+            # Adam moves the constant of an energy, where its gradient is zero, by rounding errors
+            centered = [value - value.mean() for value in values]
+            np.testing.assert_allclose(*centered, rtol=2e-3, atol=2e-3)
         assert fit.compile_seconds > 0 and fit.snapshots[-1].seconds > 0
 
 

@@ -100,6 +100,19 @@ def test_ssm_vr_has_lower_variance():
     assert exact_square < sliced
 
 
+def test_ssm_vr_noise_adds_to_variance():
+    """Of N(0, I / a) in d dimensions the loss is d (a^2 (s^2 + sigma^2) / 2 - a)."""
+    method, num, dim = SlicedScoreMatchingVR(sigma=0.7), 20_000, 3
+    x = 1.3 * jr.normal(jr.key(2), (num, dim))
+    loss = loss_of(method, Quadratic(jnp.array(0.8), jnp.zeros(dim)), x)
+    variance = 1.3**2 + 0.7**2
+    expected = dim * (0.8**2 * variance / 2 - 0.8)
+    # four standard errors of the mean of |x|^2
+    error = 4 * 0.8**2 / 2 * variance * np.sqrt(2 * dim / num)
+    assert float(loss) == pytest.approx(expected, abs=error)
+    assert method.gaussian_precision(1.3**2, None) == pytest.approx(1 / variance)
+
+
 def test_fdsm_limit_is_ism_over_dim():
     """With v on a sphere of radius epsilon = 0.03."""
     x = jnp.tile(X, (200, 1))

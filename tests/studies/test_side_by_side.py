@@ -72,5 +72,5 @@ def test_what_cannot_share_a_program_is_refused():
     with pytest.raises(UserError, match="with early stopping.*early_stopping = false"):
         validated(dataclasses.replace(TINY, seeds_per_program=2, early_stopping=True))
     mine = UserDataset("mine", np.random.default_rng(0).normal(size=(100, 2)))
-    with pytest.raises(UserError, match="each seed splits your data anew.*--data"):
+    with pytest.raises(UserError, match="each seed splits your data differently.*--data"):
         run_specs(dataclasses.replace(TINY, seeds_per_program=2), [mine], "points.npy")

@@ -69,7 +69,7 @@ def test_seeds_train_as_alone(name, tmp_path):
             values = [np.asarray(jax.vmap(s.energy)(x)) for s in (one, other)]
             # Adam moves the constant of an energy, where its gradient is zero, by rounding errors
             centered = [value - value.mean() for value in values]
-            np.testing.assert_allclose(*centered, rtol=2e-3, atol=2e-3)
+            np.testing.assert_allclose(*centered, rtol=1e-2, atol=1e-2)
         assert fit.compile_seconds > 0 and fit.snapshots[-1].seconds > 0
 
 

@@ -118,8 +118,8 @@ def run_spec(
     if study.seeds_per_program > 1:
         if isinstance(source, UserDataset):
             raise UserError(
-                f"--seeds-per-program {study.seeds_per_program}: each seed splits your data differently, "
-                "so that seeds cannot share a program. Leave it out with --data."
+                f"--seeds-per-program {study.seeds_per_program}: each seed splits your data "
+                "differently, so that seeds cannot share a program. Leave it out with --data."
             )
         spec["seeds_per_program"] = study.seeds_per_program
     if _stops_early(study, source):

@@ -1,0 +1,123 @@
+"""Make the published studies by one version of the code, and fill the texts that quote them.
+
+    ./dev edition                      every study, each resumed where it stopped; then the texts
+    ./dev edition toy images           only these
+    ./dev edition --fill               only the texts, from the folders in results/
+    ./dev edition toy -- --site slurm  further options of `ebmark run`
+
+A study runs in studies/edition/NAME and is published in results/NAME. The code must be committed:
+every folder names its hash.
+"""
+
+import argparse
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+from benchmarks.edition.filling import RESULTS, fill
+from benchmarks.edition.studies import STUDIES, TUNED
+from ebmark.errors import UserError
+from ebmark.store.provenance import code_hash
+from ebmark.store.schema import load_study
+from ebmark.system.writing import write_whole
+
+ROOT = Path(__file__).parents[2]
+RUNS = Path("studies/edition")
+# what determines the numbers of a study
+_CODE = ("ebmark", "requirements.lock", "benchmarks/studies")
+
+
+def main() -> int:
+    """Run the command; the exit status."""
+    own, options = _split(sys.argv[1:])
+    arguments = _parse(own)
+    try:
+        if not arguments.fill:
+            refuse_modified_code()
+            for name in arguments.studies or STUDIES:
+                if status := make(name, options):
+                    return status
+        for path in texts():
+            fill_text(path)
+    except (UserError, ValueError) as error:
+        print(f"edition: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def texts() -> list[Path]:
+    """Return README and all pages of the documentation."""
+    return [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def fill_text(path: Path) -> None:
+    """Fill the numbers of a text; leave it alone where none changes.
+
+    Raises:
+        ValueError: a number cannot be filled; the message names the file.
+    """
+    text = path.read_text(encoding="utf-8")
+    try:
+        filled = fill(text)
+    except ValueError as error:
+        raise ValueError(f"{path.relative_to(ROOT)}: {error}") from None
+    if filled != text:
+        write_whole(path, filled.encode())
+        print(f"filled {path.relative_to(ROOT)}")
+
+
+def refuse_modified_code() -> None:
+    """Raise UserError if the code of the numbers is not that of a commit."""
+    command = ["git", "status", "--porcelain", "--", *_CODE]
+    changed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    if changed:
+        raise UserError(
+            f"{changed.split(maxsplit=1)[1].splitlines()[0]} is not committed, so that the edition "
+            "would name code that nobody can read. Commit it first."
+        )
+
+
+def make(name: str, options: list[str]) -> int:
+    """Run a study, or resume it, and publish it; return the status of the command that failed.
+
+    Raises:
+        UserError: the study was begun with other code.
+    """
+    folder = RUNS / name
+    if name == "tune":
+        return _call("ebmark", [*shlex.split(STUDIES[name]), "--out", str(Path(TUNED).parent)])
+    if (folder / "study.json").exists() and load_study(folder)["code_hash"] != code_hash():
+        raise UserError(f"{folder} was begun with other code. Remove it to make it again.")
+    command = [*shlex.split(STUDIES[name]), "--out", str(folder), *options]
+    status = _call("ebmark", command)
+    if status:
+        return status
+    return _call("ebmark.report.publish", [str(folder), str(RESULTS / name)])
+
+
+def _call(module: str, arguments: list[str]) -> int:
+    print(f"edition: python -m {module} {shlex.join(arguments)}", file=sys.stderr, flush=True)
+    return subprocess.run([sys.executable, "-m", module, *arguments], cwd=ROOT).returncode
+
+
+def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
+    """Split the arguments at `--`."""
+    at = arguments.index("--") if "--" in arguments else len(arguments)
+    return arguments[:at], arguments[at + 1 :]
+
+
+def _parse(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="./dev edition", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("studies", nargs="*", metavar="STUDY", help=", ".join(STUDIES))
+    parser.add_argument("--fill", action="store_true", help="only fill the texts")
+    parsed = parser.parse_args(arguments)
+    unknown = sorted(set(parsed.studies) - set(STUDIES))
+    if unknown:
+        parser.error(f"unknown study {', '.join(unknown)}. Choose from {', '.join(STUDIES)}.")
+    return parsed
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,30 @@
+"""The published studies: the folder of each in `results/`, and the command that makes it."""
+
+TWO_2D = "--datasets eight_gaussians half_moons"
+TUNED_ON = "--datasets eight_gaussians half_moons eight_gaussians_unequal"
+# Written by the first command; the studies of tuned recipes read it.
+TUNED = "studies/tune/tuned.json"
+
+# In the order of execution: the quickest answers first.
+STUDIES = {
+    "toy": "run toy --methods cd pcd dsm nce ed mle",
+    "tune": f"tune {TUNED_ON} --seeds 3 --trials 10",
+    "comparison": f"run comparison --seeds 20 --variants default {TUNED}",
+    "mode_weights": "run mode_weights --methods ism dsm mdsm diffclf ed nce mle --seeds 6",
+    "images": "run images --seeds 6",
+    "images_196": "run images_196",
+    "tables": "run tables --seeds 6",
+    "budget": f"run budget {TUNED_ON} --seeds 10 --variants default {TUNED}",
+    "ablations/separation": "run separation --seeds 6",
+    "ablations/data_size": "run data_size --seeds 6",
+    "ablations/dimension": "run dimension --seeds 6",
+    "ablations/nce_noise": "run nce_noise --seeds 6",
+    "ablations/chain_length": "run chain_length --seeds 6",
+    "ablations/dsm_noise_level": "run dsm_noise_level",
+    "ablations/sensitivity_cd": "sensitivity cd --datasets half_moons",
+    "ablations/sensitivity_nce": "sensitivity nce --datasets half_moons",
+    "near_the_oracle": f"run all {TWO_2D} --methods ed nce cnce snl nce_flow mle --seeds 10",
+    "external": "run benchmarks/studies/external.toml",
+    "external_chains": "run benchmarks/studies/external_chains.toml",
+    "all": "run all --seeds 3",
+}

@@ -1,0 +1,69 @@
+"""The edition: texts quote the results, and only committed code makes studies."""
+
+import subprocess
+
+import numpy as np
+import pytest
+
+from benchmarks.edition import __main__ as edition
+from benchmarks.edition import filling
+from benchmarks.edition.filling import fill
+from benchmarks.edition.studies import STUDIES
+from ebmark.errors import UserError
+from ebmark.statistics import final_values
+
+TEXTS = [path for path in edition.texts() if "<!-- results:" in path.read_text(encoding="utf-8")]
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=lambda path: path.name)
+def test_texts_quote_the_results(path):
+    text = path.read_text(encoding="utf-8")
+    assert fill(text) == text, "run `./dev edition --fill`"
+
+
+def test_wrong_number_is_replaced_and_its_surroundings_kept():
+    mark = "<!-- results: runs comparison -->"
+    assert fill(f"a {mark}wrong<!-- end --> b") == f"a {mark}660<!-- end --> b"
+
+
+def test_median_counts_failed_runs_as_the_worst():
+    values = final_values(filling._table("images"), "digits_64", "kl")["pcd"]
+    assert values.isna().sum() == 2
+    expected = np.sort(values.fillna(np.inf))[2]
+    assert float(filling.median("images", "digits_64", "kl", "pcd")) == round(expected, 1)
+
+
+@pytest.mark.parametrize("words", ["average toy", "median toy rings kl nce", "runs nowhere"])
+def test_what_the_results_do_not_hold_is_refused(words):
+    with pytest.raises(ValueError, match="Choose from median|cannot be filled"):
+        fill(f"<!-- results: {words} -->x<!-- end -->")
+
+
+def test_modified_code_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(edition, "ROOT", tmp_path)
+    (tmp_path / "ebmark").mkdir()
+    (tmp_path / "ebmark" / "a.py").write_text("x = 1\n")
+    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
+    with pytest.raises(UserError, match="ebmark/ is not committed"):
+        edition.refuse_modified_code()
+    identity = ["-c", "user.name=a", "-c", "user.email=a@b"]
+    for command in (["add", "-A"], [*identity, "commit", "-qm", "a"]):
+        subprocess.run(["git", *command], cwd=tmp_path, check=True)
+    edition.refuse_modified_code()
+    (tmp_path / "ebmark" / "a.py").write_text("x = 2\n")
+    with pytest.raises(UserError, match="ebmark/a.py is not committed"):
+        edition.refuse_modified_code()
+
+
+def test_unknown_study_is_refused(monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["edition", "toi"])
+    with pytest.raises(SystemExit):
+        edition.main()
+    assert "unknown study toi. Choose from toy" in capsys.readouterr().err
+
+
+def test_every_published_study_has_a_command():
+    folders = {
+        str(p.parent.relative_to(filling.RESULTS)) for p in filling.RESULTS.rglob("study.json")
+    }
+    assert folders - {"external_cd"} <= set(STUDIES)

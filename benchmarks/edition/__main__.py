@@ -73,8 +73,8 @@ def refuse_modified_code() -> None:
     changed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     if changed:
         raise UserError(
-            f"{changed.split(maxsplit=1)[1].splitlines()[0]} is not committed, so that the edition "
-            "would name code that nobody can read. Commit it first."
+            f"{changed.split(maxsplit=1)[1].splitlines()[0]} is not committed, so that the hash of "
+            "the code could not be found again. Commit it first."
         )
 
 

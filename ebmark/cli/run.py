@@ -60,8 +60,7 @@ def run(
         variants: default, tuned, both, or a file written by `ebmark tune`.
         updates: number of updates of every method, instead of the recipes' numbers.
         data: a file with your data (CSV, TSV, text, NPY, NPZ, Parquet) instead of the datasets.
-        jobs: number of parallel runs, each a process of one thread; the number of cores (of GPUs
-            with JAX_PLATFORMS=cuda) if omitted.
+        jobs: number of parallel runs, each a process of one thread; by default one per core (GPU).
         engine: where runs are executed: processes (on this machine), inline (in this process, for
             debugging) or parsl (on the nodes of --site); processes if omitted.
         site: laptop, workstation-gpu, slurm, polaris, aurora, perlmutter, or a TOML file.
@@ -89,8 +88,8 @@ def run(
         plugin, methods=methods or (), datasets=datasets or (), folder=kept, network=network
     )
     grid = _given(methods=methods, datasets=datasets, seeds=seeds, variants=variants)
-    grid |= _given(seeds_per_program=seeds_per_program)
-    chosen = _read_study(study, grid | _given(num_updates=updates), quick)
+    other = _given(num_updates=updates, seeds_per_program=seeds_per_program)
+    chosen = _read_study(study, grid | other, quick)
     chosen = _with_network(chosen, network)
     points, dataset_name = (None, "") if data is None else read_user_data(data)
     if points is not None:

@@ -51,6 +51,7 @@ def test_twin_has_likelihood_of_target(fitted):
     assert fitted.components > 1
 
 
+@pytest.mark.full
 def test_gain_is_kl_of_gaussian(fitted):
     """The gain over one Gaussian is KL(target, Gaussian), within 4 errors and 0.1 of the fit."""
     x, log_prob = draw(100_000, 2)

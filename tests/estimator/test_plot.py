@@ -74,6 +74,7 @@ def test_mode_weights_of_the_target_are_right(model):
     assert first == second
 
 
+@pytest.mark.full
 def test_animate_has_one_frame_per_snapshot(model, tmp_path):
     animation = eb.plot.animate(model)
     animation.save(tmp_path / "training.gif")

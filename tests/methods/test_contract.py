@@ -18,8 +18,8 @@ from ebmark.partition_function import QUICK, estimate_log_z, evaluate
 from ebmark.training import loop, recipes, updates
 from ebmark.training.checks import checks, operations, short_run
 
-# A chain, a loss without chains, and a method that trains nothing.
-HEALTHY = ("cd", "nce", "kde")
+# The others take 5 to 20 CPU seconds each.
+HEALTHY = ("nce",)
 # One method per family.
 FAST = (
     "cd",
@@ -34,7 +34,7 @@ FAST = (
     "gaussian",
     "kde",
 )
-CORE = ("dsm", "mle")
+CORE = ("dsm",)
 
 
 @pytest.mark.parametrize("name", full_unless(HEALTHY.__contains__, METHODS))

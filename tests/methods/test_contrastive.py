@@ -404,6 +404,7 @@ def test_ed_population_minimum_for_any_time(time):
     assert around[1] < around[0] and around[1] < around[2]
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("time", full_unless((0.25).__eq__, [0.01, 0.25, 1.0]))
 def test_ed_many_samples_match_population(time, gaussian):
     """Up to a bias of order 1 / M in the loss and its optimum."""

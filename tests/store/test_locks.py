@@ -97,7 +97,7 @@ def test_interrupted_run_resumes_bit_for_bit(planned_run, complete, tmp_path):
         pytest.param("another format", marks=pytest.mark.full),
         pytest.param("empty", marks=pytest.mark.full),
         pytest.param("another run", marks=pytest.mark.full),
-        "schema 1",
+        pytest.param("schema 1", marks=pytest.mark.full),
     ],
 )
 def test_damaged_checkpoint_is_dropped(planned_run, complete, tmp_path, damage, capsys):
@@ -127,6 +127,7 @@ def test_damaged_checkpoint_is_dropped(planned_run, complete, tmp_path, damage, 
     assert not checkpoint.exists()
 
 
+@pytest.mark.full
 def test_incomplete_run_is_replaced_and_complete_one_kept(planned_run, complete, tmp_path):
     name, _ = planned_run
     run_folder = tmp_path / "runs" / name

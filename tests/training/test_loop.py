@@ -169,6 +169,7 @@ def test_only_adjusted_chains_learn_sharp_edges(name):
         assert (quality_of(recipe, "checkerboard")["divergence_reason"] is None) is adjusted
 
 
+@pytest.mark.full
 def test_zero_acceptance_is_divergence(data):
     recipe = dataclasses.replace(METHODS["cd"], method=ContrastiveDivergence(step_size=1e12))
     fit = train(dataclasses.replace(recipe, num_updates=500), energy(), data, key=jr.key(2))

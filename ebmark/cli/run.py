@@ -60,9 +60,9 @@ def run(
         variants: default, tuned, both, or a file written by `ebmark tune`.
         updates: number of updates of every method, instead of the recipes' numbers.
         data: a file with your data (CSV, TSV, text, NPY, NPZ, Parquet) instead of the datasets.
-        jobs: number of parallel runs, each a process of one thread; by default one per core (GPU).
-        engine: where runs are executed: processes (on this machine), inline (in this process, for
-            debugging) or parsl (on the nodes of --site); processes if omitted.
+        jobs: number of parallel runs, each a process of one thread; one per core (GPU) if omitted.
+        engine: where runs are executed: processes (on this machine, if omitted), inline (in this
+            process, for debugging) or parsl (on the nodes of --site).
         site: laptop, workstation-gpu, slurm, polaris, aurora, perlmutter, or a TOML file.
         plugin: Python files that define METHODS or DATASETS.
         network: FILE.py:FUNCTION, a function make(dim, key) that returns the energy to train, an
@@ -70,7 +70,7 @@ def run(
         allow_plugins: execute the plugins that the TOML file names (plugins = ["mine.py"]), or else
             those in the output folder. Read them first.
         max_minutes: write checkpoints and stop after this time, with exit status 75 if runs are
-            left; the same command resumes. Set it three minutes below the walltime of the job.
+            left; the same command resumes. Set it three minutes below the job's walltime.
         repair: remove damaged files first and create them again; the others are kept.
         no_progress_bar: print lines instead of a progress bar.
     """
@@ -88,9 +88,8 @@ def run(
         plugin, methods=methods or (), datasets=datasets or (), folder=kept, network=network
     )
     grid = _given(methods=methods, datasets=datasets, seeds=seeds, variants=variants)
-    other = _given(num_updates=updates, seeds_per_program=seeds_per_program)
-    chosen = _read_study(study, grid | other, quick)
-    chosen = _with_network(chosen, network)
+    grid |= _given(num_updates=updates, seeds_per_program=seeds_per_program)
+    chosen = _with_network(_read_study(study, grid, quick), network)
     points, dataset_name = (None, "") if data is None else read_user_data(data)
     if points is not None:
         chosen = _with_user_data(chosen, dataset_name)

@@ -110,9 +110,10 @@ def main() -> int:
                 names = {"target": target, "method": method, "seed": seed}
                 if len(rows) and (rows[list(names)] == pd.Series(names)).all(axis=1).any():
                     continue
-                rows = pd.concat([rows, pd.DataFrame(rows_of(**names))])
+                new = pd.DataFrame(rows_of(**names))
+                rows = pd.concat([rows, new])
                 rows.to_csv(RESULTS, index=False, float_format="%.6g")
-                print(regrets(rows).tail(1).round(3).to_string(index=False), flush=True)
+                print(regrets(new).round(3).to_string(index=False), flush=True)
     table = regrets(rows).groupby(["target", "method"]).mean(numeric_only=True)
     print(table.drop(columns="seed").round(2).to_markdown())
     return 0

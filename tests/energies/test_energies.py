@@ -144,6 +144,7 @@ def test_walls_change_nothing_inside_hull(energy, function):
     np.testing.assert_array_equal(jax.vmap(function(walled))(x), jax.vmap(function(energy))(x))
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("sign, edge", [(1, 2.0), (-1, -1.0)])
 def test_walls_add_quadratic_penalty_outside(energy, sign, edge):
     """E(x) = E_0(c(x)) + d^2 / 2 w^2, with c(x) at most w / 2 outside; the gradient has no jump."""
@@ -314,6 +315,7 @@ def double_precision():
         yield
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("name", full_unless("fourier".__eq__, NETWORKS))
 def test_energies_are_twice_differentiable(name, double_precision):
     """The Hessian is symmetric, is the difference quotient of the gradient, and has no jumps.

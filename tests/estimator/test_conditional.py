@@ -69,6 +69,7 @@ def drawn(request):
     return x, draw_conditional(model, holes, 128, seed=0), -model.energies(x)
 
 
+@pytest.mark.full
 def test_draws_have_the_exact_mean_and_sd(drawn):
     """Each row's z of the mean and variance ratio; 5 standard errors fail once in a million."""
     x, draws, _ = drawn

@@ -92,6 +92,7 @@ def test_particle_weights_give_log_z(adjusted):
     assert 0.7 < float(ess_fraction(last.log_weights)) < 0.95
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     "options",
     full_unless({"adjusted": False}.__eq__, [{}, {"adjusted": False}, {"jump_scale": 1.0}]),

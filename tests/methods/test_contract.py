@@ -34,7 +34,6 @@ FAST = (
     "gaussian",
     "kde",
 )
-CORE = ("dsm",)
 
 
 @pytest.mark.parametrize("name", full_unless(HEALTHY.__contains__, METHODS))
@@ -44,7 +43,8 @@ def test_short_run_is_healthy(name):
     assert not [check for check in results if not check.passed]
 
 
-@pytest.mark.parametrize("name", full_unless(CORE.__contains__, METHODS))
+@pytest.mark.full
+@pytest.mark.parametrize("name", METHODS)
 def test_all_checks_pass(name):
     """Health, repeatability, the optimum on a Gaussian, the stated cost: `ebmark check`."""
     assert not [check for check in checks(name) if not check.passed]

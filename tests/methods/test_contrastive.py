@@ -292,6 +292,7 @@ def test_cnce_limit_error_is_second_order():
     )
 
 
+@pytest.mark.full
 def test_cnce_limit_is_score_matching(gaussian):
     """(J - 2 log 2) 2 / eps^2 of the method, within four errors and the 2% of second order."""
     precision = 1.1
@@ -447,6 +448,7 @@ class Linear(eqx.Module):
         return self.slope * x[0]
 
 
+@pytest.mark.full
 def test_ed_time_is_variance():
     """E = a x: log E exp(-a sqrt(t) (xi + xi_j)) is a^2 t / 2 on average, not a^2 t^2 / 2."""
     method = EnergyDiscrepancy(samples=512, time=4.0, stabilizer=0.0)

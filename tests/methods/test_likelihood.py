@@ -319,6 +319,7 @@ def test_pcd_buffer(gaussian):
     assert method.network_evaluations(256, 2) == 3 * 256 + 50 * 23
 
 
+@pytest.mark.full
 def test_paired_pcd_stores_chains_and_starts(gaussian):
     method = PairedPersistentContrastiveDivergence(num_chains=50, reinit_prob=0.0)
     start = gaussian[:50]

@@ -113,6 +113,7 @@ def test_ssm_vr_noise_adds_to_variance():
     assert method.gaussian_precision(1.3**2, None) == pytest.approx(1 / variance)
 
 
+@pytest.mark.full
 def test_fdsm_limit_is_ism_over_dim():
     """With v on a sphere of radius epsilon = 0.03."""
     x = jnp.tile(X, (200, 1))

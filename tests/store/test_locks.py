@@ -89,6 +89,7 @@ def test_interrupted_run_resumes_bit_for_bit(planned_run, complete, tmp_path):
     assert [path.name for path in (tmp_path / "runs").iterdir()] == [name]
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     "damage",
     [

@@ -17,7 +17,7 @@ from ebmark.methods import METHODS
 from ebmark.training.loop import train
 from ebmark.training.side_by_side import Seed, train_side_by_side
 
-NUM_SEEDS = 3
+NUM_SEEDS = 2
 STEPS = [10, 20]
 
 
@@ -82,4 +82,4 @@ def test_seed_that_diverges_ends_alone(tmp_path):
     seeds[1] = seeds[1]._replace(energy=energy)
     assert train_side_by_side(recipe, seeds, STEPS)
     fits = [continue_training(recipe, seed)[0] for seed in seeds]
-    assert [fit.divergence_reason is None for fit in fits] == [True, False, True]
+    assert [fit.divergence_reason is None for fit in fits] == [True, False]

@@ -48,6 +48,7 @@ def test_twelve_tables_go_in_and_come_out(run, name, suffix):
     check_table(run, table, suffix, "nce", "--updates", 50)
 
 
+@pytest.mark.slow
 def test_whole_numbers_follow_one_rule(run, tmp_path):
     """Discrete in a frame and in its files; real in an array and in its files."""
     x = np.random.default_rng(0).integers(0, 9, size=(60, 2))

@@ -68,6 +68,7 @@ def test_wrong_weights_give_mode_weight_kl(scores):
     assert values["mode_weight_tv"] == pytest.approx(np.abs(weights - 1 / 8).sum() / 2, abs=1e-3)
 
 
+@pytest.mark.slow
 def test_energy_infinite_on_target_has_infinite_kl(scores):
     """The box excludes points 4 standard deviations away, a probability of about 1e-4."""
     values, _ = scores("boxed")

@@ -73,6 +73,7 @@ def test_density_integrates_to_1():
     assert abs(ratios.mean() - 1) < 4.5 * ratios.std() / np.sqrt(len(x))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EACH_MIXTURE)
 def test_components_match_dense_covariances(name):
     """By scipy in float64; log p is the logsumexp of the components."""
@@ -86,6 +87,7 @@ def test_components_match_dense_covariances(name):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EACH)
 def test_nll_of_samples_is_entropy(name):
     """Within 4.5 standard errors: fails once in 1e5 per target."""
@@ -96,6 +98,7 @@ def test_nll_of_samples_is_entropy(name):
     assert dataset.record["entropy_error"] < 1e-3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EACH)
 def test_score_is_difference_quotient(name):
     """Along a random direction, with the quotient in float64 for the same float32 parameters."""
@@ -146,6 +149,7 @@ def test_joint_is_marginal_times_conditional(name):
         assert float(parts) == pytest.approx(float(dataset.log_prob(jnp.float32(x))), abs=1e-2)
 
 
+@pytest.mark.slow
 def test_conditional_matches_gaussian_formula():
     """Mean and covariance of one component given two columns, by Schur complements."""
     one = jax.tree.map(lambda array: array[:1], small())
@@ -279,6 +283,7 @@ def test_damaged_files_are_refused_in_one_line(tmp_path):
         assert "\n" not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_import_reads_no_files():
     """So that damaged files concern only those who use a fitted target."""
     code = (

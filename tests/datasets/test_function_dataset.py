@@ -36,6 +36,7 @@ def test_normal_passes_check(dim):
     assert 0.2 < dataset.local_scale() <= 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dim", [2, 3])
 def test_wrong_dataset_is_named(dim):
     twice = make(dim, lambda x: log_normal(x) + np.log(2)).check()
@@ -58,6 +59,7 @@ def test_wrong_mode_weights_are_found():
     assert dataset.dataset.modes == 2
 
 
+@pytest.mark.slow
 def test_scores_by_gradients_and_differences():
     x = np.random.default_rng(0).normal(size=(50, 2))
     traced = make(log_prob=lambda x: -0.5 * jnp.sum(x**2, axis=1) - jnp.log(2 * jnp.pi))

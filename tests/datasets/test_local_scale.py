@@ -32,6 +32,7 @@ def gaussian(num, dim, seed=0):
     return np.random.default_rng(seed).normal(size=(num, dim))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("dim", "lowest"), [(1, 0.25), (2, 0.5), (5, 0.65)])
 def test_local_scale_of_gaussian(dim, lowest):
     """1 without noise; lower in few dimensions, where neighborhoods are small and have few points.
@@ -61,6 +62,7 @@ FOUND = [
 ABOVE_2D = [name for name, dataset in DATASETS.items() if dataset.dim > 2]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("num", [1_024, NUM])
 @pytest.mark.parametrize("name", FOUND)
 def test_local_scale_of_samples_matches_dataset(name, num):

@@ -176,6 +176,7 @@ def test_log_prob_matches_float64(referenced):
     assert error.max() < 1e-4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("noise", full_unless((0.2).__eq__, [0.05, 0.1, 0.2]))
 def test_half_moons_are_exact_for_other_noises(noise):
     moons = HalfMoons(noise)

@@ -36,6 +36,7 @@ def tables(draw):
     return x
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", full_unless(lambda s: s not in {".csv", ".tsv"}, SUFFIXES))
 @settings(FUZZ, max_examples=NUM_EXAMPLES // 2)
 @given(x=tables())
@@ -115,6 +116,7 @@ def test_read_survives_any_bytes(magic, tail, suffix):
     check_points_or_clear_error(magic + tail, suffix)
 
 
+@pytest.mark.slow
 @FUZZ
 @given(text=st.lists(st.sampled_from(PIECES) | st.text(max_size=3)), times=st.integers(1, 30))
 def test_read_survives_any_text(text, times):

@@ -285,6 +285,7 @@ def test_read_tidies_names(read):
     assert points.columns == ("x", "x_2", "x3", "a b", "x_2_2")
 
 
+@pytest.mark.slow
 def test_import_does_not_load_pandas_or_pyarrow():
     code = "import sys, ebmark.datasets.tables; print({'pandas', 'pyarrow'} & set(sys.modules))"
     path = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}

@@ -51,7 +51,7 @@ def test_twin_has_likelihood_of_target(fitted):
     assert fitted.components > 1
 
 
-@pytest.mark.full
+@pytest.mark.slow
 def test_gain_is_kl_of_gaussian(fitted):
     """The gain over one Gaussian is KL(target, Gaussian), within 4 errors and 0.1 of the fit."""
     x, log_prob = draw(100_000, 2)
@@ -75,6 +75,7 @@ def test_twin_of_gaussian_has_one_component():
     assert selected.size.components == 1 and selected.gain <= 2 * selected.gain_error
 
 
+@pytest.mark.slow
 def test_file_defines_the_same_twin(fitted):
     names = {}
     exec(fitted.source, names)

@@ -132,6 +132,7 @@ CORNERS = np.array([[-1.0, -2.0], [2.0, -2.0], [2.0, 0.5], [-1.0, 0.5]])
 WIDTH = 0.5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "function",
     [lambda e: e, *(pytest.param(f, marks=pytest.mark.full) for f in (jax.grad, jax.hessian))],
@@ -144,7 +145,7 @@ def test_walls_change_nothing_inside_hull(energy, function):
     np.testing.assert_array_equal(jax.vmap(function(walled))(x), jax.vmap(function(energy))(x))
 
 
-@pytest.mark.full
+@pytest.mark.slow
 @pytest.mark.parametrize("sign, edge", [(1, 2.0), (-1, -1.0)])
 def test_walls_add_quadratic_penalty_outside(energy, sign, edge):
     """E(x) = E_0(c(x)) + d^2 / 2 w^2, with c(x) at most w / 2 outside; the gradient has no jump."""
@@ -192,6 +193,7 @@ def test_walls_remove_spurious_low_energy_region():
     assert mass_beyond(add_walls(deep, CORNERS, WIDTH)) < 1e-2
 
 
+@pytest.mark.slow
 def test_walls_are_not_trained(energy):
     walled = add_walls(energy, CORNERS, WIDTH)
     gradient = eqx.filter_grad(lambda e: e(jnp.array([5.0, 5.0])))(walled)
@@ -199,6 +201,7 @@ def test_walls_are_not_trained(energy):
         assert (leaf == 0).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("num_extra_inputs", [0, 1])
 @pytest.mark.parametrize("dim", [1, 2, 3])
 def test_new_energy_walls_surround_coordinates(dim, num_extra_inputs):
@@ -215,6 +218,7 @@ def test_new_energy_walls_surround_coordinates(dim, num_extra_inputs):
     assert free(center) == walled(center)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("num_extra_inputs", [0, pytest.param(1, marks=pytest.mark.full)])
 def test_network_above_2d_starts_as_normal_distribution(num_extra_inputs):
     """E(x) = |x|^2 / 2 and its derivatives, whatever the noise level."""
@@ -315,7 +319,7 @@ def double_precision():
         yield
 
 
-@pytest.mark.full
+@pytest.mark.slow
 @pytest.mark.parametrize("name", full_unless("fourier".__eq__, NETWORKS))
 def test_energies_are_twice_differentiable(name, double_precision):
     """The Hessian is symmetric, is the difference quotient of the gradient, and has no jumps.
@@ -345,6 +349,7 @@ def test_energies_are_twice_differentiable(name, double_precision):
     assert np.abs(hessians - np.eye(2)).max() > 0.05
 
 
+@pytest.mark.slow
 def test_relu_hessian_is_zero(double_precision):
     """The test of smoothness would reject a ReLU: score matching would see no curvature."""
     relu = eqx.nn.MLP(2, "scalar", 16, 2, jax.nn.relu, key=jr.key(5))

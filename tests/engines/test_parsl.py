@@ -55,6 +55,7 @@ setup = ["export SET_UP=yes"]
 """
 
 
+@pytest.mark.slow
 def test_pbs_job_script_is_that_of_polaris(user_folder, pbs):
     (user_folder / "mine.toml").write_text(SITE)
     plan = plan_of(6, 0.2)

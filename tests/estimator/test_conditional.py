@@ -69,7 +69,7 @@ def drawn(request):
     return x, draw_conditional(model, holes, 128, seed=0), -model.energies(x)
 
 
-@pytest.mark.full
+@pytest.mark.slow
 def test_draws_have_the_exact_mean_and_sd(drawn):
     """Each row's z of the mean and variance ratio; 5 standard errors fail once in a million."""
     x, draws, _ = drawn
@@ -85,6 +85,7 @@ def test_draws_have_the_exact_mean_and_sd(drawn):
         )
 
 
+@pytest.mark.slow
 def test_intervals_cover_as_often_as_stated(drawn):
     """90% intervals of 96 rows: binomial, 4 standard errors of 0.03 fail once in 10,000."""
     x, draws, _ = drawn

@@ -74,7 +74,7 @@ def test_mode_weights_of_the_target_are_right(model):
     assert first == second
 
 
-@pytest.mark.full
+@pytest.mark.slow
 def test_animate_has_one_frame_per_snapshot(model, tmp_path):
     animation = eb.plot.animate(model)
     animation.save(tmp_path / "training.gif")
@@ -89,6 +89,7 @@ def test_animate_without_snapshots_is_refused():
         eb.plot.animate(model)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("start", ["exact", "points"])
 def test_chains_start_where_told(model, start):
     points = np.zeros((20, 2)) if start == "points" else start

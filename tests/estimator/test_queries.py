@@ -139,7 +139,7 @@ def missing_at_random(num):
     return np.cov(x.T), pd.DataFrame(holes, columns=["a", "b", "c"])
 
 
-@pytest.mark.full
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["gaussian", pytest.param("nce", marks=pytest.mark.full)])
 def test_missing_values_from_the_model_remove_bias(method):
     """Of covariances where values are missing at random: medians halve them."""

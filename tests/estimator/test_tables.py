@@ -73,6 +73,7 @@ def test_frame_of_floats_is_as_its_array():
     assert other.sample(3).columns.tolist() == ["a", "b"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "check", [check_dataframe_column_names_consistency, check_classifier_data_not_an_array]
 )

@@ -41,6 +41,7 @@ def fits(data):
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BASELINES)
 def test_baseline_log_z_is_0(name, fits):
     grid = Grid((-8.0, -8.0), (8.0, 8.0), 200)

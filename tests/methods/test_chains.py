@@ -73,7 +73,7 @@ def follow(precisions, step_size, **options):
     return run(Particles.of_normal(20_000, 1, jr.key(0)), jr.key(1))
 
 
-@pytest.mark.full
+@pytest.mark.slow
 @pytest.mark.parametrize("adjusted", [pytest.param(False, marks=pytest.mark.full), True])
 def test_particle_weights_give_log_z(adjusted):
     """Z = sqrt(2 pi / lambda), lambda from 1 to 5.89 in 60 steps of h = 0.05.
@@ -92,7 +92,7 @@ def test_particle_weights_give_log_z(adjusted):
     assert 0.7 < float(ess_fraction(last.log_weights)) < 0.95
 
 
-@pytest.mark.full
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
     full_unless({"adjusted": False}.__eq__, [{}, {"adjusted": False}, {"jump_scale": 1.0}]),
@@ -270,7 +270,7 @@ def test_short_run_sampler_variance():
     assert float(x.var()) == pytest.approx(variance, rel=4 * np.sqrt(2 / 40_000))
 
 
-@pytest.mark.full
+@pytest.mark.slow
 @pytest.mark.parametrize("num_steps", [pytest.param(3, marks=pytest.mark.full), 40])
 def test_short_run_fixed_point(num_steps):
     """The gradient is 0 at `gaussian_precision`, and not at 1 / s^2."""

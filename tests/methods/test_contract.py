@@ -35,6 +35,9 @@ FAST = (
     "kde",
 )
 
+# Methods of the default studies.
+CORE = ("cd", "pcd", "dsm", "nce", "mle")
+
 
 @pytest.mark.parametrize("name", full_unless(HEALTHY.__contains__, METHODS))
 def test_short_run_is_healthy(name):
@@ -43,13 +46,14 @@ def test_short_run_is_healthy(name):
     assert not [check for check in results if not check.passed]
 
 
-@pytest.mark.full
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", full_unless(CORE.__contains__, METHODS))
 def test_all_checks_pass(name):
     """Health, repeatability, the optimum on a Gaussian, the stated cost: `ebmark check`."""
     assert not [check for check in checks(name) if not check.passed]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", full_unless(FAST.__contains__, METHODS))
 def test_updates_keep_types_so_that_they_are_compiled_once(name):
     recipe = METHODS[name]
@@ -84,6 +88,7 @@ def test_method_trains_in_64_dimensions(name):
     assert np.isfinite(evaluate(fit.energy, z)).all() and np.isfinite(estimate.value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["cd", "pcd"])
 def test_chain_step_costs_one_gradient(name):
     method = METHODS[name].method

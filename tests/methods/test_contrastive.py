@@ -292,7 +292,7 @@ def test_cnce_limit_error_is_second_order():
     )
 
 
-@pytest.mark.full
+@pytest.mark.slow
 def test_cnce_limit_is_score_matching(gaussian):
     """(J - 2 log 2) 2 / eps^2 of the method, within four errors and the 2% of second order."""
     precision = 1.1
@@ -312,6 +312,7 @@ def test_cnce_limit_is_score_matching(gaussian):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [0.3, 3.0])
 def test_cnce_fixed_point_for_any_width(width, gaussian):
     method = ConditionalNoiseContrastiveEstimation(width=width)
@@ -374,6 +375,7 @@ class Tilted(eqx.Module):
         return -jax.nn.logsumexp(logs) - self.tilt * jax.nn.sigmoid(4 * x[0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("width", "is_sensitive"), [(0.3, False), (None, True)])
 def test_cnce_mode_weights_need_wide_moves(width, is_sensitive):
     """Data of equal weights, an energy with weights e^2 to 1; the default draws all widths."""
@@ -405,7 +407,7 @@ def test_ed_population_minimum_for_any_time(time):
     assert around[1] < around[0] and around[1] < around[2]
 
 
-@pytest.mark.full
+@pytest.mark.slow
 @pytest.mark.parametrize("time", full_unless((0.25).__eq__, [0.01, 0.25, 1.0]))
 def test_ed_many_samples_match_population(time, gaussian):
     """Up to a bias of order 1 / M in the loss and its optimum."""
@@ -448,7 +450,7 @@ class Linear(eqx.Module):
         return self.slope * x[0]
 
 
-@pytest.mark.full
+@pytest.mark.slow
 def test_ed_time_is_variance():
     """E = a x: log E exp(-a sqrt(t) (xi + xi_j)) is a^2 t / 2 on average, not a^2 t^2 / 2."""
     method = EnergyDiscrepancy(samples=512, time=4.0, stabilizer=0.0)

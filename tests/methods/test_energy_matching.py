@@ -86,6 +86,7 @@ def test_flow_weight_decays_after_decay_start():
     assert float(late) == pytest.approx(0.5, abs=4 * np.sqrt(1 / 12 / 40_000))
 
 
+@pytest.mark.slow
 def test_sampler_reaches_gaussian_at_temperature():
     """V = e |x|^2 / 2: variance (1 - h)^(2k) after k noiseless steps, then 1 / (1 - h / 2)."""
     method = EnergyMatching(temperature=0.5, sampler_steps=1_000)

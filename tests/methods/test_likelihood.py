@@ -77,6 +77,7 @@ def test_cd_fixed_point_unadjusted(num_steps, gaussian):
     assert abs(mean) > 10 * error
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("num_steps", [1, pytest.param(5, marks=pytest.mark.full)])
 def test_cd_fixed_point_adjusted(num_steps, gaussian):
     """MALA has no bias: lambda* = 1 / s^2 for every h and k."""
@@ -99,6 +100,7 @@ def test_cd_fixed_point_adjusted(num_steps, gaussian):
     assert abs(mean) > 10 * error
 
 
+@pytest.mark.slow
 def test_cd_small_step_is_score_matching(gaussian):
     """E[dE(x)] - E[dE(x')] = h * (gradient of Hyvarinen's loss) + O(h^2).
 
@@ -286,17 +288,15 @@ def test_pcd_gradient_noise(kind, state_of):
 
 @pytest.mark.parametrize(("total", "num"), [(8, 3), (50, 20), (20, 20), (1_024, 256)])
 def test_draw_stratified_is_uniform(total, num):
-    """Different numbers, equally often: a chi-squared test of nearly independent counts."""
+    """Different numbers, equally often and independently: a chi-squared test of the counts."""
     rounds = 4_000
     draws = jax.vmap(lambda key: draw_stratified(total, num, key))(jr.split(jr.key(0), rounds))
     counts = np.zeros((rounds, total), int)
     np.add.at(counts, (np.arange(rounds)[:, None], np.asarray(draws)), 1)
     assert counts.max() == 1 and (counts.sum(axis=1) == num).all()
     prob = num / total
-    statistic = np.sum((counts.mean(axis=0) - prob) ** 2) * rounds / (prob * (1 - prob) or 1)
-    # Fails once in some thousand seeds.
-    assert statistic < scipy.stats.chi2.isf(1e-4, total - 1)
-    # Consecutive draws are independent.
+    statistic = rounds * np.sum((counts.mean(axis=0) - prob) ** 2) / (prob * (1 - prob) or 1)
+    assert statistic < scipy.stats.chi2.isf(1e-4, total - 1)  # fails once in 2,500 seeds
     assert abs(np.mean(counts[1:] * counts[:-1]) - prob**2) < 1e-2
 
 
@@ -319,16 +319,15 @@ def test_pcd_buffer(gaussian):
     assert method.network_evaluations(256, 2) == 3 * 256 + 50 * 23
 
 
-@pytest.mark.full
+@pytest.mark.slow
 def test_paired_pcd_stores_chains_and_starts(gaussian):
-    method = PairedPersistentContrastiveDivergence(num_chains=50, reinit_prob=0.0)
+    paired = PairedPersistentContrastiveDivergence
+    keep, restart = (paired(num_chains=50, reinit_prob=p) for p in (0.0, 1.0))
     start = gaussian[:50]
     state = PairedPCDState(start, start, jnp.array(0.01))
-    _, new = method.loss(quadratic(1.0), gaussian[100:120], state, jr.key(0))
-    moved = jnp.any(new.chains != start, axis=1)
-    assert int(moved.sum()) == 20 and bool((new.starts == start).all())
-    method = PairedPersistentContrastiveDivergence(num_chains=50, reinit_prob=1.0)
-    _, new = method.loss(quadratic(1.0), gaussian[100:120], state, jr.key(0))
+    _, new = keep.loss(quadratic(1.0), gaussian[100:120], state, jr.key(0))
+    assert int(jnp.any(new.chains != start, axis=1).sum()) == 20 and (new.starts == start).all()
+    _, new = restart.loss(quadratic(1.0), gaussian[100:120], state, jr.key(0))
     is_reinit = jnp.any(new.starts != start, axis=1)
     assert int(is_reinit.sum()) == 20
     assert jnp.linalg.norm((new.chains - new.starts)[is_reinit], axis=1).max() < 2

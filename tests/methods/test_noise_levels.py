@@ -76,7 +76,7 @@ def test_drl_fixed_point():
     assert wide < -10 * error and narrow > 10 * error
 
 
-@pytest.mark.full
+@pytest.mark.slow
 @pytest.mark.parametrize("level", [0.0, pytest.param(1.0, marks=pytest.mark.full)])
 def test_drl_chains_converge_to_conditional(level):
     """p(x_i | x_{i+1}) of N(0, 1) has precision 1 / (1 + sigma_i^2) + 1 / s_i^2; four errors."""
@@ -101,6 +101,7 @@ def test_drl_chains_converge_to_conditional(level):
     np.testing.assert_allclose(x.var(axis=0), variance, rtol=4 * np.sqrt(2 / num))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "method", [MultiscaleDenoisingScoreMatching(), DiffusionRecoveryLikelihood()]
 )

@@ -70,6 +70,7 @@ def test_ism_loss_matches_hessian_trace():
     assert exact() == pytest.approx(float(expected), rel=1e-4)
 
 
+@pytest.mark.slow
 def test_ism_minimum_on_gaussian():
     """J(a) = a^2 E|x|^2 / 2 - a d, with its minimum at d / E|x|^2."""
     a = jnp.linspace(0.5, 1.5, 201)
@@ -113,7 +114,7 @@ def test_ssm_vr_noise_adds_to_variance():
     assert method.gaussian_precision(1.3**2, None) == pytest.approx(1 / variance)
 
 
-@pytest.mark.full
+@pytest.mark.slow
 def test_fdsm_limit_is_ism_over_dim():
     """With v on a sphere of radius epsilon = 0.03."""
     x = jnp.tile(X, (200, 1))
@@ -133,6 +134,7 @@ def test_fdsm_error_is_second_order():
     assert gaps[0] / gaps[1] == pytest.approx(4, rel=0.15)
 
 
+@pytest.mark.slow
 def test_ksd_loss_matches_metric():
     """The metric of the same name, with the same kernel width, in float64."""
     x = np.asarray(X, np.float64)

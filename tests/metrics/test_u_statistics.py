@@ -122,6 +122,7 @@ def test_u_statistics_use_little_memory():
         tracemalloc.stop()
 
 
+@pytest.mark.slow
 def test_ksd_matches_autodiff_of_definition():
     x, scores = normal(12), normal(12, seed=3)
     gaps = ((x[:, None] - x) ** 2).sum(-1)

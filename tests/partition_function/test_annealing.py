@@ -41,6 +41,7 @@ def schedule(num_levels, step_size=0.4):
     return Schedule(np.linspace(0, 1, num_levels + 1), np.full(num_levels, step_size))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step_size", [0.1, 0.5, 0.8])
 def test_moves_leave_the_target_invariant(step_size):
     """Exact samples stay N(0.5, I / 4), at any acceptance rate: detailed balance."""

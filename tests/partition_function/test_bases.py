@@ -45,6 +45,7 @@ def test_fitted_base_integrates_to_one():
     assert float(jnp.sum(density) * 0.05**2) == pytest.approx(1, abs=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dim", [2, 7])
 def test_fitted_base_has_moments_of_points(dim):
     """The same mean; the covariance within clusters is shrunk."""

@@ -59,6 +59,7 @@ def test_box_grows_for_wide_energy():
     assert density.log_z == pytest.approx(gaussian_log_z(1 / 36, 2), abs=2e-3)
 
 
+@pytest.mark.slow
 def test_grid_is_refined_for_narrow_energy():
     """Standard deviation 0.01 on a grid of spacing 0.125."""
     narrow = Quadratic(jnp.array(1e4), jnp.array([0.013, -0.4]))

@@ -102,6 +102,7 @@ def test_no_import_circle_between_modules():
         graph = {name: used for name, used in graph.items() if name not in leaves}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", NO_JAX)
 def test_records_start_no_jax(module):
     code = f"import sys, {module}; sys.exit('jax' in sys.modules)"

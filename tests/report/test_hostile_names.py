@@ -65,6 +65,7 @@ def test_formula_is_restored(text):
     assert with_formula(safe) == text and not FORMULA.match(safe)
 
 
+@pytest.mark.slow
 def test_names_are_literal_in_other_formats(folder, capsys):
     """Markdown keeps its columns, LaTeX has no command, HTML no tag, the terminal the names."""
     found = paper_table(folder, "w1_langevin")

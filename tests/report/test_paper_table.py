@@ -21,6 +21,7 @@ def folder(tmp_path_factory):
     return build(tmp_path_factory.mktemp("toy"), seeds=6, points=200, grid=40)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("metric", ["kl", "w1_exact"])
 def test_value_equals_statistic(folder, metric):
     results = read(folder)

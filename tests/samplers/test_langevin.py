@@ -90,6 +90,7 @@ class TestEverySampler:
         correlation = np.corrcoef(moved[:-1, 0], moved[1:, 0])[0, 1]
         assert abs(correlation) < 4 / np.sqrt(len(x))  # fails once in 16,000
 
+    @pytest.mark.slow
     def test_energy_offset_does_not_change_chains(self, name, getkey):
         sampler = SAMPLERS[name](0.05)
         key = getkey()
@@ -99,6 +100,7 @@ class TestEverySampler:
             shifted.x, run(sampler, unit_gaussian, x, 3, key).x, rtol=1e-5, atol=1e-5
         )
 
+    @pytest.mark.slow
     def test_short_steps_converge_to_target(self, name, getkey):
         """Mean and covariance of a correlated Gaussian, from a start 8 sd away.
 
@@ -125,6 +127,7 @@ def variance_of_langevin(h, s2, num_steps, key):
     return float(np.mean(x**2))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("s2", "h"), [(1.0, 0.1), (1.0, 0.4), (1.0, 1.0), (0.25, 0.025)])
 def test_langevin_stationary_variance(s2, h, getkey):
     """s^2 / (1 - h / 2 s^2), within four standard errors: fails once in 16,000."""
@@ -212,6 +215,7 @@ def asymmetry(kernel, num, key):
     return [abs(gap.mean()) / (gap.std() / np.sqrt(num)) for gap in gaps]
 
 
+@pytest.mark.slow
 def test_mala_is_reversible_and_langevin_is_not(getkey):
     """Detailed balance: for x from the target, (x, x') and (x', x) have the same distribution.
 
@@ -253,6 +257,7 @@ def test_mala_moves_follow_acceptance_formula(start, getkey):
     assert 0.02 < 1 - flow.sum() < 0.98  # proposals are accepted and rejected
 
 
+@pytest.mark.slow
 def test_mala_rejects_proposal_with_nan_energy(getkey):
     def half_line(x):
         return jnp.where(x[0] > 0, 0.5 * x @ x, jnp.nan)
@@ -262,6 +267,7 @@ def test_mala_rejects_proposal_with_nan_energy(getkey):
     assert 0.05 < np.mean(states.accepted) < 1  # other proposals are accepted
 
 
+@pytest.mark.slow
 def test_mala_state_holds_energy_and_gradient(getkey):
     state = run(MALA(0.2), correlated, np.ones((64, 2)), 5, getkey())
     np.testing.assert_allclose(state.energy, jax.vmap(correlated)(state.x), rtol=1e-5)

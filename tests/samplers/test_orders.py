@@ -65,6 +65,7 @@ def moments_after(time, num_steps):
     return np.linalg.matrix_power(drift, num_steps), covariance
 
 
+@pytest.mark.slow
 def test_baoab_has_weak_order_two():
     """Errors of mean and covariance at time 1 decrease to a quarter at half the step size."""
     drift = np.array([[0.0, 1.0], [-4.0, -0.7]])

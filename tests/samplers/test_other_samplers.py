@@ -54,6 +54,7 @@ def wavy(x):
     return jnp.sum(x**2 / 2 + jnp.cos(x))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("h", [0.1, 0.5])
 def test_baoab_is_exact_on_gaussian(h):
     """Exact for positions on a Gaussian; Langevin has 1 / (1 - h / 2). Four standard errors."""
@@ -151,6 +152,7 @@ def test_hmc_does_not_resonate(num_leapfrogs):
     np.testing.assert_allclose(second_moment(widths), 1, atol=0.25)
 
 
+@pytest.mark.slow
 def test_hmc_keeps_target():
     """From independent samples, after 3 steps with rejections: p > 1e-4."""
     start = jnp.asarray(from_skewed(CHAINS, seed=1), jnp.float32)

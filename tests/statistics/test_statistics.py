@@ -174,6 +174,7 @@ def test_best_is_significant_only_by_paired_test():
     assert not best(table(same), "d", "kl").significant
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("num", full_unless((2).__eq__, [2, 3, 8]))
 def test_best_is_rarely_significant_for_equal_methods(num):
     """In at most 5% of 200 tables of 10 seeds, for any number of methods: fails once in 2,000.

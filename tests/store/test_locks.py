@@ -89,7 +89,7 @@ def test_interrupted_run_resumes_bit_for_bit(planned_run, complete, tmp_path):
     assert [path.name for path in (tmp_path / "runs").iterdir()] == [name]
 
 
-@pytest.mark.full
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "damage",
     [
@@ -128,7 +128,7 @@ def test_damaged_checkpoint_is_dropped(planned_run, complete, tmp_path, damage, 
     assert not checkpoint.exists()
 
 
-@pytest.mark.full
+@pytest.mark.slow
 def test_incomplete_run_is_replaced_and_complete_one_kept(planned_run, complete, tmp_path):
     name, _ = planned_run
     run_folder = tmp_path / "runs" / name

@@ -146,6 +146,7 @@ def test_network_of_a_file_on_the_command_line(tmp_path):
     assert "net.py:make" in (tmp_path / "out" / "plan.json").read_text()
 
 
+@pytest.mark.slow
 def test_stopped_comparison_is_an_error(tmp_path):
     """A batch system sends SIGTERM; here the loss does, when it is traced in the first run."""
     previous = signal.signal(signal.SIGTERM, lambda *_: None)

@@ -38,7 +38,7 @@ def rows_of(folder, study):
     return without_times(folder).sort_values(["seed", "step", "metric"])
 
 
-@pytest.mark.full
+@pytest.mark.slow
 def test_study_gives_the_numbers_of_seeds_alone(tmp_path):
     alone = rows_of(tmp_path / "alone", TINY)
     together = rows_of(tmp_path / "together", dataclasses.replace(TINY, seeds_per_program=2))

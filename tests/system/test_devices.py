@@ -99,6 +99,7 @@ ENTRY_POINTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("setting", [None, "tensorfloat32"])
 @pytest.mark.parametrize("entry_point", full_unless("log Z".__ne__, ENTRY_POINTS))
 def test_gpu_multiplies_in_float32(entry_point, setting, monkeypatch):

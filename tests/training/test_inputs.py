@@ -53,6 +53,7 @@ def test_nonfinite_data_refused(row, value):
         as_standardized(data)
 
 
+@pytest.mark.slow
 def test_data_kinds_give_same_numbers():
     expected = fit(jnp.asarray(Z, jnp.float32)).losses
     frame = pd.DataFrame(Z, columns=["u", "v"])

@@ -97,6 +97,7 @@ def test_checkpoint_of_another_key_is_ignored(data, tmp_path):
     assert steps[0] == 250
 
 
+@pytest.mark.slow
 def test_checkpoint_of_another_energy_is_ignored(data, tmp_path):
     """The same network with other weights; all else, including the key, is equal."""
     checkpoint_path = tmp_path / "run"
@@ -169,7 +170,7 @@ def test_only_adjusted_chains_learn_sharp_edges(name):
         assert (quality_of(recipe, "checkerboard")["divergence_reason"] is None) is adjusted
 
 
-@pytest.mark.full
+@pytest.mark.slow
 def test_zero_acceptance_is_divergence(data):
     recipe = dataclasses.replace(METHODS["cd"], method=ContrastiveDivergence(step_size=1e12))
     fit = train(dataclasses.replace(recipe, num_updates=500), energy(), data, key=jr.key(2))

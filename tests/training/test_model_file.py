@@ -91,6 +91,7 @@ EACH_KIND = ("cd", "nce", "drl", "kde")
 full = functools.partial(pytest.param, marks=pytest.mark.full)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("method", "dim"),
     [

@@ -73,7 +73,7 @@ def test_seeds_train_as_alone(name, tmp_path):
         assert fit.compile_seconds > 0 and fit.snapshots[-1].seconds > 0
 
 
-@pytest.mark.full
+@pytest.mark.slow
 def test_seed_that_diverges_ends_alone(tmp_path):
     recipe = short("dsm")
     seeds = list(make_seeds(tmp_path))

@@ -51,6 +51,7 @@ def fit_noise(name, data, scale=1.2):
 CLOSED_FORMS = ("gaussian", "box")  # without components or networks
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", full_unless(CLOSED_FORMS.__contains__, NOISES))
 def test_noise_normalized_and_samples_match(name, data):
     noise = fit_noise(name, data)
@@ -107,6 +108,7 @@ def test_box_density():
     assert float(box.log_prob(jnp.array([1.1, 1.0]))) == -math.inf
 
 
+@pytest.mark.slow
 def test_mixture_as_likely_as_scikit_learn(data):
     """Different starts reach different optima: at most 0.03 nats per point apart."""
     mixture = fit_noise("mixture", data, 1.0)
@@ -163,6 +165,7 @@ def follow_chains(noise, energy, num, key):
     return jax.lax.scan(step, noise, jr.split(key, num))[0]
 
 
+@pytest.mark.slow
 def test_noisy_chains_converge_to_noisy_model(data):
     """Centers of variance s^2 / (1 - h / 2 s^2), bandwidth unchanged; 512 chains, 2-D.
 
@@ -201,6 +204,7 @@ def test_noise_ess_of_gaussians_closed_form(width):
     assert values[1] == pytest.approx(values[0], rel=1e-3)
 
 
+@pytest.mark.slow
 def test_noise_ess_limits():
     """1 for the noise itself, near 0 for distant noise."""
     noise = Gaussian(jnp.zeros(2), jnp.eye(2))

@@ -32,6 +32,7 @@ def test_kl_parts_add_up_to_kl(folder):
     assert figures.kl_decomposition({}, METHODS) is None
 
 
+@pytest.mark.slow
 def test_w1_selects_medians_and_null_range(folder):
     table = read(folder)
     null_ranges = load_study(folder)["null_ranges"]

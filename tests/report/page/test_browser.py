@@ -144,6 +144,7 @@ def test_text_contrast_is_accessible(page):
     assert page.evaluate(ratio) >= 4.5
 
 
+@pytest.mark.slow
 def test_click_sorts_methods_above_the_oracle(page):
     table = page.locator("table.results").first
     values = """t => [...t.tBodies[0].rows].filter(r => !r.className).map(r => r.cells[2])

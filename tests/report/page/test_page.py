@@ -256,6 +256,7 @@ def test_study_with_only_diverged_runs_has_a_report(tmp_path):
     assert "4 of 4 runs diverged" in text_of(write_report(folder).read_text())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dataset", ["line", "table"])
 def test_data_of_other_dimensions_have_a_report(tmp_path, dataset):
     folder = build(tmp_path, datasets=(dataset,), methods=("cd", "nce"), seeds=2, points=60)
@@ -267,6 +268,7 @@ def test_data_of_other_dimensions_have_a_report(tmp_path, dataset):
     assert ("Data of more than 2 columns" in text) == (dataset == "table")
 
 
+@pytest.mark.slow
 def test_names_from_data_are_escaped(tmp_path):
     nasty = "<script>alert(1)</script> $x^"
     folder = build(

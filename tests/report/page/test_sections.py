@@ -65,6 +65,7 @@ def column(table, label):
     return {row.method: row.cells[i] for row in table.rows}
 
 
+@pytest.mark.slow
 def test_results_table_has_the_statistics(folder, results):
     null_ranges = load_study(folder)["null_ranges"]["half_moons"]
     table = table_of(results, null_ranges=null_ranges)

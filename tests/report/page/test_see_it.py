@@ -243,7 +243,7 @@ def test_page_unpacks_what_python_packed(page):
     assert np.reshape(got, values.shape) == pytest.approx(np.stack(expected), abs=1e-3)
 
 
-@pytest.mark.full
+@pytest.mark.slow
 def test_section_is_small(folder):
     see_it = section(folder)
     assert len(see_it.data) < 900_000

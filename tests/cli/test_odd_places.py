@@ -121,6 +121,7 @@ def printed(folder):
         return {name: output_of(monkeypatch, text.split())[1] for name, text in quick.items()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "place",
     full_unless(lambda place: place not in SLOW_PLACES, PLACES),

@@ -58,6 +58,7 @@ def test_exact_energy_has_zero_kl(scores):
     assert null_range["low"] * 0.7 < values["w1_exact"] < null_range["high"] * 1.3
 
 
+@pytest.mark.slow
 def test_wrong_weights_give_mode_weight_kl(scores):
     """The modes are 12 standard deviations apart, so that KL is that of the weights."""
     values, _ = scores("tilted")

@@ -59,6 +59,7 @@ def test_gain_is_kl_of_gaussian(fitted):
     assert abs(fitted.gain - (log_prob.mean() + gaussian)) < 4 * fitted.gain_error + 0.1
 
 
+@pytest.mark.slow
 def test_twin_integrates_to_1(fitted):
     """By importance sampling from a wider Gaussian: within 4.5 errors, fails once in 1e5."""
     units = fit_units(draw(400, 0)[0])

@@ -147,6 +147,7 @@ def test_langevin_variance_recursion(getkey):
     assert variance_of_langevin(h, 1.0, 3, key) == pytest.approx(v, rel=4 * np.sqrt(2 / CHAINS))
 
 
+@pytest.mark.slow
 def test_langevin_bias_is_first_order_in_step(getkey):
     """Slopes over h = 0.8, 0.4, 0.2 (exactly 1.42 and 1.17) decrease towards 1, and below 1.3.
 
@@ -300,6 +301,7 @@ def of_blackjax(name, h, x, num_steps, key):
     return np.asarray(point(chains(start, jr.split(key, num_steps))))[:, 0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("num_steps", [4, pytest.param(60, marks=pytest.mark.full)])
 @pytest.mark.parametrize("name", ["langevin", "mala"])
 def test_chains_match_blackjax(name, num_steps, getkey):

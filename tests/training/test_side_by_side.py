@@ -47,6 +47,7 @@ def continue_training(recipe, seed):
     return fit, calls
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     full_unless("nce".__eq__, METHODS),

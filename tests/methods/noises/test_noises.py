@@ -144,6 +144,7 @@ def test_mixture_shrinks_covariances_above_2d():
     assert smallest.min() > 10 * _mixture.RIDGE
 
 
+@pytest.mark.slow
 def test_defensive_mixture_is_mixture_and_gaussian(data):
     """q = 3/4 of the mixture plus 1/4 of the Gaussian, at any point and width."""
     mixture, gaussian, both = (

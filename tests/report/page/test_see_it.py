@@ -235,6 +235,7 @@ def test_long_run_of_chains_has_the_exact_mode_weights(page):
         assert sd == pytest.approx(1, rel=0.03)
 
 
+@pytest.mark.slow
 def test_page_unpacks_what_python_packed(page):
     values = 50 * np.random.default_rng(0).normal(size=(2, 9, 7))
     unpack = "async ([packed, shape]) => (await seeIt.unpack(packed, shape)).map(m => [...m])"

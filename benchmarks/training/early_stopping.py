@@ -115,7 +115,7 @@ def main() -> int:
                 rows.to_csv(RESULTS, index=False, float_format="%.6g")
                 print(regrets(new).round(3).to_string(index=False), flush=True)
     table = regrets(rows).groupby(["target", "method"]).mean(numeric_only=True)
-    print(table.drop(columns="seed").round(2).to_markdown())
+    print(table.drop(columns="seed").round(2).to_string())
     return 0
 
 

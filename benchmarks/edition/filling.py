@@ -20,7 +20,8 @@ import pandas as pd
 
 from ebmark.errors import UserError
 from ebmark.report.page._numbers import format_brief, format_signed
-from ebmark.statistics import all_positive, final_values, role, summary
+from ebmark.report.paper_table import paper_table, render
+from ebmark.statistics import final_values, summary
 from ebmark.store.schema import load_study
 from ebmark.store.table import read, with_entries
 
@@ -93,37 +94,11 @@ def rank_correlation(folder: str, dataset: str, metric: str, other: str) -> str:
 
 
 def table(folder: str, metric: str, *entries: str) -> str:
-    """Return a table of geometric means [95% interval] by configuration and dataset.
-
-    The lowest mean of the methods, without oracle and baselines, is bold.
-    """
-    rows = _table(folder)
-    datasets = list(dict.fromkeys(rows["dataset"]))
-    columns = {dataset: final_values(rows, dataset, metric) for dataset in datasets}
-    names = entries or tuple(dict.fromkeys(rows["method"]))
-    lines = ["", "| " + " | ".join(["", *(f"`{name}`" for name in datasets)]) + " |"]
-    lines.append("|---" * (1 + len(datasets)) + "|")
-    cells = {dataset: _cells(columns[dataset], names) for dataset in datasets}
-    for name in names:
-        label = f"`{name}`" + (f" ({role(name)})" if role(name) else "")
-        lines.append(f"| {label} | " + " | ".join(cells[d][name] for d in datasets) + " |")
-    return "\n".join([*lines, ""])
-
-
-def _cells(columns: dict[str, pd.Series], names: tuple[str, ...]) -> dict[str, str]:
-    is_geometric = all_positive(columns[name] for name in names)
-    sums = {name: summary(columns[name], is_geometric=is_geometric) for name in names}
-    methods = [name for name in names if role(name) is None]
-    # a mean without the runs that failed is not compared
-    whole = [name for name in methods if not sums[name].diverged]
-    best = min(whole, key=lambda name: sums[name].mean) if whole else None
-    cells = {}
-    for name, s in sums.items():
-        mean, low, high = (format_brief(value, 3) for value in (s.mean, s.low, s.high))
-        mean = f"**{mean}**" if name == best else mean
-        failures = f" ({s.diverged} of {s.n} failed)" if s.diverged else ""
-        cells[name] = f"{mean} [{low}, {high}]{failures}"
-    return cells
+    """Return the table of `ebmark table`, of all configurations or only of some, in their order."""
+    whole = paper_table(RESULTS / folder, metric)
+    rows = dict(whole.rows)
+    chosen = [(name, rows[name]) for name in entries or rows]
+    return "\n" + render(whole._replace(rows=chosen), "markdown")
 
 
 FUNCTIONS: dict[str, Callable[..., str]] = {

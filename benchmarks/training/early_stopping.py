@@ -35,7 +35,12 @@ def rows_of(target: str, method: str, seed: int) -> list[dict]:
     from ebmark.energies import Network, new_energy
     from ebmark.partition_function import SINGLE, estimate_log_z, evaluate
     from ebmark.training import recipes
-    from ebmark.training.early_stopping import held_out_nll, snapshot_steps, split_validation
+    from ebmark.training.early_stopping import (
+        as_float32,
+        held_out_nll,
+        snapshot_steps,
+        split_validation,
+    )
     from ebmark.training.loop import train
 
     source = load_dataset(target)
@@ -43,9 +48,7 @@ def rows_of(target: str, method: str, seed: int) -> list[dict]:
     points, test_x = source.split(TARGETS[target], NUM_TEST, keys[0])
     units = fit_units(points)
     train_x, held_out = split_validation(points, keys[1])
-    z, held_out_z, test_z = (
-        jnp.asarray(units.transform(x), jnp.float32) for x in (train_x, held_out, test_x)
-    )
+    z, held_out_z, test_z = (as_float32(units, x) for x in (train_x, held_out, test_x))
     recipe = recipes.with_changes(method, {"num_updates": NUM_UPDATES}, dim=source.dim)
     inputs = recipe.method.num_extra_inputs
     energy = new_energy(Network().resolve(source.dim), z, keys[2], num_extra_inputs=inputs)

@@ -140,7 +140,7 @@ def about(folder: str, root: str = "../..") -> str:
 
 def answer(folder: str) -> str:
     """Return the answer to the study's question, as its report states it."""
-    return f"**{answer_of(_table(folder), load_study(RESULTS / folder)).sentence}**"
+    return answer_of(_table(folder), load_study(RESULTS / folder)).sentence
 
 
 def columns(folder: str, dataset: str, metrics: str, *entries: str) -> str:

@@ -134,7 +134,7 @@ def about(folder: str, root: str = "../..") -> str:
     if len(last):
         counts.append(f"{format_brief(last['value'].sum() / 60)} CPU minutes of training")
     code_hash = load_study(RESULTS / folder)["code_hash"][:7]
-    link = f"[results/{folder}]({root}/results/{folder}/results.csv)"
+    link = f"[results/{folder}]({root}/results/{folder}/report.html)"
     return f"{', '.join(counts)}, code {code_hash} ({link})."
 
 

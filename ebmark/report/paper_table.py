@@ -127,7 +127,10 @@ def paper_table(
                 _value(runs[dataset].get(name), metric, statistic, is_geometric) for dataset in runs
             ]
             values = [
-                value and value._replace(best=name in best_entries[dataset])
+                value
+                and value._replace(
+                    best=name in best_entries[dataset] and math.isfinite(value.value)
+                )
                 for dataset, value in zip(runs, values, strict=True)
             ]
             rows.append((name, values))
@@ -223,7 +226,7 @@ def _text(value: Value | None, digits: int, bold: str) -> str:
     if value is None:
         return ""
     text = number(value.value, digits)
-    if value.best and math.isfinite(value.value):
+    if value.best:
         text = bold.format(text)
     if math.isfinite(value.low) and math.isfinite(value.high):
         text += f" [{number(value.low, digits)}, {number(value.high, digits)}]"

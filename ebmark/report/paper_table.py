@@ -219,6 +219,8 @@ def number(value: float, digits: int) -> str:
     if not math.isfinite(value):
         return "failed" if math.isinf(value) else "-"
     exponent = math.floor(math.log10(abs(value))) if value else 0
+    if exponent < -6:
+        return f"{value:.{digits - 1}e}"
     return f"{value:.{max(0, digits - 1 - exponent)}f}"
 
 

@@ -7,8 +7,6 @@ import os
 import sys
 from collections.abc import Sequence
 
-import tyro
-
 import ebmark
 from ebmark.cli.check import check
 from ebmark.cli.evaluate import evaluate
@@ -18,6 +16,7 @@ from ebmark.cli.impute import impute
 from ebmark.cli.leaderboard import leaderboard
 from ebmark.cli.list import list_all
 from ebmark.cli.log import log
+from ebmark.cli.parsing import parse_and_run
 from ebmark.cli.report import report
 from ebmark.cli.run import run
 from ebmark.cli.sample import sample
@@ -75,12 +74,7 @@ def main() -> int:
     try:
         if (status := _answer_directly(sys.argv[1:])) is not None:
             return status
-        return tyro.extras.subcommand_cli_from_dict(
-            COMMANDS,
-            prog="ebmark",
-            description="A benchmark of training methods for energy-based models (EBMs).",
-            config=(tyro.conf.FlagCreatePairsOff, tyro.conf.OmitArgPrefixes),
-        )
+        return parse_and_run(COMMANDS, sys.argv[1])
     except UserError as error:
         print(f"ebmark: {error}", file=sys.stderr)
         return 2

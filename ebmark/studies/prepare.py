@@ -52,6 +52,8 @@ def prepare(
         UserError: if the study is invalid, or the folder cannot be written or holds other files.
     """
     study = validated(study)
+    if not study.methods:
+        raise UserError("There is no method: name at least one after --methods.")
     sources, points_file = data_sources(study, points, name)
     plan = {run_id(spec): spec for spec in run_specs(study, sources, points_file)}
     if not plan:

@@ -57,6 +57,28 @@ def test_message_of_command(error_of, command):
     assert error_of(command) == f"ebmark: {MESSAGES[command]}"
 
 
+ARGUMENTS = {
+    "run toy --seeds x": "--seeds must be an integer, not 'x'. See `ebmark run --help`.",
+    "run toy --seeds": "Missing value for argument '--seeds'. See `ebmark run --help`.",
+    "run toy --methods": "There is no method: name at least one after --methods.",
+    "status a b c": "Too many arguments: b, c. See `ebmark status --help`.",
+    "fit points.csv": "Missing: --out PATH. See `ebmark fit --help`.",
+    "fit": "Missing: PATH, --out PATH. See `ebmark fit --help`.",
+    "fit points.csv --out m --missing no": (
+        "--missing must be one of drop, impute, model, not 'no'. See `ebmark fit --help`."
+    ),
+}
+
+
+@pytest.mark.parametrize("command", ARGUMENTS)
+def test_wrong_arguments_are_one_line(monkeypatch, capsys, command):
+    """Even on a narrow terminal."""
+    monkeypatch.setenv("COLUMNS", "30")
+    monkeypatch.setattr(sys, "argv", ["ebmark", *command.split()])
+    assert main.main() == 2
+    assert capsys.readouterr().err == f"ebmark: {ARGUMENTS[command]}\n"
+
+
 def test_message_of_diverged_chains():
     """x - h x grows by the factor h - 1 per step and overflows after ten steps."""
     scaler = Standardizer(np.zeros(2), np.ones(2))

@@ -67,7 +67,7 @@ def pad_rows(data: Float[Array, "n dim"]) -> Float[Array, "padded dim"]:
         [1024, 1152, 1280, 2048]
     """
     num = data.shape[0]
-    unit = max(1 << (num - 1).bit_length() - 4, 1)
+    unit = 1 << max((num - 1).bit_length() - 4, 0)
     padded = max(-(-num // unit) * unit, _MIN_ROWS)
     return jnp.asarray(np.pad(np.asarray(data), ((0, padded - num), (0, 0))))
 

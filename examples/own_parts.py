@@ -46,9 +46,12 @@ def sampler(num, seed):
     return np.column_stack([z[:, 0], z[:, 0] ** 2 + z[:, 1]])
 
 
+banana = eb.Dataset.from_functions(log_prob, sampler, dim=2, name="my_banana")
+METHODS = {"pseudo_spherical_cd": eb.Recipe(method=PseudoSphericalCD())}
+DATASETS = {"my_banana": banana}  # of --plugin; the network: --network own_parts.py:Network
+
 if __name__ == "__main__":
     trials, seeds, updates = map(int, sys.argv[1:] or ("10", "10", "1000"))
-    banana = eb.Dataset.from_functions(log_prob, sampler, dim=2, name="my_banana")
     assert banana.check().passed
     parts = {"datasets": [banana], "energy": Network, "num_train": 1_000}
     budget = {"trials": trials, "network_evaluations": updates * 2_000}

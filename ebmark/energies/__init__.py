@@ -19,6 +19,8 @@ from ebmark.energies._own_network import energy as energy
 from ebmark.energies._quadratic import Quadratic as Quadratic
 from ebmark.energies._quadratic import gaussian_log_z as gaussian_log_z
 from ebmark.energies._residual import ResidualEnergy as ResidualEnergy
+from ebmark.energies._tilted import MixtureDensity as MixtureDensity
+from ebmark.energies._tilted import TiltedEnergy as TiltedEnergy
 from ebmark.energies._transforms import Offset as Offset
 from ebmark.energies._transforms import StandardizedEnergy as StandardizedEnergy
 from ebmark.energies._transforms import cast_like as cast_like

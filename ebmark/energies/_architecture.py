@@ -13,6 +13,7 @@ from ebmark.energies._confinement import Confined, add_walls
 from ebmark.energies._networks import MLP, FourierMLP
 from ebmark.energies._own_network import make_network
 from ebmark.energies._residual import ResidualEnergy
+from ebmark.energies._tilted import TiltedEnergy
 from ebmark.energies._types import Energy, Key
 
 Features = Annotated[int, pydantic.Field(ge=0, le=10_000)]
@@ -37,6 +38,8 @@ class Network:
         depth: Number of hidden layers.
         confinement_std: Standard deviation of the confining Gaussian.
         wall_width: Width of the soft walls; 0 for none. None: 0.5, or 0 if `residual`.
+        num_components: Components of the mixture of a `TiltedEnergy`, which is used if it is not 0.
+            `EnergyModel` fits the mixture to a table; else it is N(0, I).
         own: Name of a network of `NETWORKS`, which is confined instead of one of these settings.
 
     Example:
@@ -51,6 +54,7 @@ class Network:
     depth: Annotated[int, pydantic.Field(ge=1, le=64)] = 2
     confinement_std: Scale = 1.0
     wall_width: WallWidth | None = None
+    num_components: Annotated[int, pydantic.Field(ge=0, le=64)] = 0
     own: str | None = None
 
     def resolve(self, dim: int) -> dict[str, Any]:
@@ -60,7 +64,8 @@ class Network:
             dim: Number of dimensions of the data.
 
         Returns:
-            The fields, none of them None; `residual` only if it is true.
+            The fields, none of them None; `residual` only if it is true, `num_components` only if
+            it is not 0.
 
         Example:
             >>> Network().resolve(2)["num_features"], Network().resolve(64)["residual"]
@@ -79,7 +84,7 @@ class Network:
             chosen = {"num_features": 0, "width": width, "wall_width": 0.0, "residual": True}
         given = {key: value for key, value in dataclasses.asdict(self).items() if value is not None}
         settings = chosen | given
-        return settings if is_residual else {k: v for k, v in settings.items() if k != "residual"}
+        return {k: v for k, v in settings.items() if v or k not in ("residual", "num_components")}
 
 
 def new_energy(
@@ -115,6 +120,11 @@ def new_energy(
     if "own" in network:
         own = make_network(network["own"], dim + num_extra_inputs, key)
         energy = Confined(own, std)
+    elif "num_components" in network:
+        num = network["num_components"]
+        energy = _build(
+            TiltedEnergy, dim, num_extra_inputs=num_extra_inputs, num_components=num, **sizes
+        )
     elif network.get("residual"):
         energy = _build(ResidualEnergy, dim, num_extra_inputs=num_extra_inputs, std=std, **sizes)
     elif network["num_features"]:

@@ -22,6 +22,7 @@ from ebmark.estimator._baselines import (
     fit_baselines,
     warn_of_better,
 )
+from ebmark.estimator._densities import ColumnDensities
 from ebmark.estimator._missing import complete_rows
 from ebmark.estimator._progress import show_progress
 from ebmark.estimator._queries import ModelQueries
@@ -31,7 +32,7 @@ from ebmark.methods.noises import AbstractNoise
 from ebmark.partition_function import exact_samples, normalize_on_grid
 
 
-class EnergyModel(ModelQueries, OutlierMixin, DensityMixin, BaseEstimator):
+class EnergyModel(ModelQueries, ColumnDensities, OutlierMixin, DensityMixin, BaseEstimator):
     r"""A density $p(x) = e^{-E(x)} / Z$ of the rows of a table, with a trained energy E.
 
     Rows are mapped to whitened coordinates (standardized ones in 1-D and 2-D), the energy is

@@ -13,13 +13,14 @@ from jaxtyping import Array, Float
 
 from ebmark.datasets import Grid, UserDataset, local_scale
 from ebmark.datasets.preprocessing import fit_units
-from ebmark.energies import NETWORKS, Energy, Key, Network, as_maker, new_energy
+from ebmark.energies import NETWORKS, Energy, Key, Network, TiltedEnergy, as_maker, new_energy
 from ebmark.errors import UserError
+from ebmark.estimator._start import NUM_COMPONENTS, fit_start
 from ebmark.methods import AbstractBaseline, Recipe
 from ebmark.partition_function import SINGLE, GridDensity, LogZ, normalize
 from ebmark.system.random_numbers import split
 from ebmark.training import recipes
-from ebmark.training.early_stopping import train_with_early_stopping
+from ebmark.training.early_stopping import split_validation, train_with_early_stopping
 from ebmark.training.model import Model
 from ebmark.training.snapshots import Fit
 
@@ -103,9 +104,16 @@ def train_energy(
     split_key, energy_key, train_key, key = split(jr.key(seed), 4)
     recipe = _recipe(method, updates, *x.shape)
     units = fit_units(x)
-    settings = Network(own=register_network(network)).resolve(x.shape[1])
+    own = register_network(network)
+    # a Gaussian mixture, where the network would otherwise start at a Gaussian
+    num_components = NUM_COMPONENTS if own is None and x.shape[1] > 2 else 0
+    settings = Network(own=own, num_components=num_components).resolve(x.shape[1])
     inputs = recipe.method.num_extra_inputs
     energy = new_energy(settings, units.transform(x), energy_key, num_extra_inputs=inputs)
+    if isinstance(energy, TiltedEnergy) and recipe.num_updates:
+        rows = split_validation(x, split_key)[0] if early_stopping else x
+        start = fit_start(units.transform(rows), seed)
+        energy = eqx.tree_at(lambda energy: energy.base, energy, start)
     dataset = UserDataset("table", x)
     train_x, held_out, train_z, fit = train_with_early_stopping(
         recipe,
@@ -141,8 +149,10 @@ def train_density(method: str, x: Float[np.ndarray, "n d"], seed: int, **options
     model, recipe, dataset, train_x, held_out, train_z, fit, key = train_energy(
         method, x, seed, **options
     )
+    # of any number of rows, one number, so that one program serves them
+    rows = jnp.asarray(np.resize(np.asarray(train_z), (_MAX_POINTS, x.shape[1])))
     diagnose = eqx.filter_jit(recipe.method.diagnostics)
-    diagnostics = diagnose(fit.snapshots[-1].trainable, fit.state, train_z, key)
+    diagnostics = diagnose(fit.snapshots[-1].trainable, fit.state, rows, key)
     log_z, density = _normalize(model, recipe, dataset, np.asarray(train_z), key)
     return Trained(
         model,

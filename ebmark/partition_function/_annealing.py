@@ -106,12 +106,6 @@ def evaluate_particles(
     return evaluate_both_ends(base, energy, shard(x))
 
 
-@eqx.filter_jit
-def draw_base(base: MixtureBase, num: int, key: Key) -> Float[Array, "n dim"]:
-    """Draw points from the base."""
-    return jax.vmap(base.sample)(jr.split(key, num))
-
-
 def follow(
     base: MixtureBase,
     energy: Energy,

@@ -3,15 +3,14 @@
 import warnings
 from typing import NamedTuple, Protocol, runtime_checkable
 
-import equinox as eqx
-import jax
 import jax.numpy as jnp
-import jax.random as jr
 import numpy as np
 from jaxtyping import Array, Float, Scalar
 from scipy.cluster.vq import kmeans2
+from scipy.linalg import solve_triangular
 
-from ebmark.energies import Key, Point
+from ebmark.energies import Key, MixtureDensity, Point
+from ebmark.system.random_numbers import generator
 
 # of every base, so that one compiled program serves them all
 _NUM_COMPONENTS = 8
@@ -28,20 +27,13 @@ class Base(Protocol):
     def log_prob(self, x: Point, /) -> Scalar: ...
 
 
-class MixtureBase(eqx.Module):
+class MixtureBase(MixtureDensity):
     r"""A Gaussian mixture, the distribution at which an annealing path begins.
 
     $$ p_0(x) = \sum_k w_k N(x; \mu_k, (P_k^\top P_k)^{-1}) $$
 
-    Attributes:
-        log_weights: log w_k; minus infinity for a component that is not used.
-        means: the means mu_k.
-        factors: the lower triangular factors P_k of the inverse covariances.
+    The log weight of a component that is not used is minus infinity.
     """
-
-    log_weights: Float[Array, " components"]
-    means: Float[Array, "components dim"]
-    factors: Float[Array, "components dim dim"]
 
     @classmethod
     def standard(cls, dim: int) -> "MixtureBase":
@@ -84,19 +76,16 @@ class MixtureBase(eqx.Module):
         arrays = (log_weights, means, np.concatenate([factors, identities]))
         return cls(*(jnp.asarray(array.astype(np.float32)) for array in arrays))
 
-    def log_prob(self, x: Point) -> Scalar:
-        """Compute log p_0(x), normalized."""
-        z = jnp.einsum("kij,kj->ki", self.factors, x - self.means)
-        log_dets = jnp.sum(jnp.log(jnp.diagonal(self.factors, axis1=1, axis2=2)), axis=1)
-        log_probs = log_dets - 0.5 * jnp.sum(z**2, axis=1) - 0.5 * len(x) * jnp.log(2 * jnp.pi)
-        return jax.nn.logsumexp(self.log_weights + log_probs)
-
-    def sample(self, key: Key) -> Point:
-        """Draw one point."""
-        component_key, noise_key = jr.split(key)
-        k = jr.categorical(component_key, self.log_weights)
-        noise = jr.normal(noise_key, self.means[0].shape)
-        return self.means[k] + jax.scipy.linalg.solve_triangular(self.factors[k], noise, lower=True)
+    def sample(self, num: int, key: Key) -> Float[Array, "n dim"]:
+        """Draw points, in NumPy: a program for each shape takes seconds to compile."""
+        rng = generator(key)
+        weights = np.exp(np.asarray(self.log_weights, np.float64))
+        components = rng.choice(len(weights), num, p=weights / weights.sum())
+        x = rng.normal(size=(num, self.means.shape[1]))
+        for k in np.unique(components):
+            chosen = components == k
+            x[chosen] = solve_triangular(np.asarray(self.factors[k]), x[chosen].T, lower=True).T
+        return jnp.asarray((x + np.asarray(self.means)[components]).astype(np.float32))
 
 
 class _Clusters(NamedTuple):

@@ -23,14 +23,13 @@ from ebmark.partition_function._annealing import (
     Particles,
     Schedule,
     Steps,
-    draw_base,
     evaluate_particles,
     follow,
 )
 from ebmark.partition_function._bases import MixtureBase
 from ebmark.partition_function._bennett import Ratio, bennett_acceptance_ratio
 from ebmark.partition_function._pilot import choose_schedule
-from ebmark.system.random_numbers import split
+from ebmark.system.random_numbers import generator, split
 
 # moves by which particles leave their ancestors behind after sequential Monte Carlo
 _NUM_MOVES = 20
@@ -201,7 +200,7 @@ def _both_ways(
     start_keys, forward_key, smc_key, move_key, reverse_key = split(key, 5)
 
     def start(key: Key) -> Particles:
-        return evaluate_particles(base, energy, draw_base(base, num, key))
+        return evaluate_particles(base, energy, base.sample(num, key))
 
     first, second = split(start_keys)
     steps = schedule.forward()
@@ -219,11 +218,11 @@ def _explore(
 ) -> list[Particles]:
     """Descend from wide starts and from the data to minima, and return chains that rise there."""
     start_key, descend_key, rise_key = split(key, 3)
-    noise = jr.normal(start_key, (2, *data.x.shape))
+    noise = generator(start_key).normal(size=(2, *data.x.shape))
     starts = [
         data,
         *(
-            evaluate_particles(base, energy, scale * x)
+            evaluate_particles(base, energy, jnp.asarray(scale * x, jnp.float32))
             for scale, x in zip((1, 2), noise, strict=True)
         ),
     ]

@@ -11,7 +11,6 @@ from ebmark.partition_function._annealing import (
     Particles,
     Schedule,
     Steps,
-    draw_base,
     evaluate_particles,
     follow,
 )
@@ -53,7 +52,7 @@ def choose_schedule(
     Monte Carlo within sequential Monte Carlo.
     """
     key, start_key = split(key)
-    particles = evaluate_particles(base, energy, draw_base(base, num, start_key))
+    particles = evaluate_particles(base, energy, base.sample(num, start_key))
     betas = [0.0]
     step_sizes: list[float] = []
     step_size = particles.x.shape[1] ** -0.25

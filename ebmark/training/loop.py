@@ -140,7 +140,12 @@ def _start(
 ) -> _Program:
     traced = updates.traced(recipe)
     advance = functools.partial(
-        updates.advance, static=static, recipe=traced, data=data, key=loop_key
+        updates.advance,
+        static=static,
+        recipe=traced,
+        data=updates.pad_rows(data),
+        key=loop_key,
+        num=jnp.array(len(data)),
     )
     started = time.perf_counter()
     start = jax.block_until_ready(updates.start(params, traced, data, init_key))

@@ -24,9 +24,11 @@ _SPEC_KEYS = ("method", "energy", "training", "langevin", "num_train")
 # as files name them; one that names none was written when there was no other
 _UNITS: dict[str, type[Units]] = {kind.__name__: kind for kind in (Standardizer, Whitener)}
 _MAX_POINTS = 10_000
+_COUNTS = ("num_features", "num_components", "width", "depth")
 # valid ranges of the network in a model file
 _LIMITS = {
     "num_features": (0, 10_000),
+    "num_components": (0, 64),
     "bandwidth": (1e-6, 1e6),
     "width": (1, 10_000),
     "depth": (1, 64),
@@ -168,8 +170,8 @@ def _is_plausible(spec: Any, dim: Any, columns: Any, num_points: Any) -> bool:
         own = energy.pop("own")
         if not isinstance(own, str):
             return False
-    energy = {"residual": False} | energy
-    has_counts = all(type(energy[key]) is int for key in ("num_features", "width", "depth"))
+    energy = {"residual": False, "num_components": 0} | energy
+    has_counts = all(type(energy[key]) is int for key in _COUNTS)
     return (
         has_names
         and isinstance(spec["method"], str)

@@ -16,6 +16,7 @@ from ebmark.system.devices import replicate, shard
 from ebmark.training.checkpoint import Carry
 
 CHUNK = 250  # maximum number of updates between two checks of the host loop
+_MIN_ROWS = 1_024
 
 
 @eqx.filter_jit
@@ -26,12 +27,15 @@ def advance(
     data: Float[Array, "n dim"],
     key: Key,
     stop: Int[Array, ""],
+    num: Int[Array, ""] | None = None,
 ) -> tuple[Carry, Float[Array, " chunk"]]:
     """Make the updates from `carry.step` to `stop`, at most a chunk, in one compiled loop.
 
     The randomness of an update is a function of its number, so the boundaries of chunks do not
-    change the result. `stop` is an array, so one program serves every chunk.
+    change the result. `stop` is an array, so one program serves every chunk. `num` is the number of
+    rows of `data` that are in use: one program serves all tables that `pad_rows` gives one shape.
     """
+    num_rows = data.shape[0] if num is None else num
     optimizer = _optimizer(recipe)
     first = carry.step
 
@@ -43,7 +47,7 @@ def advance(
     def update(step: Array, loop: tuple[Carry, Array]) -> tuple[Carry, Array]:
         (params, average, opt_state, state, _), losses = loop
         batch_key, loss_key = jr.split(jr.fold_in(key, step))
-        batch = shard(data[jr.randint(batch_key, (recipe.batch_size,), 0, data.shape[0])])
+        batch = shard(data[jr.randint(batch_key, (recipe.batch_size,), 0, num_rows)])
         (loss, state), gradient = value_and_gradient(params, batch, state, loss_key)
         updates, opt_state = optimizer.update(gradient, opt_state, params)
         params = optax.apply_updates(params, updates)
@@ -53,6 +57,19 @@ def advance(
         return replicate(carry), losses.at[step - first].set(loss)
 
     return jax.lax.fori_loop(first, stop, update, (carry, jnp.zeros(CHUNK)))
+
+
+def pad_rows(data: Float[Array, "n dim"]) -> Float[Array, "padded dim"]:
+    """Append zeros, at most an eighth of the rows, but at least up to 1,024 rows.
+
+    Example:
+        >>> [pad_rows(jnp.zeros((n, 1))).shape[0] for n in (2, 1_100, 1_200, 2_000)]
+        [1024, 1152, 1280, 2048]
+    """
+    num = data.shape[0]
+    unit = 1 << max((num - 1).bit_length() - 4, 0)
+    padded = max(-(-num // unit) * unit, _MIN_ROWS)
+    return jnp.asarray(np.pad(np.asarray(data), ((0, padded - num), (0, 0))))
 
 
 @eqx.filter_jit

@@ -179,3 +179,31 @@ def test_impute_takes_arrays_and_refuses_wrong_ones(model, table):
         model.sample(2, given={"weight": 1})
     with pytest.raises(ValueError, match="'n_imputations' must be at least 1"):
         model.impute(table, 0)
+
+
+def test_log_prob_of_columns_given_others_is_exact():
+    """Joint, marginal and conditional of a Gaussian, by 256 particles or without any."""
+    model = eb.EnergyModel("gaussian", baselines=False, random_state=0).fit(gaussian_rows(20_000))
+    x = gaussian_rows(12, seed=1)
+    np.testing.assert_allclose(model.log_prob(x), model.score_samples(x))
+    mean, sd = conditional(x, 0)
+    given = model.log_prob({0: x[:, 0]}, given={1: x[:, 1], 2: x[:, 2]}, random_state=0)
+    np.testing.assert_allclose(given, norm(mean, sd).logpdf(x[:, 0]), atol=0.1)
+    marginal = model.log_prob(pd.DataFrame({1: x[:, 1]}), random_state=0)
+    np.testing.assert_allclose(marginal, norm(MEAN[1], SCALE[1]).logpdf(x[:, 1]), atol=0.1)
+    pair = model.log_prob({2: x[:, 2]}, given={0: 1e3}, random_state=0)
+    sd = np.sqrt(1 - CORRELATION[0, 2] ** 2)
+    np.testing.assert_allclose(pair, norm(MEAN[2], sd).logpdf(x[:, 2]), atol=0.1)
+
+
+def test_log_prob_refuses_unclear_columns():
+    x = gaussian_rows(50)
+    model = eb.EnergyModel("gaussian", baselines=False, random_state=0).fit(x)
+    with pytest.raises(ValueError, match="Unknown column '5'"):
+        model.log_prob({5: [1.0]})
+    with pytest.raises(ValueError, match="'0' is both in X and given"):
+        model.log_prob({0: [1.0]}, given={0: [1.0]})
+    with pytest.raises(ValueError, match="2 rows, but X has 3"):
+        model.log_prob({0: [1.0, 2.0, 3.0]}, given={1: [1.0, 2.0]})
+    with pytest.raises(ValueError, match="missing values"):
+        model.log_prob({0: [np.nan]}, given={1: [1.0]})

@@ -14,7 +14,6 @@ from ebmark.partition_function._annealing import (
     MAX_STEPS,
     Schedule,
     Steps,
-    draw_base,
     evaluate_particles,
     follow,
 )
@@ -34,7 +33,7 @@ LOG_Z = DIM / 2 * np.log(2 * np.pi / 4)
 
 
 def start(base, energy, seed):
-    return evaluate_particles(base, energy, draw_base(base, NUM, jr.key(seed)))
+    return evaluate_particles(base, energy, base.sample(NUM, jr.key(seed)))
 
 
 def schedule(num_levels, step_size=0.4):

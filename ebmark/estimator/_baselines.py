@@ -2,18 +2,18 @@
 
 import warnings
 from collections.abc import Callable, Iterable, Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
-from sklearn.mixture import GaussianMixture
-from sklearn.model_selection import GridSearchCV
-from sklearn.neighbors import KernelDensity
 
 from ebmark.datasets.preprocessing import Standardizer, Units, fit_units
 from ebmark.errors import WorseThanBaselineWarning
 from ebmark.system.threads import one_thread
+
+if TYPE_CHECKING:
+    from sklearn.mixture import GaussianMixture
 
 # of a mixture, selected by BIC
 _NUM_COMPONENTS = (2, 3, 5, 8, 12, 20)
@@ -62,6 +62,8 @@ def fit_baselines(x: ArrayLike, seed: int = 0) -> dict[str, Baseline]:
         >>> sorted(fit_baselines(x))
         ['gaussian', 'kde', 'mixture']
     """
+    from sklearn.mixture import GaussianMixture
+
     units = fit_units(x)
     z = units.transform(x)
     with one_thread():
@@ -166,8 +168,10 @@ def is_better(
     return bool(differences.mean() > 2 * np.hypot(spread, error))
 
 
-def _mixtures(z: Float[np.ndarray, "n dim"], seed: int) -> list[GaussianMixture]:
+def _mixtures(z: Float[np.ndarray, "n dim"], seed: int) -> "list[GaussianMixture]":
     """Return mixtures of growing numbers of components, up to 10 points per component."""
+    from sklearn.mixture import GaussianMixture
+
     return [
         GaussianMixture(num, reg_covar=_RIDGE, random_state=seed).fit(z)
         for num in _NUM_COMPONENTS
@@ -176,6 +180,9 @@ def _mixtures(z: Float[np.ndarray, "n dim"], seed: int) -> list[GaussianMixture]
 
 
 def _fit_kernels(name: str, x: ArrayLike, units: Units, seed: int) -> Baseline:
+    from sklearn.model_selection import GridSearchCV
+    from sklearn.neighbors import KernelDensity
+
     z = units.transform(x)
     rng = np.random.default_rng(seed)
     centers = z[rng.permutation(len(z))[:_MAX_CENTERS]]

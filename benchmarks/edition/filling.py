@@ -1,4 +1,4 @@
-"""Fill numbers and tables in Markdown from `results/`.
+"""Fill numbers and tables in Markdown from `results/` and `benchmarks/results/`.
 
 A text between two comments is replaced by what the first one asks for:
 
@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from benchmarks.cli import waiting as waiting_times
 from ebmark.errors import UserError
 from ebmark.report.page._numbers import format_brief, format_signed
 from ebmark.report.paper_table import paper_table, render
@@ -101,7 +102,12 @@ def table(folder: str, metric: str, *entries: str) -> str:
     return "\n" + render(whole._replace(rows=chosen), "markdown")
 
 
+def waiting() -> str:
+    """Return the table of what people wait for, from `benchmarks/results/waiting.json`."""
+    return f"\n{waiting_times.as_markdown(waiting_times.read_results())}\n"
+
+
 FUNCTIONS: dict[str, Callable[..., str]] = {
     function.__name__: function
-    for function in (median, failed, seeds, runs, rank_correlation, table)
+    for function in (median, failed, seeds, runs, rank_correlation, table, waiting)
 }

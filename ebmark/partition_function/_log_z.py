@@ -30,7 +30,7 @@ from ebmark.partition_function._annealing import (
 from ebmark.partition_function._bases import MixtureBase
 from ebmark.partition_function._bennett import Ratio, bennett_acceptance_ratio
 from ebmark.partition_function._pilot import choose_schedule
-from ebmark.system.random_numbers import split
+from ebmark.system.random_numbers import normal, split
 
 # moves by which particles leave their ancestors behind after sequential Monte Carlo
 _NUM_MOVES = 20
@@ -219,7 +219,7 @@ def _explore(
 ) -> list[Particles]:
     """Descend from wide starts and from the data to minima, and return chains that rise there."""
     start_key, descend_key, rise_key = split(key, 3)
-    noise = jr.normal(start_key, (2, *data.x.shape))
+    noise = np.asarray(normal(start_key, (2, *data.x.shape)))
     starts = [
         data,
         *(

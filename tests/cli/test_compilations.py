@@ -41,8 +41,7 @@ COMMANDS = (
 @pytest.mark.parametrize(
     ("dim", "most"),
     [
-        (2, (20,)),
-        pytest.param(2, (20, 5, 6), marks=pytest.mark.full),
+        pytest.param(2, (20, 5, 6), marks=pytest.mark.slow),
         pytest.param(5, (36, 28, 6), marks=pytest.mark.full),
     ],
 )

@@ -195,13 +195,21 @@ def _state_each(groups: Sequence[Group], info: MetricInfo, metric: str) -> str:
             alike.setdefault((prefix, group.best, *group.ties), []).append(group)
         else:
             parts.append(f"all median runs {group.condition} diverged or are unresolved")
+    relations = [_relate(members, info) for members in alike.values()]
+    is_shared = len(relations) > 1 and len(set(relations)) == 1 and "not tested" in relations[0]
     for (_, best, *_), members in alike.items():
         digits = significant_digits(metric)
         values = [f"{format_brief(group.median, digits)} {info.unit}".strip() for group in members]
-        pairs = zip(members, values, strict=True)
-        places = _join([f"{group.condition} ({value})" for group, value in pairs])
-        claim = f"{best} has the {_extreme(info)} median {_name(info)} {places}"
-        parts.append(claim + _relate(members, info))
+        swept, _, _ = members[0].condition.partition(" on ")
+        where = [f"on {group.condition.partition('on ')[2]}" for group in members]
+        places = _join([f"{one} ({value})" for one, value in zip(where, values, strict=True)])
+        metric_name = f"{_extreme(info)} median {_name(info)}"
+        claim = f"{best} has the {metric_name} {places}"
+        if swept.startswith("for "):
+            claim = f"{swept[4:]} has its {metric_name} with {best} {places}"
+        parts.append(claim if is_shared else claim + _relate(members, info))
+    if is_shared:
+        parts.append(relations[0].removeprefix(", "))
     text = "; ".join(parts).replace("all median", "All median", 1 if parts[0][:3] == "all" else 0)
     return f"{text}."
 

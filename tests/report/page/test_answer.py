@@ -78,7 +78,7 @@ def test_answer_of_sweeps():
     """A hyperparameter is chosen for each method; a setting of the study is a condition."""
     table = make_table({"cd, num_steps=1": 2 + SEEDS, "cd, num_steps=10": 1 + SEEDS})
     assert answer(table, STUDY).sentence.startswith(
-        "num steps 10 has the lowest median KL for cd on rings (1.0 nats), significantly lower"
+        "cd has its lowest median KL with num steps 10 on rings (1.0 nats), significantly lower"
     )
     table = make_table({"cd, num_train=1000": 2 + SEEDS, "nce, num_train=1000": 1 + SEEDS})
     sentence = answer(table, STUDY).sentence

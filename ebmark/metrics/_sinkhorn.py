@@ -94,7 +94,7 @@ def _scale(cost: Float[np.ndarray, "n m"]) -> tuple[np.ndarray, np.ndarray] | No
     """
     n, m = cost.shape
     kernel = np.exp(-cost)
-    u = np.full(n, 1 / n)
+    u, v, rows = np.full(n, 1 / n), np.ones(m), np.ones(n)
     with np.errstate(all="ignore"):
         columns = kernel.T @ u
         for step in range(_MAX_ITERATIONS):

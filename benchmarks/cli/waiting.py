@@ -12,6 +12,7 @@ programs are stored. With `--python`, the installations alternate, and nothing i
 import argparse
 import json
 import os
+import re
 import statistics
 import subprocess
 import sys
@@ -81,6 +82,7 @@ CASES = {
     "check nce": Case("check nce", 61, 20),
     "run --quick, 6 runs": Case(_QUICK, 330, 90),
 }
+_COMMAND = re.compile(r"^(import ebmark|check nce|run --quick|--help|[a-z]{3,})\b")
 # what other commands read -> how it is made
 _MADE = {
     "two.ebm": CASES["fit of 272 x 2"].command,
@@ -155,10 +157,15 @@ def as_markdown(results: dict[str, Any]) -> str:
     for name, case in CASES.items():
         measured = f"{results[name]['median']:.2g}" if name in results else "-"
         first = "-" if case.first is None else f"{case.first:g}"
-        title = name.partition(" ")
-        lines.append(
-            f"| `{title[0]}`{title[1]}{title[2]} | {first} | {measured} | {case.wanted:g} |"
-        )
+        title = _COMMAND.sub(r"`\1`", name)
+        lines.append(f"| {title} | {first} | {measured} | {case.wanted:g} |")
+    if results:
+        loads = [one["load"] for one in results.values()]
+        repeats = min(len(one["seconds"]) for one in results.values())
+        lines += [
+            "",
+            f"Medians of {repeats}, at load averages of {min(loads):.0f} to {max(loads):.0f}.",
+        ]
     return "\n".join(lines)
 
 

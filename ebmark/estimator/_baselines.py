@@ -194,7 +194,7 @@ def _fit_kernels(name: str, x: ArrayLike, units: Units, seed: int) -> Baseline:
 def _select_bandwidth(z: Float[np.ndarray, "n dim"]) -> float:
     """Return the bandwidth of the highest likelihood in cross-validation.
 
-    The distances within a fold serve all bandwidths; scikit-learn's search fits each kernel anew.
+    The distances within a fold serve all bandwidths; scikit-learn's search fits every kernel.
     """
     dim = z.shape[1]
     scores = np.zeros(len(_BANDWIDTHS))

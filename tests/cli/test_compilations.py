@@ -19,6 +19,7 @@ try:
     runpy.run_module("ebmark", run_name="__main__")
 except SystemExit as end:
     assert not end.code, end.code
+assert "fit" in sys.argv or "sklearn" not in sys.modules, "a command loads scikit-learn"
 print("programs:", len(programs))
 """
 

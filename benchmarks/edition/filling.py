@@ -1,4 +1,4 @@
-"""Fill numbers and tables in Markdown from `results/`.
+"""Fill numbers and tables in Markdown from `results/` and `benchmarks/results/`.
 
 A text between two comments is replaced by what the first one asks for:
 
@@ -21,6 +21,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import spearmanr
 
+from benchmarks.cli import waiting as waiting_times
 from ebmark.errors import UserError
 from ebmark.report.page._answer import answer as answer_of
 from ebmark.report.page._numbers import (
@@ -225,6 +226,11 @@ def table(folder: str, metric: str, *entries: str) -> str:
     return "\n" + render(whole._replace(rows=chosen), "markdown")
 
 
+def waiting() -> str:
+    """Return the table of what people wait for, from `benchmarks/results/waiting.json`."""
+    return f"\n{waiting_times.as_markdown(waiting_times.read_results())}\n"
+
+
 def _label(entry: str) -> str:
     label = role(entry)
     return f"`{entry}` ({label})" if label else f"`{entry}`"
@@ -273,5 +279,5 @@ def _markdown(head: list[str], rows: list[list[str]]) -> str:
 FUNCTIONS: dict[str, Callable[..., str]] = {
     function.__name__: function
     for function in (about, answer, columns, excess, failed, median, rank_correlation)
-    + (runs, seeds, sweep, table)
+    + (runs, seeds, sweep, table, waiting)
 }

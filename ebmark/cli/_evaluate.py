@@ -29,6 +29,7 @@ from ebmark.metrics import (
 )
 from ebmark.metrics.columns import compare_columns
 from ebmark.metrics.scores import score_energy, score_samples
+from ebmark.system.threads import keep_compiled_programs
 
 if TYPE_CHECKING:
     from ebmark.estimator import EnergyModel
@@ -57,6 +58,7 @@ def evaluate_energy(where: str, *, dataset: str | None, seed: int) -> int:
         )
     from ebmark.cli.user_energy import load_energy
 
+    keep_compiled_programs()
     scores, num_samples = score_energy(load_energy(where, target.dim), target, seed)
     title = f"{where} on {dataset}: by quadrature, and from {num_samples} exact samples"
     print_scores(scores, title, unit_of(target))
@@ -111,6 +113,7 @@ def _compare(
     max_samples: int,
 ) -> None:
     """Print the metrics of samples, drawn at random if there are too many."""
+    keep_compiled_programs()
     target_key, sample_key = jr.split(jr.key(seed))
     num = min(max_samples, len(x))
     if isinstance(target, UserDataset):

@@ -8,7 +8,7 @@ import jax.random as jr
 from ebmark.cli._common import print_notes
 from ebmark.datasets.tables import check_output, write_table
 from ebmark.errors import UserError, unknown
-from ebmark.estimator import EnergyModel, load
+from ebmark.estimator import ModelQueries, load_fitted
 from ebmark.partition_function import exact_samples
 from ebmark.samplers import SAMPLERS
 from ebmark.system.distributed import join, leave
@@ -54,7 +54,7 @@ def sample_model(
     is_first = join() if distributed else True
     model = load_model(path)
     # the energy of a run has neither a table nor points from which annealing starts
-    estimator = None if model.estimator is None else load(path)
+    estimator = None if model.estimator is None else load_fitted(path)
     name = sampler or _default_sampler(model, steps)
     fixed = _read_given(path, estimator, given, sampler or steps)
     if name not in _SAMPLERS:
@@ -95,7 +95,7 @@ def sample_model(
 
 
 def _read_given(
-    path: Path, estimator: EnergyModel | None, given: tuple[str, ...], chains: str | int | None
+    path: Path, estimator: ModelQueries | None, given: tuple[str, ...], chains: str | int | None
 ) -> dict[str, str]:
     """Return the values of --given by column."""
     if given and estimator is None:
@@ -108,7 +108,7 @@ def _read_given(
     return dict(option.split("=", 1) for option in given)
 
 
-def _sample_estimator(estimator: EnergyModel, n: int, given: dict[str, str], seed: int) -> Any:
+def _sample_estimator(estimator: ModelQueries, n: int, given: dict[str, str], seed: int) -> Any:
     if not given:
         return estimator.sample(n, random_state=seed)
     try:
@@ -119,7 +119,7 @@ def _sample_estimator(estimator: EnergyModel, n: int, given: dict[str, str], see
 
 
 def _default_sampler(model: Model, steps: int | None) -> str:
-    """Return the sampler of `EnergyModel.sample`, unless steps of chains are asked for."""
+    """Return the sampler of `ModelQueries.sample`, unless steps of chains are asked for."""
     if model.dim <= 2:
         return "exact"
     return "smc" if model.estimator is not None and steps is None else "langevin"

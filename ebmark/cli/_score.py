@@ -8,7 +8,7 @@ import pandas as pd
 from ebmark.cli._common import print_notes
 from ebmark.datasets.tables import check_output, read_table, write_table
 from ebmark.errors import UserError
-from ebmark.estimator import EnergyModel, load
+from ebmark.estimator import ModelQueries, load_fitted
 from ebmark.system.threads import keep_compiled_programs
 
 
@@ -37,16 +37,16 @@ def impute_file(path: Path, table: Path, out: Path, *, imputations: int, seed: i
     return 0
 
 
-def _load(path: Path, table: Path) -> tuple[EnergyModel, pd.DataFrame]:
+def _load(path: Path, table: Path) -> tuple[ModelQueries, pd.DataFrame]:
     """Read a model and the rows of a table, print notes on them, and keep compiled programs."""
-    model = load(path)
+    model = load_fitted(path)
     frame, notes = read_table(table, min_rows=1)
     print_notes(notes)
     keep_compiled_programs()
     return model, frame
 
 
-def score_rows(model: EnergyModel, table: pd.DataFrame) -> pd.DataFrame:
+def score_rows(model: ModelQueries, table: pd.DataFrame) -> pd.DataFrame:
     """Add scores to the rows of a table.
 
     Args:
@@ -78,7 +78,7 @@ def score_rows(model: EnergyModel, table: pd.DataFrame) -> pd.DataFrame:
 
 
 def impute_rows(
-    model: EnergyModel, table: pd.DataFrame, num_imputations: int, seed: int
+    model: ModelQueries, table: pd.DataFrame, num_imputations: int, seed: int
 ) -> list[pd.DataFrame]:
     """Fill the missing values of a table, as often as asked.
 

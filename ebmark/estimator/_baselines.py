@@ -2,18 +2,19 @@
 
 import warnings
 from collections.abc import Callable, Iterable, Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
-from sklearn.mixture import GaussianMixture
-from sklearn.model_selection import GridSearchCV
-from sklearn.neighbors import KernelDensity
+from scipy.spatial.distance import cdist
 
 from ebmark.datasets.preprocessing import Standardizer, Units, fit_units
 from ebmark.errors import WorseThanBaselineWarning
 from ebmark.system.threads import one_thread
+
+if TYPE_CHECKING:
+    from sklearn.mixture import GaussianMixture
 
 # of a mixture, selected by BIC
 _NUM_COMPONENTS = (2, 3, 5, 8, 12, 20)
@@ -62,6 +63,8 @@ def fit_baselines(x: ArrayLike, seed: int = 0) -> dict[str, Baseline]:
         >>> sorted(fit_baselines(x))
         ['gaussian', 'kde', 'mixture']
     """
+    from sklearn.mixture import GaussianMixture
+
     units = fit_units(x)
     z = units.transform(x)
     with one_thread():
@@ -166,8 +169,10 @@ def is_better(
     return bool(differences.mean() > 2 * np.hypot(spread, error))
 
 
-def _mixtures(z: Float[np.ndarray, "n dim"], seed: int) -> list[GaussianMixture]:
+def _mixtures(z: Float[np.ndarray, "n dim"], seed: int) -> "list[GaussianMixture]":
     """Return mixtures of growing numbers of components, up to 10 points per component."""
+    from sklearn.mixture import GaussianMixture
+
     return [
         GaussianMixture(num, reg_covar=_RIDGE, random_state=seed).fit(z)
         for num in _NUM_COMPONENTS
@@ -176,10 +181,29 @@ def _mixtures(z: Float[np.ndarray, "n dim"], seed: int) -> list[GaussianMixture]
 
 
 def _fit_kernels(name: str, x: ArrayLike, units: Units, seed: int) -> Baseline:
+    from sklearn.neighbors import KernelDensity
+
     z = units.transform(x)
     rng = np.random.default_rng(seed)
     centers = z[rng.permutation(len(z))[:_MAX_CENTERS]]
-    folds = min(_NUM_FOLDS, len(centers))
-    search = GridSearchCV(KernelDensity(), {"bandwidth": _BANDWIDTHS}, cv=folds)
-    kernels = search.fit(centers).best_estimator_
-    return Baseline(f"{name} (bandwidth {kernels.bandwidth_:.2g})", units, kernels.score_samples)
+    bandwidth = _select_bandwidth(centers)
+    kernels = KernelDensity(bandwidth=bandwidth).fit(centers)
+    return Baseline(f"{name} (bandwidth {bandwidth:.2g})", units, kernels.score_samples)
+
+
+def _select_bandwidth(z: Float[np.ndarray, "n dim"]) -> float:
+    """Return the bandwidth of the highest likelihood in cross-validation.
+
+    The distances within a fold serve all bandwidths; scikit-learn's search fits every kernel.
+    """
+    dim = z.shape[1]
+    scores = np.zeros(len(_BANDWIDTHS))
+    for fold in np.array_split(np.arange(len(z)), min(_NUM_FOLDS, len(z))):
+        others = np.delete(z, fold, axis=0)
+        squares = cdist(z[fold], others, "sqeuclidean")
+        nearest = squares.min(axis=1, keepdims=True)
+        for i, h in enumerate(_BANDWIDTHS):
+            sums = np.exp((nearest - squares) / (2 * h**2)).sum(axis=1)
+            log_density = np.log(sums / len(others)) - nearest[:, 0] / (2 * h**2) - dim * np.log(h)
+            scores[i] += log_density.sum()
+    return float(_BANDWIDTHS[np.argmax(scores)])

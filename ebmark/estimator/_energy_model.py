@@ -2,15 +2,12 @@
 
 import functools
 import warnings
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import jax.random as jr
 import numpy as np
 from jaxtyping import Float
 from sklearn.base import BaseEstimator, DensityMixin, OutlierMixin
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ebmark.datasets.preprocessing.frames import as_frame, is_frame, is_table
@@ -23,13 +20,11 @@ from ebmark.estimator._baselines import (
     warn_of_better,
 )
 from ebmark.estimator._densities import ColumnDensities
+from ebmark.estimator._fitted import draw_seed
 from ebmark.estimator._missing import complete_rows
 from ebmark.estimator._progress import show_progress
 from ebmark.estimator._queries import ModelQueries
-from ebmark.estimator._sampling import draw_by_annealing
 from ebmark.estimator._training import train_density, train_energy
-from ebmark.methods.noises import AbstractNoise
-from ebmark.partition_function import exact_samples, normalize_on_grid
 
 
 class EnergyModel(ModelQueries, ColumnDensities, OutlierMixin, DensityMixin, BaseEstimator):
@@ -133,7 +128,7 @@ class EnergyModel(ModelQueries, ColumnDensities, OutlierMixin, DensityMixin, Bas
     def fit(self, X: Any, y: Any = None) -> "EnergyModel":
         """Train the energy on the rows of X; y is ignored."""
         del y
-        seed = int(check_random_state(self.random_state).randint(2**31))
+        seed = draw_seed(self.random_state)
         rows = self._fit_columns(X)
         options: dict[str, Any] = {
             "updates": self.updates,
@@ -167,13 +162,6 @@ class EnergyModel(ModelQueries, ColumnDensities, OutlierMixin, DensityMixin, Bas
         self.offset_ = float(np.quantile(self._log_density(rows), self.contamination))
         return self
 
-    @property
-    def _is_resolved(self) -> bool:
-        return bool(np.isfinite(self.log_z_) and np.isfinite(self.log_z_error_))
-
-    def _dequantize(self, rows: Float[np.ndarray, "n d"], seed: int) -> Float[np.ndarray, "n d"]:
-        return rows if self._encoder is None else self._encoder.dequantize(rows, seed)
-
     def _fit_columns(self, X: Any) -> Float[np.ndarray, "n d"]:
         """Check the rows and map those of a table to numbers, without noise."""
         self._encoder: TableEncoder | None = None
@@ -190,31 +178,16 @@ class EnergyModel(ModelQueries, ColumnDensities, OutlierMixin, DensityMixin, Bas
         self.columns_ = self._encoder.summary()
         return rows
 
-    def _transform(self, X: Any) -> Float[np.ndarray, "n d"]:
-        """Check rows against those of `fit`, and map those of a table to numbers."""
+    def _check_fitted(self) -> None:
         check_is_fitted(self)
-        if self._encoder is None:
-            return np.asarray(validate_data(self, X, dtype=np.float64, reset=False))
-        # a matrix of floats obeys scikit-learn, which wants its columns in the order of fit
-        if not is_frame(X) or self._encoder.is_matrix:
-            validate_data(self, X, skip_check_array=True, reset=False)
-        return self._encoder.transform(X)
+
+    def _check_rows(self, X: Any, **options: Any) -> Any:
+        return validate_data(self, X, reset=False, **options)
 
     def _compare(self, x: Float[np.ndarray, "n d"]) -> tuple[Comparison, dict[str, Comparison]]:
         own = self._log_density(x)
         others = compare_baselines(self.baselines_, x, own, self.log_z_error_)
         return Comparison(self.method, float(own.mean()), is_better=False), others
-
-    def energy(self, X: Any) -> Float[np.ndarray, " n"]:
-        """Return the energy of rows: minus the log-density up to the constant `log_z_`."""
-        return self.model_.energies(self._transform(X))
-
-    def score_samples(self, X: Any) -> Float[np.ndarray, " n"]:
-        """Return the log-density of rows, in nats; larger is more normal."""
-        return self._log_density(self._transform(X))
-
-    def _log_density(self, x: Float[np.ndarray, "n d"]) -> Float[np.ndarray, " n"]:
-        return -self.model_.energies(x) - (self.log_z_ if np.isfinite(self.log_z_) else 0.0)
 
     # the stub of scikit-learn returns None
     def score(self, X: Any, y: Any = None) -> float:  # pyright: ignore[reportIncompatibleMethodOverride]
@@ -229,46 +202,6 @@ class EnergyModel(ModelQueries, ColumnDensities, OutlierMixin, DensityMixin, Bas
     def predict(self, X: Any) -> np.ndarray:
         """Return -1 for outliers and 1 for other rows."""
         return np.where(self.decision_function(X) < 0, -1, 1)
-
-    def sample(
-        self,
-        n_samples: int = 1,
-        random_state: Any = None,
-        *,
-        given: Mapping[Any, Any] | None = None,
-    ) -> Any:
-        """Draw rows from the density, with the columns, types, ranges and rounding of a table.
-
-        Exactly from the quadrature grid in 1-D and 2-D, by sequential Monte Carlo for d > 2 or
-        where values are given.
-
-        Args:
-            n_samples: number of rows.
-            random_state: seed of the draws.
-            given: values of some columns, by name or, for an array, position. The other columns
-                are drawn from their conditional distribution.
-
-        Returns:
-            An array, or a data frame if the model was fitted to one.
-        """
-        check_is_fitted(self)
-        seed = int(check_random_state(random_state).randint(2**31))
-        if given:
-            return self._sample_given(n_samples, given, seed)
-        rows = self._sample(n_samples, seed)
-        return self.decode(rows)
-
-    def _sample(self, n_samples: int, seed: int) -> Float[np.ndarray, "n d"]:
-        key, units = jr.key(seed), self.model_.units
-        if isinstance(self.model_.energy, AbstractNoise):
-            return units.inverse_transform(self.model_.energy.sample(n_samples, key))
-        if self.model_.dim <= 2:
-            if self._density is None:
-                self._density = normalize_on_grid(self.model_.energy, self._grid, units)
-            return exact_samples(self._density, n_samples, key)
-        assert self.model_.points is not None
-        z = draw_by_annealing(self.model_.energy, self.model_.points, n_samples, seed)
-        return units.inverse_transform(z)
 
     def _html_repr(self) -> str:
         """Return what a notebook shows: the parameters, and of a fitted model a picture."""

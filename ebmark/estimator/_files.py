@@ -1,23 +1,29 @@
 """Model files of an estimator: its energy, and JSON values for the table and log Z."""
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from ebmark.datasets import Grid
 from ebmark.datasets.preprocessing.table_json import encoder_as_json, encoder_from_json, plain
 from ebmark.errors import UserError
-from ebmark.estimator._energy_model import EnergyModel
+from ebmark.estimator._queries import ModelQueries
 from ebmark.estimator._training import chain_settings, register_network
 from ebmark.training.model import Model, load_model, save_model
+
+if TYPE_CHECKING:
+    from ebmark.estimator._energy_model import EnergyModel
+
+M = TypeVar("M", bound=ModelQueries)
 
 _SPECIAL = ("random_state", "drop", "network")
 _NUMBERS = ("log_z_", "log_z_error_", "offset_", "best_step_")
 
 
-def write_estimator(path: Path, estimator: EnergyModel) -> None:
+def write_estimator(path: Path, estimator: "EnergyModel") -> None:
     """Write a model file atomically.
 
     Raises:
@@ -55,7 +61,7 @@ def write_estimator(path: Path, estimator: EnergyModel) -> None:
     save_model(path, written)
 
 
-def load(path: str | Path, network: Any = None) -> EnergyModel:
+def load(path: str | Path, network: Any = None) -> "EnergyModel":
     """Read a model that `EnergyModel.save` or `ebmark fit` has written.
 
     Its scores, and its samples for equal `random_state`, are those of the saved model.
@@ -69,29 +75,42 @@ def load(path: str | Path, network: Any = None) -> EnergyModel:
 
     Example:
         >>> import tempfile
+        >>> from ebmark.estimator import EnergyModel
         >>> X = np.random.default_rng(0).normal(size=(200, 2))
         >>> path = tempfile.mkdtemp() + "/model.ebm"
         >>> EnergyModel("gaussian", random_state=0).fit(X).save(path)
         >>> load(path).sample(3).shape
         (3, 2)
     """
+    from ebmark.estimator._energy_model import EnergyModel
+
     register_network(network)
     model = load_model(Path(path))
+    restored = _restore(path, model, lambda state: EnergyModel(**state["params"]))
+    restored.baselines_ = {}
+    return restored
+
+
+def load_fitted(path: str | Path) -> ModelQueries:
+    """Read such a model for a command, which needs no estimator of scikit-learn."""
+    return _restore(path, load_model(Path(path)), lambda state: ModelQueries())
+
+
+def _restore(path: str | Path, model: Model, make: Callable[[dict[str, Any]], M]) -> M:
     if model.estimator is None:
         raise UserError(
             f"{path}: holds an energy, but no table. Create a model with `ebmark fit` or "
             "EnergyModel.save."
         )
     try:
-        return _restore(model.estimator, model)
+        return _fill(make(model.estimator), model.estimator, model)
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
         raise UserError(
             f"{path}: its header is not that of a model. Create a model with `ebmark fit`."
         ) from None
 
 
-def _restore(state: dict[str, Any], model: Model) -> EnergyModel:
-    estimator = EnergyModel(**state["params"])
+def _fill(estimator: M, state: dict[str, Any], model: Model) -> M:
     estimator.model_ = model
     for name in _NUMBERS:
         number = state["numbers"][name]
@@ -100,7 +119,6 @@ def _restore(state: dict[str, Any], model: Model) -> EnergyModel:
         estimator.held_out_ = {str(k): float(value) for k, value in state["held_out"].items()}
     estimator.stopped_ = str(state["stopped"])
     estimator.diagnostics_ = {str(k): float(value) for k, value in state["diagnostics"].items()}
-    estimator.baselines_ = {}
     estimator.n_features_in_ = int(state["num_features"])
     if state["names"] is not None:
         estimator.feature_names_in_ = np.array(state["names"], dtype=object)

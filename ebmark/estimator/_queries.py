@@ -6,35 +6,25 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
-from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ebmark.datasets.preprocessing._columns import Levels, Numbers
 from ebmark.datasets.preprocessing.frames import is_frame
-from ebmark.datasets.preprocessing.table import TableEncoder
 from ebmark.errors import shown
 from ebmark.estimator._baselines import Baseline, Comparison, pool
 from ebmark.estimator._conditional import draw_conditional
 from ebmark.estimator._explain import score_values
+from ebmark.estimator._fitted import FittedModel, draw_seed
 from ebmark.estimator._synthetic_rows import Fidelity, compare_rows
-from ebmark.training.model import Model
 
 Rows: TypeAlias = Float[np.ndarray, "n d"]
 
 
-class ModelQueries:
+class ModelQueries(FittedModel):
     """Imputation, explanations and the fidelity of samples, as methods of `EnergyModel`."""
 
     if TYPE_CHECKING:
-        n_features_in_: int
-        model_: Model
         baselines_: dict[str, Baseline]
-        _encoder: TableEncoder | None
 
-        def _transform(self, X: Any) -> Float[np.ndarray, "n d"]: ...
-        def sample(self, n_samples: int, random_state: Any) -> Any: ...
-        def _dequantize(self, rows: Rows, seed: int) -> Rows: ...
-        def _log_density(self, x: Rows) -> Float[np.ndarray, " n"]: ...
         def _compare(self, x: Rows) -> tuple[Comparison, dict[str, Comparison]]: ...
 
     def compare(self, X: Any, random_state: Any = None) -> list[Comparison]:
@@ -49,7 +39,7 @@ class ModelQueries:
         Returns:
             The model, then the baselines.
         """
-        seed = int(check_random_state(random_state).randint(2**31))
+        seed = draw_seed(random_state)
         own, others = self._compare(self._dequantize(self._transform(X), seed))
         return [own, *others.values()]
 
@@ -139,7 +129,7 @@ class ModelQueries:
         if n_imputations < 1:
             raise ValueError(f"'n_imputations' must be at least 1, got {n_imputations}.")
         rows = self._transform_incomplete(X)
-        seed = int(check_random_state(random_state).randint(2**31))
+        seed = draw_seed(random_state)
         draws = self._impute_rows(rows, n_imputations, seed)
         filled = [self._fill(X, rows, z) for z in draws]
         if n_imputations == 1:
@@ -219,11 +209,10 @@ class ModelQueries:
 
     def _transform_incomplete(self, X: Any) -> Float[np.ndarray, "n d"]:
         """Check rows against those of `fit`, and map them to numbers, NaN where missing."""
-        check_is_fitted(self)  # pyright: ignore[reportArgumentType]
+        self._check_fitted()
         if self._encoder is not None:
             return self._encoder.transform(X, can_miss=True)
-        options: dict[str, Any] = {"reset": False, "ensure_all_finite": "allow-nan"}
-        return np.asarray(validate_data(self, X, dtype=np.float64, **options))  # pyright: ignore[reportArgumentType]
+        return np.asarray(self._check_rows(X, dtype=np.float64, ensure_all_finite="allow-nan"))
 
     def _fill(
         self, X: Any, rows: Float[np.ndarray, "n d"], filled: Float[np.ndarray, "n d"]

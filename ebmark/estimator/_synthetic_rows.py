@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 from scipy.spatial import KDTree
-from scipy.stats import mannwhitneyu
 
 from ebmark.datasets import UserDataset
 from ebmark.datasets.preprocessing import Standardizer
@@ -62,6 +61,8 @@ def compare_rows(sampled: Rows, train: Rows, held_out: Rows, names: list[Any]) -
             for name, score in zip(names, comparison.columns, strict=True)
         ]
     )
+    from scipy.stats import mannwhitneyu
+
     units = Standardizer.fit(train)
     tree = KDTree(units.transform(train))
     of_sampled, _ = tree.query(units.transform(sampled))

@@ -11,6 +11,7 @@ from jaxtyping import Scalar
 from ebmark.datasets import local_scale
 from ebmark.methods._base import AbstractMethod
 from ebmark.methods._limits import COUNT, POSITIVE
+from ebmark.system.random_numbers import normal
 
 
 class CNCEState(NamedTuple):
@@ -62,7 +63,7 @@ class ConditionalNoiseContrastiveEstimation(AbstractMethod):
         width_key, noise_key = jr.split(key)
         fraction = jr.uniform(width_key, (self.ratio, batch.shape[0], 1))
         width = state.min_width ** (1 - fraction) * state.max_width**fraction
-        perturbed = batch + width * jr.normal(noise_key, (self.ratio, *batch.shape))
+        perturbed = batch + width * normal(noise_key, (self.ratio, *batch.shape))
         data_energies = jax.vmap(energy)(batch)
         perturbed_energies = jax.vmap(jax.vmap(energy))(perturbed)
         return 2 * jnp.mean(jax.nn.softplus(data_energies - perturbed_energies)), state

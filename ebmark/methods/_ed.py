@@ -7,6 +7,7 @@ import jax.random as jr
 
 from ebmark.methods._base import AbstractMethod
 from ebmark.methods._limits import COUNT, NON_NEGATIVE, POSITIVE
+from ebmark.system.random_numbers import normal
 
 
 class EnergyDiscrepancy(AbstractMethod):
@@ -42,7 +43,7 @@ class EnergyDiscrepancy(AbstractMethod):
         center_key, copy_key = jr.split(key)
         std = jnp.sqrt(self.time)
         centers = batch + std * jr.normal(center_key, batch.shape)
-        copies = centers + std * jr.normal(copy_key, (self.samples, *batch.shape))
+        copies = centers + std * normal(copy_key, (self.samples, *batch.shape))
         gaps = jax.vmap(energy)(batch) - jax.vmap(jax.vmap(energy))(copies)
         log_sums = jnp.logaddexp(jax.nn.logsumexp(gaps, axis=0), jnp.log(self.stabilizer))
         return jnp.mean(log_sums) - jnp.log(self.samples), state

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from ebmark.datasets import UserDataset
 from ebmark.metrics._inputs import read_samples
+from ebmark.samplers import average_ranks
 
 # Draws of which the central 95% is the null range; fewer where there are many numbers.
 _NUM_DRAWS = 99
@@ -158,9 +159,7 @@ def _unseen(x: Samples, y: TargetSamples) -> np.ndarray:
 
 def _spearman(x: Samples) -> np.ndarray:
     """Spearman's correlations of all pairs of columns; 0 with a constant column."""
-    from scipy.stats import rankdata
-
-    ranks = rankdata(x[:, :_MAX_CORRELATED], axis=0)
+    ranks = np.apply_along_axis(average_ranks, 0, x[:, :_MAX_CORRELATED])
     ranks -= ranks.mean(axis=0)
     norms = np.sqrt(np.sum(ranks**2, axis=0))
     ranks /= np.where(norms > 0, norms, 1.0)

@@ -23,6 +23,7 @@ from jaxtyping import Array, Bool, Float, Int, Scalar
 from ebmark.energies import Energy, Key
 from ebmark.partition_function._bases import Base, MixtureBase
 from ebmark.system.devices import full_matmul_precision, shard
+from ebmark.system.random_numbers import normal
 
 # arrays of steps have this length, so that one compiled program serves all schedules
 MAX_STEPS = 512
@@ -202,7 +203,7 @@ def move_particles(
     """
     momentum_key, accept_key, jitter_key = jr.split(key, 3)
     num, dim = particles.x.shape
-    momentum = jr.normal(momentum_key, (num, dim))
+    momentum = normal(momentum_key, (num, dim))
     epsilon = step_size * jr.uniform(jitter_key, (num, 1), minval=0.6, maxval=1.4)
 
     def gradient(particles: Particles) -> Float[Array, "particles dim"]:

@@ -23,6 +23,7 @@ from ebmark.partition_function._annealing import (
     resample_walk,
 )
 from ebmark.system.devices import full_matmul_precision
+from ebmark.system.random_numbers import normal, split
 
 # rows of one call of the compiled program
 _BATCH_SIZE = 32
@@ -81,11 +82,11 @@ def draw_rows(energy: Energy, maps: RowMaps, key: Key, *, num_particles: int = 6
     filled = np.resize(np.arange(num_rows), num_batches * _BATCH_SIZE)
     batches = []
     for indices, batch_key in zip(
-        np.split(filled, num_batches), jr.split(key, num_batches), strict=True
+        np.split(filled, num_batches), split(key, num_batches), strict=True
     ):
         shifts, matrices = (np.asarray(a[indices], np.float32) for a in maps[:2])
-        start_key, path_key = jr.split(batch_key)
-        u = jr.normal(start_key, (_BATCH_SIZE, num_particles, shifts.shape[1]))
+        start_key, path_key = split(batch_key)
+        u = normal(start_key, (_BATCH_SIZE, num_particles, shifts.shape[1]))
         keys = jr.split(path_key, _BATCH_SIZE)
         draws = _draw_batch(energy, shifts, matrices, maps.is_free[indices], u, keys)
         batches.append([np.asarray(a) for a in draws])

@@ -2,6 +2,7 @@
 
 import numpy as np
 import scipy
+from scipy import special
 
 from ebmark.statistics._intervals import _NUM_RESAMPLES, LEVEL, summary
 from ebmark.statistics._paired import SIGNIFICANT, holm, paired
@@ -67,8 +68,8 @@ def _draw(
 
 def _true_median(log_std: float, failing: float) -> float:
     y = np.linspace(-9.0, 9.0, 100_001)
-    sound = scipy.stats.norm.cdf(y / log_std)
-    failed = scipy.stats.norm.cdf((y - np.log(_FAILURE)) / log_std)
+    sound = special.ndtr(y / log_std)
+    failed = special.ndtr((y - np.log(_FAILURE)) / log_std)
     return float(np.exp(np.interp(0.5, (1 - failing) * sound + failing * failed, y)))
 
 

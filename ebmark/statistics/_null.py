@@ -1,14 +1,18 @@
 """Comparison of a metric over seeds with its null range, like with like."""
 
+import functools
 import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
-import scipy
+from scipy import special
 
 from ebmark.statistics._intervals import LEVEL, Values, summary, worst_if_diverged
 from ebmark.statistics._paired import SIGNIFICANT
+
+# Values of the smaller sample up to which scipy's test is exact.
+_MAX_EXACT = 8
 
 
 class NullComparison(NamedTuple):
@@ -68,10 +72,44 @@ def compare_to_null(
         if median > null_range["high"]:
             return NullComparison("above")
         return NullComparison("below" if median < null_range["low"] else "within")
-    u, p = scipy.stats.mannwhitneyu(ranked, draws)
+    u, p = _mann_whitney(ranked, draws)
     if p > SIGNIFICANT:
-        return NullComparison("within", float(p))
-    return NullComparison("above" if u > len(ranked) * len(draws) / 2 else "below", float(p))
+        return NullComparison("within", p)
+    return NullComparison("above" if u > len(ranked) * len(draws) / 2 else "below", p)
+
+
+def _mann_whitney(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
+    """Return U of x and the two-sided p-value, exact for few values without ties.
+
+    As `scipy.stats.mannwhitneyu`, whose package takes more than a second to import.
+    """
+    n, m = len(x), len(y)
+    values, position, counts = np.unique(
+        np.concatenate([x, y]), return_inverse=True, return_counts=True
+    )
+    ranks = (np.cumsum(counts) - (counts - 1) / 2)[position]
+    u = float(ranks[:n].sum() - n * (n + 1) / 2)
+    extreme = max(u, n * m - u)
+    if min(n, m) <= _MAX_EXACT and len(values) == n + m:
+        return u, min(1.0, 2 * float(_null_tail(*sorted((n, m)))[int(extreme)]))
+    ties = np.sum(counts**3 - counts) / ((n + m) * (n + m - 1))
+    deviation = np.sqrt(n * m / 12 * (n + m + 1 - ties))
+    with np.errstate(divide="ignore"):
+        z = (extreme - n * m / 2 - 0.5) / deviation
+    return u, min(1.0, 2 * float(special.ndtr(-z)))
+
+
+@functools.cache
+def _null_tail(n: int, m: int) -> np.ndarray:
+    """P(U >= u) for u = 0 to n m without ties, from the Gaussian binomial coefficients."""
+    count = np.zeros(n * m + 1)
+    count[0] = 1.0
+    for i in range(1, n + 1):
+        for start in range(i):
+            count[start::i] = np.cumsum(count[start::i])
+        if m + i <= n * m:
+            count[m + i :] -= count[: -m - i].copy()
+    return np.cumsum(count[::-1])[::-1] / count.sum()
 
 
 def other_level(level: float) -> str:

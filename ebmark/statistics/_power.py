@@ -3,7 +3,7 @@
 import math
 
 import numpy as np
-import scipy
+from scipy import special
 
 from ebmark.statistics._intervals import Values
 from ebmark.statistics._paired import SIGNIFICANT
@@ -40,8 +40,8 @@ def seeds_needed(differences: Values, comparisons: int = 1) -> int | None:
     if len(d) < 2 or not np.isfinite(d).all() or d.mean() == 0:
         return None
     level = SIGNIFICANT / comparisons
-    z = scipy.stats.norm.ppf(1 - level / 2)
-    shift = (z + scipy.stats.norm.ppf(POWER)) * d.std(ddof=1) / d.mean()
+    z = special.ndtri(1 - level / 2)
+    shift = (z + special.ndtri(POWER)) * d.std(ddof=1) / d.mean()
     num_seeds = math.pi / 3 * shift**2 + z**2 / 2
     # With fewer seeds the smallest possible p-value is above the level.
     num_seeds_for_level = 1 - math.log2(level)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 import scipy
+from scipy import special
 
 from ebmark.statistics._intervals import LEVEL, summary
 from ebmark.statistics._runs import final_values, role
@@ -109,7 +110,7 @@ def rank(medians: np.ndarray, datasets: list[str], methods: list[str]) -> Ranks:
         >>> rank(np.array([[0.2, 0.1], [0.4, 0.3]]), ["rings", "moons"], ["cd", "nce"]).entries
         ['nce', 'cd']
     """
-    dataset_ranks = scipy.stats.rankdata(medians, axis=1)
+    dataset_ranks = pd.DataFrame(medians).rank(axis=1).to_numpy()
     mean_ranks = dataset_ranks.mean(axis=0)
     order = np.argsort(mean_ranks, kind="stable")
     p = math.nan
@@ -131,4 +132,4 @@ def _friedman(dataset_ranks: np.ndarray) -> float:
         return 1.0
     num_first = np.sum(untied[:, 0] < untied[:, 1])
     statistic = (2 * num_first - len(untied)) ** 2 / len(untied)
-    return float(scipy.stats.chi2.sf(statistic, 1))
+    return float(special.chdtrc(1, statistic))

@@ -64,15 +64,18 @@ def final_values(table: pd.DataFrame, dataset: str, metric: str) -> dict[str, pd
         for completed runs without a finite value: log Z is unresolved or chains have not converged.
         Empty if no run has a finite value of the metric.
     """
-    of_dataset = table.loc[table["dataset"] == dataset]
-    rows = of_dataset.loc[of_dataset["metric"] == metric].sort_values("step", kind="stable")
+    # few columns: all others would be copied
+    is_of_dataset = (table["dataset"] == dataset).to_numpy()
+    is_metric = is_of_dataset & (table["metric"] == metric).to_numpy()
+    rows = table[["method", "seed", "step", "value"]].loc[is_metric]
+    rows = rows.sort_values("step", kind="stable")
     last_values: dict[tuple[str, int], float] = {}
     for method, seed, value in zip(rows["method"], rows["seed"], rows["value"], strict=True):
         last_values[method, seed] = float(value) if math.isfinite(value) else math.nan
     if all(map(math.isnan, last_values.values())):
         return {}
     measured = {method for method, _ in last_values}
-    unique = of_dataset.drop_duplicates(["method", "seed", "status"])
+    unique = table[["method", "seed", "status"]].loc[is_of_dataset].drop_duplicates()
     for method, seed, status in zip(
         unique["method"], unique["seed"], unique["status"], strict=True
     ):

@@ -1,11 +1,12 @@
 """Random keys and numbers on the host, in few compiled programs or none."""
 
 import functools
+import math
 
 import jax
 import jax.random as jr
 import numpy as np
-from jaxtyping import PRNGKeyArray
+from jaxtyping import Array, Float, PRNGKeyArray
 
 
 @functools.partial(jax.jit, static_argnames="num")
@@ -23,6 +24,24 @@ def split(key: PRNGKeyArray, num: int = 2) -> tuple[PRNGKeyArray, ...]:
         True
     """
     return tuple(jr.split(key, num))
+
+
+@functools.partial(jax.jit, static_argnames="shape")
+def normal(key: PRNGKeyArray, shape: tuple[int, ...]) -> Float[Array, "..."]:
+    """Draw the numbers of `jax.random.normal`, along one axis, which XLA compiles faster.
+
+    On one thread: 0.5 instead of 5.5 s for 2 x 256 x 13, and 0.5 instead of 0.8 s for 256 x 13.
+
+    Args:
+        key: the key.
+        shape: the shape.
+
+    Example:
+        >>> import jax.random as jr
+        >>> bool((normal(jr.key(0), (2, 3, 4)) == jr.normal(jr.key(0), (2, 3, 4))).all())
+        True
+    """
+    return jr.normal(key, (math.prod(shape),)).reshape(shape)
 
 
 def generator(key: PRNGKeyArray) -> np.random.Generator:

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PyTree
 
@@ -99,7 +98,7 @@ def load_tree(path: Path, like: PyTree) -> PyTree:
     for leaf, stored, size in zip(expected, types, sizes, strict=True):
         array = np.frombuffer(body[offset : offset + size], stored).reshape(leaf.shape)
         array = array.astype(leaf.dtype)
-        leaves.append(array if isinstance(leaf, np.ndarray) else jnp.asarray(array))
+        leaves.append(array if isinstance(leaf, np.ndarray) else jax.device_put(array))
         offset += size
     return jax.tree.unflatten(structure, leaves)
 

@@ -1,8 +1,9 @@
-"""Programs that a command compiles: each one costs its users seconds, at least in a cold cache."""
+"""What a command compiles and imports: each program and package costs its users time."""
 
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ try:
     runpy.run_module("ebmark", run_name="__main__")
 except SystemExit as end:
     assert not end.code, end.code
+assert "fit" in sys.argv or "sklearn" not in sys.modules, "a command loads scikit-learn"
 print("programs:", len(programs))
 """
 
@@ -36,12 +38,12 @@ COMMANDS = (
 )
 
 
-# of `fit`, `sample` and `score`; about half of them only move arrays of a shape to the device
+# of `fit`, `sample` and `score`
 @pytest.mark.parametrize(
     ("dim", "most"),
     [
-        pytest.param(2, (22, 14, 14), marks=pytest.mark.slow),
-        pytest.param(5, (40, 40, 14), marks=pytest.mark.full),
+        pytest.param(2, (20, 5, 6), marks=pytest.mark.slow),
+        pytest.param(5, (36, 28, 6), marks=pytest.mark.full),
     ],
 )
 def test_fit_sample_and_score_compile_few_programs(tmp_path, dim, most):
@@ -50,3 +52,26 @@ def test_fit_sample_and_score_compile_few_programs(tmp_path, dim, most):
     np.savetxt(tmp_path / "rows.csv", rows, delimiter=",", header=names, comments="")
     for command, limit in zip(COMMANDS, most):
         assert count(tmp_path, *command.split()) <= limit
+
+
+TOY = Path(__file__).parents[2] / "results" / "toy"
+NUMERICAL = {"jax", "equinox", "optax", "sklearn", "scipy.stats", "ot", "matplotlib"}
+
+
+# seconds: jax 1.3, equinox 0.6, scikit-learn 2.9 of which scipy.stats 1.4, matplotlib 1, pandas 0.8
+@pytest.mark.parametrize(
+    ("command", "unwanted"),
+    [
+        ("--help", NUMERICAL | {"numpy", "pandas", "pydantic", "rich"}),
+        ("list", NUMERICAL | {"numpy", "pandas", "pydantic", "rich"}),
+        ("status {}", NUMERICAL | {"numpy", "pandas"}),
+        ("table {}", NUMERICAL),
+    ],
+)
+def test_command_imports_nothing_that_it_does_not_need(command, unwanted):
+    command = command.format(TOY)
+    imports = [sys.executable, "-X", "importtime", "-m", "ebmark", *command.split()]
+    ended = subprocess.run(imports, capture_output=True, text=True)
+    # a published study holds no runs, which `status` says after its imports
+    assert ended.returncode == (2 if command.startswith("status") else 0), ended.stderr
+    assert not set(re.findall(r"\| +([\w.]+)$", ended.stderr, re.MULTILINE)) & unwanted

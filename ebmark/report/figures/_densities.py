@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import scipy
 from matplotlib.axes import Axes
 from matplotlib.colors import BoundaryNorm, PowerNorm
 from matplotlib.figure import Figure
@@ -48,11 +47,20 @@ def evaluate_on(window: Window, arrays: Mapping[str, np.ndarray], name: str) -> 
     if not {name, "grid_x", "grid_y"} <= set(arrays):
         return None
     grid = (np.asarray(arrays["grid_x"], float), np.asarray(arrays["grid_y"], float))
-    saved = scipy.interpolate.RegularGridInterpolator(
-        grid, np.asarray(arrays[name], float), bounds_error=False
-    )
-    values = saved(np.stack(np.meshgrid(window.x, window.y, indexing="ij"), axis=-1))
+    values = np.asarray(arrays[name], float)
+    # along x, then along y: bilinear
+    for axis, points in zip(grid, (window.x, window.y), strict=True):
+        values = _interpolate(axis, values, points).T
     return values if np.isfinite(values).any() else None
+
+
+def _interpolate(axis: np.ndarray, values: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Interpolate rows of values linearly; NaN outside."""
+    left = np.clip(np.searchsorted(axis, points, side="right") - 1, 0, len(axis) - 2)
+    weight = ((points - axis[left]) / (axis[left + 1] - axis[left]))[:, None]
+    rows = (1 - weight) * values[left] + weight * values[left + 1]
+    rows[(points < axis[0]) | (points > axis[-1])] = np.nan
+    return rows
 
 
 def _shade(

@@ -4,11 +4,11 @@ import contextlib
 import functools
 import io
 import warnings
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any, ParamSpec, TypeVar
 
 import matplotlib
-import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
@@ -65,6 +65,10 @@ DENSITY = LinearSegmentedColormap.from_list(
 )
 
 
+# the crop boxes of figures that are laid out
+_CROPS: weakref.WeakKeyDictionary[Figure, Bbox] = weakref.WeakKeyDictionary()
+
+
 def styled(draw: Callable[P, F]) -> Callable[P, F]:
     """Decorate a drawing function to use this style, whatever the user's matplotlibrc says."""
 
@@ -90,18 +94,12 @@ def png(figure: Figure, dpi: int = 170) -> bytes:
     file = io.BytesIO()
     figure.set_dpi(dpi)
     with _laid_out(figure) as crop:
-        within = Bbox.from_extents(0, 0, *figure.get_size_inches())
-        if not all(within.contains(*corner) for corner in crop.corners()):
-            no_metadata = {"Software": None}
-            figure.savefig(file, bbox_inches=crop, format="png", dpi=dpi, metadata=no_metadata)
-            return file.getvalue()
-        # drawn once here, where `savefig` draws a cropped figure three times
-        canvas = FigureCanvasAgg(figure)
-        canvas.draw()
-        picture = Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3])
-    left, right, top, bottom = (round(dpi * edge) for edge in (crop.x0, crop.x1, crop.y1, crop.y0))
-    box = (left, picture.height - top, right, picture.height - bottom)
-    picture.crop(box).save(file, "png", dpi=(dpi, dpi))
+        # half of the time of the default level, for a tenth more bytes
+        options: dict[str, Any] = {
+            "metadata": {"Software": None},
+            "pil_kwargs": {"compress_level": 3},
+        }
+        figure.savefig(file, bbox_inches=crop, format="png", dpi=dpi, **options)
     return file.getvalue()
 
 
@@ -130,13 +128,21 @@ def _laid_out(figure: Figure) -> Iterator[Bbox]:
         matplotlib.rcParams.update(STYLE)
         # names may be in scripts that the fonts lack
         warnings.filterwarnings("ignore", message=".*[Gg]lyph")
-        if figure.get_layout_engine() is not None:
-            layers = [layer for axes in figure.axes for layer in (*axes.images, *axes.collections)]
-            dense = [layer for layer in layers if not layer.get_in_layout() and layer.get_visible()]
-            for layer in dense:
-                layer.set_visible(False)
-            figure.draw_without_rendering()
-            figure.set_layout_engine("none")
-            for layer in dense:
-                layer.set_visible(True)
-        yield figure.get_tightbbox().padded(0.03)
+        if figure not in _CROPS:
+            _CROPS[figure] = _lay_out(figure)
+        yield _CROPS[figure]
+
+
+def _lay_out(figure: Figure) -> Bbox:
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        layers = [layer for axes in figure.axes for layer in (*axes.images, *axes.collections)]
+        dense = [layer for layer in layers if not layer.get_in_layout() and layer.get_visible()]
+        for layer in dense:
+            layer.set_visible(False)
+        engine.execute(figure)
+        # with any engine, even "none", `savefig` would draw everything twice
+        figure.set_layout_engine(None)
+        for layer in dense:
+            layer.set_visible(True)
+    return figure.get_tightbbox().padded(0.03)

@@ -38,6 +38,7 @@ class ResidualEnergy(eqx.Module):
     """
 
     layers: eqx.nn.MLP
+    dim: int = eqx.field(static=True)
     std: float = eqx.field(static=True)
 
     def __init__(
@@ -56,12 +57,13 @@ class ResidualEnergy(eqx.Module):
             layers,
             replace_fn=lambda last: jax.tree.map(jnp.zeros_like, last),
         )
+        self.dim = dim
         self.std = std
 
     def __call__(self, x: Point) -> Scalar:
-        dim = self.layers.out_size - 1
-        point = x[:dim]
-        contracted = point * jax.lax.rsqrt(1 + point @ point / (_REACH * self.std) ** 2 / dim)
-        output = self.layers(jnp.concatenate([contracted, x[dim:]]))
+        point = x[: self.dim]
+        radius_sq = (_REACH * self.std) ** 2 * self.dim
+        contracted = point * jax.lax.rsqrt(1 + point @ point / radius_sq)
+        output = self.layers(jnp.concatenate([contracted, x[self.dim :]]))
         residual = point - output[:-1]
         return residual @ residual / (2 * self.std**2) + output[-1]

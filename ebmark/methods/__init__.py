@@ -124,8 +124,8 @@ ABOVE_2D: dict[str, dict[str, Any]] = {
     "pcd": {
         "num_updates": 11_000,
         "batch_size": 64,
-        "learning_rate": 1e-3,
-        "method": {**_HMC, "reinit_prob": 0.1, "reinit_at_data": True},
+        "learning_rate": 2e-3,
+        "method": {**_HMC, "reinit_prob": 0.2, "reinit_at_data": True},
     },
     "pcd_paired": {
         "num_updates": 10_000,

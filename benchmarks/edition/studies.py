@@ -10,7 +10,7 @@ STUDIES = {
     "toy": "run toy --methods cd pcd dsm nce ed mle",
     "tune": f"tune {TUNED_ON} --seeds 3 --trials 10",
     "comparison": f"run comparison --seeds 20 --variants default {TUNED}",
-    "mode_weights": "run mode_weights --methods ism dsm mdsm diffclf ed nce mle --seeds 6",
+    "mode_weights": "run mode_weights --methods ism dsm mdsm diffclf ed nce mle --seeds 10",
     "images": "run images --seeds 6",
     "images_196": "run images_196",
     "tables": "run tables --seeds 6",

@@ -1,10 +1,12 @@
-"""Growth of time and memory: `python -m benchmarks.system.scaling`.
+"""Growth of time and memory: `python -m benchmarks.system.scaling [AXIS ...]`.
 
+Without an axis all are measured; those not named keep their earlier figures.
 Each axis is measured in its own process, from its smallest value to its largest; the peak memory
 is the high-water mark of the process after each value. CPU seconds on one thread, the minimum of
 three, of compiled code.
 """
 
+import dataclasses
 import functools
 import json
 import os
@@ -18,6 +20,8 @@ from typing import Any
 RESULTS = Path(__file__).parents[1] / "results"
 # axis -> what is measured, and the values of the axis
 AXES = {
+    "updates": ("all updates of NCE", [10**k for k in range(2, 5)]),
+    "batch": ("one update of NCE", [16, 64, 256, 1024, 4096]),
     "points": ("one update of NCE, data on the device", [10**k for k in range(3, 8)]),
     "points, step": ("local scale of the data, for the step of CD", [10**k for k in range(3, 8)]),
     "dimension": ("one update of NCE", [2, 8, 32, 128, 512, 1024]),
@@ -53,10 +57,10 @@ def programs() -> dict[str, Callable[[int], tuple[Callable[[], object], int]]]:
     def new_network(dim=2, width=64):
         return Confined(FourierMLP(dim, width=width, key=jr.key(1)))
 
-    def updates(data, energy, number, seed=0):
+    def updates(data, energy, number, seed=0, batch_size=256):
         import equinox as eqx
 
-        recipe = METHODS["nce"]
+        recipe = dataclasses.replace(METHODS["nce"], batch_size=batch_size)
         trainable = recipe.method.build_trainable(energy, data, jr.key(seed))
         params, static = eqx.partition(trainable, eqx.is_inexact_array)
         carry = compiled.start(params, recipe, data, jr.key(seed))
@@ -85,6 +89,8 @@ def programs() -> dict[str, Callable[[int], tuple[Callable[[], object], int]]]:
         compiled_scale(z, jr.key(0)).block_until_ready()
 
     return {
+        "updates": lambda n: (updates(draw_points(2_000), new_network(), n), 1),
+        "batch": lambda b: (updates(draw_points(8_000), new_network(), 50, batch_size=b), 50),
         "points": lambda n: (updates(draw_points(n), new_network(), 100), 100),
         "points, step": lambda n: (functools.partial(measure_scale, draw_points(n)), 1),
         "dimension": lambda d: (updates(draw_points(2_000, d), new_network(d), 50), 50),
@@ -177,22 +183,24 @@ def main() -> int:
     from ebmark.system.flags import pin_flags
 
     pin_flags()
-    if len(sys.argv) > 1:
-        print(json.dumps(measure(sys.argv[1])))
+    if sys.argv[1:2] == ["--print"]:
+        print(json.dumps(measure(sys.argv[2])))
         return 0
     from ebmark.store.provenance import device
     from ebmark.system.threads import single
 
-    measured: dict[str, Any] = {}
-    for axis in AXES:
-        command = [sys.executable, "-m", "benchmarks.system.scaling", axis]
+    path = RESULTS / "scaling.json"
+    measured: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+    for axis in sys.argv[1:] or AXES:
+        command = [sys.executable, "-m", "benchmarks.system.scaling", "--print", axis]
         ended = subprocess.run(command, env=single(dict(os.environ)), capture_output=True)
         if ended.returncode:
             print(ended.stderr.decode(), file=sys.stderr)
             return 1
         measured[axis] = json.loads(ended.stdout.splitlines()[-1])
         print(axis, measured[axis], file=sys.stderr, flush=True)
-        (RESULTS / "scaling.json").write_text(json.dumps(measured, indent=1) + "\n")
+        path.write_text(json.dumps(measured, indent=1) + "\n")
+    measured = {axis: measured[axis] for axis in AXES if axis in measured}
     (RESULTS / "scaling.md").write_text(write_page(measured, device()))
     save_figure(measured)
     return 0

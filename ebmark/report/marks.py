@@ -36,7 +36,9 @@ def not_worse_than_best(table: pd.DataFrame, dataset: str, metric: str) -> set[s
     if first is None:
         return set()
     runs = final_values(table, dataset, metric)
-    others = [name for name in runs if role(name) is None and name != first.method]
+    # a tuned recipe that kept the default has the same runs, which need no test
+    same = {name for name, values in runs.items() if values.equals(runs[first.method])}
+    others = [name for name in runs if role(name) is None and name not in same]
     tests = [
         paired_by_seed(runs[name], runs[first.method], higher_is_better=higher) for name in others
     ]
@@ -44,7 +46,7 @@ def not_worse_than_best(table: pd.DataFrame, dataset: str, metric: str) -> set[s
         return set()
     adjusted = holm([test.p for test in tests])
     pairs = zip(others, adjusted, strict=True)
-    return {first.method, *(name for name, p in pairs if not p < SIGNIFICANT)}
+    return same | {name for name, p in pairs if not p < SIGNIFICANT}
 
 
 MARKS: dict[str, Callable[[pd.DataFrame, str, str], set[str]]] = {

@@ -76,18 +76,18 @@ class PaperTable(NamedTuple):
     null_ranges: Sequence[tuple[float, float, float] | None]
     is_geometric: bool = True
     unit: str = DATA_UNITS
-    bold: str = "significant"
+    bold: str = "best"
 
 
 def paper_table(
-    folder: Path, metric: str, statistic: str = "mean", *, bold: str = "significant"
+    folder: Path, metric: str, statistic: str = "mean", *, bold: str = "best"
 ) -> PaperTable:
     """Return the table of a study.
 
-    The mean is over the runs with a value: geometric with a t-interval on the log scale if every
-    value of the table is positive, else arithmetic. The median is over all runs; one that diverged
-    or whose log Z is unresolved counts as the worst value. Only the interval of the median holds
-    for any distribution over seeds.
+    The mean is geometric with a t-interval on the log scale if every value of the table is
+    positive, else arithmetic. A run that diverged or whose log Z is unresolved counts as the worst
+    value: one such run makes the mean infinite, half of them the median. Only the interval of the
+    median holds for any distribution over seeds.
 
     Args:
         folder: the study's folder.
@@ -127,7 +127,10 @@ def paper_table(
                 _value(runs[dataset].get(name), metric, statistic, is_geometric) for dataset in runs
             ]
             values = [
-                value and value._replace(best=name in best_entries[dataset])
+                value
+                and value._replace(
+                    best=name in best_entries[dataset] and math.isfinite(value.value)
+                )
                 for dataset, value in zip(runs, values, strict=True)
             ]
             rows.append((name, values))
@@ -143,6 +146,9 @@ def _value(runs: pd.Series | None, metric: str, statistic: str, is_geometric: bo
     result = summary(runs, is_geometric=is_geometric, higher_is_better=higher_is_better)
     if statistic == "median":
         interval = (result.median, result.median_low, result.median_high)
+    elif result.diverged:
+        worst = -math.inf if higher_is_better else math.inf
+        interval = (worst, math.nan, math.nan)
     else:
         interval = (result.mean, result.low, result.high)
     return Value(*interval, result.n, result.diverged, best=False)
@@ -181,7 +187,7 @@ def caption(table: PaperTable) -> str:
     name = metric_info(table.metric, table.unit).label_with_unit
     divergence = ""
     if any(value.diverged for value in values):
-        divergence = "; (k): k runs diverged or unresolved"
+        divergence = "; (k): k runs diverged or are unresolved, which count as the worst"
     min_seeds = min(value.seeds for value in values)
     max_seeds = max(value.seeds for value in values)
     if max_seeds == 1:
@@ -208,11 +214,13 @@ def number(value: float, digits: int) -> str:
 
     Example:
         >>> number(0.011687, 3), number(26.587, 3), number(math.inf, 3)
-        ('0.0117', '26.6', 'diverged')
+        ('0.0117', '26.6', 'failed')
     """
     if not math.isfinite(value):
-        return "diverged" if math.isinf(value) else "-"
+        return "failed" if math.isinf(value) else "-"
     exponent = math.floor(math.log10(abs(value))) if value else 0
+    if exponent < -6:
+        return f"{value:.{digits - 1}e}"
     return f"{value:.{max(0, digits - 1 - exponent)}f}"
 
 

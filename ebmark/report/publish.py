@@ -2,8 +2,8 @@
 
 python -m ebmark.report.publish STUDY_FOLDER RESULTS_FOLDER [REFERENCE_METHOD]
 
-The table keeps seven digits, and no columns that plan.json and study.json contain once: versions,
-code hash and device. Samples and energies of the runs are left out.
+The compressed table keeps seven digits, and no columns that plan.json and study.json contain once:
+versions, code hash and device. Samples and energies of the runs are left out.
 """
 
 import shutil
@@ -14,7 +14,6 @@ from ebmark.errors import UserError
 from ebmark.report.page import write_report
 from ebmark.store import table
 from ebmark.store.schema import read_plan
-from ebmark.system.listed_files import write_listed
 from ebmark.system.writing import make_folder
 
 _REDUNDANT = ["ebmark", "jax", "code_hash", "device"]
@@ -45,7 +44,7 @@ def publish(folder: Path, place: Path, reference: str | None = None) -> int:
     for name in ("plan.json", "study.json"):
         shutil.copyfile(folder / name, place / name)
     kept = rows.drop(columns=_REDUNDANT, errors="ignore")
-    write_listed(place / "results.csv", table.as_csv(kept, float_format="%.7g").encode())
+    table.write_compressed(place, kept)
     write_report(folder, reference, place)
     return sum(path.stat().st_size for path in place.rglob("*") if path.is_file())
 

@@ -26,6 +26,7 @@ __all__ = [
     "with_entries",
     "without_formula",
     "write",
+    "write_compressed",
 ]
 
 COLUMNS = ["dataset", "method", "recipe", "seed", "step", "metric", "value", "run_id"]
@@ -145,6 +146,15 @@ def _map_texts(table: pd.DataFrame, function: Callable[[str], str]) -> pd.DataFr
     return table.assign(**changed).rename(columns=lambda name: function(str(name)))
 
 
+def write_compressed(folder: Path, table: pd.DataFrame) -> None:
+    """Write `results.csv.zst` of a published study, with seven digits."""
+    import pyarrow as pa
+
+    text = as_csv(table, float_format="%.7g").encode()
+    packed = pa.Codec("zstd", compression_level=19).compress(text, asbytes=True)
+    write_listed(folder / "results.csv.zst", packed)
+
+
 def write(folder: Path, table: pd.DataFrame) -> None:
     """Write `results.csv` and `results.parquet`, each atomically."""
     write_listed(folder / "results.csv", as_csv(table).encode())
@@ -154,7 +164,9 @@ def write(folder: Path, table: pd.DataFrame) -> None:
 
 
 def read(folder: Path) -> pd.DataFrame:
-    """Return the results of a study from `results.csv`, with one row per metric value.
+    """Return the results of a study from its table, with one row per metric value.
+
+    The table is `results.csv`, or in published studies `results.csv.zst`.
 
     Args:
         folder: the folder of the study.
@@ -162,13 +174,17 @@ def read(folder: Path) -> pd.DataFrame:
     Raises:
         UserError: there is no such file, or it is damaged or of another schema.
     """
-    path = Path(folder) / "results.csv"
+    path = _find_table(folder)
     # columns that are not listed are axes of a sweep
     types: dict[Hashable, Any] = {**dict.fromkeys([*COLUMNS, *_PROVENANCE], "str"), **_NUMBERS}
     missing_values: dict[Hashable, Any] = {"value": ["nan"]}
     try:
-        content = io.BytesIO(read_listed(path, _MAX_BYTES))
-        table = pd.read_csv(content, dtype=types, keep_default_na=False, na_values=missing_values)
+        content = read_listed(path, _MAX_BYTES)
+        if path.suffix == ".zst":
+            content = _decompress(content)
+        table = pd.read_csv(
+            io.BytesIO(content), dtype=types, keep_default_na=False, na_values=missing_values
+        )
     except FileNotFoundError:
         raise UserError(f"{folder}: has no results.csv. Create it with `ebmark run`.") from None
     except (ValueError, OverflowError) as error:
@@ -183,6 +199,30 @@ def read(folder: Path) -> pd.DataFrame:
         raise UserError(f"{path}: lacks the columns {', '.join(missing)}.")
     _check(table, path)
     return table
+
+
+def _find_table(folder: Path) -> Path:
+    plain = Path(folder) / "results.csv"
+    packed = plain.with_suffix(".csv.zst")
+    return packed if packed.exists() and not plain.exists() else plain
+
+
+def _decompress(content: bytes) -> bytes:
+    """Return what was compressed.
+
+    Raises:
+        ValueError: it is not zstd, or larger than a table can be.
+    """
+    import pyarrow as pa
+
+    try:
+        with pa.CompressedInputStream(pa.BufferReader(content), "zstd") as stream:
+            text = stream.read(_MAX_BYTES + 1)
+    except OSError as error:
+        raise ValueError(error) from None
+    if len(text) > _MAX_BYTES:
+        raise ValueError(f"it is larger than {_MAX_BYTES:,} bytes")
+    return text
 
 
 def _check(table: pd.DataFrame, path: Path) -> None:
@@ -207,10 +247,10 @@ def _check_values(
 
 
 def current(folder: Path, study: Mapping[str, Any]) -> tuple[pd.DataFrame, bool]:
-    """Return the results of all runs completed so far, and whether `results.csv` has them all.
+    """Return the results of all runs completed so far, and whether the table has them all.
 
-    A completed run never changes, so `results.csv` is up to date if it has all completed runs. If
-    not, they are collected, and runs of `results.csv` that are not in the folder are kept.
+    A completed run never changes, so the table is up to date if it has all completed runs. If not,
+    they are collected, and runs of the table that are not in the folder are kept.
 
     Args:
         folder: the folder of the study.
@@ -219,7 +259,7 @@ def current(folder: Path, study: Mapping[str, Any]) -> tuple[pd.DataFrame, bool]
     folder = Path(folder)
     plan = study["runs"]
     done = [name for name in plan if (folder / "runs" / name / "result.json").exists()]
-    has_table = (folder / "results.csv").exists()
+    has_table = _find_table(folder).exists()
     if not has_table and not done:
         return _frame([]), False
     check_listed(folder)

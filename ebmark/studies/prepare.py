@@ -22,7 +22,7 @@ from ebmark.studies.study import Study, validated
 from ebmark.system.listed_files import SUMS, check_listed, write_listed
 from ebmark.system.writing import write_json
 
-_GENERATED = {"plan.json", "results.csv", "results.parquet", "report.html"}
+_GENERATED = {"plan.json", "results.csv", "results.csv.zst", "results.parquet", "report.html"}
 
 
 def prepare(

@@ -19,7 +19,7 @@ from ebmark.system.writing import inside, write_whole
 SUMS = "SHA256SUMS"
 _MAX_BYTES = 1 << 30
 _LINE = re.compile(r"([0-9a-f]{64})  ([ -~]+)\n")
-_LISTED = re.compile(r"results\.(csv|parquet)|points-[0-9a-f]{16}\.npy")
+_LISTED = re.compile(r"results\.(csv(\.zst)?|parquet)|points-[0-9a-f]{16}\.npy")
 
 
 def write_listed(path: Path, content: bytes) -> None:

@@ -1,5 +1,6 @@
 """The edition: texts quote the results, and only committed code makes studies."""
 
+import re
 import subprocess
 
 import numpy as np
@@ -7,11 +8,13 @@ import pytest
 
 from benchmarks.edition import __main__ as edition
 from benchmarks.edition import filling
-from benchmarks.edition.filling import fill
+from benchmarks.edition.filling import fill, without_filled
 from benchmarks.edition.studies import STUDIES
 from ebmark.errors import UserError
 from ebmark.statistics import final_values
 
+# the texts that quote studies
+QUOTING = [edition.ROOT / "README.md", *sorted((edition.ROOT / "docs" / "studies").glob("*.md"))]
 TEXTS = [path for path in edition.texts() if "<!-- results:" in path.read_text(encoding="utf-8")]
 
 
@@ -19,6 +22,16 @@ TEXTS = [path for path in edition.texts() if "<!-- results:" in path.read_text(e
 def test_texts_quote_the_results(path):
     text = path.read_text(encoding="utf-8")
     assert fill(text) == text, "run `./dev edition --fill`"
+
+
+@pytest.mark.parametrize("path", QUOTING, ids=lambda path: path.name)
+def test_no_result_is_typed_by_hand(path):
+    """No decimal number outside code, links and tags, except versions."""
+    text = without_filled(path.read_text(encoding="utf-8"))
+    text = re.sub(
+        r"```.*?```|`[^`]*`|\]\([^)]*\)|<[^>]*>|Python [\d.]+|-[\d.]+", "", text, flags=re.DOTALL
+    )
+    assert re.findall(r"(?<![\d.])\d+\.\d+(?!\.?\d)", text) == []
 
 
 def test_wrong_number_is_replaced_and_its_surroundings_kept():
@@ -35,7 +48,7 @@ def test_median_counts_failed_runs_as_the_worst():
 
 @pytest.mark.parametrize("words", ["average toy", "median toy rings kl nce", "runs nowhere"])
 def test_what_the_results_do_not_hold_is_refused(words):
-    with pytest.raises(ValueError, match="Choose from median|cannot be filled"):
+    with pytest.raises(ValueError, match="Choose from about|cannot be filled"):
         fill(f"<!-- results: {words} -->x<!-- end -->")
 
 

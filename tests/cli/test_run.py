@@ -1,6 +1,7 @@
 """A study from the command line to its table: one run, its report, its numbers."""
 
 import numpy as np
+import pytest
 from helpers.tiny_study import TINY
 
 from ebmark.store import table
@@ -22,4 +23,15 @@ def test_run_makes_report_and_table(run, tmp_path):
     assert abs(kl - np.sum(np.exp(log_p) * (log_p - log_q)) * area) < 1e-4
     status, printed, _ = run("table", "out")
     assert status == 0 and "nce" in printed and f"{kl:.3g}" in printed
+
+
+@pytest.mark.slow
+def test_report_is_made_again(run, tmp_path):
+    (tmp_path / "tiny.toml").write_text(TINY)
+    options = ("--methods", "gaussian", "--seeds", "1", "--engine", "inline", "--out", "out")
+    assert run("run", "tiny.toml", *options)[0] == 0
+    report = tmp_path / "out" / "report.html"
+    before = report.read_text()
+    report.unlink()
     assert run("report", "out")[0] == 0
+    assert len(report.read_text()) == pytest.approx(len(before), rel=0.1)

@@ -14,7 +14,7 @@ import pytest
 import scipy.integrate
 import scipy.stats
 import sklearn.datasets
-from helpers.costs import full_unless
+from helpers.costs import full_unless, slow_unless
 
 from ebmark.datasets import (
     DATASETS,
@@ -96,7 +96,7 @@ def target(request):
     return on_grid(request.param)
 
 
-@pytest.fixture(params=WITH_REFERENCE)
+@pytest.fixture(params=slow_unless(lambda name: "unequal_" not in name, WITH_REFERENCE))
 def referenced(request):
     """A dataset with an independent density in numpy, `float64_log_prob`."""
     return on_grid(request.param)

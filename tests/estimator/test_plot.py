@@ -1,6 +1,6 @@
 """Pictures hold what they should: densities integrate to 1, error maps of the target are 0."""
 
-import matplotlib
+import matplotlib.pyplot
 import numpy as np
 import pytest
 import sklearn

@@ -56,7 +56,11 @@ def build_stored(folder: Path) -> dict[Path, Callable[[], object]]:
     save_tree(folder / "model.ebm", {"kind": "model"}, TREE)
     shipped = folder / "null_ranges.json"
     shutil.copy(null_ranges._SHIPPED, shipped)
+    published = folder / "published"
+    published.mkdir()
+    table.write_compressed(published, table.read(folder))
     return {
+        published / "results.csv.zst": lambda: table.read(published),
         folder / "study.json": lambda: load_study(folder),
         folder / "plan.json": lambda: read_plan(folder),
         folder / "results.csv": lambda: table.read(folder),

@@ -3,8 +3,9 @@
 import csv
 import io
 import re
-from math import nan
+from math import inf, nan
 
+import numpy as np
 import pandas as pd
 import pytest
 from helpers.results_folder import build
@@ -26,16 +27,16 @@ def folder(tmp_path_factory):
 def test_value_equals_statistic(folder, metric):
     results = read(folder)
     for statistic in ("mean", "median"):
-        table = paper_table(folder, metric, statistic)
+        table = paper_table(folder, metric, statistic, bold="significant")
         assert table.datasets == ["eight_gaussians", "half_moons"]
         assert [name for name, _ in table.rows][-1] == "mle"
         for entry, values in table.rows:
             for dataset, value in zip(table.datasets, values, strict=True):
                 s = summary(final_values(results, dataset, metric)[entry])
-                three = (s.mean, s.low, s.high)
+                three = (inf, nan, nan) if s.diverged else (s.mean, s.low, s.high)
                 if statistic == "median":
                     three = (s.median, s.median_low, s.median_high)
-                assert value[:5] == (*three, s.n, s.diverged)
+                np.testing.assert_equal(value[:5], (*three, s.n, s.diverged))
                 first = best(results, dataset, metric)
                 assert value.best == (first.significant and first.method == entry)
 
@@ -44,7 +45,7 @@ def test_table_has_diverged_runs_and_null_range(folder):
     value = dict(paper_table(folder, "kl").rows)["cd"][1]
     assert (value.seeds, value.diverged) == (6, 1)
     text = render(paper_table(folder, "w1_exact"), "markdown")
-    assert re.search(r"\| cd \| [^|]+ \| [^|]+ \(1\) \|", text) and "(k): k runs diverged" in text
+    assert re.search(r"\| cd \| [^|]+ \| failed \(1\) \|", text) and "(k): k runs diverged" in text
     assert re.search(r"\| null range \| 0\.\d+ to 0\.\d+ \|", text)
     assert "null range" not in render(paper_table(folder, "kl"), "markdown")
 
@@ -89,7 +90,7 @@ def test_all_runs_diverged_refused(tmp_path):
 @pytest.mark.parametrize(
     ("value", "text"),
     [(0.011687, "0.0117"), (1.3249, "1.32"), (26.587, "26.6"), (1234.5, "1234"), (0.0, "0.00")]
-    + [(float("inf"), "diverged"), (float("nan"), "-"), (-0.00321, "-0.00321"), (0.9996, "1.000")],
+    + [(float("inf"), "failed"), (float("nan"), "-"), (-0.00321, "-0.00321"), (0.9996, "1.000")],
 )
 def test_number_significant_digits(value, text):
     assert number(value, 3) == text
@@ -116,7 +117,8 @@ def test_marks_follow_direction_of_metric(tmp_path):
     results = pd.concat([results[results["metric"] != "w1_exact"], rows])
     rising = rows.assign(metric="high_quality_fraction_exact", value=-rows["value"])
     write(folder, pd.concat([results, rising]))
-    lower, higher = (paper_table(folder, m) for m in ("w1_exact", "high_quality_fraction_exact"))
+    metrics = ("w1_exact", "high_quality_fraction_exact")
+    lower, higher = (paper_table(folder, m, bold="significant") for m in metrics)
     marks = [[v and v.best for _, row in table.rows for v in row] for table in (lower, higher)]
     assert marks[0] == marks[1] and any(marks[0])
     assert "significantly higher" in caption(higher) and "arithmetic mean" in caption(higher)

@@ -34,7 +34,7 @@ from ebmark.store.table import current, with_entries, write
 from ebmark.system.writing import inside, make_folder, write_whole
 
 _ASSETS = Path(__file__).parent / "assets"
-_FILES = ("results.csv", "results.parquet", "study.json")
+_FILES = ("results.csv", "results.csv.zst", "results.parquet", "study.json")
 _MAX_DATASETS = 4  # of more, each has a page
 _CATEGORICAL = ["dataset", "method", "metric", "status"]
 

@@ -53,7 +53,7 @@ class Group(NamedTuple):
     @property
     def is_tested(self) -> bool:
         """Whether every test had enough seeds."""
-        return bool(self.tests) and not any(math.isnan(test.p) for test in self.tests.values())
+        return bool(self.tests) and not any(math.isnan(p) for p in self.adjusted.values())
 
 
 class Answer(NamedTuple):
@@ -125,10 +125,11 @@ def _compare(runs: Mapping[str, Mapping[str, pd.Series]], higher_is_better: bool
     for condition, by_name in candidates.items():
         sums = {name: summary(sign * values) for name, values in by_name.items()}
         best = min(sums, key=lambda name: (sums[name].median, sums[name].mean, name))
+        # a tuned recipe that kept the default has the same runs
         tests = {
             name: paired_by_seed(values, by_name[best], higher_is_better=higher_is_better)
             for name, values in by_name.items()
-            if name != best
+            if not values.equals(by_name[best])
         }
         groups.append(Group(condition, best, sign * sums[best].median, sums[best].n, tests, {}))
     return groups
@@ -157,24 +158,34 @@ def _shorten(value: str) -> str:
 
 
 def _adjust(groups: Sequence[Group]) -> list[Group]:
-    p = iter(holm([test.p for group in groups for test in group.tests.values()]))
-    return [c._replace(adjusted={name: next(p) for name in c.tests}) for c in groups]
+    """Adjust p values over all tests; NaN where seeds are too few for any to be significant."""
+    tests = [test for group in groups for test in group.tests.values()]
+    p = holm([test.p for test in tests])
+    if max((test.n for test in tests), default=0) < _seeds_needed(groups):
+        p = [math.nan] * len(tests)
+    adjusted = iter(p)
+    return [c._replace(adjusted={name: next(adjusted) for name in c.tests}) for c in groups]
+
+
+def _seeds_needed(groups: Sequence[Group]) -> int:
+    """The fewest seeds with which a signed-rank test can be significant after adjustment.
+
+    Its smallest p is $2^{1-n}$, which Holm's adjustment multiplies by the number of tests.
+    """
+    num_tests = sum(len(group.tests) for group in groups)
+    return math.floor(1 + math.log2(max(num_tests, 1) / SIGNIFICANT)) + 1
 
 
 def _describe_test(groups: Sequence[Group]) -> str:
     """Name the test behind the answer; empty if nothing was tested."""
-    tests = [test for group in groups for test in group.tests.values()]
-    num_seeds = max((test.n for test in tests if test.enough), default=0)
-    if not num_seeds:
+    num_tests = sum(len(group.tests) for group in groups)
+    if not any(group.is_tested for group in groups):
         return ""
-    counted = f"{len(tests)} comparisons" if len(tests) > 1 else "one comparison"
-    text = (
+    counted = f"{num_tests} comparisons" if num_tests > 1 else "one comparison"
+    return (
         "Two-sided Wilcoxon signed-rank test of the best against each other one on paired seeds, "
         f"Holm-adjusted over {counted}; significant: p < 0.05."
     )
-    if len(tests) * 2.0 ** (1 - num_seeds) < SIGNIFICANT:
-        return text
-    return f"{text} With {count_seeds(num_seeds)} no difference can reach it."
 
 
 def _extreme(info: MetricInfo) -> str:
@@ -195,24 +206,33 @@ def _state_each(groups: Sequence[Group], info: MetricInfo, metric: str) -> str:
             alike.setdefault((prefix, group.best, *group.ties), []).append(group)
         else:
             parts.append(f"all median runs {group.condition} diverged or are unresolved")
-    for (_, best, *_), members in alike.items():
+    needed = _seeds_needed(groups)
+    relations = [_relate(members, info, needed) for members in alike.values()]
+    is_shared = len(relations) > 1 and len(set(relations)) == 1 and "not tested" in relations[0]
+    for (_, best, *_), members, relation in zip(alike, alike.values(), relations, strict=True):
         digits = significant_digits(metric)
         values = [f"{format_brief(group.median, digits)} {info.unit}".strip() for group in members]
-        pairs = zip(members, values, strict=True)
-        places = _join([f"{group.condition} ({value})" for group, value in pairs])
-        claim = f"{best} has the {_extreme(info)} median {_name(info)} {places}"
-        parts.append(claim + _relate(members, info))
+        swept, _, _ = members[0].condition.partition(" on ")
+        where = [f"on {group.condition.partition('on ')[2]}" for group in members]
+        places = _join([f"{one} ({value})" for one, value in zip(where, values, strict=True)])
+        metric_name = f"{_extreme(info)} median {_name(info)}"
+        claim = f"{best} has the {metric_name} {places}"
+        if swept.startswith("for "):
+            claim = f"{swept[4:]} has its {metric_name} with {best} {places}"
+        parts.append(claim if is_shared else claim + relation)
+    if is_shared:
+        parts.append(relations[0].removeprefix(", "))
     text = "; ".join(parts).replace("all median", "All median", 1 if parts[0][:3] == "all" else 0)
     return f"{text}."
 
 
-def _relate(groups: Sequence[Group], info: MetricInfo) -> str:
+def _relate(groups: Sequence[Group], info: MetricInfo, needed: int) -> str:
     """Relate the best of groups to the others of these groups; all have the same ties."""
     others, ties = list(groups[0].tests), groups[0].ties
     if not others:
         return ""
     if not all(group.is_tested for group in groups):
-        return f", not tested ({count_seeds(groups[0].n)}; at least 6 are needed)"
+        return f", not tested ({count_seeds(groups[0].n)}; at least {needed} are needed)"
     if ties:
         p = [group.adjusted[name] for group in groups for name in ties]
         names = "any other" if 1 < len(others) == len(ties) else _list(ties)
@@ -261,7 +281,8 @@ def _count_wins(groups: Sequence[Group], info: MetricInfo, metric: str) -> str:
     text = _join(shown)
     if not any(group.is_tested for group in groups):
         fewest = min(group.n for group in groups)
-        return f"{text} (not tested: {count_seeds(fewest)}; at least 6 are needed)."
+        needed = _seeds_needed(groups)
+        return f"{text} (not tested: {count_seeds(fewest)}; at least {needed} are needed)."
     clear = [group for group in finite if group.is_tested and not group.ties]
     side = "higher" if info.higher_is_better else "lower"
     return f"{text}; it is significantly {side} than all others in {len(clear) or 'none'} of them."

@@ -140,7 +140,6 @@ ABOVE_2D: dict[str, dict[str, Any]] = {
     "dsm": {
         "num_updates": 13_000,
         "batch_size": 64,
-        "learning_rate": 6e-3,
         "method": {"sigma": 0.1, "antithetic": True},
     },
     "mdsm": {"num_updates": 11_000, "batch_size": 64, "method": _LEVELS},

@@ -8,16 +8,23 @@ from jaxtyping import Scalar
 from ebmark.energies._activation import silu
 from ebmark.energies._types import Key, Point
 
+# norm within which the input of the MLP stays, relative to that of typical points
+_REACH = 2.0
+
 
 class ResidualEnergy(eqx.Module):
     r"""Half the squared distance of a point to its prediction, plus a scalar.
 
-    $$ E(x) = \frac{\|x - f(x)\|^2}{2 s^2} + h(x), \quad (f, h) = \mathrm{MLP} $$
+    $$ E(x) = \frac{\|x - f(x)\|^2}{2 s^2} + h(x), \quad
+       (f, h)(x) = \mathrm{MLP}\left(\frac{x}{\sqrt{1 + \|x\|^2 / R^2}}\right), \quad
+       R = 2 s \sqrt d $$
 
     The last layer starts at 0, so that the untrained energy is that of $N(0, s^2 I)$: of whitened
     data with s = 1 the Gaussian of maximum likelihood. Where $f$ is a denoiser, $x - f(x)$ is
-    $-\sigma^2$ times the score. Inputs beyond the coordinates, such as a noise level, enter the
-    MLP only.
+    $-\sigma^2$ times the score. The input of the MLP stays within a ball of radius R, twice the
+    distance of typical points from 0, so that f and h are bounded: far away the energy grows as
+    $\|x\|^2 / (2 s^2)$, whatever the parameters, and Z is finite. Inputs beyond the coordinates,
+    such as a noise level, enter the MLP as they are.
 
     Args:
         dim: Number of coordinates.
@@ -31,6 +38,7 @@ class ResidualEnergy(eqx.Module):
     """
 
     layers: eqx.nn.MLP
+    dim: int = eqx.field(static=True)
     std: float = eqx.field(static=True)
 
     def __init__(
@@ -49,9 +57,13 @@ class ResidualEnergy(eqx.Module):
             layers,
             replace_fn=lambda last: jax.tree.map(jnp.zeros_like, last),
         )
+        self.dim = dim
         self.std = std
 
     def __call__(self, x: Point) -> Scalar:
-        output = self.layers(x)
-        residual = x[: output.size - 1] - output[:-1]
+        point = x[: self.dim]
+        radius_sq = (_REACH * self.std) ** 2 * self.dim
+        contracted = point * jax.lax.rsqrt(1 + point @ point / radius_sq)
+        output = self.layers(jnp.concatenate([contracted, x[self.dim :]]))
+        residual = point - output[:-1]
         return residual @ residual / (2 * self.std**2) + output[-1]

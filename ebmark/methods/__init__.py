@@ -120,12 +120,12 @@ _HMC = {"num_steps": 1, "num_leapfrogs": 3, "target_acceptance": 0.8}
 _LEVELS = {"relative_scale": 0.2, "largest": 0.5}
 _DEFENSIVE = {"noise": "defensive", "scale": 1.0}
 ABOVE_2D: dict[str, dict[str, Any]] = {
-    "cd": {"num_updates": 11_000, "batch_size": 64, "method": _HMC},
+    "cd": {"num_updates": 13_000, "batch_size": 32, "method": {**_HMC, "antithetic": True}},
     "pcd": {
-        "num_updates": 10_000,
+        "num_updates": 11_000,
         "batch_size": 64,
-        "learning_rate": 1e-3,
-        "method": {**_HMC, "reinit_prob": 0.1, "reinit_at_data": True},
+        "learning_rate": 2e-3,
+        "method": {**_HMC, "reinit_prob": 0.2, "reinit_at_data": True},
     },
     "pcd_paired": {
         "num_updates": 10_000,
@@ -138,15 +138,15 @@ ABOVE_2D: dict[str, dict[str, Any]] = {
     "short_run": {"method": {"step_size": 1e-3}},
     "drl": {"method": {"relative_scale": 0.2}},
     "dsm": {
-        "num_updates": 11_000,
+        "num_updates": 13_000,
         "batch_size": 64,
         "method": {"sigma": 0.1, "antithetic": True},
     },
     "mdsm": {"num_updates": 11_000, "batch_size": 64, "method": _LEVELS},
-    "diffclf": {"num_updates": 8_500, "batch_size": 64, "method": {**_LEVELS, "num_others": 1}},
+    "diffclf": {"num_updates": 12_000, "batch_size": 64, "method": {**_LEVELS, "num_others": 1}},
     "ssm_vr": {"num_updates": 9_000, "batch_size": 64, "method": {"sigma": 0.05}},
-    "ed": {"num_updates": 8_000, "batch_size": 64, "method": {"time": 0.1}},
-    "nce": {"num_updates": 11_000, "batch_size": 64, "method": _DEFENSIVE},
+    "ed": {"num_updates": 10_000, "batch_size": 64, "method": {"time": 0.1}},
+    "nce": {"num_updates": 16_000, "batch_size": 64, "method": _DEFENSIVE},
     "ranking": {"num_updates": 11_000, "batch_size": 64, "method": _DEFENSIVE},
     "ence": {"num_updates": 11_000, "batch_size": 64, "method": _DEFENSIVE},
     "snl": {"num_updates": 11_000, "batch_size": 64, "method": _DEFENSIVE},

@@ -24,6 +24,8 @@ class ContrastiveDivergence(ChainMethod):
         num_leapfrogs: Largest number of leapfrog steps per transition; above 1 the chains are HMC.
         target_acceptance: Acceptance rate to which the step size is adapted while training; None
             for a fixed step size.
+        antithetic: Whether two HMC chains start at each data point, with opposite momenta in each
+            transition: the terms of first order in the step size cancel in their mean.
 
     Requires: MCMC chains, gradients in x.
     Use when: no noise distribution covers the data but short chains cross between modes, as in

@@ -44,7 +44,8 @@ class PersistentContrastiveDivergence(AbstractHMCMethod):
         num_chains: Persistent chains; above the batch size, the size of the replay buffer. Du &
             Mordatch have 10,000.
         reinit_prob: Probability that a drawn chain is restarted. Du & Mordatch have 0.05.
-        reinit_at_data: Whether chains restart at points of the batch instead of uniform noise.
+        reinit_at_data: Whether chains restart at points of the batch instead of uniform noise. A
+            chain whose energy exceeds that of all points of the batch then restarts, too.
         step_size: Step size h; None is $s_{min}^2 / 10$, from the smallest local scale of the data.
         adjusted: Whether the chains are Metropolis-adjusted (MALA).
         num_leapfrogs: Largest number of leapfrog steps per transition; above 1 the chains are HMC.
@@ -92,9 +93,15 @@ class PersistentContrastiveDivergence(AbstractHMCMethod):
         start = jnp.where(is_reinit, restarts, state.chains[drawn])
         kernel = self.kernel(state)
         chains = run_chains(kernel, stop_gradient(energy), start, self.num_steps, chain_key)
-        loss = jnp.mean(jax.vmap(energy)(batch)) - jnp.mean(jax.vmap(energy)(chains.x))
+        data_energies, chain_energies = jax.vmap(energy)(batch), jax.vmap(energy)(chains.x)
+        ends = chains.x
+        if self.reinit_at_data:
+            # the energy of a chain that is stuck would be raised without bound
+            is_stuck = chain_energies > jnp.max(data_energies)
+            ends = jnp.where(is_stuck[:, None], restarts, ends)
         state = self.adapt_step_size(state, chains)
-        return loss, state._replace(chains=state.chains.at[drawn].set(chains.x))
+        state = state._replace(chains=state.chains.at[drawn].set(ends))
+        return jnp.mean(data_energies) - jnp.mean(chain_energies), state
 
     def network_evaluations(self, batch_size, dim):
         del dim

@@ -32,7 +32,8 @@ class HMC(AbstractSampler):
     $L$ = `num_leapfrogs`, drawn independently of the point. Trajectories of one length resonate:
     on a Gaussian, one of half a period only reflects the point. `step_size` is $h$, so that HMC
     with $L = 1$ is MALA with the same $h$. The best acceptance rate is 0.65 to 0.8. A proposal
-    whose energy is not finite is rejected.
+    whose energy is not finite is rejected. With `mirrored`, momenta have the opposite sign: the
+    transition is antithetic to that of the same key.
 
     References: Duane, Kennedy, Pendleton & Roweth (1987), Hybrid Monte Carlo; Mackenzie (1989), An
     improved hybrid Monte Carlo method; Neal (2011), MCMC using Hamiltonian dynamics, section 3.2.
@@ -40,6 +41,7 @@ class HMC(AbstractSampler):
 
     step_size: float | Float[Array, ""]
     num_leapfrogs: int = eqx.field(static=True, default=8)
+    mirrored: bool = eqx.field(static=True, default=False)
 
     def init(self, energy: Energy, x: Point) -> HMCState:
         value, gradient = jax.value_and_grad(energy)(x)
@@ -49,6 +51,7 @@ class HMC(AbstractSampler):
         epsilon = jnp.sqrt(2 * self.step_size)
         momentum_key, accept_key, length_key = jr.split(key, 3)
         start = jr.normal(momentum_key, state.x.shape, state.x.dtype)
+        start = -start if self.mirrored else start
 
         def leapfrog(_: Int[Array, ""], phase: tuple) -> tuple:
             x, p, _, gradient = phase

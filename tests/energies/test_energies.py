@@ -230,6 +230,17 @@ def test_network_above_2d_starts_as_normal_distribution(num_extra_inputs):
     np.testing.assert_allclose(jax.grad(energy)(x), gradient, atol=1e-6)
 
 
+def test_residual_energy_is_gaussian_far_away():
+    """E(x) -> |x|^2 / (2 s^2) in every direction, for parameters that are not at their start."""
+    energy = ResidualEnergy(3, num_extra_inputs=1, width=8, std=0.5, key=jr.key(0))
+    arrays, rest = eqx.partition(energy, eqx.is_array)
+    energy = eqx.combine(jax.tree.map(lambda leaf: leaf + 1.0, arrays), rest)
+    directions = jr.normal(jr.key(1), (20, 3))
+    far = 1e6 * directions / jnp.linalg.norm(directions, axis=1, keepdims=True)
+    values = jax.vmap(energy)(jnp.append(far, jnp.ones((20, 1)), axis=1))
+    np.testing.assert_allclose(values / 1e12, 2.0, rtol=0.01)
+
+
 @pytest.mark.parametrize("dim", [1, 2])
 def test_default_network_in_2d_has_fourier_features_and_walls(dim):
     assert Network().resolve(dim) == {

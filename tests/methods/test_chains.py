@@ -18,6 +18,7 @@ from ebmark.methods import (
     ImprovedContrastiveDivergence,
     JarzynskiContrastiveDivergence,
     LearnedSteinDiscrepancy,
+    PersistentContrastiveDivergence,
     Recipe,
     ShortRunMCMC,
 )
@@ -71,6 +72,31 @@ def follow(precisions, step_size, **options):
         return jax.lax.scan(body, particles, (precisions, jr.split(key, len(precisions))))[0]
 
     return run(Particles.of_normal(20_000, 1, jr.key(0)), jr.key(1))
+
+
+def test_antithetic_chains_mirror_each_other():
+    """From the center of a symmetric energy, the two chains of a data point end at x and -x."""
+    method = ContrastiveDivergence(num_steps=2, step_size=0.1, num_leapfrogs=3, antithetic=True)
+    x = jnp.zeros((20, 4))
+    state = method.init(x, jr.key(0))
+    ends, _ = method.negatives(quadratic(1.0, dim=4), x, state, jr.key(1))
+    assert jnp.all(jnp.any(ends[:20] != 0, axis=1))
+    np.testing.assert_allclose(ends[20:], -ends[:20], rtol=1e-5)
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_stuck_pcd_chain_restarts_at_data(restarts):
+    """A chain whose energy exceeds that of all data leaves the buffer if chains restart there."""
+    x = jr.normal(jr.key(0), (16, 4))
+    method = PersistentContrastiveDivergence(
+        num_steps=1, num_chains=16, step_size=1e-6, reinit_at_data=restarts
+    )
+    state = method.init(x, jr.key(1))
+    state = state._replace(chains=state.chains.at[3].set(100.0))
+    loss, state = method.loss(quadratic(1.0, dim=4), x, state, jr.key(2))
+    assert (jnp.max(jnp.abs(state.chains)) < 10) == restarts
+    # it was raised once
+    assert loss < -1000
 
 
 @pytest.mark.slow

@@ -22,7 +22,7 @@ CHAIN_LIMITS = {
 # of the fields of methods whose chains persist
 PERSISTENT_LIMITS = {**CHAIN_LIMITS, "num_chains": COUNT, "reinit_prob": FRACTION}
 # of log h per update and per unit of the acceptance rate
-_ADAPTATION_RATE = 0.1
+_ADAPTATION_RATE = 0.3
 MAX_DIAGNOSTIC_CHAINS = 1_000
 # Nats. Chains that move change the loss by more than a thousand times this from update to update.
 MIN_LOSS_OF_MOVING_CHAINS = 1e-5
@@ -77,7 +77,7 @@ class AbstractHMCMethod(AbstractMCMCMethod):
         return super().kernel(state)
 
     def adapt_step_size(self, state: Any, chains: Any) -> Any:
-        r"""Return the state with $\log h$ raised by a tenth of the excess acceptance rate.
+        r"""Return the state with $\log h$ raised by 0.3 times the excess acceptance rate.
 
         Args:
             state: A NamedTuple with a field `step_size`.

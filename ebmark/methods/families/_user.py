@@ -1,18 +1,20 @@
 """Short forms of methods for users: a loss of chains, and a loss as a function."""
 
 import abc
+import dataclasses
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeAlias
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 from jaxtyping import Array, Float, Scalar
 
 from ebmark.datasets import default_step_size, local_scale
 from ebmark.energies import Energy, Key, stop_gradient
 from ebmark.methods._base import AbstractMethod
 from ebmark.methods.families._mcmc import CHAIN_LIMITS, AbstractHMCMethod
-from ebmark.samplers import run_chains
+from ebmark.samplers import HMC, run_chains
 
 Energies: TypeAlias = Callable[[Float[Array, "n dim"]], Float[Array, " n"]]
 
@@ -35,6 +37,8 @@ class ChainMethod(AbstractHMCMethod):
         num_leapfrogs: Largest number of leapfrog steps per transition; above 1 the chains are HMC.
         target_acceptance: Acceptance rate to which the step size is adapted while training; None
             for a fixed step size.
+        antithetic: Whether two HMC chains start at each data point, with opposite momenta in each
+            transition: the terms of first order in the step size cancel in their mean.
 
     Example:
         >>> import jax.numpy as jnp
@@ -52,17 +56,18 @@ class ChainMethod(AbstractHMCMethod):
     adjusted: bool = eqx.field(static=True, default=True)
     num_leapfrogs: int = eqx.field(static=True, default=1)
     target_acceptance: float | None = None
+    antithetic: bool = eqx.field(static=True, default=False)
 
     @abc.abstractmethod
     def contrast(
-        self, energy: Energies, batch: Float[Array, "n dim"], negatives: Float[Array, "n dim"]
+        self, energy: Energies, batch: Float[Array, "n dim"], negatives: Float[Array, "m dim"]
     ) -> Scalar:
         """Return the loss, whose gradient in `energy` is the update direction.
 
         Args:
             energy: The energies (n,) of points (n, dim), standardized.
             batch: Training points.
-            negatives: End points of the chains.
+            negatives: End points of the chains, twice as many as points if `antithetic`.
         """
 
     def init(self, data, key):
@@ -70,14 +75,24 @@ class ChainMethod(AbstractHMCMethod):
 
     def negatives(
         self, energy: Energy, batch: Float[Array, "n dim"], state: Any, key: Key
-    ) -> tuple[Float[Array, "n dim"], Any]:
+    ) -> tuple[Float[Array, "negatives dim"], Any]:
         """Return the end points of chains from a batch, and the state with an adapted step size."""
-        chains = run_chains(self.kernel(state), stop_gradient(energy), batch, self.num_steps, key)
+        kernel, frozen = self.kernel(state), stop_gradient(energy)
+        chains = run_chains(kernel, frozen, batch, self.num_steps, key)
+        if self.antithetic and isinstance(kernel, HMC):
+            mirrored = dataclasses.replace(kernel, mirrored=True)
+            others = run_chains(mirrored, frozen, batch, self.num_steps, key)
+            chains = jax.tree.map(lambda a, b: jnp.concatenate([a, b]), chains, others)
         return chains.x, self.adapt_step_size(state, chains)
 
     def loss(self, energy, batch, state, key):
         negatives, state = self.negatives(energy, batch, state, key)
         return self.contrast(jax.vmap(energy), batch, negatives), state
+
+    def network_evaluations(self, batch_size, dim):
+        one = super().network_evaluations(batch_size, dim)
+        # the data term is evaluated once
+        return 2 * one - 3 * batch_size if self.antithetic and self.num_leapfrogs > 1 else one
 
 
 def method(

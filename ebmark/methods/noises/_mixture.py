@@ -17,8 +17,9 @@ NUM_ITERATIONS = 100
 _NUM_ITERATIONS_ABOVE_2D = 40
 # Added to the variances of each component, so that none collapses onto one point.
 RIDGE = 1e-4
-# Weight of the Gaussian of all data in a defensive mixture.
+# Weight of the wide Gaussians in a defensive mixture, and their widths relative to the data.
 _DEFENSIVE_WEIGHT = 0.25
+_DEFENSIVE_WIDTHS = (1.0, 1.5, 2.25)
 
 
 class GaussianMixture(AbstractNoise):
@@ -94,12 +95,13 @@ def _weighted_squares(
 
 
 class DefensiveMixture(GaussianMixture):
-    r"""A fitted mixture of Gaussians, a quarter of whose points come from one wide Gaussian.
+    r"""A fitted mixture of Gaussians, a quarter of whose points come from wide Gaussians.
 
-    $$ q = \tfrac34\, q_{mixture} + \tfrac14\, N(m, \mathrm{scale}^2 C) $$
+    $$ q = \tfrac34\, q_{mixture} + \tfrac1{12} \sum_{a \in \{1, 3/2, 9/4\}}
+       N(m, a^2\, \mathrm{scale}^2 C) $$
 
     with the mean m and covariance C of the data. In many dimensions the mixture is narrow; the wide
-    component puts noise where it has none and where an untrained energy has its mass.
+    components put noise where it has none and where energies have spurious mass.
 
     References: Hesterberg (1995), Weighted average importance sampling and defensive mixture
         distributions.
@@ -110,9 +112,11 @@ class DefensiveMixture(GaussianMixture):
         mixture = GaussianMixture.fit(data, scale, key)
         covariance = scale**2 * jnp.atleast_2d(jnp.cov(data, rowvar=False))
         covariance += RIDGE * jnp.eye(data.shape[1])
+        widths = jnp.array(_DEFENSIVE_WIDTHS)
+        num = len(widths)
         log_weights = mixture.log_weights + jnp.log1p(-_DEFENSIVE_WEIGHT)
         return cls(
-            jnp.append(log_weights, jnp.log(_DEFENSIVE_WEIGHT)),
-            jnp.concatenate([mixture.means, jnp.mean(data, axis=0)[None]]),
-            jnp.concatenate([mixture.covariances, covariance[None]]),
+            jnp.append(log_weights, jnp.full(num, jnp.log(_DEFENSIVE_WEIGHT / num))),
+            jnp.concatenate([mixture.means, jnp.tile(jnp.mean(data, axis=0), (num, 1))]),
+            jnp.concatenate([mixture.covariances, widths[:, None, None] ** 2 * covariance]),
         )

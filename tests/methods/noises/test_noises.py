@@ -145,16 +145,14 @@ def test_mixture_shrinks_covariances_above_2d():
 
 
 @pytest.mark.slow
-def test_defensive_mixture_is_mixture_and_gaussian(data):
-    """q = 3/4 of the mixture plus 1/4 of the Gaussian, at any point and width."""
-    mixture, gaussian, both = (
-        fit_noise(name, data, 1.3) for name in ("mixture", "gaussian", "defensive")
-    )
+def test_defensive_mixture_is_mixture_and_wide_gaussians(data):
+    """q = 3/4 of the mixture plus 1/12 of each of three Gaussians, at any point and width."""
+    mixture, both = (fit_noise(name, data, 1.3) for name in ("mixture", "defensive"))
+    wide = [fit_noise("gaussian", data, 1.3 * width) for width in (1.0, 1.5, 2.25)]
     points = 3 * np.asarray(data[:50])
-    expected = np.logaddexp(
-        evaluate(mixture.log_prob, points) + math.log(0.75),
-        evaluate(gaussian.log_prob, points) + math.log(0.25),
-    )
+    log_probs = [evaluate(mixture.log_prob, points) + math.log(0.75)]
+    log_probs += [evaluate(gaussian.log_prob, points) - math.log(12) for gaussian in wide]
+    expected = np.logaddexp.reduce(log_probs)
     np.testing.assert_allclose(evaluate(both.log_prob, points), expected, atol=2e-3)
 
 

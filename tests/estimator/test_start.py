@@ -1,4 +1,4 @@
-"""The mixture at which the energy of a table starts."""
+"""The mixture at which the energy of a table starts, and the bandwidth of its baseline."""
 
 import equinox as eqx
 import jax
@@ -8,8 +8,11 @@ import numpy as np
 import pytest
 from scipy.special import logsumexp
 from scipy.stats import multivariate_normal
+from sklearn.model_selection import GridSearchCV
+from sklearn.neighbors import KernelDensity
 
 from ebmark.energies import Network, TiltedEnergy, new_energy
+from ebmark.estimator._baselines import _BANDWIDTHS, _select_bandwidth
 from ebmark.estimator._start import NUM_COMPONENTS, fit_start
 
 
@@ -65,3 +68,10 @@ def test_untrained_energy_is_that_of_its_mixture_which_is_fixed():
     assert float(value) == pytest.approx(-log_probs(energy.base, z[:1])[0], rel=1e-5)
     assert all((leaf == 0).all() for leaf in jax.tree.leaves(gradient.base))
     assert (gradient.layers.layers[-1].bias != 0).all()
+
+
+@pytest.mark.parametrize("n", [12, 103])
+def test_bandwidth_is_that_of_scikit_learn(n):
+    z = np.random.default_rng(n).normal(size=(n, 3))
+    search = GridSearchCV(KernelDensity(), {"bandwidth": _BANDWIDTHS}, cv=5).fit(z)
+    assert _select_bandwidth(z) == search.best_params_["bandwidth"]

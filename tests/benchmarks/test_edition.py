@@ -5,6 +5,7 @@ import subprocess
 
 import numpy as np
 import pytest
+from helpers.costs import slow_unless
 
 from benchmarks.edition import __main__ as edition
 from benchmarks.edition import filling
@@ -18,7 +19,9 @@ QUOTING = [edition.ROOT / "README.md", *sorted((edition.ROOT / "docs" / "studies
 TEXTS = [path for path in edition.texts() if "<!-- results:" in path.read_text(encoding="utf-8")]
 
 
-@pytest.mark.parametrize("path", TEXTS, ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "path", slow_unless(lambda path: path.name == "README.md", TEXTS), ids=lambda path: path.name
+)
 def test_texts_quote_the_results(path):
     text = path.read_text(encoding="utf-8")
     assert fill(text) == text, "run `./dev edition --fill`"

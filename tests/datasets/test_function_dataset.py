@@ -45,6 +45,7 @@ def test_wrong_dataset_is_named(dim):
     assert "sampler does not follow" in wide.problem and "\n" not in wide.problem
 
 
+@pytest.mark.slow
 def test_wrong_mode_weights_are_found():
     """Stein's identity holds for them; the integral by bridge sampling does not."""
 

@@ -69,6 +69,7 @@ def test_twin_integrates_to_1(fitted):
     assert abs(ratios.mean() - 1) < 4.5 * ratios.std() / np.sqrt(len(z))
 
 
+@pytest.mark.slow
 def test_twin_of_gaussian_has_one_component():
     """A gain above 2 errors without a mixture is rare; the seed is fixed."""
     x = np.random.default_rng(0).normal(size=(400, 2)) @ [[1.0, 0.8], [0.0, 0.5]]

@@ -148,6 +148,7 @@ def model(table):
         return eb.EnergyModel("gaussian", **options).fit(table)
 
 
+@pytest.mark.slow
 def test_impute_keeps_given_values_and_types(model, table):
     holes = table.head(40).copy()
     holes.iloc[::2, 0] = np.nan

@@ -74,6 +74,7 @@ def follow(precisions, step_size, **options):
     return run(Particles.of_normal(20_000, 1, jr.key(0)), jr.key(1))
 
 
+@pytest.mark.slow
 def test_antithetic_chains_mirror_each_other():
     """From the center of a symmetric energy, the two chains of a data point end at x and -x."""
     method = ContrastiveDivergence(num_steps=2, step_size=0.1, num_leapfrogs=3, antithetic=True)
@@ -84,6 +85,7 @@ def test_antithetic_chains_mirror_each_other():
     np.testing.assert_allclose(ends[20:], -ends[:20], rtol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("restarts", [False, True])
 def test_stuck_pcd_chain_restarts_at_data(restarts):
     """A chain whose energy exceeds that of all data leaves the buffer if chains restart there."""

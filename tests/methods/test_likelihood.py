@@ -211,10 +211,10 @@ def paired_state(chains, step_size):
 
 
 KINDS = (PersistentContrastiveDivergence, PairedPersistentContrastiveDivergence)
-STATES = zip(KINDS, (pcd_state, paired_state))
-BOTH_PCDS = pytest.mark.parametrize(("kind", "state_of"), list(STATES))
+BOTH_PCDS = pytest.mark.parametrize("kind, state_of", list(zip(KINDS, (pcd_state, paired_state))))
 
 
+@pytest.mark.slow
 @BOTH_PCDS
 @pytest.mark.parametrize("adjusted", [False, pytest.param(True, marks=pytest.mark.full)])
 def test_pcd_fixed_point(kind, state_of, adjusted, gaussian):

@@ -75,6 +75,7 @@ def finish(folder: Path, num_runs: int, done: dict[Path, int]) -> None:
     check_listed(folder)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("num_kills", [3, pytest.param(NUM_KILLS, marks=pytest.mark.full)])
 def test_random_kills_lose_no_run(tmp_path, num_kills, capsys):
     """Kill the command at every third time, else a worker, between runs as well as during them."""

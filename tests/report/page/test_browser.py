@@ -4,6 +4,8 @@ import pytest
 from helpers.browser import chromium, open_page, serious_findings
 from helpers.costs import full_unless
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def report(toy):

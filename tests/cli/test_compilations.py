@@ -42,7 +42,7 @@ COMMANDS = (
 @pytest.mark.parametrize(
     ("dim", "most"),
     [
-        pytest.param(2, (20, 5, 6), marks=pytest.mark.slow),
+        pytest.param(2, (21, 5, 6), marks=pytest.mark.slow),
         pytest.param(5, (36, 28, 6), marks=pytest.mark.full),
     ],
 )

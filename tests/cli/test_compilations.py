@@ -43,7 +43,7 @@ COMMANDS = (
     ("dim", "most"),
     [
         pytest.param(2, (21, 5, 6), marks=pytest.mark.slow),
-        pytest.param(5, (36, 28, 6), marks=pytest.mark.full),
+        pytest.param(5, (40, 28, 6), marks=pytest.mark.full),
     ],
 )
 def test_fit_sample_and_score_compile_few_programs(tmp_path, dim, most):

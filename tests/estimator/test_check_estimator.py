@@ -9,7 +9,7 @@ import ebmark as eb
 
 
 @pytest.mark.full
-def test_every_check_of_scikit_learn_passes():
+def test_every_check_of_scikit_learn_passes(unchecked_shapes):
     """The only check that is skipped needs SCIPY_ARRAY_API."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -6,6 +6,7 @@ A page holds `<!-- generated: NAME -->` for a table made from the code (`referen
 
 import os
 import re
+import shutil
 from pathlib import Path, PurePosixPath
 
 import live_maps
@@ -71,7 +72,7 @@ def resolve_link(target: str, folder: PurePosixPath, page: str) -> str | None:
         return f"/{path.removeprefix('examples/').removesuffix('.py')}.rst"
     if path.startswith("docs/"):
         return path.removeprefix("docs")
-    if (ROOT / path).is_file():
+    if (ROOT / path).is_file() and not path.endswith(".md"):
         return os.path.relpath(ROOT / path, (DOCS / page).parent)
     return None
 
@@ -81,6 +82,11 @@ def rewrite_links(text: str, folder: PurePosixPath, page: str) -> str:
 
     def rewrite(match: re.Match) -> str:
         label, target, fragment = match.groups()
+        path = PurePosixPath(os.path.normpath(folder / target)).as_posix()
+        if path.startswith("results/") and (ROOT / path).is_file():
+            # the site holds a copy of the published studies, whose reports link to their tables
+            link = os.path.relpath(path, PurePosixPath(page).parent)
+            return f'<a href="{link}">{label}</a>'
         link = resolve_link(target, folder, page)
         return label if link is None else f"[{label}]({link}{fragment or ''})"
 
@@ -156,11 +162,18 @@ def make_accessible(app, page, template, context, doctree):
     context["body"] = body.replace("<pre>", '<pre tabindex="0">')
 
 
+def copy_results(app, exception):
+    """Copy the published studies into the site."""
+    if exception is None and app.builder.format == "html":
+        shutil.copytree(ROOT / "results", Path(app.outdir, "results"), dirs_exist_ok=True)
+
+
 def setup(app):
     # autodoc calls a class of another name an alias, and shows nothing of it
     ebmark.Method.__name__ = "Method"
     app.add_directive("live", live_maps.Live)
     app.connect("source-read", read_source)
+    app.connect("build-finished", copy_results)
     # after the theme
     app.connect("html-page-context", make_accessible, priority=900)
     # before napoleon

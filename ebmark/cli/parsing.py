@@ -5,9 +5,8 @@ import functools
 import io
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import groupby
-from unittest import mock
 
 import tyro
 
@@ -25,11 +24,9 @@ def parse_and_run(commands: Mapping[str, Callable[..., int]], name: str) -> int:
         UserError: an argument is missing, not wanted or not of its type.
     """
     errors = io.StringIO()
-    # a wide terminal, so that no line is wrapped in the middle of a name
-    wide = mock.patch.dict(os.environ, COLUMNS="1000")
     config = (tyro.conf.FlagCreatePairsOff, tyro.conf.OmitArgPrefixes)
     with contextlib.ExitStack() as parsing:
-        parsing.enter_context(wide)
+        parsing.enter_context(_wide_terminal())
         parsing.enter_context(contextlib.redirect_stderr(errors))
         runnable = {key: _after(parsing.close, command) for key, command in commands.items()}
         try:
@@ -38,6 +35,19 @@ def parse_and_run(commands: Mapping[str, Callable[..., int]], name: str) -> int:
             if message := errors.getvalue():
                 raise UserError(as_line(message, name)) from None
             raise
+
+
+@contextlib.contextmanager
+def _wide_terminal() -> Iterator[None]:
+    """Let no line be wrapped in the middle of a name."""
+    before = os.environ.get("COLUMNS")
+    os.environ["COLUMNS"] = "1000"
+    try:
+        yield
+    finally:
+        del os.environ["COLUMNS"]
+        if before is not None:
+            os.environ["COLUMNS"] = before
 
 
 def _after(close: Callable[[], None], command: Callable[..., int]) -> Callable[..., int]:

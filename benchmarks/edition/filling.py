@@ -23,6 +23,7 @@ from scipy.stats import spearmanr
 
 from benchmarks.cli import waiting as waiting_times
 from ebmark.errors import UserError
+from ebmark.report import markdown
 from ebmark.report.page._answer import answer as answer_of
 from ebmark.report.page._numbers import (
     count_decimals,
@@ -36,10 +37,10 @@ from ebmark.report.paper_table import paper_table, render
 from ebmark.statistics import (
     Summary,
     final_values,
+    median_and_ends,
     role,
     summary,
     sweep_points,
-    worst_if_diverged,
 )
 from ebmark.store.metric_info import metric_info, stem
 from ebmark.store.schema import load_study
@@ -151,10 +152,10 @@ def columns(folder: str, dataset: str, metrics: str, *entries: str) -> str:
     """
     study = load_study(RESULTS / folder)
     names = metrics.split(",")
-    found = [_by_entry(folder, dataset, name) for name in names]
+    found = {name: _by_entry(folder, dataset, name) for name in names}
     rows = [
-        [_label(entry), *(_median(runs[entry]) if entry in runs else "" for runs in found)]
-        for entry in entries or sorted(found[0], key=lambda entry: role(entry) is not None)
+        [_label(entry), *(_median(name, runs.get(entry)) for name, runs in found.items())]
+        for entry in entries or sorted(found[names[0]], key=lambda entry: role(entry) is not None)
     ]
     ranges = [study["null_ranges"].get(dataset, {}).get(stem(name)) for name in names]
     if any(ranges):
@@ -248,14 +249,11 @@ def _setting(value: float | str) -> str:
     return format_brief(float(value)) if value >= 1e6 else f"{value:,g}"
 
 
-def _median(runs: pd.Series) -> str:
-    """The median and its 95% interval, or the range of the seeds if they are too few for one."""
-    found = summary(runs)
-    ends = (found.median_low, found.median_high)
-    if math.isnan(found.median_low):
-        ordered = np.sort(worst_if_diverged(runs))
-        ends = (ordered[0], ordered[-1])
-    return _show(found, ends)
+def _median(metric: str, runs: pd.Series | None) -> str:
+    if runs is None:
+        return ""
+    is_better = metric_info(metric).higher_is_better
+    return _show(*median_and_ends(runs, higher_is_better=is_better))
 
 
 def _show(found: Summary, ends: tuple[float, float]) -> str:
@@ -272,8 +270,7 @@ def _show(found: Summary, ends: tuple[float, float]) -> str:
 
 
 def _markdown(head: list[str], rows: list[list[str]]) -> str:
-    lines = [head, ["---"] + ["---:"] * (len(head) - 1), *rows]
-    return "\n" + "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    return "\n" + "\n".join(markdown.table(head, rows)) + "\n"
 
 
 FUNCTIONS: dict[str, Callable[..., str]] = {

@@ -23,6 +23,7 @@ from ebmark.statistics._intervals import LEVEL as LEVEL
 from ebmark.statistics._intervals import Summary as Summary
 from ebmark.statistics._intervals import all_positive as all_positive
 from ebmark.statistics._intervals import bca as bca
+from ebmark.statistics._intervals import median_and_ends as median_and_ends
 from ebmark.statistics._intervals import success as success
 from ebmark.statistics._intervals import summary as summary
 from ebmark.statistics._intervals import worst_if_diverged as worst_if_diverged
@@ -31,6 +32,7 @@ from ebmark.statistics._null import compare_to_null as compare_to_null
 from ebmark.statistics._null import other_level as other_level
 from ebmark.statistics._paired import SIGNIFICANT as SIGNIFICANT
 from ebmark.statistics._paired import Paired as Paired
+from ebmark.statistics._paired import fewest_seeds as fewest_seeds
 from ebmark.statistics._paired import holm as holm
 from ebmark.statistics._paired import paired as paired
 from ebmark.statistics._power import seeds_needed as seeds_needed

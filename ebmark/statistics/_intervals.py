@@ -123,6 +123,22 @@ def median_of_sorted(ordered: np.ndarray) -> float:
     return lower if lower == upper else (lower + upper) / 2
 
 
+def median_and_ends(
+    values: Values, *, higher_is_better: bool = False
+) -> tuple[Summary, tuple[float, float]]:
+    """Return the summary, and the median's interval or the range of seeds too few for one.
+
+    Example:
+        >>> median_and_ends([3.0, 1.0, 2.0])[1]
+        (1.0, 3.0)
+    """
+    found = summary(values, higher_is_better=higher_is_better)
+    if not math.isnan(found.median_low):
+        return found, (found.median_low, found.median_high)
+    ordered = np.sort(worst_if_diverged(values, higher_is_better=higher_is_better))
+    return found, (float(ordered[0]), float(ordered[-1]))
+
+
 def _mean_interval(x: np.ndarray, is_geometric: bool) -> tuple[float, float, float]:
     """The mean and its t interval, on the logarithm if the mean is geometric."""
     if len(x) == 0:

@@ -40,6 +40,18 @@ class Paired(NamedTuple):
         return 2.0 ** (1 - self.n) < SIGNIFICANT
 
 
+def fewest_seeds(num_tests: int = 1) -> int:
+    """Return the fewest seeds with which a signed-rank test can be significant after adjustment.
+
+    Its smallest p is $2^{1-n}$, which Holm's adjustment multiplies by the number of tests.
+
+    Example:
+        >>> fewest_seeds(), fewest_seeds(10)
+        (6, 9)
+    """
+    return math.floor(1 + math.log2(max(num_tests, 1) / SIGNIFICANT)) + 1
+
+
 def paired(a: Values, b: Values) -> Paired:
     r"""Test a - b over the same seeds by the two-sided Wilcoxon signed-rank test.
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from ebmark.statistics._intervals import Summary, summary, worst_if_diverged
+from ebmark.statistics._intervals import Summary, median_and_ends
 from ebmark.statistics._runs import IN_EVERY_RUN
 
 
@@ -78,11 +78,7 @@ def _sweep_point(runs: pd.DataFrame, axes: Sequence[str], higher_is_better: bool
     """The point of the runs of one configuration, which all have the same values of the axes."""
     first = runs.iloc[0]
     values = runs["value"].to_numpy(float)
-    over_seeds = summary(values, higher_is_better=higher_is_better)
-    ends = (over_seeds.median_low, over_seeds.median_high)
-    if np.isnan(over_seeds.median_low):
-        ordered = np.sort(worst_if_diverged(values, higher_is_better=higher_is_better))
-        ends = (float(ordered[0]), float(ordered[-1]))
+    over_seeds, ends = median_and_ends(values, higher_is_better=higher_is_better)
     return SweepPoint(
         panel=first["panel"],
         line=first["line"],

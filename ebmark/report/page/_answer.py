@@ -10,6 +10,7 @@ from ebmark.report.page._numbers import count_seeds, format_brief, format_p, sig
 from ebmark.statistics import (
     SIGNIFICANT,
     Paired,
+    fewest_seeds,
     final_values,
     holm,
     paired_by_seed,
@@ -168,12 +169,7 @@ def _adjust(groups: Sequence[Group]) -> list[Group]:
 
 
 def _seeds_needed(groups: Sequence[Group]) -> int:
-    """The fewest seeds with which a signed-rank test can be significant after adjustment.
-
-    Its smallest p is $2^{1-n}$, which Holm's adjustment multiplies by the number of tests.
-    """
-    num_tests = sum(len(group.tests) for group in groups)
-    return math.floor(1 + math.log2(max(num_tests, 1) / SIGNIFICANT)) + 1
+    return fewest_seeds(sum(len(group.tests) for group in groups))
 
 
 def _describe_test(groups: Sequence[Group]) -> str:

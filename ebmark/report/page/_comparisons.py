@@ -25,6 +25,7 @@ from ebmark.statistics import (
     Ranks,
     bca,
     compare_to_reference,
+    fewest_seeds,
     final_values,
     metric_of,
     ranks,
@@ -105,9 +106,9 @@ def _warn_of_few_seeds(pairs: Sequence[Comparison]) -> str:
     """Warn if the seeds are too few for any comparison to pass the Holm adjustment."""
     num_seeds = max(pair.paired.n for pair in pairs)
     num_pairs = len(pairs)
-    if num_pairs * 2.0 ** (1 - num_seeds) < SIGNIFICANT:
+    needed = fewest_seeds(num_pairs)
+    if num_seeds >= needed:
         return ""
-    needed = max(6, 1 + math.floor(math.log2(num_pairs / SIGNIFICANT)) + 1)
     counted = f"{num_pairs} comparisons" if num_pairs > 1 else "one comparison"
     return (
         f"With {count_seeds(num_seeds)} and {counted}, no difference can be significant after Holm "

@@ -9,11 +9,11 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import Array, Float, Scalar
 from numpy.typing import ArrayLike
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from ebmark.energies import Energy, Point
 from ebmark.estimator._energy_model import EnergyModel
+from ebmark.estimator._fitted import draw_seed
 from ebmark.estimator._sampling import draw_by_annealing
 from ebmark.partition_function import SINGLE, estimate_log_z
 
@@ -71,7 +71,7 @@ def compose(
         raise ValueError(
             f"'weights' must be {len(models)} positive number(s), one per model, got {weights}."
         )
-    seed = int(check_random_state(random_state).randint(2**31))
+    seed = draw_seed(random_state)
     if kind == "product":
         return _Product(models, values, seed)
     return _Mixture(models, values / values.sum())
@@ -98,7 +98,7 @@ class ComposedModel:
 
     def sample(self, n_samples: int = 1, random_state: Any = None) -> Any:
         """Draw rows, an array or a data frame as the models do."""
-        seed = int(check_random_state(random_state).randint(2**31))
+        seed = draw_seed(random_state)
         return self.models[0].decode(self._sample(n_samples, seed))
 
     def _sample(self, num: int, seed: int) -> Float[np.ndarray, "n d"]:

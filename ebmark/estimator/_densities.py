@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from ebmark.datasets.preprocessing.frames import as_frame
 from ebmark.datasets.preprocessing.table import TableEncoder
 from ebmark.errors import shown
 from ebmark.estimator._conditional import draw_conditional
+from ebmark.estimator._fitted import draw_seed
 from ebmark.training.model import Model
 
 # of the sequential Monte Carlo by which columns are integrated out
@@ -72,7 +72,7 @@ class ColumnDensities:
             known = known.loc[np.zeros(len(asked), int)].reset_index(drop=True)
         rows, is_asked = self._place(asked, known)
         is_known = ~np.isnan(rows) & ~is_asked
-        seed = int(check_random_state(random_state).randint(2**31))
+        seed = draw_seed(random_state)
         joint = self._integrate(rows, seed)
         return joint - self._integrate(np.where(is_known, rows, np.nan), seed)
 

@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 import numpy as np
 from jaxtyping import Float
-from sklearn.utils import check_random_state
 
 from ebmark.datasets.preprocessing import Whitener
 from ebmark.datasets.preprocessing.table import TableEncoder
 from ebmark.estimator._conditional import draw_conditional, fill_by_gaussian
+from ebmark.estimator._fitted import draw_seed
 from ebmark.training.model import Model
 
 # of training, the last of which is that of the model itself
@@ -55,7 +55,7 @@ def complete_rows(
         filled = fill_by_gaussian(Whitener.fit(filled), rows, seed + i)
     filled = restore(filled)
     has_missing = is_missing.any(axis=1)
-    train_seed = int(check_random_state(seed).randint(2**31))
+    train_seed = draw_seed(seed)
     for i in range(_NUM_ROUNDS - 1):
         model = train(filled + noise, train_seed)
         drawn = filled.copy()

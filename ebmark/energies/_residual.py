@@ -12,6 +12,15 @@ from ebmark.energies._types import Key, Point
 _REACH = 2.0
 
 
+def zero_last_layer(layers: eqx.nn.MLP) -> eqx.nn.MLP:
+    """Return the MLP with an output of 0."""
+    return eqx.tree_at(
+        lambda mlp: mlp.layers[-1],
+        layers,
+        replace_fn=lambda last: jax.tree.map(jnp.zeros_like, last),
+    )
+
+
 class ResidualEnergy(eqx.Module):
     r"""Half the squared distance of a point to its prediction, plus a scalar.
 
@@ -52,11 +61,7 @@ class ResidualEnergy(eqx.Module):
         key: Key,
     ):
         layers = eqx.nn.MLP(dim + num_extra_inputs, dim + 1, width, depth, silu, key=key)
-        self.layers = eqx.tree_at(
-            lambda mlp: mlp.layers[-1],
-            layers,
-            replace_fn=lambda last: jax.tree.map(jnp.zeros_like, last),
-        )
+        self.layers = zero_last_layer(layers)
         self.dim = dim
         self.std = std
 

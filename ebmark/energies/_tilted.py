@@ -6,6 +6,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Scalar
 
 from ebmark.energies._activation import silu
+from ebmark.energies._residual import zero_last_layer
 from ebmark.energies._transforms import stop_gradient
 from ebmark.energies._types import Key, Point
 
@@ -70,11 +71,7 @@ class TiltedEnergy(eqx.Module):
             jnp.tile(jnp.eye(dim), (num_components, 1, 1)),
         )
         layers = eqx.nn.MLP(dim + num_extra_inputs, "scalar", width, depth, silu, key=key)
-        self.layers = eqx.tree_at(
-            lambda mlp: mlp.layers[-1],
-            layers,
-            replace_fn=lambda last: jax.tree.map(jnp.zeros_like, last),
-        )
+        self.layers = zero_last_layer(layers)
 
     def __call__(self, x: Point) -> Scalar:
         dim = self.base.means.shape[1]

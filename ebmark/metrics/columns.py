@@ -5,12 +5,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
 from ebmark.datasets import UserDataset
 from ebmark.metrics._inputs import read_samples
-from ebmark.samplers import average_ranks
 
 # Draws of which the central 95% is the null range; fewer where there are many numbers.
 _NUM_DRAWS = 99
@@ -159,7 +159,7 @@ def _unseen(x: Samples, y: TargetSamples) -> np.ndarray:
 
 def _spearman(x: Samples) -> np.ndarray:
     """Spearman's correlations of all pairs of columns; 0 with a constant column."""
-    ranks = np.apply_along_axis(average_ranks, 0, x[:, :_MAX_CORRELATED])
+    ranks = pd.DataFrame(x[:, :_MAX_CORRELATED]).rank().to_numpy(copy=True)
     ranks -= ranks.mean(axis=0)
     norms = np.sqrt(np.sum(ranks**2, axis=0))
     ranks /= np.where(norms > 0, norms, 1.0)

@@ -10,7 +10,6 @@ from ebmark.samplers._annealed import AnnealedLangevin as AnnealedLangevin
 from ebmark.samplers._base import AbstractSampler as AbstractSampler
 from ebmark.samplers._base import run_chains as run_chains
 from ebmark.samplers._base import trace_chains as trace_chains
-from ebmark.samplers._diagnostics import average_ranks as average_ranks
 from ebmark.samplers._diagnostics import ess as ess
 from ebmark.samplers._diagnostics import split_rhat as split_rhat
 from ebmark.samplers._hmc import HMC as HMC

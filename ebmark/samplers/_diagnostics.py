@@ -80,13 +80,13 @@ def split_rhat(draws: Float[np.ndarray, "draws chains"]) -> float:
     return max(_rhat(_normal_scores(split)), _rhat(_normal_scores(folded)))
 
 
-def average_ranks(values: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
+def _average_ranks(values: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
     """Return the ranks of numbers from 1, equal ones with the average of theirs.
 
     As `scipy.stats.rankdata`, whose package takes more than a second to import.
 
     Example:
-        >>> average_ranks(np.array([3.0, 1.0, 3.0])).tolist()
+        >>> _average_ranks(np.array([3.0, 1.0, 3.0])).tolist()
         [2.5, 1.0, 2.5]
     """
     _, position, counts = np.unique(values, return_inverse=True, return_counts=True)
@@ -101,7 +101,7 @@ def _split(draws: np.ndarray) -> np.ndarray:
 
 def _normal_scores(draws: np.ndarray) -> np.ndarray:
     """Return the normal scores of the ranks among all draws."""
-    ranks = average_ranks(draws.ravel()).reshape(draws.shape)
+    ranks = _average_ranks(draws.ravel()).reshape(draws.shape)
     return special.ndtri((ranks - 0.375) / (draws.size + 0.25))
 
 

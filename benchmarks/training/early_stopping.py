@@ -31,16 +31,11 @@ NUM_DRAWS = 20  # random numbers over which the loss of a method is averaged
 def rows_of(target: str, method: str, seed: int) -> list[dict]:
     """Return the criteria and the KL of each snapshot of one training."""
     from ebmark.datasets import load_dataset
-    from ebmark.datasets.preprocessing import fit_units
+    from ebmark.datasets.preprocessing import as_float32, fit_units
     from ebmark.energies import Network, new_energy
     from ebmark.partition_function import SINGLE, estimate_log_z, evaluate
     from ebmark.training import recipes
-    from ebmark.training.early_stopping import (
-        as_float32,
-        held_out_nll,
-        snapshot_steps,
-        split_validation,
-    )
+    from ebmark.training.early_stopping import held_out_nll, snapshot_steps, split_validation
     from ebmark.training.loop import train
 
     source = load_dataset(target)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 Positional = tyro.conf.Positional
 
-MAX_COMPARED = 2_000  # points of each sample in exact transport, by default
+MAX_COMPARED = 1_000  # points of each sample in exact transport, by default
 MAX_SEED = 2**32 - 1
 _UNFINISHED = 75  # exit status "try again" of sysexits.h
 

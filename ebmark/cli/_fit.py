@@ -23,6 +23,8 @@ from ebmark.system.threads import keep_compiled_programs
 from ebmark.system.writing import check_writable
 
 _HELD_OUT_FRACTION = 0.2
+# rows of the target with which samples are compared
+_MAX_TARGET = 100_000
 # the levels of columns with at most as many values all occur in the training rows
 _MAX_LEVELS = 50
 
@@ -61,6 +63,11 @@ def fit_table(
     keep_compiled_programs()
     print_notes([*notes, *describe_table(kept)] if is_first else ())
     train, test = _split(frame, kept, options["random_state"])
+    target = kept.dropna()
+    if len(target) > _MAX_TARGET:
+        target = target.sample(_MAX_TARGET, random_state=0)
+    # of 1,000,000 rows, each table is large
+    del frame, kept
     model = EnergyModel(drop=dropped, verbose=is_first, **options)
     try:
         with warnings.catch_warnings(record=True) as caught:
@@ -82,7 +89,7 @@ def fit_table(
         print_notes([str(one.message) for one in caught] + _list_notes(model))
         model.save(out)
         try:
-            _print_evaluation(path, model, kept, test)
+            _print_evaluation(path, model, target, test)
         except UserError as error:
             raise UserError(f"{out} was saved but cannot be evaluated: {error}") from None
         print(f"Model: {out}")
@@ -132,7 +139,7 @@ def _list_notes(model: EnergyModel) -> list[str]:
 
 
 def _print_evaluation(
-    path: Path, model: EnergyModel, kept: pd.DataFrame, test: pd.DataFrame
+    path: Path, model: EnergyModel, target: pd.DataFrame, test: pd.DataFrame
 ) -> None:
     """Print the likelihood and the sample metrics of held-out rows."""
     if len(test) < 2:
@@ -147,7 +154,7 @@ def _print_evaluation(
         likelihoods,
         f"{len(test):,} held-out points",
     )
-    dataset = UserDataset(path.stem, model.encode(kept.dropna()))
+    dataset = UserDataset(path.stem, model.encode(target))
     samples = model.encode(model.sample(len(test), random_state=0))
     title = f"{model.method} on {path.name}, {len(test)} held-out points"
     metrics = sample_metrics(dataset)

@@ -30,6 +30,7 @@ from ebmark.cli.twin import twin
 from ebmark.errors import UserError, unknown
 from ebmark.system import streams, user_code
 from ebmark.system.flags import pin_flags
+from ebmark.system.threads import single
 
 COMMANDS = {
     "run": run,
@@ -77,6 +78,8 @@ def main() -> int:
     try:
         if (status := _answer_directly(sys.argv[1:])) is not None:
             return status
+        # before numpy and JAX are imported
+        os.environ.update(single(dict(os.environ)))
         return parse_and_run(COMMANDS, sys.argv[1])
     except UserError as error:
         print(f"ebmark: {error}", file=sys.stderr)

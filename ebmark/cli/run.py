@@ -1,7 +1,6 @@
 """`ebmark run`: run a benchmark study."""
 
 import dataclasses
-import os
 import shlex
 import sys
 from pathlib import Path
@@ -80,8 +79,6 @@ def run(
     check_positive(max_minutes=max_minutes, jobs=jobs)
     if data is not None and datasets is not None:
         raise UserError("--data and --datasets are mutually exclusive; pass only one.")
-    if engine_name == "inline":
-        _use_one_thread()
     kept = out if out is not None else Path("studies") / Path(study).stem
     plugin = (*plugin, *plugins_of_study(study, kept, allow_plugins))
     plugin = load_plugins(
@@ -101,13 +98,6 @@ def run(
     plan = prepare(chosen, folder, points, dataset_name, command, plugin, repair)
     status = run_to_report(folder, plan, executor, no_progress_bar, max_minutes)
     return open_report(folder, status) if open else status
-
-
-def _use_one_thread() -> None:
-    """Set the variables of one thread, which JAX reads when the plugins import it."""
-    from ebmark.system.threads import single
-
-    os.environ.update(single(dict(os.environ)))
 
 
 def _given(**options: Any) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 from ebmark.datasets._grid import Grid
 from ebmark.datasets._local_scale import local_scale
 from ebmark.datasets._registry import DATASETS
-from ebmark.datasets.preprocessing import RobustStandardizer, as_points, fit_units
+from ebmark.datasets.preprocessing import RobustStandardizer, as_points, column_std, fit_units
 from ebmark.datasets.synthetic._base import AbstractDataset
 from ebmark.energies import Key
 from ebmark.errors import UserError, unknown
@@ -171,7 +171,7 @@ class UserDataset:
 
     def grid(self) -> Grid:
         """Return a grid on the bounding box plus two standard deviations on each side."""
-        margin = 2 * self.points.std(axis=0)
+        margin = 2 * column_std(self.points)
         lower = self.points.min(axis=0) - margin
         upper = self.points.max(axis=0) + margin
         return Grid(tuple(lower), tuple(upper), _POINTS_PER_AXIS)

@@ -115,8 +115,8 @@ class Processes:
 
     def _start(self, index: int) -> _Worker:
         arguments = [str(number) for number in (index, self._num_workers, os.getpid())]
-        environment = single(dict(os.environ))
-        environment.update(device_variables(index, self._num_workers, self._gpus, os.environ))
+        devices = device_variables(index, self._num_workers, self._gpus, os.environ)
+        environment = single({**os.environ, **devices})
         with self._lock:
             if self._is_closed:
                 raise WorkerLost("the engine was closed")

@@ -16,6 +16,8 @@ from ebmark.system.threads import one_thread
 if TYPE_CHECKING:
     from sklearn.mixture import GaussianMixture
 
+# Baselines are fitted to this number of rows at most: the mixtures of 1,000,000 rows take minutes.
+_MAX_ROWS = 10_000
 # of a mixture, selected by BIC
 _NUM_COMPONENTS = (2, 3, 5, 8, 12, 20)
 # kernels are centered on this number of points at most, in folds of cross-validation
@@ -49,11 +51,11 @@ def fit_baselines(x: ArrayLike, seed: int = 0) -> dict[str, Baseline]:
 
     All are fitted in the units in which energies are trained; for d > 2, where these are whitened,
     a second kernel density estimate is fitted in standardized units. The bandwidth of the kernels
-    is selected by 5-fold cross-validation.
+    is selected by 5-fold cross-validation. Of more than 10,000 points, this number is drawn.
 
     Args:
         x: points in data units, (n, dim), at least two.
-        seed: seed of the mixture's starts and of the points on which kernels are centered.
+        seed: seed of the points that are drawn, the mixture's starts and the kernels' centers.
 
     Returns:
         The baselines by name: `gaussian`, `mixture`, `kde`, and for d > 2 `kde_standardized`.
@@ -65,6 +67,9 @@ def fit_baselines(x: ArrayLike, seed: int = 0) -> dict[str, Baseline]:
     """
     from sklearn.mixture import GaussianMixture
 
+    x = np.asarray(x)
+    if len(x) > _MAX_ROWS:
+        x = x[np.random.default_rng(seed).choice(len(x), _MAX_ROWS, replace=False)]
     units = fit_units(x)
     z = units.transform(x)
     with one_thread():

@@ -8,7 +8,9 @@ from jaxtyping import Float
 from scipy.cluster.vq import kmeans2
 from scipy.linalg import solve_triangular
 
+from ebmark.datasets.preprocessing import Units
 from ebmark.energies import MixtureDensity
+from ebmark.system.threads import one_thread
 
 NUM_COMPONENTS = 8
 _CANDIDATES = (1, 2, 3, 5, 8)
@@ -27,7 +29,7 @@ _MAX_SELECTION = 1_000
 _MAX_POINTS = 5_000
 
 
-def fit_start(z: Float[np.ndarray, "n d"], seed: int) -> MixtureDensity:
+def fit_start(x: Float[np.ndarray, "n d"], units: Units, seed: int) -> MixtureDensity:
     r"""Fit a mixture by EM, with the number of components of the highest held-out likelihood.
 
     $$ C_k = \frac{n_k S_k + 3 d\, S}{n_k + 3 d} $$
@@ -36,29 +38,35 @@ def fit_start(z: Float[np.ndarray, "n d"], seed: int) -> MixtureDensity:
     at most one per 10 points, is selected by 5-fold cross-validation.
 
     Args:
-        z: whitened points.
-        seed: seed of the initial clusters and the folds.
+        x: points in data units, of which 5,000 are used.
+        units: the units of the energy's argument.
+        seed: seed of the points, the initial clusters and the folds.
 
     References: Fraley & Raftery (2007), Bayesian regularization for normal mixture estimation and
     model-based clustering.
     """
-    rng = np.random.default_rng(seed)
-    z = rng.permutation(z)[:_MAX_POINTS]
-    chosen = z[:_MAX_SELECTION]
-    folds = np.arange(len(chosen)) % _NUM_FOLDS
+    z = units.transform(x[np.random.default_rng(seed).permutation(len(x))[:_MAX_POINTS]])
+    # threads of BLAS gain nothing on matrices of this size
+    with one_thread():
+        return _Mixture(z, _select_num(z[:_MAX_SELECTION], seed), seed).padded()
+
+
+def _select_num(z: Float[np.ndarray, "n d"], seed: int) -> int:
+    """Return the number of components of the highest likelihood in cross-validation."""
+    folds = np.arange(len(z)) % _NUM_FOLDS
     best, num = -np.inf, 1
     for candidate in _CANDIDATES:
-        if len(chosen) < max(_MIN_POINTS * candidate, 2 * _NUM_FOLDS):
+        if len(z) < max(_MIN_POINTS * candidate, 2 * _NUM_FOLDS):
             break
         score = np.mean(
             [
-                _Mixture(chosen[folds != i], candidate, seed).log_prob(chosen[folds == i]).mean()
+                _Mixture(z[folds != i], candidate, seed).log_prob(z[folds == i]).mean()
                 for i in range(_NUM_FOLDS)
             ]
         )
         if score > best:
             best, num = score, candidate
-    return _Mixture(z, num, seed).padded()
+    return num
 
 
 class _Mixture:

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ebmark.datasets import Grid, UserDataset, local_scale
-from ebmark.datasets.preprocessing import fit_units
+from ebmark.datasets.preprocessing import as_float32, fit_units
 from ebmark.energies import NETWORKS, Energy, Key, Network, TiltedEnergy, as_maker, new_energy
 from ebmark.errors import UserError
 from ebmark.estimator._start import NUM_COMPONENTS, fit_start
@@ -109,10 +109,10 @@ def train_energy(
     num_components = NUM_COMPONENTS if own is None and x.shape[1] > 2 else 0
     settings = Network(own=own, num_components=num_components).resolve(x.shape[1])
     inputs = recipe.method.num_extra_inputs
-    energy = new_energy(settings, units.transform(x), energy_key, num_extra_inputs=inputs)
+    energy = new_energy(settings, as_float32(units, x), energy_key, num_extra_inputs=inputs)
     if isinstance(energy, TiltedEnergy) and recipe.num_updates:
-        rows = split_validation(x, split_key)[0] if early_stopping else x
-        start = fit_start(units.transform(rows), seed)
+        # held by no variable, as a copy of 1,000,000 rows is large
+        start = fit_start(split_validation(x, split_key)[0] if early_stopping else x, units, seed)
         energy = eqx.tree_at(lambda energy: energy.base, energy, start)
     dataset = UserDataset("table", x)
     train_x, held_out, train_z, fit = train_with_early_stopping(

@@ -5,16 +5,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 from jaxtyping import Array, Float
 
 from ebmark.datasets import DataSource, load_source
-from ebmark.datasets.preprocessing import Units, fit_units
+from ebmark.datasets.preprocessing import Units, as_float32, fit_units
 from ebmark.energies import Energy, Key, new_energy
 from ebmark.methods import Recipe
 from ebmark.training import recipes
-from ebmark.training.early_stopping import as_float32, train_with_early_stopping
+from ebmark.training.early_stopping import train_with_early_stopping
 from ebmark.training.model import Model
 from ebmark.training.snapshots import Fit
 
@@ -74,7 +75,7 @@ class Untrained:
     @property
     def train_z(self) -> Float[Array, "train dim"]:
         """The training points, standardized."""
-        return as_float32(self.standardizer, self.train_x)
+        return jnp.asarray(as_float32(self.standardizer, self.train_x))
 
 
 def prepare_training(folder: Path, spec: dict[str, Any]) -> Untrained:

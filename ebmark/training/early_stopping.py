@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ebmark.datasets import Grid
-from ebmark.datasets.preprocessing import Units
+from ebmark.datasets.preprocessing import Units, as_float32
 from ebmark.energies import Energy, Key
 from ebmark.methods import Recipe
 from ebmark.partition_function import QUICK, evaluate, normalize
@@ -70,7 +70,7 @@ def train_with_early_stopping(
     if early and recipe.num_updates:
         steps = snapshot_steps(recipe.num_updates, num)
         x, held_out = split_validation(x, choice_key)
-    z = as_float32(units, x)
+    z = jnp.asarray(as_float32(units, x))
     # without the held-out points, the scale of a column with a far outlier may be any
     options |= {"snapshot_steps": steps, "check_data": False}
     if not len(held_out):
@@ -87,11 +87,6 @@ def train_with_early_stopping(
     # a method with its own training loop has ignored `until`
     values = [scores[s.step] if s.step in scores else nll(s.energy) for s in fit.snapshots]
     return x, held_out, z, select_best(fit, values, steps)
-
-
-def as_float32(units: Units, x: Float[np.ndarray, "n dim"]) -> Float[Array, "n dim"]:
-    """Return points in the units of the energy's argument, as `train` takes them."""
-    return jnp.asarray(np.asarray(units.transform(x), np.float32))
 
 
 def has_overfitted(scores: Mapping[int, float]) -> bool:
@@ -150,7 +145,7 @@ def held_out_nll(
     Returns:
         A map from an energy to the NLL in nats; infinite if log Z is unresolved.
     """
-    z = units.transform(x)
+    z = as_float32(units, x)
 
     def score(energy: Energy) -> float:
         mean = float(evaluate(energy, z).mean()) + units.log_jacobian

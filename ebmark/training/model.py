@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float
 
 import ebmark
-from ebmark.datasets.preprocessing import Standardizer, Units, Whitener
+from ebmark.datasets.preprocessing import Standardizer, Units, Whitener, as_float32
 from ebmark.energies import NETWORKS, Energy, Key, Network, StandardizedEnergy, new_energy
 from ebmark.errors import UserError
 from ebmark.methods import AbstractMethod
@@ -80,7 +80,7 @@ class Model:
         Args:
             x: points in data units.
         """
-        values = np.asarray(evaluate(self.energy, self.units.transform(x)), np.float64)
+        values = np.asarray(evaluate(self.energy, as_float32(self.units, x)), np.float64)
         return values + self.units.log_jacobian
 
     @property

@@ -7,6 +7,11 @@ from jaxtyping import Float
 from numpy.typing import ArrayLike
 
 
+def column_std(x: Float[np.ndarray, "n dim"]) -> Float[np.ndarray, " dim"]:
+    """Compute the standard deviation of each column, without a second array of all points."""
+    return np.array([column.std() for column in x.T])
+
+
 class Standardizer(NamedTuple):
     """The map z = (x - mean) / scale from data units to standardized coordinates, in float64.
 
@@ -36,7 +41,7 @@ class Standardizer(NamedTuple):
         x = np.asarray(x, np.float64, order="C")
         if x.ndim != 2:
             raise ValueError(f"'x' must have shape (n, dim), got {x.shape}.")
-        scale = x.std(axis=0)
+        scale = column_std(x)
         # rounding gives a constant column a positive standard deviation
         scale = np.where(np.ptp(x, axis=0) > 0, scale, 0.0)
         if not (np.isfinite(scale) & (scale > 0)).all():
@@ -57,7 +62,9 @@ class Standardizer(NamedTuple):
 
     def transform(self, x: ArrayLike) -> Float[np.ndarray, "n dim"]:
         """Map points from data units to standardized coordinates."""
-        return (np.asarray(x, np.float64) - self.mean) / self.scale
+        z = np.asarray(x, np.float64) - self.mean
+        z /= self.scale
+        return z
 
     def inverse_transform(self, z: ArrayLike) -> Float[np.ndarray, "*n dim"]:
         """Map points from standardized coordinates to data units."""

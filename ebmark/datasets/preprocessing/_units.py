@@ -3,10 +3,14 @@
 from typing import TypeAlias
 
 import numpy as np
+from jaxtyping import Float
 from numpy.typing import ArrayLike
 
 from ebmark.datasets.preprocessing._standardize import Standardizer
 from ebmark.datasets.preprocessing._whiten import Whitener
+
+# rows that are standardized at a time
+_BLOCK = 65_536
 
 Units: TypeAlias = Standardizer | Whitener
 
@@ -26,3 +30,15 @@ def fit_units(x: ArrayLike) -> Units:
     """
     num_columns = np.shape(x)[1] if np.ndim(x) == 2 else 1
     return Standardizer.fit(x) if num_columns <= 2 else Whitener.fit(x)
+
+
+def as_float32(units: Units, x: ArrayLike) -> Float[np.ndarray, "n dim"]:
+    """Return points in the units of the energy's argument, standardized in float64.
+
+    Blocks of rows are standardized one by one, as float64 takes twice the memory of the result.
+    """
+    x = np.asarray(x)
+    z = np.empty(x.shape, np.float32)
+    for start in range(0, len(x), _BLOCK):
+        z[start : start + _BLOCK] = units.transform(x[start : start + _BLOCK])
+    return z

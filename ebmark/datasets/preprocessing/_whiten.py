@@ -10,6 +10,8 @@ from ebmark.datasets.preprocessing._standardize import Standardizer
 
 # of the eigenvalues of the correlation matrix, whose mean is 1
 _MIN_EIGENVALUE = 1e-6
+# rows that are standardized at a time
+_BLOCK = 65_536
 
 
 class Whitener(NamedTuple):
@@ -60,10 +62,14 @@ class Whitener(NamedTuple):
             ValueError: If `x` is not of shape (n, dim) or a coordinate is constant or not finite.
         """
         standardizer = Standardizer.fit(x)
-        z = standardizer.transform(x)
-        eigenvalues, axes = np.linalg.eigh(z.T @ z / len(z))
+        x = np.asarray(x)
+        moments = np.zeros((x.shape[1], x.shape[1]))
+        for start in range(0, len(x), _BLOCK):
+            z = standardizer.transform(x[start : start + _BLOCK])
+            moments += z.T @ z
+        eigenvalues, axes = np.linalg.eigh(moments / len(x))
         # in ascending order
-        num_shrunk = max(0, len(eigenvalues) - len(z) // 2)
+        num_shrunk = max(0, len(eigenvalues) - len(x) // 2)
         if num_shrunk:
             eigenvalues[:num_shrunk] = eigenvalues[:num_shrunk].mean()
         lengths = np.sqrt(np.maximum(eigenvalues, _MIN_EIGENVALUE))
@@ -100,4 +106,6 @@ class Whitener(NamedTuple):
         self, z: ArrayLike, factors: Float[np.ndarray, " dim"]
     ) -> Float[np.ndarray, "*n dim"]:
         """Multiply the components along the axes; the map is its own transpose."""
-        return (np.asarray(z, np.float64) @ self.axes * factors) @ self.axes.T
+        along_axes = np.asarray(z, np.float64) @ self.axes
+        along_axes *= factors
+        return along_axes @ self.axes.T

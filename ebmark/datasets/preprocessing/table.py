@@ -124,6 +124,8 @@ class TableEncoder:
 
     def dequantize(self, z: Float[np.ndarray, "n d"], seed: int) -> Float[np.ndarray, "n d"]:
         """Add uniform noise of one unit to the discrete columns of a matrix."""
+        if not self.is_discrete.any():
+            return z
         return z + np.random.default_rng(seed).uniform(-0.5, 0.5, z.shape) * self.is_discrete
 
     @property

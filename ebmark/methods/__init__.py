@@ -134,8 +134,8 @@ ABOVE_2D: dict[str, dict[str, Any]] = {
         "method": _HMC,
     },
     "icd": {"method": {"step_size": 1e-3}},
-    "jarzynski": {"method": {"step_size": 1e-3}},
-    "short_run": {"method": {"step_size": 1e-3}},
+    "jarzynski": {"learning_rate": 1e-4, "method": {"step_size": 1e-3}},
+    "short_run": {"learning_rate": 5e-4, "method": {"step_size": 0.01}},
     "drl": {"method": {"relative_scale": 0.2}},
     "dsm": {
         "num_updates": 13_000,

@@ -4,7 +4,15 @@ from collections.abc import Callable
 
 import pandas as pd
 
-from ebmark.statistics import SIGNIFICANT, best, final_values, holm, paired_by_seed, role
+from ebmark.statistics import (
+    SIGNIFICANT,
+    best,
+    fewest_seeds,
+    final_values,
+    holm,
+    paired_by_seed,
+    role,
+)
 from ebmark.store.metric_info import UNRANKED, metric_info
 
 
@@ -27,7 +35,8 @@ def significantly_best(table: pd.DataFrame, dataset: str, metric: str) -> set[st
 def not_worse_than_best(table: pd.DataFrame, dataset: str, metric: str) -> set[str]:
     """Return the best configuration and all that are not significantly different from it.
 
-    Oracles and baselines are left out. Nothing is marked for fewer than 6 seeds.
+    Oracles and baselines are left out. Nothing is marked for fewer seeds than a significant
+    difference needs after the adjustment.
     """
     if metric in UNRANKED:
         return set()
@@ -42,7 +51,8 @@ def not_worse_than_best(table: pd.DataFrame, dataset: str, metric: str) -> set[s
     tests = [
         paired_by_seed(runs[name], runs[first.method], higher_is_better=higher) for name in others
     ]
-    if not all(test.enough for test in tests):
+    too_few = len(runs[first.method]) < fewest_seeds(len(others))
+    if too_few or not all(test.enough for test in tests):
         return set()
     adjusted = holm([test.p for test in tests])
     pairs = zip(others, adjusted, strict=True)

@@ -10,8 +10,8 @@ import pydantic
 from typing_extensions import TypedDict
 
 from ebmark.errors import DamagedError, shown
+from ebmark.store.fields import Digest
 from ebmark.store.folder import making
-from ebmark.store.schema import Digest
 from ebmark.system import listed_files
 from ebmark.system.checksums import sha256
 from ebmark.system.reading import REPAIR, check_seal, read_bytes, read_json

@@ -5,42 +5,31 @@ of a run is 16 hexadecimal digits, numbers are finite and in their ranges, and n
 the folder.
 """
 
-import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, NotRequired
 
 import pydantic
-from pydantic import AfterValidator, ConfigDict, Field, FiniteFloat, JsonValue, with_config
+from pydantic import ConfigDict, Field, FiniteFloat, JsonValue, with_config
 from typing_extensions import TypedDict
 
 from ebmark.errors import UserError
+from ebmark.store.fields import (
+    ColumnComparison,
+    Digest,
+    Name,
+    NullRange,
+    RunId,
+    Seed,
+    Size,
+    Step,
+    StepBias,
+    Text,
+)
 from ebmark.system.reading import read_json
 from ebmark.system.writing import write_json
 
-_MAX_NAME = 200  # characters
 _MAX_ON_PAGE = 500  # datasets, or configurations, that one report can show
 _MAX_RESULT_BYTES = 64 << 20
-
-
-def is_name(text: str) -> bool:
-    """Return whether a text can be a name: one line of 1 to 200 printable characters."""
-    return 0 < len(text) <= _MAX_NAME and text.isprintable()
-
-
-def _check_name(text: str) -> str:
-    if not is_name(text):
-        raise ValueError(f"must be 1 to {_MAX_NAME} printable characters")
-    return text
-
-
-RUN_ID = re.compile(r"[0-9a-f]{16}")
-Name = Annotated[str, AfterValidator(_check_name)]
-Text = Annotated[str, Field(max_length=200_000)]
-RunId = Annotated[str, Field(pattern=rf"\A{RUN_ID.pattern}\z")]
-Seed = Annotated[int, Field(ge=0, lt=2**32)]
-Step = Annotated[int, Field(ge=0, lt=2**53)]
-Size = Annotated[int, Field(ge=1, lt=2**53)]
-Digest = Annotated[str, Field(pattern=r"\A[0-9a-f]{64}\z")]
 
 
 class Entry(TypedDict):
@@ -51,40 +40,6 @@ class Entry(TypedDict):
     method: Name
     recipe: Name
     seed: Seed
-
-
-class NullRange(TypedDict):
-    """The range of a metric between two independent target samples of size n.
-
-    It holds `level` (0.95 if absent) of new draws. `draws` are those it is computed from; ranges
-    that were measured before draws were stored have only their number.
-    """
-
-    n: Size
-    mean: FiniteFloat
-    low: FiniteFloat
-    high: FiniteFloat
-    level: NotRequired[FiniteFloat]
-    draws: NotRequired[Size | Annotated[list[FiniteFloat], Field(max_length=10_000)]]
-
-
-_Triple = Annotated[list[FiniteFloat], Field(min_length=3, max_length=3)]
-
-
-class StepBias(TypedDict):
-    """The bias of the mean energy due to Langevin's step size, in nats: `studies/step_bias.py`."""
-
-    run_id: RunId
-    seed: Seed
-    steps: _Triple
-    means: _Triple
-    errors: _Triple
-    biases: _Triple
-    bias_errors: _Triple
-    limit: FiniteFloat
-    limit_error: FiniteFloat
-    exact: FiniteFloat
-    exact_error: FiniteFloat
 
 
 class AboutMethod(TypedDict):
@@ -104,6 +59,7 @@ class AboutDataset(TypedDict):
     langevin_step: NotRequired[FiniteFloat | None]
     family: NotRequired[Text]
     unit: NotRequired[Text]
+    columns: NotRequired[list[Text]]
 
 
 @with_config(ConfigDict(extra="allow"))
@@ -140,6 +96,7 @@ class Study(TypedDict, total=False):
     dataset_info: dict[Name, AboutDataset]
     null_ranges: dict[Name, dict[Name, NullRange]]
     step_bias: dict[Name, dict[Name, StepBias]]
+    columns: dict[Name, dict[Name, ColumnComparison]]
     runs: dict[RunId, Entry]
     notes: list[Text]
     axes: list[Name]
@@ -210,7 +167,7 @@ def _empty_study() -> dict[str, Any]:
     )
     lists = ("datasets", "methods", "notes", "axes", "plot_metrics")
     tables = ("dataset_fingerprints", "versions", "settings", "recipes", "method_info")
-    tables += ("dataset_info", "null_ranges", "step_bias", "runs")
+    tables += ("dataset_info", "null_ranges", "step_bias", "columns", "runs")
     empty: dict[str, Any] = dict.fromkeys(texts, "")
     empty["seeds"] = 0
     empty.update((key, []) for key in lists)

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from ebmark.errors import DamagedError, UserError, shown
-from ebmark.store.schema import RUN_ID, is_name, read_result
+from ebmark.store.fields import RUN_ID, is_name
+from ebmark.store.schema import read_result
 from ebmark.system.array_files import read_run_arrays
 from ebmark.system.listed_files import check_listed, read_listed, write_listed
 from ebmark.system.reading import REPAIR, old_schema

@@ -1,4 +1,4 @@
-"""Collect completed runs into the results table, with null ranges and step-size biases."""
+"""Collect completed runs into the results table, with what is measured of the study as a whole."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +9,7 @@ from ebmark.metrics import sample_metrics
 from ebmark.metrics.null_ranges import null_ranges
 from ebmark.store import table
 from ebmark.store.schema import load_study
+from ebmark.studies.column_scores import compare_study
 from ebmark.studies.step_bias import measure_study
 from ebmark.system.writing import write_json
 
@@ -16,13 +17,16 @@ from ebmark.system.writing import write_json
 def finish(folder: Path, plan: dict[str, dict[str, Any]]) -> None:
     """Write the table of completed runs, and complete the description of the study."""
     study = load_study(folder)
+    compared = list(_compared_samples(folder, plan))
     study["null_ranges"] = {
         source.name: null_ranges(source, num, list(sample_metrics(source)))
-        for source, num in _compared_samples(folder, plan)
+        for source, num in compared
     }
     rows = table.collect(folder, plan)
     labeled_study, labeled_rows = table.with_entries(study, rows)
     study["step_bias"] = measure_study(folder, labeled_study, labeled_rows)
+    sources = [source for source, _ in compared]
+    study["columns"] = compare_study(folder, labeled_study, labeled_rows, sources)
     write_json(folder / "study.json", study)
     table.write(folder, rows)
 

@@ -48,6 +48,7 @@ class Description:
     dataset_info: dict[str, dict[str, Any]]
     null_ranges: dict[str, Any]  # measured when the runs are completed
     step_bias: dict[str, Any]  # likewise
+    columns: dict[str, Any]  # likewise
     runs: dict[str, dict[str, Any]]
     notes: list[str]
 
@@ -99,9 +100,10 @@ def describe(
         axes=axes(study),
         plot_metrics=list(study.plot_metrics),
         method_info=_method_info(plan),
-        dataset_info={source.name: _dataset_info(source, plan) for source in sources},
+        dataset_info={source.name: _dataset_info(source, plan, points) for source in sources},
         null_ranges={},
         step_bias=step_bias,
+        columns={},
         runs={name: _run_info(spec) for name, spec in plan.items()},
         notes=notes + _early_stopping_notes(plan),
     )
@@ -169,7 +171,7 @@ def _method_info(plan: Plan) -> dict[str, dict[str, str]]:
     return {method: about(type(RECIPES[method].method)) for method in methods}
 
 
-def _dataset_info(source: DataSource, plan: Plan) -> dict[str, Any]:
+def _dataset_info(source: DataSource, plan: Plan, points: Points | None) -> dict[str, Any]:
     spec = next(spec for spec in plan.values() if spec["dataset"] == source.name)
     info = {
         "title": "",
@@ -185,6 +187,8 @@ def _dataset_info(source: DataSource, plan: Plan) -> dict[str, Any]:
     else:
         info["title"] = f"user data, {len(source.points)} rows"
         info["unit"] = ROBUST_UNITS
+        names = range(1, source.dim + 1) if points is None else points.columns
+        info["columns"] = [f"{name}" for name in names]
     return info
 
 

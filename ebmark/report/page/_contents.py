@@ -13,6 +13,7 @@ from ebmark.report.page._answer import Answer, answer
 from ebmark.report.page._budgets import build_budgets, trainings
 from ebmark.report.page._cells import Block
 from ebmark.report.page._charts import dot_plot, forest_plot
+from ebmark.report.page._columns import column_blocks
 from ebmark.report.page._comparisons import (
     Comparisons,
     Significance,
@@ -100,6 +101,7 @@ class Contents:
     budgets: list[Block]
     sources: list[Block]
     step_biases: list[Block]
+    columns: list[Block]
     diverged: list[DivergedRun]
     methods: list[MethodInfo]
     num_entries: int
@@ -173,6 +175,7 @@ def build_contents(
         budgets=build_budgets(costs),
         sources=build_sources(table, split, study["null_ranges"]),
         step_biases=step_biases(study["step_bias"], detailed),
+        columns=column_blocks(study["columns"], detailed),
         diverged=list_diverged(table),
         methods=describe_methods(study, names),
         num_entries=len(entries),

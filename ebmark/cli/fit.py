@@ -31,7 +31,7 @@ def fit(
         points: a CSV, TSV, text, NPY, NPZ or Parquet file with one data point per row.
         out: the model file to write, such as model.ebm.
         method: a method of `ebmark list` or of a plugin.
-        updates: number of updates, instead of the recipe's.
+        updates: number of updates; by default 100 passes over the rows, at most the recipe's.
         columns: names of the columns to use, separated by commas; all by default.
         drop: names of columns to leave out, separated by commas.
         missing: drop rows with missing values, impute medians and modes, which understates
@@ -56,7 +56,7 @@ def fit(
         drop=drop,
         distributed=distributed,
         method=method,
-        updates=updates,
+        updates="auto" if updates is None else updates,
         missing=missing,
         network=network_name(network),
         random_state=seed,

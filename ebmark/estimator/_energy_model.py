@@ -40,8 +40,8 @@ class EnergyModel(ModelQueries, ColumnDensities, OutlierMixin, DensityMixin, Bas
 
     Args:
         method: a training method, a key of `METHODS` such as "nce", "dsm" or "cd".
-        updates: number of optimizer updates; "auto" for 100 passes over the rows, at most the
-            method's own number; None for that number, as on the command line.
+        updates: number of optimizer updates; "auto" for 100 passes over the rows, but at least 100
+            (1,000 in two dimensions) and at most the method's own number; None for that number.
         early_stopping: whether to hold out a tenth of the rows and to keep the energy under which
             their likelihood is highest.
         contamination: fraction of the rows that `predict` marks as outliers.

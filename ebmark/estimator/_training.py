@@ -199,7 +199,7 @@ def _recipe(method: str, updates: int | str | None, num_rows: int, dim: int) -> 
     if updates is None:
         return recipe
     if updates == "auto":
-        updates = recipes.auto_updates(recipe, num_rows)
+        updates = recipes.auto_updates(recipe, num_rows, dim)
     return dataclasses.replace(recipe, num_updates=updates) if recipe.num_updates else recipe
 
 

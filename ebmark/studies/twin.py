@@ -172,7 +172,7 @@ def _study(
     num_train = len(rows) - source.num_held_out
     if updates is None:
         own = [recipes.with_changes(name, {}, dim=source.dim) for name in names]
-        updates = max(max(recipes.auto_updates(recipe, num_train) for recipe in own), 1)
+        updates = max(max(recipes.auto_updates(recipe, num_train, source.dim) for recipe in own), 1)
         updates = min(updates, _QUICK_UPDATES) if quick else updates
     return Study(
         name="twin",

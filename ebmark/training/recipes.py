@@ -9,9 +9,11 @@ from ebmark.errors import UserError, unknown
 from ebmark.methods import ABOVE_2D, METHODS, Recipe
 from ebmark.methods.external import EXTERNAL_METHODS
 
-# passes over the rows, and the smallest number of updates, where a table decides
+# Passes over the rows, and the smallest numbers of updates, where a table decides. In one or two
+# dimensions the energy starts at a Gaussian, else at a mixture, from which few updates are needed.
 _NUM_EPOCHS = 100
 _MIN_UPDATES = 100
+_MIN_UPDATES_2D = 1_000
 # name -> recipe, of all methods that can be trained
 RECIPES = ChainMap(METHODS, EXTERNAL_METHODS)
 
@@ -64,18 +66,19 @@ def with_changes(name: str, changes: dict[str, Any], *, dim: int = 2) -> Recipe:
     return _change(name, recipe, changes)
 
 
-def auto_updates(recipe: Recipe, num_rows: int) -> int:
-    """Return the number of updates for a table: 100 passes over its rows, at least 100 updates.
+def auto_updates(recipe: Recipe, num_rows: int, dim: int) -> int:
+    """Return the number of updates for a table: 100 passes over its rows.
 
-    It is at most the recipe's own number, which is 0 for the Gaussian and the kernel density
-    estimate.
+    It is at least 100, or 1,000 in one or two dimensions, and at most the recipe's own number,
+    which is 0 for the Gaussian and the kernel density estimate.
 
     Example:
         >>> from ebmark.methods import METHODS
-        >>> auto_updates(METHODS["nce"], 1_024)
-        400
+        >>> auto_updates(METHODS["nce"], 1_024, 3), auto_updates(METHODS["nce"], 1_024, 2)
+        (400, 1000)
     """
-    num_updates = max(_NUM_EPOCHS * num_rows // recipe.batch_size, _MIN_UPDATES)
+    smallest = _MIN_UPDATES if dim > 2 else _MIN_UPDATES_2D
+    num_updates = max(_NUM_EPOCHS * num_rows // recipe.batch_size, smallest)
     return min(recipe.num_updates, num_updates)
 
 

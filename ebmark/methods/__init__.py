@@ -115,14 +115,19 @@ METHODS: dict[str, Recipe] = {
 
 # Changes of these recipes for d > 2, where the local scale of the data is overestimated: step sizes
 # are adapted or given, and noise levels are given. A training with a number of updates below takes
-# about 60 CPU s in 64 dimensions (docs/developers/energies_and_datasets.md).
+# about 60 CPU s on a quiet core in 64 dimensions (docs/developers/energies_and_datasets.md).
 _HMC = {"num_steps": 1, "num_leapfrogs": 3, "target_acceptance": 0.8}
 _LEVELS = {"relative_scale": 0.2, "largest": 0.5}
 _DEFENSIVE = {"noise": "defensive", "scale": 1.0}
 ABOVE_2D: dict[str, dict[str, Any]] = {
-    "cd": {"num_updates": 13_000, "batch_size": 32, "method": {**_HMC, "antithetic": True}},
+    "cd": {
+        "num_updates": 30_000,
+        "batch_size": 32,
+        "learning_rate": 2.5e-3,
+        "method": {**_HMC, "antithetic": True},
+    },
     "pcd": {
-        "num_updates": 11_000,
+        "num_updates": 40_000,
         "batch_size": 64,
         "learning_rate": 2e-3,
         "method": {**_HMC, "reinit_prob": 0.2, "reinit_at_data": True},
@@ -138,13 +143,13 @@ ABOVE_2D: dict[str, dict[str, Any]] = {
     "short_run": {"learning_rate": 5e-4, "method": {"step_size": 0.01}},
     "drl": {"method": {"relative_scale": 0.2}},
     "dsm": {
-        "num_updates": 13_000,
+        "num_updates": 40_000,
         "batch_size": 64,
         "method": {"sigma": 0.1, "antithetic": True},
     },
     "mdsm": {"num_updates": 11_000, "batch_size": 64, "method": _LEVELS},
-    "diffclf": {"num_updates": 12_000, "batch_size": 64, "method": {**_LEVELS, "num_others": 1}},
-    "ssm_vr": {"num_updates": 9_000, "batch_size": 64, "method": {"sigma": 0.05}},
+    "diffclf": {"num_updates": 40_000, "batch_size": 64, "method": {**_LEVELS, "num_others": 1}},
+    "ssm_vr": {"num_updates": 40_000, "batch_size": 64, "method": {"sigma": 0.15}},
     "ed": {"num_updates": 10_000, "batch_size": 64, "method": {"time": 0.1}},
     "nce": {"num_updates": 16_000, "batch_size": 64, "method": _DEFENSIVE},
     "ranking": {"num_updates": 11_000, "batch_size": 64, "method": _DEFENSIVE},

@@ -10,7 +10,7 @@ import json
 import sys
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,10 +32,12 @@ NUM_EXACT = 20_000
 # size -> number of seeds, number of null draws
 SIZES = {1_000: (5, 40), 200: (5, 40), 10_000: (1, 8)}
 # metrics of fewer seeds and null draws, as each value takes seconds
-SLOW = {"sinkhorn": (2, 20), "ksd_sq": (2, 20), "c2st": (5, 20), "c2st_mlp": (5, 20)}
+SLOW = {"sinkhorn": (2, 20), "c2st": (5, 20), "c2st_mlp": (5, 20)}
 # samples of trained models: Langevin chains, sequential Monte Carlo, and the method's own sampler
 SAMPLE_KINDS = ("langevin", "smc", "native")
-AT_MANY = ("sliced_w2", "mmd_sq", "energy_distance_sq", "c2st", "c2st_mlp", "c2st_1nn")
+# with more points than this, metrics of the matrix of all distances are replaced or left out
+MANY = 5_000
+AT_MANY = ("sliced_w2", "c2st", "c2st_mlp", "mmd_sq", "energy_distance_sq", "c2st_1nn")
 
 Metric = Callable[..., float]
 
@@ -90,22 +92,20 @@ def metrics(n: int, units: str) -> dict[str, Metric]:
     from ebmark.datasets import SyntheticDataset
     from ebmark.metrics._registry import (
         ADDITIONAL_SAMPLE_METRICS,
-        MANY_POINTS,
         OF_MANY_POINTS,
         SAMPLE_METRICS,
     )
-    from ebmark.metrics._suite import additional_metrics, sample_metrics
+    from ebmark.metrics._suite import sample_metrics
 
     functions = SAMPLE_METRICS | ADDITIONAL_SAMPLE_METRICS
     functions |= {"c2st_mlp": mlp_accuracy, "c2st_1nn": neighbor_accuracy}
-    if n > MANY_POINTS:
+    if n > MANY:
         functions = {name: functions[name] for name in AT_MANY}
         functions |= dict(OF_MANY_POINTS[name] for name in ("w1", "w2"))
     if units == PIXELS:
         source = SyntheticDataset(DATASET)
-        of_density = {**sample_metrics(source), **additional_metrics(source)}
-        names = ["high_quality_fraction", "mode_frequency_tv"]
-        names += ["ksd_sq"] if n <= MANY_POINTS else []
+        of_density = sample_metrics(source)
+        names = ("high_quality_fraction", "mode_frequency_tv")
         functions |= {name: of_density[name] for name in names}
     return functions
 
@@ -169,17 +169,14 @@ class Study:
         for metric, value in values.items():
             self.rows.add(of, metric, value)
 
-    def measure(self, of: Comparison) -> None:
-        """Add the values of the metrics that are missing."""
+    def measure(self, of: Comparison, names: Iterable[str]) -> None:
+        """Add the values of the metrics of these names that are missing."""
         from benchmarks.metrics.distortions import draw
 
         index = [NULL, *self.models].index(of.distortion)
         is_null = index == 0
-        wanted = metrics(of.n, of.units)
-        for name, counts in SLOW.items():
-            if of.seed >= counts[is_null]:
-                wanted.pop(name, None)
-        wanted = {k: f for k, f in wanted.items() if not self.rows.has(of, k)}
+        slow = {name for name, counts in SLOW.items() if of.seed >= counts[is_null]}
+        wanted = [k for k in names if k not in slow and not self.rows.has(of, k)]
         if not wanted:
             return
         model = self.target if is_null else self.models[of.distortion]
@@ -187,20 +184,28 @@ class Study:
         y = draw(self.target, of.n, 2_000_000 + 1_000 * is_null + of.seed)
         if of.units == WHITENED:
             x, y = self.units.transform(x), self.units.transform(y)
-        for name, metric in wanted.items():
+        functions = metrics(of.n, of.units)
+        for name in wanted:
             start = time.process_time()
-            value = metric(x, y)
+            value = functions[name](x, y)
             self.rows.add(of, name, value, time.process_time() - start)
 
+    def measure_all(self, n: int) -> None:
+        """Add all that is missing at a sample size; with many points, one metric after another."""
+        for units in (PIXELS, WHITENED):
+            names = list(metrics(n, units))
+            for part in [[name] for name in names] if n > MANY else [names]:
+                for of in comparisons(n, units, list(self.models)):
+                    self.measure(of, part)
+                    print(*of, part[0], file=sys.stderr, flush=True)
 
-def comparisons(n: int, names: list[str]) -> list[Comparison]:
-    """Return all comparisons of a sample size, those of the first seed first."""
+
+def comparisons(n: int, units: str, names: list[str]) -> list[Comparison]:
+    """Return all comparisons of a sample size in one kind of units, the first seeds first."""
     num_seeds, num_null = SIZES[n]
     pairs = [(NULL, draw) for draw in range(num_null)]
     pairs += [(name, seed) for seed in range(num_seeds) for name in names]
-    if num_seeds == 1:
-        return [Comparison(*pair, n, units) for units in (PIXELS, WHITENED) for pair in pairs]
-    return [Comparison(*pair, n, units) for pair in pairs for units in (PIXELS, WHITENED)]
+    return [Comparison(*pair, n, units) for pair in pairs]
 
 
 def add_trained(rows: Rows, folder: Path = STUDY) -> None:
@@ -238,9 +243,7 @@ def main() -> int:
             study.measure_exact(name)
         add_trained(rows)
         for n in sizes:
-            for of in comparisons(n, list(study.models)):
-                study.measure(of)
-                print(*of, file=sys.stderr, flush=True)
+            study.measure_all(n)
     PAGE.write_text(page(pd.read_csv(RESULTS, keep_default_na=False, na_values=[""])))
     return 0
 

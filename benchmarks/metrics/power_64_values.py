@@ -44,7 +44,7 @@ class Block:
         """Return the Spearman correlation with the exact KL over the distortions, by seed."""
         kl = self.kl.drop(list(without))
         table = self.by_distortion(metric).loc[kl.index]
-        return np.array([table[seed].corr(kl, method="spearman") for seed in table])
+        return np.array([rank_correlation(table[seed], kl) for seed in table])
 
     def detections(self, metric: str) -> pd.Series:
         """Return the fraction of seeds beyond the null quantile, by distortion."""
@@ -65,6 +65,12 @@ class Block:
 
     def detects_gaussian(self, metric: str) -> bool:
         return bool(self.detections(metric)[ONE_GAUSSIAN] > 0.5)
+
+
+def rank_correlation(a: pd.Series, b: pd.Series) -> float:
+    """Return the Spearman correlation of the pairs without a missing value; infinity ranks last."""
+    ranks = pd.DataFrame({"a": a, "b": b}).dropna().rank()
+    return float(np.corrcoef(ranks["a"], ranks["b"])[0, 1])
 
 
 def exact_kl(rows: pd.DataFrame) -> pd.DataFrame:

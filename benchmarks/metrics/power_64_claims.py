@@ -55,13 +55,13 @@ def _detection_claims(main: dict[str, Block], both: list[str], gaussian_kl: floa
     for units, block in main.items():
         missed = [m for m in block.metrics if not block.detects_gaussian(m)]
         most = [m for m in both if block.num_detected(m) == _most(block, both)]
-        prefers = {m: int((block.improvements(m)[block.kl.index] > 0.5).sum()) for m in both}
-        wrong = sorted((m for m in both if prefers[m]), key=lambda m: -prefers[m])
-        counts = [f"`{m}` ({prefers[m]})" for m in wrong]
+        num_better = {m: int((block.improvements(m)[block.kl.index] > 0.5).sum()) for m in both}
+        wrong = sorted((m for m in both if num_better[m]), key=lambda m: -num_better[m])
+        counts = [f"`{m}` ({num_better[m]})" for m in wrong]
         lines += [
             f"In {unit_words(units)}, {join_names(missed)} {_verb(missed, 'does', 'do')} not."
             f" Most distortions are detected by {join_names(most)}: {_most(block, both)} of"
-            f" {len(block.kl)}. Some metrics prefer a wrong model, with a better value than"
+            f" {len(block.kl)}. By some metrics a distorted model is better than"
             f" {LEVEL:.0%} of the target's own samples (number of distortions):"
             f" {', '.join(counts) or 'none'}.",
         ]
@@ -97,8 +97,8 @@ def _advice(main: dict[str, Block], both: list[str], close: list[str], best: str
     return [
         "**What to trust for d > 2.** The exact KL, where the density is known. To rank models by"
         f" samples alone: {text} To detect an error: {join_names(detectors)} detect most"
-        " distortions in the worse of the two units. A value of any other metric within its null range is no"
-        " evidence of a good model.",
+        " distortions in the worse of the two units. A value of any other metric within its null"
+        " range is no evidence of a good model.",
     ]
 
 

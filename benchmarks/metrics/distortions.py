@@ -21,7 +21,7 @@ _BLOCK = 2_000
 Distort = Callable[[FactorAnalyzers], FactorAnalyzers]
 
 
-def blur(p: FactorAnalyzers, std: float) -> FactorAnalyzers:
+def add_noise(p: FactorAnalyzers, std: float) -> FactorAnalyzers:
     """Add isotropic Gaussian noise to every point."""
     return _replace(p, variances=p.variances + std**2)
 
@@ -96,9 +96,9 @@ def add_outliers(p: FactorAnalyzers, fraction: float) -> FactorAnalyzers:
 # Name -> the model with this error alone.
 DISTORTIONS: dict[str, Distort] = {
     UNDISTORTED: lambda p: p,
-    "blur, std 0.01": lambda p: blur(p, 0.01),
-    "blur, std 0.03": lambda p: blur(p, 0.03),
-    "blur, std 0.1": lambda p: blur(p, 0.1),
+    "noise added, std 0.01": lambda p: add_noise(p, 0.01),
+    "noise added, std 0.03": lambda p: add_noise(p, 0.03),
+    "noise added, std 0.1": lambda p: add_noise(p, 0.1),
     "tied covariances": tie_covariances,
     "weights of every other mode x 2": lambda p: reweight(p, 2),
     "weights of every other mode x 5": lambda p: reweight(p, 5),

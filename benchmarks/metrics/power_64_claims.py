@@ -55,11 +55,12 @@ def _detection_claims(main: dict[str, Block], both: list[str], gaussian_kl: floa
     for units, block in main.items():
         missed = [m for m in block.metrics if not block.detects_gaussian(m)]
         most = [m for m in both if block.num_detected(m) == _most(block, both)]
-        num_better = {m: int((block.improvements(m)[block.kl.index] > 0.5).sum()) for m in both}
+        rest = f"{join_names(missed)} {_verb(missed, 'does', 'do')} not" if missed else "all do"
+        num_better = {m: block.num_better(m) for m in both}
         wrong = sorted((m for m in both if num_better[m]), key=lambda m: -num_better[m])
         counts = [f"`{m}` ({num_better[m]})" for m in wrong]
         lines += [
-            f"In {unit_words(units)}, {join_names(missed)} {_verb(missed, 'does', 'do')} not."
+            f"In {unit_words(units)}, {rest}."
             f" Most distortions are detected by {join_names(most)}: {_most(block, both)} of"
             f" {len(block.kl)}. By some metrics a distorted model is better than"
             f" {LEVEL:.0%} of the target's own samples (number of distortions):"
@@ -87,7 +88,9 @@ def _size_claims(both: list[str], blocks: list[Block]) -> list[str]:
 def _advice(main: dict[str, Block], both: list[str], close: list[str], best: str) -> list[str]:
     finders = [m for m in both if all(block.detects_gaussian(m) for block in main.values())]
     trusted = [m for m in close if m in finders]
-    detectors = sorted(both, key=lambda m: -min(b.num_detected(m) for b in main.values()))[:2]
+    sound = [m for m in both if not any(block.num_better(m) for block in main.values())]
+    least = {m: min(block.num_detected(m) for block in main.values()) for m in sound}
+    detectors = sorted(sound, key=lambda m: -least[m])[:2]
     text = f"use {join_names(trusted)}, which {_verb(trusted, 'does', 'do')} both in either unit."
     if not trusted:
         text = (
@@ -96,9 +99,11 @@ def _advice(main: dict[str, Block], both: list[str], close: list[str], best: str
         )
     return [
         "**What to trust for d > 2.** The exact KL, where the density is known. To rank models by"
-        f" samples alone: {text} To detect an error: {join_names(detectors)} detect most"
-        " distortions in the worse of the two units. A value of any other metric within its null"
-        " range is no evidence of a good model.",
+        f" samples alone: {text} To detect an error: of the {len(sound)} metrics by which no"
+        f" distorted model is better than the target, {join_names(detectors)} detect most,"
+        f" {' and '.join(str(least[m]) for m in detectors)} of {len(main['pixels'].kl)} in the"
+        " worse of the two units. A value of any other metric within its null range is no evidence"
+        " of a good model.",
     ]
 
 

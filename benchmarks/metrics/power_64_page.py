@@ -101,7 +101,7 @@ def _row(block: Block, metric: str) -> str:
     num = block.num_seeds[metric]
     fractions = block.detections(metric)
     counts = [f"{round(fractions[name] * num)} of {num}" for name in (ONE_GAUSSIAN, UNDISTORTED)]
-    cells = [
+    texts = [
         f"`{metric}`",
         f"{np.median(values):.2f}",
         f"{values.min():.2f} to {values.max():.2f}",
@@ -110,7 +110,7 @@ def _row(block: Block, metric: str) -> str:
         *counts,
         str(block.null[metric].count()),
     ]
-    return f"| {' | '.join(cells)} |"
+    return f"| {' | '.join(texts)} |"
 
 
 def _single(main: dict[str, Block]) -> list[str]:
@@ -133,11 +133,11 @@ def _single(main: dict[str, Block]) -> list[str]:
         worse = {m: block.detections(m) for m in block.metrics}
         better = {m: block.improvements(m) for m in block.metrics}
         for name in block.kl.sort_values().index:
-            cells = [
+            texts = [
                 "better" if better[m][name] > 0.5 else f"{100 * worse[m][name]:.0f}"
                 for m in block.metrics
             ]
-            lines.append(f"| {name} | {block.kl[name]:.2f} | {' | '.join(cells)} |")
+            lines.append(f"| {name} | {block.kl[name]:.2f} | {' | '.join(texts)} |")
         lines.append("")
     return lines
 
@@ -168,18 +168,18 @@ def _trained(rows: pd.DataFrame) -> list[str]:
     for kind, words in KINDS.items():
         names = [m for m in table.columns if m.endswith(f"_{kind}")]
         for metric in sorted(names, key=lambda m: -correlation_with_kl(table, m)):
-            cells = [f"`{metric.removesuffix(f'_{kind}')}`", words, str(table[metric].count())]
-            cells += [str(of_methods[metric].count()), f"{correlation_with_kl(table, metric):.2f}"]
-            cells += [
+            texts = [f"`{metric.removesuffix(f'_{kind}')}`", words, str(table[metric].count())]
+            texts += [str(of_methods[metric].count()), f"{correlation_with_kl(table, metric):.2f}"]
+            texts += [
                 f"{correlation_with_kl(of, metric):.2f}" for of in (table[is_resolved], of_methods)
             ]
-            lines.append(f"| {' | '.join(cells)} |")
+            lines.append(f"| {' | '.join(texts)} |")
     name = "fisher_divergence"
-    cells = [f"`{name}`", "none", str(table[name].count()), str(of_methods[name].count())]
-    cells += [
+    texts = [f"`{name}`", "none", str(table[name].count()), str(of_methods[name].count())]
+    texts += [
         f"{correlation_with_kl(t, name):.2f}" for t in (table, table[is_resolved], of_methods)
     ]
-    return [*lines, f"| {' | '.join(cells)} |", ""]
+    return [*lines, f"| {' | '.join(texts)} |", ""]
 
 
 def _limits(rows: pd.DataFrame, blocks: list[Block]) -> list[str]:

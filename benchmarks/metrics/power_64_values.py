@@ -60,6 +60,10 @@ class Block:
         """Count the distortions that more than half of the seeds detect."""
         return int((self.detections(metric).loc[self.kl.index] > 0.5).sum())
 
+    def num_better(self, metric: str) -> int:
+        """Count the distortions that more than half of the seeds find better than the target."""
+        return int((self.improvements(metric).loc[self.kl.index] > 0.5).sum())
+
     def median(self, metric: str) -> float:
         return float(np.median(self.correlations(metric)))
 

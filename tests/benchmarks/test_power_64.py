@@ -35,14 +35,14 @@ def gaussian_entropy(covariance):
     return 0.5 * np.linalg.slogdet(2 * np.pi * np.e * covariance)[1]
 
 
-def test_blur_of_gaussian_has_its_closed_form():
+def test_noise_on_gaussian_has_its_closed_form():
     r"""$KL = d/2 (\log(1 + s^2) + 1 / (1 + s^2) - 1)$; four standard errors, 1 in 16,000."""
-    from benchmarks.metrics.distortions import blur, divergence, draw
+    from benchmarks.metrics.distortions import add_noise, divergence, draw
 
     zeros = jnp.zeros((1, DIM))
     normal = FactorAnalyzers(jnp.zeros(1), zeros, jnp.zeros((1, DIM, DIM)), jnp.ones((1, DIM)))
     x = draw(normal, NUM, 0)
-    kl, error = divergence(normal, blur(normal, 1.0), x)
+    kl, error = divergence(normal, add_noise(normal, 1.0), x)
     exact = DIM / 2 * (np.log(2) + 1 / 2 - 1)
     assert abs(kl - exact) < 4 * error < 0.25 * exact
     assert divergence(normal, normal, x) == (0.0, 0.0)

@@ -30,7 +30,7 @@ NULL = "null"
 PIXELS, WHITENED, EXACT, TRAINED = "pixels", "whitened", "exact", "trained"
 NUM_EXACT = 20_000
 # size -> number of seeds, number of null draws
-SIZES = {1_000: (5, 40), 200: (5, 40), 10_000: (1, 8)}
+SIZES = {1_000: (5, 40), 200: (5, 40), 10_000: (1, 20)}
 # metrics of fewer seeds and null draws, as each value takes seconds
 SLOW = {"sinkhorn": (2, 20), "c2st": (5, 20), "c2st_mlp": (5, 20)}
 # samples of trained models: Langevin chains, sequential Monte Carlo, and the method's own sampler
@@ -38,6 +38,7 @@ SAMPLE_KINDS = ("langevin", "smc", "native")
 # with more points than this, metrics of the matrix of all distances are replaced or left out
 MANY = 5_000
 AT_MANY = ("sliced_w2", "c2st_mlp", "c2st", "c2st_1nn", "mmd_sq", "energy_distance_sq")
+SLOW_AT_MANY = dict.fromkeys((*AT_MANY[1:], "minibatch_w1", "minibatch_w2"), (1, 8))
 
 Metric = Callable[..., float]
 
@@ -175,7 +176,8 @@ class Study:
 
         index = [NULL, *self.models].index(of.distortion)
         is_null = index == 0
-        slow = {name for name, counts in SLOW.items() if of.seed >= counts[is_null]}
+        limits = SLOW_AT_MANY if of.n > MANY else SLOW
+        slow = {name for name, counts in limits.items() if of.seed >= counts[is_null]}
         wanted = [k for k in names if k not in slow and not self.rows.has(of, k)]
         if not wanted:
             return

@@ -73,15 +73,17 @@ def _size_claims(both: list[str], blocks: list[Block]) -> list[str]:
     """What the best detector of each sample size detects."""
     texts = []
     for block in blocks:
-        names = [m for m in both if m in block.metrics]
+        names = [m for m in both if m in block.metrics and block.keeps_level(m)]
+        if not names:
+            continue
         best = [m for m in names if block.num_detected(m) == _most(block, names)]
         texts.append(
             f"{_most(block, names)} at n = {block.n:,} in {unit_words(block.units)}"
             f" ({join_names(best)})"
         )
     return [
-        "**How many samples are needed?** The best metric detects, of"
-        f" {len(blocks[0].kl)} distortions: {'; '.join(texts)}.",
+        "**How many samples are needed?** The best metric by which the undistorted target is not"
+        f" detected itself detects, of {len(blocks[0].kl)} distortions: {'; '.join(texts)}.",
     ]
 
 

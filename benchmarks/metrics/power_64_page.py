@@ -86,6 +86,8 @@ def _correlations(blocks: list[Block]) -> list[str]:
         lines += [
             f"### n = {block.n:,}, {unit_words(block.units)}",
             "",
+            f"Seeds: {max(block.num_seeds.values())}, fewer where the counts say so.",
+            "",
             "| metric | ρ | range | ρ without weights | detected | Gaussian | level | null draws |",
             "|---|---:|---|---:|---:|---:|---:|---:|",
         ]

@@ -60,6 +60,10 @@ class Block:
         """Count the distortions that more than half of the seeds detect."""
         return int((self.detections(metric).loc[self.kl.index] > 0.5).sum())
 
+    def keeps_level(self, metric: str) -> bool:
+        """Whether the undistorted target is not detected, in most seeds."""
+        return bool(self.detections(metric)[UNDISTORTED] <= 0.5)
+
     def num_better(self, metric: str) -> int:
         """Count the distortions that more than half of the seeds find better than the target."""
         return int((self.improvements(metric).loc[self.kl.index] > 0.5).sum())

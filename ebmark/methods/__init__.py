@@ -121,10 +121,10 @@ _LEVELS = {"relative_scale": 0.2, "largest": 0.5}
 _DEFENSIVE = {"noise": "defensive", "scale": 1.0}
 ABOVE_2D: dict[str, dict[str, Any]] = {
     "cd": {
-        "num_updates": 30_000,
+        "num_updates": 25_000,
         "batch_size": 32,
-        "learning_rate": 2.5e-3,
-        "method": {**_HMC, "antithetic": True},
+        "learning_rate": 2e-3,
+        "method": {**_HMC, "num_steps": 2, "antithetic": True},
     },
     "pcd": {
         "num_updates": 40_000,
@@ -149,8 +149,8 @@ ABOVE_2D: dict[str, dict[str, Any]] = {
     },
     "mdsm": {"num_updates": 11_000, "batch_size": 64, "method": _LEVELS},
     "diffclf": {"num_updates": 40_000, "batch_size": 64, "method": {**_LEVELS, "num_others": 1}},
-    "ssm_vr": {"num_updates": 40_000, "batch_size": 64, "method": {"sigma": 0.15}},
-    "ed": {"num_updates": 10_000, "batch_size": 64, "method": {"time": 0.1}},
+    "ssm_vr": {"num_updates": 35_000, "batch_size": 64, "method": {"sigma": 0.15}},
+    "ed": {"num_updates": 25_000, "batch_size": 64, "method": {"time": 0.1}},
     "nce": {"num_updates": 16_000, "batch_size": 64, "method": _DEFENSIVE},
     "ranking": {"num_updates": 11_000, "batch_size": 64, "method": _DEFENSIVE},
     "ence": {"num_updates": 11_000, "batch_size": 64, "method": _DEFENSIVE},

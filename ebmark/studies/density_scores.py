@@ -37,6 +37,9 @@ from ebmark.training.snapshots import Snapshot
 
 # fraction of the target that lies off its own support
 _OFF_SUPPORT = 1e-3
+# particles per path from this dimension on, where 256 leave log Z of trained energies unresolved
+_MANY_DIMENSIONS = 32
+_MANY_PARTICLES = 512
 
 
 def density_scores(trained: Trained, progress: Progress) -> Scores:
@@ -93,7 +96,8 @@ def annealed_scores(trained: Trained, scores: Scores, progress: Progress) -> Sco
         assert draws is not None  # every baseline has a sampler
         log_z = LogZ(0.0, 0.0, 0.0, np.asarray(draws, np.float64).reshape(2, num, -1))
     else:
-        num_particles = max(STUDY.num_particles, num // STUDY.num_seeds)
+        least = _MANY_PARTICLES if trained.source.dim >= _MANY_DIMENSIONS else STUDY.num_particles
+        num_particles = max(least, num // STUDY.num_seeds)
         effort = STUDY._replace(num_particles=num_particles)
         log_z = estimate_log_z(trained.fit.energy, np.asarray(trained.train_z), key, effort=effort)
     values = _likelihood_values(trained, log_z)

@@ -19,9 +19,9 @@ _XLA_FLAGS = "--xla_cpu_multi_thread_eigen=false --xla_cpu_prefer_vector_width=5
 def single(environment: dict[str, str]) -> dict[str, str]:
     """Return the environment in which every library uses one thread and XLA its widest vectors.
 
-    Threads of one process wait for each other: with one thread, `ebmark fit` of 178 rows takes half
-    of the CPU seconds, and on a busy machine a fifth of the time. Where JAX uses an NVIDIA GPU, XLA
-    keeps its threads: programs of a GPU take one thread long to compile.
+    Threads of one process wait for each other: with one thread and another process on the machine,
+    `ebmark fit` of 178 rows takes half of the CPU seconds. Where JAX uses an NVIDIA GPU, XLA keeps
+    its threads: programs of a GPU take one thread long to compile.
     On processors with vectors of 512 bits XLA uses 256 by default, which makes a Langevin step 3%
     to 10% slower (`python -m benchmarks.samplers.langevin_variants`).
 

@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from ebmark.datasets import DATASETS, SyntheticDataset, UserDataset
-from ebmark.datasets.preprocessing import Standardizer, Whitener, fit_units
+from ebmark.datasets.preprocessing import (
+    Standardizer,
+    Whitener,
+    _units,
+    _whiten,
+    as_float32,
+    column_std,
+    fit_units,
+)
 from ebmark.energies import Quadratic
 from ebmark.partition_function import evaluate
 from ebmark.training.inputs import as_standardized
@@ -218,3 +226,15 @@ def test_local_scale_without_covariance_is_estimated(monkeypatch):
     assert source.local_scale() == pytest.approx(exact, rel=0.35)
     user = UserDataset("mine", source.draw(10_000, jr.key(0)))
     assert source.local_scale() == user.local_scale()
+
+
+def test_blocks_of_rows_change_nothing_but_rounding(monkeypatch):
+    x = table(0, 100, 4, 4, exponent=3.0, offset=5.0)
+    whole = fit_units(x)
+    monkeypatch.setattr(_whiten, "_BLOCK", 7)
+    monkeypatch.setattr(_units, "_BLOCK", 7)
+    blocks = fit_units(x)
+    np.testing.assert_allclose(blocks.lengths, whole.lengths, rtol=1e-9)
+    np.testing.assert_array_equal(as_float32(whole, x), np.float32(whole.transform(x)))
+    np.testing.assert_allclose(as_float32(blocks, x), whole.transform(x), atol=1e-5)
+    np.testing.assert_allclose(column_std(x), np.std(x, axis=0), rtol=1e-12)

@@ -150,7 +150,7 @@ ABOVE_2D: dict[str, dict[str, Any]] = {
     "mdsm": {"num_updates": 11_000, "batch_size": 64, "method": _LEVELS},
     "diffclf": {"num_updates": 40_000, "batch_size": 64, "method": {**_LEVELS, "num_others": 1}},
     "ssm_vr": {"num_updates": 35_000, "batch_size": 64, "method": {"sigma": 0.15}},
-    "ed": {"num_updates": 25_000, "batch_size": 64, "method": {"time": 0.1}},
+    "ed": {"num_updates": 10_000, "batch_size": 64, "method": {"time": 0.1}},
     "nce": {"num_updates": 16_000, "batch_size": 64, "method": _DEFENSIVE},
     "ranking": {"num_updates": 11_000, "batch_size": 64, "method": _DEFENSIVE},
     "ence": {"num_updates": 11_000, "batch_size": 64, "method": _DEFENSIVE},

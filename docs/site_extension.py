@@ -158,8 +158,10 @@ def make_accessible(app, page, template, context, doctree):
 
     signature = re.compile(r"<dl>\n((?:<dd>(?:(?!<dl>).)*?</dd>\n?)+)</dl>", re.S)
     body = signature.sub(as_lines, context.get("body", ""))
-    # long lines of code scroll, also by the keyboard
-    context["body"] = body.replace("<pre>", '<pre tabindex="0">')
+    # long lines of code and wide tables scroll, also by the keyboard
+    body = body.replace("<pre>", '<pre tabindex="0">')
+    reachable = '<div tabindex="0" role="group" aria-label="Table" class="table-wrapper'
+    context["body"] = body.replace('<div class="table-wrapper', reachable)
 
 
 def copy_results(app, exception):

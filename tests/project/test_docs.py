@@ -2,6 +2,7 @@
 
 import importlib.util
 import inspect
+import itertools
 import re
 import subprocess
 import sys
@@ -25,6 +26,7 @@ KINDS_OF_PAGES = (
     "reference/commands",
     "methods/index",
     "studies/results",
+    "metrics/power_64",
 )
 REFERENCE = (ROOT / "docs/reference/api.md").read_text(encoding="utf-8")
 
@@ -79,9 +81,10 @@ def test_site_has_no_dead_links(site):
 @pytest.mark.full
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_site_has_no_serious_finding(site, scheme):
-    """One page of each kind, by axe-core."""
+    """One page of each kind, on a desktop and a phone, by axe-core."""
     with chromium() as browser:
-        for name in KINDS_OF_PAGES:
-            page = open_page(browser, site / f"{name}.html", color_scheme=scheme)
-            assert serious_findings(page) == [], name
+        for name, width in itertools.product(KINDS_OF_PAGES, (1440, 390)):
+            size = {"width": width, "height": 900}
+            page = open_page(browser, site / f"{name}.html", color_scheme=scheme, viewport=size)
+            assert serious_findings(page) == [], (name, width)
             page.context.close()

@@ -4,17 +4,16 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.metrics.distortions import MODE_WEIGHTS, ONE_GAUSSIAN, REST, UNDISTORTED
+from benchmarks.metrics.power_64 import EXACT, PIXELS, TRAINED, WHITENED
 from benchmarks.metrics.power_64_claims import claims, correlation_with_kl, join_names, unit_words
 from benchmarks.metrics.power_64_values import (
-    EXACT,
     HIGHER_IS_BETTER,
     LEVEL,
     Block,
     exact_kl,
 )
 
-TRAINED = "trained"
-UNITS = ("pixels", "whitened")
+UNITS = (PIXELS, WHITENED)
 # sample size of the claims and of the table of single distortions
 MAIN_SIZE = 1_000
 OF_TARGET_DENSITY = ("high_quality_fraction", "mode_frequency_tv")

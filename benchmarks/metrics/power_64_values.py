@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.metrics.distortions import ONE_GAUSSIAN, UNDISTORTED
+from benchmarks.metrics.power_64 import EXACT, NULL
+from ebmark.store.metric_info import METRICS
 
-NULL, EXACT = "null", "exact"
 LEVEL = 0.95
-HIGHER_IS_BETTER = {"precision", "recall", "density", "coverage", "high_quality_fraction"}
+HIGHER_IS_BETTER = {name for name, info in METRICS.items() if info.higher_is_better}
 
 
 class Block:

@@ -1,5 +1,6 @@
 """Comparison of samples with user data column by column, and of their correlations."""
 
+import functools
 import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -102,7 +103,7 @@ def compare_columns(
     points = source.metric_units.transform(source.points)
     x = source.metric_units.transform(x[:num])
     y = source.metric_units.transform(y[:num])
-    null = _null_differences(points, num)
+    null = _null_differences(source, num)
     found = _differences(x, y)
     # Of the range and the values of all target points, which hold those of a subset.
     found = found._replace(outside=_outside(x, points), unseen=_unseen(x, points))
@@ -115,8 +116,11 @@ def compare_columns(
     return ColumnComparison(scores, _correlations(x, y, found, null, columns))
 
 
-def _null_differences(points: Samples, num: int) -> _Differences:
+# several models are compared with the same data
+@functools.lru_cache(maxsize=1)
+def _null_differences(source: UserDataset, num: int) -> _Differences:
     """The differences of disjoint random subsets of the points, with a row per draw."""
+    points = source.metric_units.transform(source.points)
     rng = np.random.default_rng(_SEED)
     num_draws = _NUM_DRAWS if num * points.shape[1] <= _MAX_NUMBERS else _MIN_DRAWS
     draws = []

@@ -8,8 +8,8 @@ import pandas as pd
 
 from ebmark.datasets import DataSource, UserDataset
 from ebmark.metrics.columns import ColumnScore, CorrelationScore, compare_columns
-from ebmark.statistics import final_values, median_seed, metric_of
 from ebmark.store.table import load_arrays
+from ebmark.studies.median_runs import median_runs
 
 # configurations of a study whose columns are compared; each takes a second or two
 _MAX_CONFIGURATIONS = 30
@@ -31,31 +31,22 @@ def compare_study(
     Returns:
         Dataset -> configuration -> comparison, as plain data.
     """
-    runs = study["runs"]
-    names = {(run["dataset"], run["method"], run["seed"]): name for name, run in runs.items()}
-    configurations = sorted({run["method"] for run in runs.values()})
-    if study["axes"] or len(configurations) > _MAX_CONFIGURATIONS:
+    users = {source.name: source for source in sources if isinstance(source, UserDataset)}
+    configurations = {run["method"] for run in study["runs"].values()}
+    if not users or study["axes"] or len(configurations) > _MAX_CONFIGURATIONS:
         return {}
     compared: dict[str, dict[str, Any]] = {}
-    for source in sources:
-        metric = metric_of(table, [source.name])
-        if not isinstance(source, UserDataset) or not metric:
+    for dataset, configuration, seed, name in median_runs(study, table):
+        arrays = load_arrays(folder, name) if dataset in users else {}
+        if "langevin" not in arrays:
             continue
-        columns = study["dataset_info"][source.name]["columns"]
-        values = final_values(table, source.name, metric)
-        for configuration in configurations:
-            seed = median_seed(values.get(configuration))
-            if seed is None:
-                continue
-            arrays = load_arrays(folder, names[source.name, configuration, seed])
-            if "langevin" not in arrays:
-                continue
-            found = compare_columns(arrays["langevin"], arrays["test"], source, columns)
-            compared.setdefault(source.name, {})[configuration] = {
-                "seed": seed,
-                "columns": [_column(score) for score in found.columns],
-                "correlations": [_correlation(score) for score in found.correlations],
-            }
+        columns = study["dataset_info"][dataset]["columns"]
+        found = compare_columns(arrays["langevin"], arrays["test"], users[dataset], columns)
+        compared.setdefault(dataset, {})[configuration] = {
+            "seed": seed,
+            "columns": [_column(score) for score in found.columns],
+            "correlations": [_correlation(score) for score in found.correlations],
+        }
     return compared
 
 

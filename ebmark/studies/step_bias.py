@@ -18,8 +18,8 @@ from jaxtyping import Array, Float
 from ebmark.errors import UserError
 from ebmark.partition_function import exact_samples
 from ebmark.samplers import StepBias, step_bias
-from ebmark.statistics import final_values, median_seed, metric_of
 from ebmark.store.table import load_arrays
+from ebmark.studies.median_runs import median_runs
 from ebmark.system import flags
 from ebmark.training.model import Model, load_model
 from ebmark.training.sampling import normalize_model
@@ -97,13 +97,8 @@ def measure_study(folder: Path, study: Mapping[str, Any], table: pd.DataFrame) -
     num_steps = study["settings"].get("langevin_steps", 0)
     if num_steps < _MIN_LANGEVIN_STEPS or study["axes"] or len(pairs) > _MAX_MEASURED:
         return {}
-    names = {(run["dataset"], run["method"], run["seed"]): name for name, run in runs.items()}
     biases: _Biases = {}
-    for dataset, configuration in sorted(pairs):
-        seed = _median_seed(table, dataset, configuration)
-        if seed is None:
-            continue
-        name = names[dataset, configuration, seed]
+    for dataset, configuration, seed, name in median_runs(study, table):
         bias = study["step_bias"].get(dataset, {}).get(configuration)
         if bias is None or bias["run_id"] != name:
             place = Path(folder) / "runs" / name
@@ -112,13 +107,6 @@ def measure_study(folder: Path, study: Mapping[str, Any], table: pd.DataFrame) -
             bias = {"run_id": name, "seed": seed} | _as_plain_data(measure_run(place))
         biases.setdefault(dataset, {})[configuration] = bias
     return biases
-
-
-def _median_seed(table: pd.DataFrame, dataset: str, configuration: str) -> int | None:
-    metric = metric_of(table, [dataset])
-    if not metric:
-        return None
-    return median_seed(final_values(table, dataset, metric).get(configuration))
 
 
 def _as_plain_data(bias: StepBias) -> dict[str, Any]:

@@ -14,8 +14,7 @@ from ebmark.datasets import DATASETS, SyntheticDataset, UserDataset
 from ebmark.datasets.preprocessing import (
     Standardizer,
     Whitener,
-    _units,
-    _whiten,
+    _standardize,
     as_float32,
     column_std,
     fit_units,
@@ -231,8 +230,7 @@ def test_local_scale_without_covariance_is_estimated(monkeypatch):
 def test_blocks_of_rows_change_nothing_but_rounding(monkeypatch):
     x = table(0, 100, 4, 4, exponent=3.0, offset=5.0)
     whole = fit_units(x)
-    monkeypatch.setattr(_whiten, "_BLOCK", 7)
-    monkeypatch.setattr(_units, "_BLOCK", 7)
+    monkeypatch.setattr(_standardize, "_BLOCK", 7)
     blocks = fit_units(x)
     np.testing.assert_allclose(blocks.lengths, whole.lengths, rtol=1e-9)
     np.testing.assert_array_equal(as_float32(whole, x), np.float32(whole.transform(x)))

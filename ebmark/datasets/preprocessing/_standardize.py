@@ -1,10 +1,18 @@
 """Coordinates of mean 0 and standard deviation 1."""
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
+
+_BLOCK = 65_536
+
+
+def row_blocks(num: int) -> Iterator[slice]:
+    """Yield slices of rows, which are standardized at a time: float64 of all takes much memory."""
+    return (slice(start, start + _BLOCK) for start in range(0, num, _BLOCK))
 
 
 def column_std(x: Float[np.ndarray, "n dim"]) -> Float[np.ndarray, " dim"]:

@@ -6,11 +6,8 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
-from ebmark.datasets.preprocessing._standardize import Standardizer
+from ebmark.datasets.preprocessing._standardize import Standardizer, row_blocks
 from ebmark.datasets.preprocessing._whiten import Whitener
-
-# rows that are standardized at a time
-_BLOCK = 65_536
 
 Units: TypeAlias = Standardizer | Whitener
 
@@ -39,6 +36,6 @@ def as_float32(units: Units, x: ArrayLike) -> Float[np.ndarray, "n dim"]:
     """
     x = np.asarray(x)
     z = np.empty(x.shape, np.float32)
-    for start in range(0, len(x), _BLOCK):
-        z[start : start + _BLOCK] = units.transform(x[start : start + _BLOCK])
+    for rows in row_blocks(len(x)):
+        z[rows] = units.transform(x[rows])
     return z

@@ -6,12 +6,10 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
-from ebmark.datasets.preprocessing._standardize import Standardizer
+from ebmark.datasets.preprocessing._standardize import Standardizer, row_blocks
 
 # of the eigenvalues of the correlation matrix, whose mean is 1
 _MIN_EIGENVALUE = 1e-6
-# rows that are standardized at a time
-_BLOCK = 65_536
 
 
 class Whitener(NamedTuple):
@@ -64,8 +62,8 @@ class Whitener(NamedTuple):
         standardizer = Standardizer.fit(x)
         x = np.asarray(x)
         moments = np.zeros((x.shape[1], x.shape[1]))
-        for start in range(0, len(x), _BLOCK):
-            z = standardizer.transform(x[start : start + _BLOCK])
+        for rows in row_blocks(len(x)):
+            z = standardizer.transform(x[rows])
             moments += z.T @ z
         eigenvalues, axes = np.linalg.eigh(moments / len(x))
         # in ascending order

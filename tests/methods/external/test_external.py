@@ -25,6 +25,8 @@ from ebmark.training import recipes
 from ebmark.training.loop import train
 from ebmark.training.model import load_model
 
+# libraries train networks of their own
+UNUSED = Quadratic(jnp.array(1.0), jnp.zeros(2))
 INSTALLED = all(importlib.util.find_spec(name) for name in ("torch", "torchebm", "ebm"))
 needs_extra = pytest.mark.skipif(
     not INSTALLED, reason="needs torch: pip install 'ebmark[external]'"
@@ -134,7 +136,7 @@ def fit_external(name, data, num_updates, **fields):
     with warnings.catch_warnings():
         # Warnings of the external libraries.
         warnings.simplefilter("ignore")
-        return train(recipe, None, jnp.asarray(data, jnp.float32), key=jr.key(1))
+        return train(recipe, UNUSED, data, key=jr.key(1))
 
 
 @pytest.fixture(scope="module")

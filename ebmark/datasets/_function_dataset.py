@@ -60,8 +60,8 @@ class FunctionDataset(AbstractDataset):
     ) -> None:
         self.name = name
         self.dim = dim
-        self.components = tuple(components)
-        self.sampler = sampler
+        self.components = tuple(map(_untransformed, components))
+        self.sampler = _untransformed(sampler)
         x = _draw(sampler, _NUM_POINTS, 0, dim)
         self.mean, self.std = tuple(x.mean(axis=0).tolist()), tuple(x.std(axis=0).tolist())
         if not min(self.std) > 0:
@@ -235,6 +235,11 @@ class Dataset(SyntheticDataset):
 def _name_of(function: Callable) -> str:
     name = getattr(function, "__name__", "")
     return name if name.isidentifier() and name not in ("log_prob", "sampler") else "target"
+
+
+def _untransformed(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Hide a JAX transformation: Equinox warns of fields such as jit(f), which are not trained."""
+    return lambda *arguments: function(*arguments)
 
 
 def _draw(sampler: Sampler, num: int, seed: int, dim: int) -> Float[np.ndarray, "num dim"]:

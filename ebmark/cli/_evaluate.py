@@ -28,7 +28,8 @@ from ebmark.metrics import (
     sample_metrics,
 )
 from ebmark.metrics.columns import compare_columns
-from ebmark.metrics.scores import score_energy, score_samples
+from ebmark.metrics.own_energy import score_own_energy
+from ebmark.metrics.scores import score_samples
 from ebmark.system.threads import keep_compiled_programs
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def evaluate_energy(where: str, *, dataset: str | None, seed: int) -> int:
 
     Args:
         where: FILE.py:FUNCTION.
-        dataset: name of the dataset, 1-D or 2-D.
+        dataset: name of the dataset; for d > 2 the function must be written in JAX.
         seed: seed of the samples that are compared.
 
     Returns:
@@ -51,16 +52,12 @@ def evaluate_energy(where: str, *, dataset: str | None, seed: int) -> int:
     if dataset not in DATASETS:
         raise unknown("dataset", dataset, DATASETS)
     target = SyntheticDataset(dataset)
-    if target.dim > 2:
-        raise UserError(
-            f"--energy supports 1-D and 2-D datasets only, but '{dataset}' has {target.dim} "
-            "dimensions. Pass samples instead."
-        )
     from ebmark.cli.user_energy import load_energy
 
     keep_compiled_programs()
-    scores, num_samples = score_energy(load_energy(where, target.dim), target, seed)
-    title = f"{where} on {dataset}: by quadrature, and from {num_samples} exact samples"
+    scores, num_samples = score_own_energy(load_energy(where, target.dim), target, seed)
+    ways = ("quadrature", "exact samples") if target.dim <= 2 else ("annealing", "SMC samples")
+    title = f"{where} on {dataset}: by {ways[0]}, and from {num_samples} {ways[1]}"
     print_scores(scores, title, unit_of(target))
     return 0
 

@@ -27,7 +27,8 @@ def evaluate(
     Args:
         samples: a file of samples to evaluate, written by any program.
         energy: FILE.py:FUNCTION instead of samples; maps NumPy points (n, dim) to energies (n,).
-            Reports KL, log Z and metrics of exact samples on a 1-D or 2-D --dataset.
+            Reports KL, log Z and metrics of the density's samples on --dataset. Above 2-D it must
+            be written with jax.numpy, as log Z needs its gradient.
         target_samples: a file of samples of the target.
         dataset: a built-in dataset as target, instead of --target-samples.
         model: a model of `ebmark fit`, which reads tables of any columns. Prints the likelihood of

@@ -3,13 +3,12 @@
 from pathlib import Path
 
 from ebmark.errors import UserError, shown
-from ebmark.metrics.own_energy import checked_energy
-from ebmark.metrics.scores import Energies
+from ebmark.metrics.own_energy import CheckedEnergy, checked_energy
 from ebmark.studies.plugins import read_file, run_file
 from ebmark.system import user_code
 
 
-def load_energy(where: str, dim: int) -> Energies:
+def load_energy(where: str, dim: int) -> CheckedEnergy:
     """Load an energy function and call it once.
 
     Args:

@@ -12,6 +12,7 @@ from ebmark.partition_function._log_z import STUDY as STUDY
 from ebmark.partition_function._log_z import Effort as Effort
 from ebmark.partition_function._log_z import LogZ as LogZ
 from ebmark.partition_function._log_z import estimate_log_z as estimate_log_z
+from ebmark.partition_function._log_z import study_effort as study_effort
 from ebmark.partition_function._normalize import normalize as normalize
 from ebmark.partition_function._quadrature import GridDensity as GridDensity
 from ebmark.partition_function._quadrature import evaluate as evaluate

@@ -66,8 +66,26 @@ class Effort(NamedTuple):
 
 
 STUDY = Effort()
+# particles of a study from this dimension on, where 256 leave log Z of trained energies unresolved
+_MANY_DIMENSIONS = 32
+_MANY_PARTICLES = 512
 SINGLE = Effort(num_seeds=1, ess=0.8)
 QUICK = Effort(num_seeds=1, ess=0.8, explores=False, tolerance=0.05, resolution=0.5)
+
+
+def study_effort(dim: int, num_samples: int = 0) -> Effort:
+    """Return the effort of a study.
+
+    Args:
+        dim: The dimension.
+        num_samples: Number of samples that the particles of all seeds must make up.
+
+    Example:
+        >>> study_effort(64).num_particles
+        512
+    """
+    least = _MANY_PARTICLES if dim >= _MANY_DIMENSIONS else STUDY.num_particles
+    return STUDY._replace(num_particles=max(least, num_samples // STUDY.num_seeds))
 
 
 class LogZ(NamedTuple):

@@ -12,20 +12,20 @@ from ebmark.datasets import DataSource, SyntheticDataset
 from ebmark.energies import Energy
 from ebmark.methods import AbstractBaseline
 from ebmark.metrics import density_metrics, target
+from ebmark.metrics.annealed import fisher_divergence, likelihood_values, off_target_mass
 from ebmark.partition_function import (
     QUICK,
-    STUDY,
     GridDensity,
     LogZ,
     estimate_log_z,
     exact_samples,
     normalize_on_grid,
+    study_effort,
 )
 from ebmark.studies.density_maps import map_arrays
 from ebmark.studies.scores import (
     NO_SCORES,
     Row,
-    Samples,
     Scores,
     as_rows,
     draw_native,
@@ -34,12 +34,6 @@ from ebmark.studies.scores import (
 )
 from ebmark.studies.trained import Progress, Trained
 from ebmark.training.snapshots import Snapshot
-
-# fraction of the target that lies off its own support
-_OFF_SUPPORT = 1e-3
-# particles per path from this dimension on, where 256 leave log Z of trained energies unresolved
-_MANY_DIMENSIONS = 32
-_MANY_PARTICLES = 512
 
 
 def density_scores(trained: Trained, progress: Progress) -> Scores:
@@ -96,46 +90,25 @@ def annealed_scores(trained: Trained, scores: Scores, progress: Progress) -> Sco
         assert draws is not None  # every baseline has a sampler
         log_z = LogZ(0.0, 0.0, 0.0, np.asarray(draws, np.float64).reshape(2, num, -1))
     else:
-        least = _MANY_PARTICLES if trained.source.dim >= _MANY_DIMENSIONS else STUDY.num_particles
-        num_particles = max(least, num // STUDY.num_seeds)
-        effort = STUDY._replace(num_particles=num_particles)
+        effort = study_effort(trained.source.dim, num)
         log_z = estimate_log_z(trained.fit.energy, np.asarray(trained.train_z), key, effort=effort)
-    values = _likelihood_values(trained, log_z)
+    source, test_x = trained.source, trained.test_x
+    energies = _energies(trained, trained.fit.energy)
+    values = likelihood_values(energies, log_z, source, test_x)
+    if isinstance(source, SyntheticDataset):
+        values["fisher_divergence"] = fisher_divergence(
+            trained.fit.energy, trained.standardizer, source, test_x
+        )
     if not len(log_z.samples):
         return Scores(as_rows(trained.last_step, values), {})
     x = trained.standardizer.inverse_transform(log_z.samples)
     pooled = x.reshape(-1, trained.source.dim)
     values |= sample_values(trained, pooled, "smc")
-    if isinstance(trained.source, SyntheticDataset):
-        values["off_target_mass"] = _off_target_mass(trained.source, pooled, trained.test_x)
+    if isinstance(source, SyntheticDataset):
+        values["off_target_mass"] = off_target_mass(source, pooled, test_x)
     langevin = scores.arrays["langevin"][: len(x[0])]
     values |= sampling_error(trained, langevin, x[0], (x[0], x[1]))
     return Scores(as_rows(trained.last_step, values), {"smc": pooled})
-
-
-def _likelihood_values(trained: Trained, log_z: LogZ) -> dict[str, float]:
-    """Return log Z, NLL and, where the target is known, KL with its 95% interval."""
-    source = trained.source
-    values: dict[str, float] = {
-        "log_z": log_z.value,
-        "log_z_error": log_z.error,
-        "log_z_normal": log_z.from_normal,
-    }
-    energies = _energies(trained, trained.fit.energy)
-    nll = float(energies.mean()) + log_z.value
-    is_resolved = log_z.resolves(0.0)
-    if isinstance(source, SyntheticDataset):
-        log_ratios = energies + source.log_prob(trained.test_x)
-        kl = float(log_ratios.mean()) + log_z.value
-        is_resolved = log_z.resolves(kl)
-        error = math.hypot(log_z.error, log_ratios.std() / math.sqrt(len(log_ratios)))
-        has_bounds = math.isfinite(kl) and math.isfinite(error)
-        values["kl"] = kl if is_resolved else math.inf
-        values["kl_lower"] = max(kl - 2 * error, 0.0) if has_bounds else 0.0
-        values["kl_upper"] = kl + 2 * error if has_bounds else math.inf
-        values["fisher_divergence"] = _fisher_divergence(trained, source)
-    values["nll"] = nll if is_resolved else math.inf
-    return values
 
 
 def final_objective(trained: Trained) -> float:
@@ -183,12 +156,6 @@ def _energies(trained: Trained, energy: Energy) -> Float[np.ndarray, " n"]:
     return np.asarray(jax.vmap(energy)(z), np.float64) + trained.standardizer.log_jacobian
 
 
-def _off_target_mass(source: SyntheticDataset, samples: Samples, test_x: Samples) -> float:
-    """Return the fraction of samples where the target is less dense than at 99.9% of its points."""
-    log_density, reference = source.log_prob(samples), source.log_prob(test_x)
-    return float(np.mean(log_density < np.quantile(reference, _OFF_SUPPORT)))
-
-
 def _grid_arrays(source: DataSource, density: GridDensity) -> dict[str, np.ndarray]:
     names = ("grid_x", "grid_y")
     arrays: dict[str, np.ndarray] = dict(zip(names, density.grid.axes, strict=False))
@@ -197,12 +164,3 @@ def _grid_arrays(source: DataSource, density: GridDensity) -> dict[str, np.ndarr
     if target_grid is not None:
         arrays["target_log_density"] = target_grid.log_density.astype(np.float32)
     return arrays
-
-
-def _fisher_divergence(trained: Trained, source: SyntheticDataset) -> float:
-    z = jnp.asarray(trained.standardizer.transform(trained.test_x), jnp.float32)
-    gradients = np.asarray(jax.vmap(jax.grad(trained.fit.energy))(z), np.float64)
-    errors = trained.standardizer.inverse_transform_gradients(gradients) + source.scores(
-        trained.test_x
-    )
-    return float(np.mean(np.sum(errors**2, axis=1)))

@@ -36,14 +36,17 @@ def _target_of_dataset(source: SyntheticDataset, grid: Grid) -> TargetGrid:
 def sample_metrics(source: DataSource) -> dict[str, SampleMetric]:
     """Return the sample metrics of every run, as functions of points in data units.
 
-    For synthetic datasets they include metrics that use the target density, and MMD only for
-    more than two dimensions. Those of user data are computed in robustly standardized units.
+    For synthetic datasets they include metrics that use the target density, and MMD and C2ST, the
+    metric that comes closest to ranking models as KL does, only for more than two dimensions. Those
+    of user data are computed in robustly standardized units.
     """
     if isinstance(source, UserDataset):
         return in_metric_units(SAMPLE_METRICS, source)
     metrics = dict(SAMPLE_METRICS)
     if source.dim <= 2:
         del metrics["mmd_sq"]
+    else:
+        metrics["c2st"] = ADDITIONAL_SAMPLE_METRICS["c2st"]
     metrics["high_quality_fraction"] = _of_components(source, high_quality_fraction)
     if source.dataset.modes > 1:
         metrics["mode_frequency_tv"] = _of_components(source, mode_frequency_tv)

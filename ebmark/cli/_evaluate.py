@@ -29,7 +29,7 @@ from ebmark.metrics import (
 )
 from ebmark.metrics.columns import compare_columns
 from ebmark.metrics.own_energy import score_own_energy
-from ebmark.metrics.scores import score_samples
+from ebmark.metrics.scores import Score, score_samples
 from ebmark.system.threads import keep_compiled_programs
 
 if TYPE_CHECKING:
@@ -131,6 +131,8 @@ def print_comparison(
     metrics: dict[str, SampleMetric],
     title: str,
     columns: Sequence[str],
+    *,
+    nll: float | None = None,
 ) -> None:
     """Print the metrics of samples with null ranges and, of user data, the columns.
 
@@ -141,8 +143,11 @@ def print_comparison(
         metrics: the metrics by name.
         title: the title of the table.
         columns: names of the columns.
+        nll: negative log-likelihood of the target points in nats, printed first; None if unknown.
     """
-    print_scores(score_samples(x, target_x, target, metrics), title, unit_of(target))
+    scores = [] if nll is None else [Score("nll", nll)]
+    scores += score_samples(x, target_x, target, metrics)
+    print_scores(scores, title, unit_of(target))
     if isinstance(target, UserDataset):
         print_columns(compare_columns(x, target_x, target, columns))
 

@@ -1,5 +1,6 @@
 """The work of `ebmark fit`, behind the imports of JAX: a page around `EnergyModel`."""
 
+import math
 import sys
 import warnings
 from pathlib import Path
@@ -158,4 +159,7 @@ def _print_evaluation(
     samples = model.encode(model.sample(len(test), random_state=0))
     title = f"{model.method} on {path.name}, {len(test)} held-out points"
     metrics = sample_metrics(dataset)
-    print_comparison(samples, model.encode(test), dataset, metrics, title, model.encoded_names)
+    nll = -own.value if math.isfinite(model.log_z_error_) else math.inf
+    print_comparison(
+        samples, model.encode(test), dataset, metrics, title, model.encoded_names, nll=nll
+    )

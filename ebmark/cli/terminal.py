@@ -44,7 +44,10 @@ def fits(table: Table) -> bool:
 def _console() -> Console:
     """The terminal; what is neither a terminal nor given a width by COLUMNS, as a pipe, is wide."""
     is_wide = not sys.stdout.isatty() and "COLUMNS" not in os.environ
-    return Console(width=_WIDE) if is_wide else Console()
+    console = Console(width=_WIDE) if is_wide else Console()
+    # COLUMNS may be 0
+    console.width = max(console.width, 1)
+    return console
 
 
 def _width(console: Console, num_columns: int) -> int:

@@ -2,16 +2,29 @@
 
 import dataclasses
 import datetime
+import re
 from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-DATE_FORMATS = ["%Y-%m-%d", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%d.%m.%Y"]
+# A column whose dates fit two formats, as 01/02/2024, comes back as it was by either.
+_DATE_FORMATS = (
+    *("%Y-%m-%d", "%d.%m.%Y", "%m/%d/%Y", "%d/%m/%Y", "%Y/%m/%d", "%d-%m-%Y"),
+    *("%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M"),
+)
+# of UTC, the same in the whole column
+_OFFSET = re.compile(r"(Z|[+-]\d\d:?\d\d)$")
 # in microseconds
 _DAY = 86_400_000_000
 _STEPS = {"1 day": _DAY, "1 h": _DAY // 24, "1 min": 60_000_000, "1 s": 1_000_000, "1 ms": 1_000}
+
+
+def is_date_format(format: str) -> bool:
+    """Whether text of dates can be learned in this format."""
+    return format in _DATE_FORMATS or _OFFSET.sub("", format) in _DATE_FORMATS
+
 
 Values: TypeAlias = Float[np.ndarray, " n"]
 
@@ -55,7 +68,9 @@ class Times:
     @classmethod
     def fit_text(cls, known: pd.Series) -> "Times | None":
         """Learn the format of text; None if it is no date."""
-        for format in DATE_FORMATS:
+        offset = _OFFSET.search(str(known.iloc[0]))
+        endings = ("", offset[0]) if offset else ("",)
+        for format in (format + ending for ending in endings for format in _DATE_FORMATS):
             moments = pd.to_datetime(known, format=format, errors="coerce")
             if moments.notna().all() and (moments.dt.strftime(format) == known).all():
                 return cls.fit(known, "date", format)

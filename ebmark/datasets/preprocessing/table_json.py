@@ -14,7 +14,7 @@ from ebmark.datasets.preprocessing._columns import (
     Levels,
     Numbers,
 )
-from ebmark.datasets.preprocessing._times import DATE_FORMATS, Times
+from ebmark.datasets.preprocessing._times import Times, is_date_format
 from ebmark.datasets.preprocessing.table import Column, TableEncoder
 from ebmark.errors import UserError, shown
 
@@ -150,7 +150,8 @@ def _is_plausible(codec: Codec) -> bool:
     if isinstance(codec, Levels):
         return True
     has_start = isinstance(codec.start, pd.Timestamp if codec.kind == "date" else pd.Timedelta)
-    is_known = codec.format in ("", *DATE_FORMATS) and isinstance(codec.rounding, str)
+    are_texts = isinstance(codec.format, str) and isinstance(codec.rounding, str)
+    is_known = are_texts and (codec.format == "" or is_date_format(codec.format))
     return has_start and is_known and type(codec.is_date_only) is bool
 
 

@@ -68,6 +68,11 @@ COLUMNS = {
         lambda x: pd.Series(pd.to_timedelta(x, unit="s"))
     ),
     "text of dates": rows(DATES).map(lambda x: pd.Series([str(date) for date in x])),
+    "text of moments": st.tuples(
+        rows(MOMENTS.map(lambda moment: moment.replace(microsecond=0))),
+        st.sampled_from(["%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%d/%m/%Y", "%m/%d/%Y"]),
+        st.sampled_from(["", "Z", "+01:00", "-0530"]),
+    ).map(lambda drawn: pd.Series([f"{x:{drawn[1]}}{drawn[2]}" for x in drawn[0]])),
     "decimal comma": rows(st.integers(-(10**9), 10**9)).map(
         lambda x: pd.Series(with_marks(np.array(x) / 100, 2, ",", "."))
     ),

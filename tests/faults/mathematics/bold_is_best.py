@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from ebmark.errors import UserError
-from ebmark.report.paper_table import _significantly_best
+from ebmark.report.marks import significantly_best
 
 NAME = "quality_bold_worst"
 WANT = "the entry with more of it, or no entry, marked as best; and no entry of which most runs diverged"
@@ -43,7 +43,7 @@ def results(metric, levels, lost=None):
 def marked(table, metric):
     """The entries set in bold; none where marking is refused in one line."""
     try:
-        return set(_significantly_best(table, LAW, metric))
+        return set(significantly_best(table, LAW, metric))
     except UserError:
         return set()
 

@@ -13,6 +13,7 @@ from ebmark.energies import Offset
 from ebmark.methods._limits import COUNT, NON_NEGATIVE, POSITIVE
 from ebmark.methods.families._mcmc import AbstractMCMCMethod
 from ebmark.samplers import Particles, ess_fraction, log_z, smc_update
+from ebmark.system.devices import shard
 
 
 class JarzynskiState(NamedTuple):
@@ -100,7 +101,7 @@ class JarzynskiContrastiveDivergence(AbstractMCMCMethod):
             adjusted=self.adjusted,
         )
         weights = jax.nn.softmax(particles.log_weights)
-        loss = jnp.mean(jax.vmap(energy)(batch)) - weights @ jax.vmap(energy)(particles.x)
+        loss = jnp.mean(jax.vmap(energy)(batch)) - weights @ jax.vmap(energy)(shard(particles.x))
         return loss, JarzynskiState(particles, eval_particles, state.step_size)
 
     def learned_energy(self, trainable, state):

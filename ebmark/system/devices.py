@@ -18,13 +18,14 @@ def shard(rows: Array) -> Array:
     """Shard the rows of an array over the devices; call it inside jit.
 
     Args:
-        rows: an array of shape (n, ...), for any n.
+        rows: an array of shape (n, ...), for any n. A single row, as of chains under vmap, is left
+            where it is.
 
     Returns:
         The same array, constrained to the sharding.
     """
     mesh = _mesh()
-    if mesh is None:
+    if mesh is None or rows.shape[0] == 1:
         return rows
     return jax.lax.with_sharding_constraint(rows, NamedSharding(mesh, PartitionSpec("data")))
 

@@ -50,7 +50,7 @@ def continue_training(recipe, seed):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
-    full_unless("nce".__eq__, METHODS),
+    full_unless("nce".__eq__, [name for name in METHODS if METHODS[name].num_updates]),
 )
 def test_seeds_train_as_alone(name, tmp_path):
     recipe = short(name)
@@ -70,7 +70,8 @@ def test_seeds_train_as_alone(name, tmp_path):
             values = [np.asarray(jax.vmap(s.energy)(x)) for s in (one, other)]
             # Adam moves the constant of an energy, where its gradient is zero, by rounding errors
             centered = [value - value.mean() for value in values]
-            np.testing.assert_allclose(*centered, rtol=1e-2, atol=1e-2)
+            # the density of a flow amplifies them where it is small
+            np.testing.assert_allclose(*centered, rtol=3e-2 if name == "flow" else 1e-2, atol=1e-2)
         assert fit.compile_seconds > 0 and fit.snapshots[-1].seconds > 0
 
 

@@ -70,8 +70,10 @@ class CouplingFlow(AbstractNoise):
         return jax.vmap(self.bijection.transform)(normal)
 
     def log_prob(self, x):
-        z, log_det = self.bijection.inverse_and_log_det(x)
-        return jnp.sum(norm.logpdf(z, scale=self._fixed_scale)) + log_det
+        # flowjax requires points of the dtype of its parameters
+        dtype = jax.tree.leaves(self.arrays)[0].dtype
+        z, log_det = self.bijection.inverse_and_log_det(x.astype(dtype))
+        return (jnp.sum(norm.logpdf(z, scale=self._fixed_scale)) + log_det).astype(x.dtype)
 
     @property
     def _fixed_scale(self) -> float | Array:

@@ -83,16 +83,20 @@ def fit_table(
         raise UserError(name_flags(str(error))) from error
     except ValueError as error:
         raise UserError(f"{path}: {name_flags(str(error))}") from error
-    if distributed:
-        leave()
     if is_first:
         _print_treatments(model)
         print_notes([str(one.message) for one in caught] + _list_notes(model))
         model.save(out)
-        try:
-            _print_evaluation(path, model, target, test)
-        except UserError as error:
-            raise UserError(f"{out} was saved but cannot be evaluated: {error}") from None
+    try:
+        # the processes draw together, and the first one prints
+        samples = model.sample(len(test), random_state=0) if len(test) > 1 else None
+        if distributed:
+            leave()
+        if is_first:
+            _print_evaluation(path, model, target, test, samples)
+    except UserError as error:
+        raise UserError(f"{out} was saved but cannot be evaluated: {error}") from None
+    if is_first:
         print(f"Model: {out}")
     return 0
 
@@ -140,10 +144,10 @@ def _list_notes(model: EnergyModel) -> list[str]:
 
 
 def _print_evaluation(
-    path: Path, model: EnergyModel, target: pd.DataFrame, test: pd.DataFrame
+    path: Path, model: EnergyModel, target: pd.DataFrame, test: pd.DataFrame, samples: Any
 ) -> None:
-    """Print the likelihood and the sample metrics of held-out rows."""
-    if len(test) < 2:
+    """Print the likelihood and the sample metrics of held-out rows; samples are None without."""
+    if samples is None:
         print_notes(["No complete rows are left for an evaluation."])
         return
     own, *others = model.compare(test, random_state=0)
@@ -156,10 +160,8 @@ def _print_evaluation(
         f"{len(test):,} held-out points",
     )
     dataset = UserDataset(path.stem, model.encode(target))
-    samples = model.encode(model.sample(len(test), random_state=0))
     title = f"{model.method} on {path.name}, {len(test)} held-out points"
     metrics = sample_metrics(dataset)
     nll = -own.value if math.isfinite(model.log_z_error_) else math.inf
-    print_comparison(
-        samples, model.encode(test), dataset, metrics, title, model.encoded_names, nll=nll
-    )
+    x, test_x = model.encode(samples), model.encode(test)
+    print_comparison(x, test_x, dataset, metrics, title, model.encoded_names, nll=nll)

@@ -22,7 +22,7 @@ from jaxtyping import Array, Bool, Float, Int, Scalar
 
 from ebmark.energies import Energy, Key
 from ebmark.partition_function._bases import Base, MixtureBase
-from ebmark.system.devices import full_matmul_precision, shard
+from ebmark.system.devices import full_matmul_precision, replicate, shard
 from ebmark.system.random_numbers import normal
 
 # arrays of steps have this length, so that one compiled program serves all schedules
@@ -104,7 +104,7 @@ def evaluate_particles(
     base: MixtureBase, energy: Energy, x: Float[Array, "particles dim"]
 ) -> Particles:
     """Evaluate both energies and their gradients at points."""
-    return evaluate_both_ends(base, energy, shard(x))
+    return replicate(evaluate_both_ends(base, energy, shard(x)))
 
 
 def follow(
@@ -171,8 +171,10 @@ def _follow(
         walk = walk._replace(particles=particles, acceptance=mean)
         return reweight(walk, steps.after[step])
 
+    particles = jax.tree.map(shard, particles)
     start = Walk(particles, jnp.zeros(len(particles.x)), jnp.array(0.0), jnp.array(0.0))
-    return jax.lax.fori_loop(0, num, take, start)
+    # every process reads the result
+    return replicate(jax.lax.fori_loop(0, num, take, start))
 
 
 def resample_walk(walk: Walk, key: Key) -> Walk:

@@ -127,10 +127,10 @@ ABOVE_2D: dict[str, dict[str, Any]] = {
         "method": {**_HMC, "num_steps": 2, "antithetic": True},
     },
     "pcd": {
-        "num_updates": 40_000,
+        "num_updates": 25_000,
         "batch_size": 64,
-        "learning_rate": 2e-3,
-        "method": {**_HMC, "reinit_prob": 0.2, "reinit_at_data": True},
+        "learning_rate": 1e-3,
+        "method": {**_HMC, "num_steps": 2, "reinit_prob": 0.5, "reinit_at_data": True},
     },
     "pcd_paired": {
         "num_updates": 10_000,

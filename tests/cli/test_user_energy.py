@@ -1,6 +1,7 @@
 """Energy functions of users, evaluated on datasets of known density."""
 
 import math
+import re
 
 import jax
 import jax.numpy as jnp
@@ -87,3 +88,15 @@ def test_density_of_built_in_dataset_has_zero_kl():
     rows, num_samples = score_energy(energies, SyntheticDataset("rings"), 1)
     values = {metric: value for metric, value, _ in rows}
     assert abs(values["kl"]) < 1e-4 and abs(values["log_z"]) < 1e-3 and num_samples == 2_000
+
+
+@pytest.mark.slow
+def test_energy_above_two_dimensions_is_evaluated_by_annealing(run, tmp_path):
+    (tmp_path / "jaxed.py").write_text(
+        "import jax.numpy as jnp\n\ndef quadratic(x):\n    return 0.5 * jnp.sum(x**2, axis=1)\n"
+    )
+    status, out, err = run("evaluate", "--energy", "jaxed.py:quadratic", "--dataset", "many_well_4")
+    assert status == 0, err
+    assert "by annealing" in out and "kl_upper" in out
+    log_z = float(re.search(r"log_z +│ +(\S+)", out)[1])
+    assert log_z == pytest.approx(2 * math.log(2 * math.pi), abs=0.2)

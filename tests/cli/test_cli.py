@@ -17,6 +17,7 @@ hole = lambda x: np.where(x[:, 0] > 1, np.nan, (x**2).sum(1))
 pit = lambda x: np.where(x[:, 0] > 1, -np.inf, (x**2).sum(1))
 fails = lambda x: 1 / 0
 words = lambda x: ["low"] * len(x)
+numeric = lambda x: np.sum(np.asarray(x) ** 2, axis=1)
 """
 
 
@@ -109,7 +110,7 @@ MISTAKES = {
     "evaluate --energy energies.py:flat": ["--dataset"],
     "evaluate --energy energies.py:flat --target-samples good.csv": ["--dataset"],
     "evaluate --energy energies.py:flat --dataset half_mon": ["half_moons"],
-    "evaluate --energy energies.py:flat --dataset many_well_4": ["many_well_4", "samples"],
+    "evaluate --energy energies.py:numeric --dataset many_well_4": ["jax.numpy", "samples"],
     "evaluate --energy energies.py:flat --dataset half_moons": ["not a density", "1.39 nats"],
     "evaluate --energy energies.py:fla --dataset half_moons": ["energies.py", "no function 'fla'"],
     "evaluate --energy energies.py --dataset half_moons": ["FILE.py:FUNCTION"],

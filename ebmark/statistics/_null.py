@@ -20,8 +20,8 @@ class NullComparison(NamedTuple):
 
     Attributes:
         position: `above`, `within` or `below`.
-        p: Two-sided p-value of the rank test; NaN where the null range has no stored draws, so that
-            the median is compared with the range of single draws.
+        p: Two-sided p-value of the rank test; NaN where the null range has no stored draws or there
+            is one seed, so that the median is compared with the range of single draws.
     """
 
     position: str
@@ -43,7 +43,8 @@ def compare_to_null(
     """Compare the values of all seeds with the draws of the null, by the Mann-Whitney test.
 
     A median over seeds varies less than a single draw, so that it may lie within the range of
-    single draws although the seeds are significantly above them.
+    single draws although the seeds are significantly above them. The value of one seed is compared
+    with that range.
 
     Args:
         values: One value per seed; a run that diverged counts as the worst.
@@ -67,7 +68,8 @@ def compare_to_null(
     if not len(ranked):
         return None
     draws = stored_draws(null_range)
-    if draws is None:
+    # a single seed is a single draw, and no rank test reaches a low p by it
+    if draws is None or len(ranked) == 1:
         median = summary(values, higher_is_better=higher_is_better).median
         if median > null_range["high"]:
             return NullComparison("above")

@@ -253,3 +253,13 @@ def test_interval_of_median_holds_where_seeds_fail():
 
 def test_examples_run():
     assert doctest.testmod(_null).failed == 0
+
+
+def test_one_seed_is_compared_with_single_draws():
+    """Its smallest p by a rank test is 2 / (m + 1), 0.1 for 19 draws, however far it lies."""
+    draws = list(np.linspace(0.1, 0.3, 19))
+    null_range = {"low": 0.1, "high": 0.3, "draws": draws}
+    for value, position in ((5.0, "above"), (0.2, "within"), (0.01, "below")):
+        found = compare_to_null([value], null_range)
+        assert found.position == position and found.of_single_draws
+    assert not compare_to_null([5.0, 5.1], null_range).of_single_draws

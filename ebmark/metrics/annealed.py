@@ -53,7 +53,7 @@ def score_annealed(
             "The energy is not a density: particles of annealing leave the data. Check that it is "
             "finite and grows away from the data, at least linearly."
         )
-    energies = np.asarray(evaluate(energy, z), np.float64) + units.log_jacobian
+    energies = evaluate(energy, z) + units.log_jacobian
     values = likelihood_values(energies, log_z, source, test_x)
     values["fisher_divergence"] = fisher_divergence(energy, units, source, test_x)
     x = units.inverse_transform(log_z.samples).reshape(-1, source.dim)

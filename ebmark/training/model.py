@@ -80,8 +80,7 @@ class Model:
         Args:
             x: points in data units.
         """
-        values = np.asarray(evaluate(self.energy, as_float32(self.units, x)), np.float64)
-        return values + self.units.log_jacobian
+        return evaluate(self.energy, as_float32(self.units, x)) + self.units.log_jacobian
 
     @property
     def in_user_units(self) -> StandardizedEnergy:

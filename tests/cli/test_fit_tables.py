@@ -18,7 +18,8 @@ def check_table(run, table, suffix, method, *options):
         pd.testing.assert_frame_equal(read, table)
     status, out, err = run("fit", f"table{suffix}", "--out", "m.ebm", "--method", method, *options)
     assert status == 0, err
-    assert "mean log-likelihood" in out and ("each column" in out or "20 of 31 columns" in out)
+    shown = "each column" if table.shape[1] <= 20 else f"20 of {table.shape[1]} columns"
+    assert "mean log-likelihood" in out and shown in out
     model = eb.load("m.ebm")
     assert np.isfinite(model.score_samples(read)).mean() == 1
     assert run("sample", "m.ebm", "-n", 30, "--out", f"new{suffix}", "--seed", 4)[0] == 0

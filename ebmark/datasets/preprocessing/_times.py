@@ -20,12 +20,6 @@ _OFFSET = re.compile(r"(Z|[+-]\d\d:?\d\d)$")
 _DAY = 86_400_000_000
 _STEPS = {"1 day": _DAY, "1 h": _DAY // 24, "1 min": 60_000_000, "1 s": 1_000_000, "1 ms": 1_000}
 
-
-def is_date_format(format: str) -> bool:
-    """Whether text of dates can be learned in this format."""
-    return format in _DATE_FORMATS or _OFFSET.sub("", format) in _DATE_FORMATS
-
-
 Values: TypeAlias = Float[np.ndarray, " n"]
 
 
@@ -71,8 +65,8 @@ class Times:
         offset = _OFFSET.search(str(known.iloc[0]))
         endings = ("", offset[0]) if offset else ("",)
         for format in (format + ending for ending in endings for format in _DATE_FORMATS):
-            moments = pd.to_datetime(known, format=format, errors="coerce")
-            if moments.notna().all() and (moments.dt.strftime(format) == known).all():
+            # most formats already fail at the first row
+            if all(_has_format(rows, format) for rows in (known.iloc[:1], known)):
                 return cls.fit(known, "date", format)
         return None
 
@@ -123,3 +117,13 @@ class Times:
 
 def _since_midnight(time: datetime.time) -> datetime.timedelta:
     return datetime.datetime.combine(datetime.date.min, time) - datetime.datetime.min
+
+
+def is_date_format(format: str) -> bool:
+    """Whether text of dates can be learned in this format."""
+    return _OFFSET.sub("", format) in _DATE_FORMATS
+
+
+def _has_format(texts: pd.Series, format: str) -> bool:
+    moments = pd.to_datetime(texts, format=format, errors="coerce")
+    return bool(moments.notna().all() and (moments.dt.strftime(format) == texts).all())

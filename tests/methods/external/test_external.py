@@ -25,8 +25,8 @@ from ebmark.training import recipes
 from ebmark.training.loop import train
 from ebmark.training.model import load_model
 
-# libraries train networks of their own
-UNUSED = Quadratic(jnp.array(1.0), jnp.zeros(2))
+# libraries train networks of their own instead
+START = Quadratic(jnp.array(1.0), jnp.zeros(2))
 INSTALLED = all(importlib.util.find_spec(name) for name in ("torch", "torchebm", "ebm"))
 needs_extra = pytest.mark.skipif(
     not INSTALLED, reason="needs torch: pip install 'ebmark[external]'"
@@ -55,9 +55,8 @@ class Loop(AbstractMethod):
 
 
 def train_loop(**fields):
-    start = Quadratic(jnp.array(1.0), jnp.zeros(2))
     recipe = Recipe(method=Loop(**fields), num_updates=600)
-    return train(recipe, start, jnp.zeros((20, 2)), key=jr.key(0), snapshot_steps=[150, 300, 450])
+    return train(recipe, START, jnp.zeros((20, 2)), key=jr.key(0), snapshot_steps=[150, 300, 450])
 
 
 def test_own_loop_yields_snapshots():
@@ -136,7 +135,7 @@ def fit_external(name, data, num_updates, **fields):
     with warnings.catch_warnings():
         # Warnings of the external libraries.
         warnings.simplefilter("ignore")
-        return train(recipe, UNUSED, data, key=jr.key(1))
+        return train(recipe, START, data, key=jr.key(1))
 
 
 @pytest.fixture(scope="module")

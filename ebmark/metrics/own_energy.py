@@ -27,7 +27,19 @@ _NUM_UNIT_POINTS = 10_000
 
 
 class Scores(dict[str, float]):
-    """Metrics by name, also as attributes: `scores.kl`."""
+    """Metrics by name, also as attributes: `scores.kl`.
+
+    Attributes:
+        null_ranges: low and high value between two exact samples, of the metrics of samples.
+    """
+
+    def __init__(self, scores: list[Score]):
+        super().__init__((score.metric, score.value) for score in scores)
+        self.null_ranges: dict[str, tuple[float, float]] = {
+            score.metric: (score.null_range["low"], score.null_range["high"])
+            for score in scores
+            if score.null_range is not None
+        }
 
     def __getattr__(self, name: str) -> float:
         if name not in self:
@@ -51,7 +63,8 @@ def evaluate(energy: Any, dataset: str | SyntheticDataset, *, random_state: int 
     Returns:
         KL(target || model) in nats with its decomposition, NLL, distances of exact samples, log Z.
         For d > 2, KL with a 95% interval (`kl_lower`, `kl_upper`), infinite where the error of
-        log Z leaves it unresolved, and distances of samples by sequential Monte Carlo.
+        log Z leaves it unresolved, and distances of samples by sequential Monte Carlo. Null ranges
+        of the distances are in its attribute `null_ranges`.
 
     Raises:
         UserError: if the energy fails, returns another shape, or has no normalizing constant.
@@ -76,7 +89,7 @@ def evaluate(energy: Any, dataset: str | SyntheticDataset, *, random_state: int 
             function = lambda x: batched(jnp.asarray(x, jnp.float32))  # noqa: E731
         checked = checked_energy(function, "The energy", source.dim)
         scores, _ = score_own_energy(checked, source, random_state)
-    return Scores({score.metric: score.value for score in scores})
+    return Scores(scores)
 
 
 def score_own_energy(

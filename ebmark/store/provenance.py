@@ -51,7 +51,7 @@ _SHARED = "methods/noises/"
 
 @functools.cache
 def code_hash(*modules: str) -> str:
-    """Return the sha256 of the source code that produces numbers.
+    """Return the sha256 of the source code that produces numbers, except its docstrings.
 
     Runs of code with another hash are not reused.
 
@@ -64,7 +64,9 @@ def code_hash(*modules: str) -> str:
     """
     digest = hashlib.sha256()
     for path in source_files(*modules):
-        digest.update(_relative(path).encode() + b"\0" + path.read_bytes() + b"\0")
+        digest.update(
+            _relative(path).encode() + b"\0" + _without_docstrings(path.read_bytes()) + b"\0"
+        )
     return digest.hexdigest()
 
 
@@ -77,6 +79,22 @@ def source_files(*modules: str) -> list[Path]:
         return list(files.values())
     needed = _add_imports(selected)
     return [path for name, path in files.items() if not _is_selectable(name) or path in needed]
+
+
+@functools.cache
+def _without_docstrings(source: bytes) -> bytes:
+    """Return code without the lines of its docstrings."""
+    lines = source.splitlines(keepends=True)
+    for node in ast.walk(ast.parse(source)):
+        match node:
+            case (
+                ast.Module(body=[ast.Expr(ast.Constant(str())) as text, *_])
+                | ast.ClassDef(body=[ast.Expr(ast.Constant(str())) as text, *_])
+                | ast.FunctionDef(body=[ast.Expr(ast.Constant(str())) as text, *_])
+            ):
+                for line in range(text.lineno - 1, text.end_lineno or text.lineno):
+                    lines[line] = b""
+    return b"".join(lines)
 
 
 def _produces_numbers(name: str) -> bool:

@@ -8,6 +8,7 @@ import pytest
 import ebmark
 from ebmark.datasets import DATASETS, SyntheticDataset
 from ebmark.methods import METHODS
+from ebmark.store import provenance
 from ebmark.store.provenance import code_hash, source_files
 from ebmark.studies.builtin import STUDIES
 from ebmark.studies.spec import run_specs
@@ -42,6 +43,25 @@ def test_source_files_of_plugin_are_all_files():
     """A plugin may use any of them."""
     assert names("ebmark_plugin_mine", "ebmark.datasets.synthetic._moons") == names()
     assert code_hash("ebmark_plugin_mine") == code_hash()
+
+
+def test_docstrings_do_not_change_the_code_hash(tmp_path, monkeypatch):
+    """Those of a module, a class and a function; any other string does."""
+    code = (
+        '"""a"""\nclass A:\n    """b\n\n    c\n    """\n'
+        '    def f(self):\n        r"""d"""\n        return "e"\n'
+    )
+    path = tmp_path / "code.py"
+    monkeypatch.setattr(provenance, "source_files", lambda: [path])
+    monkeypatch.setattr(provenance, "_root", lambda: tmp_path)
+
+    def hash_of(text):
+        path.write_text(text)
+        return code_hash.__wrapped__()
+
+    for changed in ('"""a"""', '"""b\n', "    c\n", 'r"""d"""'):
+        assert changed in code and hash_of(code.replace(changed, changed.upper())) == hash_of(code)
+    assert hash_of(code.replace('"e"', '"E"')) != hash_of(code)
 
 
 def test_code_hash_differs_between_methods_and_datasets():

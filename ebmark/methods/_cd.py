@@ -31,7 +31,7 @@ class ContrastiveDivergence(ChainMethod):
     Use when: no noise distribution covers the data but short chains cross between modes, as in
         many dimensions.
     Avoid when: modes are well separated: short chains then reduce to score matching, and the mode
-        weights drift (40% of the KL on 8 Gaussians is mode-weight KL).
+        weights drift.
     References: Hinton (2002), Training products of experts by minimizing contrastive divergence.
     """
 

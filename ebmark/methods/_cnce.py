@@ -41,8 +41,8 @@ class ConditionalNoiseContrastiveEstimation(AbstractMethod):
         widest: Largest $\epsilon$ with `width` None, in standard deviations of the data.
 
     Requires: energies only, symmetric perturbations of the data.
-    Use when: no noise distribution can be fitted (KL close to that of the oracle on 8 Gaussians
-        and half-moons, 10 seeds).
+    Use when: no noise distribution can be fitted. Close to the oracle in
+        two dimensions.
     Avoid when: data have many dimensions: a large perturbation seldom reaches other data.
     References: Ceylan & Gutmann (2018), Conditional noise-contrastive estimation of unnormalised
         models.

@@ -35,8 +35,8 @@ class DiffusiveClassification(AbstractNoiseLevelMethod):
 
     Requires: second derivatives, a noise-conditional network.
     Use when: samples at every noise level and the weights of well-separated modes are both needed.
-    Avoid when: one density is enough and a noise distribution is available: NCE has a lower KL at
-        a third of the cost.
+    Avoid when: one density is enough and a noise distribution covers the data, as in two
+        dimensions: NCE costs less.
     References: Aggarwal et al. (2025), BoltzNCE, eq. 10; DiffCLF (2026), Diffusive classification
         loss for learning energy-based generative models.
     """

@@ -40,7 +40,7 @@ class DiffusionRecoveryLikelihood(AbstractNoiseLevelMethod):
 
     Requires: MCMC chains, a noise-conditional network.
     Use when: samples are needed and chains on the data distribution itself do not mix.
-    Avoid when: the density is needed (KL 0.065 nats on 8 Gaussians, one seed).
+    Avoid when: the density is needed: the energy of each level is fitted to chains of few steps.
     References: Gao, Song, Poole, Wu & Kingma (2021), Learning energy-based models by diffusion
         recovery likelihood, eqs. 6 and 11.
     """

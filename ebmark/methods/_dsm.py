@@ -35,8 +35,8 @@ class DenoisingScoreMatching(AbstractMethod):
 
     Requires: second derivatives (one more gradient), a noise level.
     Use when: scores are needed at low cost in any dimension.
-    Avoid when: weights of well-separated modes matter (KL 1.3 nats on 8 separated Gaussians of
-        unequal weights), or details finer than σ.
+    Avoid when: weights of well-separated modes matter, to which scores are insensitive, or
+        details finer than σ.
     References: Vincent (2011), A connection between score matching and denoising autoencoders,
         eq. 11.
     """

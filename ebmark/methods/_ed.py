@@ -25,8 +25,8 @@ class EnergyDiscrepancy(AbstractMethod):
         stabilizer: Weight w, which keeps the bias of the logarithm of few samples small.
 
     Requires: energies only: no derivative in x, no chains, no noise distribution.
-    Use when: data fill their space: a good first choice (KL close to that of the oracle on 8
-        Gaussians and half-moons, 10 seeds).
+    Use when: data fill their space: a good first choice in two dimensions, close to the
+        oracle.
     Avoid when: data lie on thin manifolds or have many dimensions: perturbed copies seldom return
         to the data.
     References: Schroeder, Ou, Lim, Li, Vollmer & Duncan (2023), Energy discrepancies: a

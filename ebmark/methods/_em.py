@@ -42,7 +42,7 @@ class EnergyMatching(AbstractMethod):
     $x_t = (1 - t) x_0 + t x_1 + 0.1 z$, and its density $p \propto e^{-V / \epsilon}$ is that of
     the data. The weight w falls linearly from 1 at $t = 0.8$ to 0 at 1. Each chain $x^-$ is
     compared with the data point that it started from. In the paper half of the chains start from
-    noise; here these did not converge (KL 0.37 nats on half-moons). The native sampler follows
+    noise; here these did not converge. The native sampler follows
     $-\nabla V$ without noise to $t = 0.8$; then the temperature rises to $\epsilon$.
 
     Attributes:
@@ -54,7 +54,7 @@ class EnergyMatching(AbstractMethod):
 
     Requires: second derivatives, MCMC chains, pairs by optimal transport.
     Use when: noise has to be transported to data by one potential.
-    Avoid when: only the density is needed: NCE reaches the same KL at lower cost.
+    Avoid when: only the density of 2-D data is needed: NCE costs less.
     References: Balcerak et al. (2025), Energy Matching: unifying flow matching and energy-based
         models.
     """

@@ -37,8 +37,7 @@ class FlowContrastiveEstimation(AbstractMethod):
 
     Requires: a normalizing flow, trained with the energy.
     Use when: the noise distribution has to adapt to the data and a flow can fit them.
-    Avoid when: stable training matters: the min-max problem had KL 0.008 and 0.062 nats on
-        half-moons (two seeds).
+    Avoid when: stable training matters: the KL of the min-max problem varies between seeds.
     References: Gao, Nijkamp, Kingma, Xu, Dai & Wu (2020), Flow contrastive estimation of
         energy-based models.
     """

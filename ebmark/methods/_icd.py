@@ -46,8 +46,7 @@ class ImprovedContrastiveDivergence(AbstractChainMethod):
 
     Requires: MCMC chains, second derivatives through their last step, a buffer of end points.
     Use when: the distribution of CD's chains stays far from the model distribution.
-    Avoid when: CD works: the cost is higher, and KL was 0.032 and 0.026 nats on 8 Gaussians and
-        half-moons, compared with 0.016 and 0.015 for CD (one seed).
+    Avoid when: CD works: the cost is higher, and in two dimensions so is the KL.
     References: Du, Li, Tenenbaum & Mordatch (2021), Improved contrastive divergence training of
         EBMs, eq. 5.
     """

@@ -34,8 +34,7 @@ class KernelSteinDiscrepancy(AbstractMethod):
 
     Requires: gradients in x, a kernel, all pairs of a batch.
     Use when: a model with few parameters is fitted to few data of one scale.
-    Avoid when: a network is fitted to data of several scales: the kernel has one width (KL 0.045
-        and 0.066 nats on 8 Gaussians, two seeds).
+    Avoid when: a network is fitted to data of several scales: the kernel has one width.
     References: Barp, Briol, Duncan, Girolami & Mackey (2019), Minimum Stein discrepancy
         estimators, section 2.
     """

@@ -28,8 +28,8 @@ class NoiseContrastiveEstimation(AbstractContrastiveMethod):
             model ("self").
 
     Requires: a noise distribution with samples and a density.
-    Use when: such a distribution covers the data: lowest cost, normalized (KL close to that of the
-        oracle on 8 Gaussians and half-moons, 10 seeds).
+    Use when: such a distribution covers the data: lowest cost, normalized, and in two
+        dimensions close to the oracle.
     Avoid when: noise and data hardly overlap, as on thin curves or in many dimensions.
     References: Gutmann & Hyvarinen (2012), Noise-contrastive estimation of unnormalized models,
         eq. 8.

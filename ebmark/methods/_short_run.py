@@ -41,7 +41,7 @@ class ShortRunMCMC(AbstractChainMethod):
 
     Requires: MCMC chains from noise.
     Use when: a generator of fixed cost is needed.
-    Avoid when: the density is needed (KL 4.1 nats on half-moons, one seed).
+    Avoid when: the density is needed: the energy is not that of the data.
     References: Nijkamp, Hill, Zhu & Wu (2019), Learning non-convergent non-persistent short-run
         MCMC.
     """

@@ -25,8 +25,8 @@ class SelfNormalisedLikelihood(AbstractContrastiveMethod):
         noise: Name of the noise distribution, as in `nce`.
 
     Requires: a noise distribution with samples and a density.
-    Use when: a bound on the likelihood and log Z are needed (KL close to that of the oracle on 8
-        Gaussians and half-moons, 10 seeds).
+    Use when: a bound on the likelihood and log Z are needed. Close to the oracle in two
+        dimensions.
     Avoid when: the noise has lighter tails than the model: the weights are then unbounded.
     References: Senetaire, Jeha, Mattei & Frellsen (2025), Learning energy-based models by
         self-normalising the likelihood.

@@ -3,6 +3,7 @@
     ./dev edition                      every study, each resumed where it stopped; then the texts
     ./dev edition toy images           only these
     ./dev edition --fill               only the texts, from the folders in results/
+    ./dev edition --repeat 3 toy       three runs of a published study again, compared in all digits
     ./dev edition toy -- --site slurm  further options of `ebmark run`
 
 A study runs in studies/edition/NAME and is published in results/NAME. The code must be committed:
@@ -15,7 +16,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
+
 from benchmarks.edition.filling import RESULTS, fill
+from benchmarks.edition.repeating import repeat
 from benchmarks.edition.studies import STUDIES, TUNED
 from ebmark.errors import UserError
 from ebmark.store.provenance import code_hash
@@ -33,6 +37,9 @@ def main() -> int:
     own, options = _split(sys.argv[1:])
     arguments = _parse(own)
     try:
+        if arguments.repeat:
+            refuse_modified_code()
+            return repeat_all(arguments.studies or list(STUDIES), arguments.repeat)
         if not arguments.fill:
             refuse_modified_code()
             for name in arguments.studies or STUDIES:
@@ -96,6 +103,19 @@ def make(name: str, options: list[str]) -> int:
     return _call("ebmark.report.publish", [str(folder), str(RESULTS / name)])
 
 
+def repeat_all(names: list[str], num: int) -> int:
+    """Repeat randomly chosen runs of published studies; 1 if any number differs."""
+    rng = np.random.default_rng()
+    status = 0
+    for name in names:
+        if name == "tune":  # has no folder of its own; its recipes are those of `comparison`
+            continue
+        for run, metrics in repeat(name, num, rng).items():
+            print(f"{name} {run}: {', '.join(metrics) or 'the same numbers'}", flush=True)
+            status = status or int(bool(metrics))
+    return status
+
+
 def _call(module: str, arguments: list[str]) -> int:
     print(f"edition: python -m {module} {shlex.join(arguments)}", file=sys.stderr, flush=True)
     return subprocess.run([sys.executable, "-m", module, *arguments], cwd=ROOT).returncode
@@ -112,6 +132,9 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("studies", nargs="*", metavar="STUDY", help=", ".join(STUDIES))
     parser.add_argument("--fill", action="store_true", help="only fill the texts")
+    parser.add_argument(
+        "--repeat", type=int, metavar="N", help="only repeat N runs of each published study"
+    )
     parsed = parser.parse_args(arguments)
     unknown = sorted(set(parsed.studies) - set(STUDIES))
     if unknown:

@@ -6,13 +6,16 @@ import subprocess
 import numpy as np
 import pytest
 from helpers.costs import slow_unless
+from helpers.tiny_study import TINY, ebmark
 
 from benchmarks.edition import __main__ as edition
-from benchmarks.edition import filling
+from benchmarks.edition import filling, repeating
 from benchmarks.edition.filling import fill, without_filled
 from benchmarks.edition.studies import STUDIES
 from ebmark.errors import UserError
+from ebmark.report import publish as publishing
 from ebmark.statistics import final_values
+from ebmark.store import table
 
 # the texts that quote studies
 QUOTING = [edition.ROOT / "README.md", *sorted((edition.ROOT / "docs" / "studies").glob("*.md"))]
@@ -83,3 +86,23 @@ def test_every_published_study_has_a_command():
         str(p.parent.relative_to(filling.RESULTS)) for p in filling.RESULTS.rglob("study.json")
     }
     assert folders - {"external_cd"} <= set(STUDIES)
+
+
+@pytest.mark.slow
+def test_repeated_run_has_published_numbers(tmp_path, monkeypatch):
+    """A published study: no number of its run differs when it is repeated, but an altered one."""
+    (tmp_path / "tiny.toml").write_text(TINY)
+    finished = ebmark("run", "tiny.toml", "--methods", "nce", "--seeds", "1", cwd=tmp_path)
+    assert finished.returncode == 0, finished.stderr
+    folder, results = tmp_path / "studies" / "tiny", tmp_path / "results"
+    monkeypatch.setattr(repeating, "RESULTS", results)
+    monkeypatch.setattr(publishing, "write_report", lambda folder, *_: folder / "report.html")
+    publishing.publish(folder, results / "tiny")
+    assert [*repeating.repeat("tiny", 3, np.random.default_rng(0)).values()] == [[]]
+    rows = table.read(results / "tiny")
+    rows.loc[rows["metric"] == "kl", "value"] *= 1 + 1e-6
+    table.write_compressed(results / "tiny", rows)
+    assert [*repeating.repeat("tiny", 3, np.random.default_rng(0)).values()] == [["kl"]]
+    monkeypatch.setattr(repeating, "code_hash", lambda: "0" * 64)
+    with pytest.raises(UserError, match="and this is 0000000"):
+        repeating.repeat("tiny", 3, np.random.default_rng(0))

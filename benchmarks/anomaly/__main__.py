@@ -1,7 +1,8 @@
 """Compare detectors of anomalies: `python -m benchmarks.anomaly`.
 
-Runs every table, seed and detector that is not in results/anomaly/results.csv yet, on one thread,
-saving each; writes README.md and auroc.svg there. `--remake` runs nothing.
+Runs every table, seed and detector that benchmarks/results/anomaly/results.csv does not hold for
+this version of ebmark, on one thread, saving each; writes README.md and auroc.svg there.
+`--remake` runs nothing.
 """
 
 import sys
@@ -12,9 +13,10 @@ import pandas as pd
 
 from benchmarks._clock import use_one_thread
 from benchmarks.anomaly import protocol
+from ebmark.store.provenance import code_hash
 from ebmark.system import flags, threads
 
-OUT = Path(__file__).parents[2] / "results" / "anomaly"
+OUT = Path(__file__).parents[1] / "results" / "anomaly"
 
 
 def run_missing(path: Path) -> pd.DataFrame:
@@ -22,7 +24,9 @@ def run_missing(path: Path) -> pd.DataFrame:
     from benchmarks.anomaly.detectors import DETECTORS
 
     threads.keep_compiled_programs()
-    rows = pd.read_csv(path).to_dict("records") if path.exists() else []
+    code = code_hash()[:7]
+    rows = pd.read_csv(path, dtype={"code": str}).to_dict("records") if path.exists() else []
+    rows = [row for row in rows if row.get("code") == code]
     known = {(row["table"], row["detector"], row["seed"]) for row in rows}
     runs = product(DETECTORS.items(), protocol.tables(), range(protocol.NUM_SEEDS))
     for (names, score), table, seed in runs:
@@ -30,7 +34,7 @@ def run_missing(path: Path) -> pd.DataFrame:
             continue
         part = protocol.split(*protocol.load(table), seed)
         for name, normality in zip(names, score(part.train, part.test, seed), strict=True):
-            run = {"table": table, "detector": name, "seed": seed}
+            run = {"table": table, "detector": name, "seed": seed, "code": code}
             values = protocol.measure(normality, part.is_anomaly)
             rows.append({**run, **values})
             print(*run.values(), values["auroc"], file=sys.stderr, flush=True)
@@ -47,7 +51,7 @@ def main() -> int:
         run_missing(path)
     from benchmarks.anomaly.report import page, picture
 
-    rows = pd.read_csv(path)
+    rows = pd.read_csv(path, dtype={"code": str})
     (OUT / "README.md").write_text(page(rows), encoding="utf-8")
     (OUT / "auroc.svg").write_bytes(picture(rows))
     print(OUT / "README.md")

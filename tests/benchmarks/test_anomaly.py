@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 ROOT = Path(__file__).parents[2]
-RESULTS = ROOT / "results" / "anomaly"
+RESULTS = ROOT / "benchmarks" / "results" / "anomaly"
 
 
 @pytest.fixture(autouse=True)
@@ -69,7 +69,7 @@ def test_published_page_follows_from_runs():
     from benchmarks.anomaly.detectors import DETECTORS
     from benchmarks.anomaly.report import page
 
-    rows = pd.read_csv(RESULTS / "results.csv")
+    rows = pd.read_csv(RESULTS / "results.csv", dtype={"code": str})
     names = [name for group in DETECTORS for name in group]
     runs = rows.groupby(["table", "detector"])["seed"].nunique()
     assert len(runs) == len(names) * len(protocol.tables())

@@ -6,7 +6,8 @@ python -m benchmarks.cli.waiting --repeats 3 --python OTHER    # also another in
 
 Every measurement is written to `benchmarks/results/waiting.json` at once, and is not repeated for
 the same committed code. Commands without "cold" run once before, so that their compiled
-programs are stored. With `--python`, the installations alternate, and nothing is written.
+programs are stored; the study of 80 runs is measured once, after one seed of it. With `--python`,
+the installations alternate, and nothing is written.
 """
 
 import argparse
@@ -38,6 +39,7 @@ num_samples = 500
 num_metric_samples = 200
 """
 _QUICK = "run toy --quick --methods cd dsm nce --datasets half_moons --seeds 2 --no-progress-bar"
+_STUDY_OF_README = "run toy --jobs 1 --no-progress-bar"
 
 
 class Case(NamedTuple):
@@ -81,8 +83,9 @@ CASES = {
     "report of 24 runs": Case("report runs", None, 8),
     "check nce": Case("check nce", 61, 20),
     "run --quick, 6 runs": Case(_QUICK, 330, 90),
+    "run toy, 80 runs": Case(_STUDY_OF_README, 705, 480),
 }
-_COMMAND = re.compile(r"^(import ebmark|check nce|run --quick|--help|[a-z]{3,})\b")
+_COMMAND = re.compile(r"^(import ebmark|check nce|run --quick|run toy|--help|[a-z]{3,})\b")
 # what other commands read -> how it is made
 _MADE = {
     "two.ebm": CASES["fit of 272 x 2"].command,
@@ -116,7 +119,7 @@ def run(python: str, folder: Path, case: Case, *, is_cold: bool = False) -> floa
         if name in _MADE and not is_output and not (folder / name).exists():
             run(python, folder, Case(_MADE[name], None, 0))
     arguments = case.arguments()
-    if case.command == _QUICK:
+    if case.command.startswith("run toy"):
         arguments += ["--out", tempfile.mkdtemp(dir=folder)]
     cache = tempfile.mkdtemp(dir=folder) if is_cold else str(folder / "cache")
     process = subprocess.Popen(
@@ -138,12 +141,20 @@ def measure(name: str, pythons: list[str], folders: list[Path], repeats: int) ->
     """Return the seconds of a command: one list per installation, which alternate."""
     is_cold = name.endswith("cold")
     seconds: list[list[float]] = [[] for _ in pythons]
+    case = warm_up = CASES[name]
+    if is_long(name):
+        repeats, warm_up = 1, case._replace(command=f"{case.command} --seeds 1")
     for repeat in range(repeats + (not is_cold)):
         for python, folder, values in zip(pythons, folders, seconds, strict=True):
-            spent = run(python, folder, CASES[name], is_cold=is_cold)
+            spent = run(python, folder, case if repeat or is_cold else warm_up, is_cold=is_cold)
             if repeat or is_cold:
                 values.append(round(spent, 3))
     return seconds
+
+
+def is_long(name: str) -> bool:
+    """Whether a command takes minutes and is measured once."""
+    return CASES[name].command == _STUDY_OF_README
 
 
 def read_results() -> dict[str, Any]:
@@ -161,10 +172,11 @@ def as_markdown(results: dict[str, Any]) -> str:
         lines.append(f"| {title} | {first} | {measured} | {case.wanted:g} |")
     if results:
         loads = [one["load"] for one in results.values()]
-        repeats = min(len(one["seconds"]) for one in results.values())
+        repeats = min(len(one["seconds"]) for name, one in results.items() if not is_long(name))
         lines += [
             "",
-            f"Medians of {repeats}, at load averages of {min(loads):.0f} to {max(loads):.0f}.",
+            f"Medians of {repeats}, the 80 runs once, at load averages of {min(loads):.0f} to "
+            f"{max(loads):.0f}.",
         ]
     return "\n".join(lines)
 
@@ -185,7 +197,8 @@ def main() -> None:
         for name in CASES:
             results = read_results()
             known = results.get(name, {})
-            is_known = known.get("code") == code and len(known["seconds"]) >= options.repeats
+            needed = 1 if is_long(name) else options.repeats
+            is_known = known.get("code") == code and len(known["seconds"]) >= needed
             if not any(word in name for word in options.cases) or (is_known and len(pythons) == 1):
                 continue
             seconds = measure(name, pythons, folders, options.repeats)

@@ -18,7 +18,11 @@ from ebmark.statistics import final_values
 from ebmark.store import table
 
 # the texts that quote studies
-QUOTING = [edition.ROOT / "README.md", *sorted((edition.ROOT / "docs" / "studies").glob("*.md"))]
+DOCS = edition.ROOT / "docs"
+QUOTING = [
+    *(edition.ROOT / "README.md", DOCS / "index.md"),
+    *sorted((*DOCS.glob("studies/*.md"), *DOCS.glob("howto/*.md"))),
+]
 TEXTS = [path for path in edition.texts() if "<!-- results:" in path.read_text(encoding="utf-8")]
 
 

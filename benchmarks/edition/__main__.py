@@ -28,6 +28,8 @@ from ebmark.system.writing import write_whole
 
 ROOT = Path(__file__).parents[2]
 RUNS = Path("studies/edition")
+# the picture of the README, of the study `toy`
+ERROR_MAPS = ROOT / "docs" / "images" / "error_maps.webp"
 # what determines the numbers of a study
 _CODE = ("ebmark", "requirements.lock", "benchmarks/studies")
 
@@ -100,7 +102,10 @@ def make(name: str, options: list[str]) -> int:
     status = _call("ebmark", command)
     if status:
         return status
-    return _call("ebmark.report.publish", [str(folder), str(RESULTS / name)])
+    status = _call("ebmark.report.publish", [str(folder), str(RESULTS / name)])
+    if status or name != "toy":
+        return status
+    return _call("benchmarks.report.error_maps", [str(folder), str(ERROR_MAPS)])
 
 
 def repeat_all(names: list[str], num: int) -> int:

@@ -100,6 +100,11 @@ def median(folder: str, dataset: str, metric: str, entry: str) -> str:
     return format_brief(summary(_by_entry(folder, dataset, metric)[entry]).median)
 
 
+def value(folder: str, dataset: str, metric: str, entry: str, seed: str) -> str:
+    """Return the value of one run."""
+    return format_brief(float(_by_entry(folder, dataset, metric)[entry].loc[int(seed)]))
+
+
 def failed(folder: str, dataset: str, metric: str, entry: str) -> str:
     """Return how many runs diverged or are unresolved."""
     return str(summary(_by_entry(folder, dataset, metric)[entry]).diverged)
@@ -276,5 +281,5 @@ def _markdown(head: list[str], rows: list[list[str]]) -> str:
 FUNCTIONS: dict[str, Callable[..., str]] = {
     function.__name__: function
     for function in (about, answer, columns, excess, failed, median, rank_correlation)
-    + (runs, seeds, sweep, table, waiting)
+    + (runs, seeds, sweep, table, value, waiting)
 }

@@ -14,6 +14,7 @@ STUDIES = {
     "images": "run images --seeds 6",
     "images_196": "run images_196",
     "tables": "run tables --seeds 6",
+    "analytic": "run analytic",
     "budget": f"run budget {TUNED_ON} --seeds 10 --variants default {TUNED}",
     "separation": "run separation --seeds 6",
     "data_size": "run data_size --seeds 6",

@@ -19,6 +19,7 @@ from helpers.costs import full_unless, slow_unless
 from ebmark.datasets import (
     DATASETS,
     AbstractFitted,
+    Banana,
     Funnel,
     GaussianRing,
     GaussiansOnSphere,
@@ -344,6 +345,10 @@ def scipy_log_prob(dataset, x):
         widths = np.exp(x[:, :1] / 2)
         across = scipy.stats.norm.logpdf(x[:, 1:], scale=widths).sum(axis=1)
         return scipy.stats.norm.logpdf(x[:, 0], scale=dataset.sigma) + across
+    if hasattr(dataset, "bend"):
+        centers = dataset.bend * x[:, ::2] ** 2
+        across = scipy.stats.norm.logpdf(x[:, 1::2], centers, dataset.noise)
+        return (scipy.stats.norm.logpdf(x[:, ::2]) + across).sum(axis=1)
     z, _ = scipy.integrate.quad(lambda u: np.exp(0.5 * u + 6 * u**2 - u**4), -5, 5, epsabs=1e-9)
     wells = x[:, ::2]
     of_wells = np.sum(0.5 * wells + 6 * wells**2 - wells**4 - np.log(z), axis=1)
@@ -389,6 +394,9 @@ def uniforms(dataset, x):
     elif hasattr(dataset, "sigma"):
         yield scipy.stats.norm.cdf(x[:, 0] / dataset.sigma)
         yield scipy.stats.norm.cdf(x[:, -1] / np.exp(x[:, 0] / 2))
+    elif hasattr(dataset, "bend"):
+        yield scipy.stats.norm.cdf(x[:, -2])
+        yield scipy.stats.norm.cdf((x[:, -1] - dataset.bend * x[:, -2] ** 2) / dataset.noise)
     else:
         grid = np.linspace(-4, 4, 20_001)
         mass = np.cumsum(np.exp(0.5 * grid + 6 * grid**2 - grid**4))
@@ -405,10 +413,11 @@ def test_samples_above_2d_follow_marginals(name):
         assert scipy.stats.kstest(column, "uniform").pvalue > 1e-4
 
 
+@pytest.mark.parametrize("dataset", [ManyWell, Banana])
 @pytest.mark.parametrize("dim", [0, 1, 5])
-def test_many_well_rejects_odd_dimensions(dim):
+def test_pairs_reject_odd_dimensions(dataset, dim):
     with pytest.raises(ValueError, match="even"):
-        ManyWell(dim=dim)
+        dataset(dim=dim)
 
 
 @pytest.mark.parametrize("name", ["double_well", "many_well_4", "many_well_32"])
@@ -431,7 +440,9 @@ def test_wells_have_known_weights_and_log_z(name):
     assert scipy.stats.chisquare(counts, expected * counts.sum() / expected.sum()).pvalue > 1e-4
 
 
-@pytest.mark.parametrize("name", ["gaussian_mixture_16", "gaussian_mixture_32"])
+@pytest.mark.parametrize(
+    "name", ["gaussian_mixture_16", "gaussian_mixture_32", "gaussian_mixture_128"]
+)
 def test_well_separated_mixture_entropy(name):
     """The entropy is that of the weights plus that of one Gaussian."""
     dataset = DATASETS[name]

@@ -14,13 +14,14 @@ _LOG_2_PI = math.log(2 * math.pi)
 
 
 class Banana(AbstractDataset):
-    r"""A Gaussian bent along a parabola.
+    r"""Independent pairs of coordinates, each a Gaussian bent along a parabola.
 
-    $$ x_0 \sim N(0, 1), \quad x_1 \mid x_0 \sim N(b x_0^2, s^2) $$
+    $$ x_i \sim N(0, 1), \quad x_{i+1} \mid x_i \sim N(b x_i^2, s^2), \quad i = 0, 2, \dots $$
 
     Args:
         bend: b.
         noise: s.
+        dim: Number of coordinates, even.
 
     References: Haario, Saksman & Tamminen (1999), Adaptive proposal distribution for random walk
     Metropolis algorithm.
@@ -33,14 +34,17 @@ class Banana(AbstractDataset):
 
     def __check_init__(self):
         check_positive(noise=self.noise)
+        if self.dim < 2 or self.dim % 2:
+            raise ValueError(f"'dim' must be even and at least 2, got {self.dim}.")
 
     @property
     def description(self) -> str:
-        return f"a Gaussian bent along a parabola, sd {self.noise:g} across it"
+        bent = f"bent along a parabola, sd {self.noise:g} across it"
+        return f"a Gaussian {bent}" if self.dim == 2 else f"{self.dim // 2} Gaussians, each {bent}"
 
     @property
     def entropy(self) -> float:
-        return _LOG_2_PI + 1 + math.log(self.noise)
+        return self.dim / 2 * (_LOG_2_PI + 1 + math.log(self.noise))
 
     @property
     def local_scale(self) -> float:
@@ -48,16 +52,20 @@ class Banana(AbstractDataset):
         return self.noise / math.hypot(1, 2 * self.bend)
 
     def sample(self, key: Key) -> Point:
-        z = jr.normal(key, (2,))
-        return jnp.stack([z[0], self.bend * z[0] ** 2 + self.noise * z[1]])
+        along, across = jr.normal(key, (self.dim // 2, 2)).T
+        return jnp.stack([along, self.bend * along**2 + self.noise * across], axis=1).ravel()
 
     def component_log_probs(self, x: Point) -> Float[Array, " modes"]:
-        across = (x[1] - self.bend * x[0] ** 2) / self.noise
-        return (-0.5 * (x[0] ** 2 + across**2) - _LOG_2_PI - math.log(self.noise))[None]
+        along, bent = x[::2], x[1::2]
+        across = (bent - self.bend * along**2) / self.noise
+        log_z = self.dim / 2 * (_LOG_2_PI + math.log(self.noise))
+        return (-0.5 * (along @ along + across @ across) - log_z)[None]
 
     def moments(self) -> Moments:
-        return [0.0, self.bend], [1.0, math.sqrt(2 * self.bend**2 + self.noise**2)]
+        num_pairs = self.dim // 2
+        std = math.sqrt(2 * self.bend**2 + self.noise**2)
+        return [0.0, self.bend] * num_pairs, [1.0, std] * num_pairs
 
     def support_box(self) -> Corners:
-        margin = 6 * self.noise
-        return [-5.0, -margin], [5.0, 25 * self.bend + margin]
+        num_pairs, margin = self.dim // 2, 6 * self.noise
+        return [-5.0, -margin] * num_pairs, [5.0, 25 * self.bend + margin] * num_pairs

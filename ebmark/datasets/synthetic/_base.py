@@ -85,10 +85,11 @@ class AbstractDataset(eqx.Module):
     def support_box(self) -> Corners:
         """Return the lower and upper corners of a box that holds all but 1e-5 of the mass.
 
-        By default, the mean plus and minus four standard deviations.
+        By default, the mean plus and minus four standard deviations, six above 32 dimensions.
         """
-        pairs = list(zip(*self.moments(), strict=True))
-        return [mean - 4 * std for mean, std in pairs], [mean + 4 * std for mean, std in pairs]
+        mean, std = (np.array(moment) for moment in self.moments())
+        margin = (4 if self.dim <= 32 else 6) * std
+        return (mean - margin).tolist(), (mean + margin).tolist()
 
     def log_prob(self, x: Point) -> Scalar:
         """Compute log p(x), normalized."""

@@ -21,10 +21,11 @@ OUT = Path(__file__).parents[1] / "results" / "anomaly"
 
 def run_missing(path: Path) -> pd.DataFrame:
     """Run what the table of runs lacks and save it after each run; return the table."""
-    from benchmarks.anomaly.detectors import DETECTORS
+    from benchmarks.anomaly.detectors import DETECTORS, ENERGY_METHODS
+    from ebmark.methods import METHODS
 
     threads.keep_compiled_programs()
-    code = code_hash()[:7]
+    code = code_hash(*(type(METHODS[name].method).__module__ for name in ENERGY_METHODS))[:7]
     rows = pd.read_csv(path, dtype={"code": str}).to_dict("records") if path.exists() else []
     rows = [row for row in rows if row.get("code") == code]
     known = {(row["table"], row["detector"], row["seed"]) for row in rows}

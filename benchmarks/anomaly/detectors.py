@@ -25,6 +25,7 @@ Scores = Float[np.ndarray, " n"]
 Detector = Callable[[Rows, Rows, int], list[Scores]]
 
 DEFAULT = "ebmark default"
+ENERGY_METHODS = ("nce", "dsm", "cd")
 _NUM_NEIGHBORS = (1, 5, 20)
 
 
@@ -64,7 +65,7 @@ DETECTORS: dict[tuple[str, ...], Detector] = {
     ),
     ("KDE",): partial(_fit_sklearn, lambda _: KernelDensity(bandwidth="scott")),
     tuple(f"{k}-NN" for k in _NUM_NEIGHBORS): _find_neighbors,
+    # the pooled score of the first is the default
     (DEFAULT, "ebmark nce"): partial(_fit_energy, "nce", True),
-    ("ebmark dsm",): partial(_fit_energy, "dsm", False),
-    ("ebmark cd",): partial(_fit_energy, "cd", False),
+    **{(f"ebmark {name}",): partial(_fit_energy, name, False) for name in ENERGY_METHODS[1:]},
 }

@@ -53,16 +53,40 @@ def score_annealed(
             "The energy is not a density: particles of annealing leave the data. Check that it is "
             "finite and grows away from the data, at least linearly."
         )
-    energies = evaluate(energy, z) + units.log_jacobian
-    values = likelihood_values(energies, log_z, source, test_x)
-    values["fisher_divergence"] = fisher_divergence(energy, units, source, test_x)
-    x = units.inverse_transform(log_z.samples).reshape(-1, source.dim)
-    values["off_target_mass"] = off_target_mass(source, x, test_x)
+    values = annealed_values(energy, units, source, log_z, test_x)
     scores = [Score(metric, value) for metric, value in values.items()]
+    x = units.inverse_transform(log_z.samples).reshape(-1, source.dim)
     y = source.draw(len(x), target_key)
     for score in score_samples(x, y, source, sample_metrics(source)):
         scores.append(score._replace(metric=f"{score.metric}_smc"))
     return scores, len(x)
+
+
+def annealed_values(
+    energy: Energy, units: Units, source: DataSource, log_z: LogZ, test_x: Points
+) -> dict[str, float]:
+    """Compute what follows from log Z, and what needs no Z, of an energy for d > 2.
+
+    Args:
+        energy: Maps one point in the coordinates of `units` to a scalar.
+        units: Standardized coordinates of the data.
+        source: Where the test points come from.
+        log_z: log Z of the energy, and samples in the coordinates of `units`.
+        test_x: The test points.
+
+    Returns:
+        Values by metric: log Z and NLL; against a known density also KL with its 95% interval, the
+        Fisher divergence and, of the samples, reverse KL and the mass off the target.
+    """
+    energies = evaluate(energy, as_float32(units, test_x)) + units.log_jacobian
+    values = likelihood_values(energies, log_z, source, test_x)
+    if isinstance(source, SyntheticDataset):
+        values["fisher_divergence"] = fisher_divergence(energy, units, source, test_x)
+        if len(log_z.samples):
+            x = units.inverse_transform(log_z.samples).reshape(-1, source.dim)
+            values["reverse_kl"] = reverse_kl(energy, units, source, log_z)
+            values["off_target_mass"] = off_target_mass(source, x, test_x)
+    return values
 
 
 def likelihood_values(
@@ -116,6 +140,25 @@ def fisher_divergence(
     gradients = np.asarray(jax.vmap(jax.grad(energy))(z), np.float64)
     errors = units.inverse_transform_gradients(gradients) + source.scores(test_x)
     return float(np.mean(np.sum(errors**2, axis=1)))
+
+
+def reverse_kl(energy: Energy, units: Units, source: SyntheticDataset, log_z: LogZ) -> float:
+    r"""Estimate $\mathrm{KL}(q \| p) = -\mathbb{E}_q [E(x) + \log p(x)] - \log Z$ in nats.
+
+    Args:
+        energy: Maps one point in the coordinates of `units` to a scalar.
+        units: Standardized coordinates of the data.
+        source: The dataset, whose density p is known.
+        log_z: log Z of the energy, and samples of its density q in the coordinates of `units`.
+
+    Returns:
+        The mean over the samples; infinite where log Z is not resolved.
+    """
+    z = log_z.samples.reshape(-1, source.dim)
+    energies = evaluate(energy, z) + units.log_jacobian
+    log_p = source.log_prob(units.inverse_transform(z))
+    value = -float(np.mean(energies + log_p)) - log_z.value
+    return value if log_z.resolves(value) else math.inf
 
 
 def off_target_mass(

@@ -101,6 +101,11 @@ METRICS = {
     ),
     "kl_lower": MetricInfo("lower bound of KL", "nats", "Lower end of the 95% interval of KL."),
     "kl_upper": MetricInfo("upper bound of KL", "nats", "Upper end of the 95% interval of KL."),
+    "reverse_kl": MetricInfo(
+        "reverse KL",
+        "nats",
+        "KL(model ‖ target) over the model's samples (d > 2). It sees mass off the target.",
+    ),
     "off_target_mass": MetricInfo(
         "mass off the target",
         "",
@@ -246,12 +251,7 @@ COSTS |= {"network_evaluations", "num_updates"}
 # No value of these is better, so that no table marks one.
 UNRANKED = COSTS | {"log_z", "log_z_error", "log_z_normal", "best_step", "kl_lower", "kl_upper"}
 UNRANKED |= {"w1_sampling_error", "w1_sampling_error_null"}
-SAMPLE_KINDS = {
-    "langevin": "Langevin",
-    "exact": "exact",
-    "smc": "SMC",
-    "native": "native",
-}
+SAMPLE_KINDS = {"langevin": "Langevin", "exact": "exact", "smc": "SMC", "native": "native"}
 
 
 def metric_info(metric: str, unit: str = DATA_UNITS) -> MetricInfo:

@@ -12,7 +12,7 @@ from ebmark.datasets import DataSource, SyntheticDataset
 from ebmark.energies import Energy
 from ebmark.methods import AbstractBaseline
 from ebmark.metrics import density_metrics, target
-from ebmark.metrics.annealed import fisher_divergence, likelihood_values, off_target_mass
+from ebmark.metrics.annealed import annealed_values
 from ebmark.partition_function import (
     QUICK,
     GridDensity,
@@ -92,20 +92,14 @@ def annealed_scores(trained: Trained, scores: Scores, progress: Progress) -> Sco
     else:
         effort = study_effort(trained.source.dim, num)
         log_z = estimate_log_z(trained.fit.energy, np.asarray(trained.train_z), key, effort=effort)
-    source, test_x = trained.source, trained.test_x
-    energies = _energies(trained, trained.fit.energy)
-    values = likelihood_values(energies, log_z, source, test_x)
-    if isinstance(source, SyntheticDataset):
-        values["fisher_divergence"] = fisher_divergence(
-            trained.fit.energy, trained.standardizer, source, test_x
-        )
+    values = annealed_values(
+        trained.fit.energy, trained.standardizer, trained.source, log_z, trained.test_x
+    )
     if not len(log_z.samples):
         return Scores(as_rows(trained.last_step, values), {})
     x = trained.standardizer.inverse_transform(log_z.samples)
     pooled = x.reshape(-1, trained.source.dim)
     values |= sample_values(trained, pooled, "smc")
-    if isinstance(source, SyntheticDataset):
-        values["off_target_mass"] = off_target_mass(source, pooled, test_x)
     langevin = scores.arrays["langevin"][: len(x[0])]
     values |= sampling_error(trained, langevin, x[0], (x[0], x[1]))
     return Scores(as_rows(trained.last_step, values), {"smc": pooled})

@@ -20,7 +20,7 @@ import numpy as np
 
 from benchmarks.edition.filling import RESULTS, fill
 from benchmarks.edition.repeating import repeat
-from benchmarks.edition.studies import STUDIES, TUNED
+from benchmarks.edition.studies import AFTERWARDS, STUDIES, TUNED
 from ebmark.errors import UserError
 from ebmark.store.provenance import code_hash
 from ebmark.store.schema import load_study
@@ -28,8 +28,6 @@ from ebmark.system.writing import write_whole
 
 ROOT = Path(__file__).parents[2]
 RUNS = Path("studies/edition")
-# the picture of the README, of the study `toy`
-ERROR_MAPS = ROOT / "docs" / "images" / "error_maps.webp"
 # what determines the numbers of a study
 _CODE = ("ebmark", "requirements.lock", "benchmarks/studies")
 
@@ -103,9 +101,10 @@ def make(name: str, options: list[str]) -> int:
     if status:
         return status
     status = _call("ebmark.report.publish", [str(folder), str(RESULTS / name)])
-    if status or name != "toy":
+    if status or name not in AFTERWARDS:
         return status
-    return _call("benchmarks.report.error_maps", [str(folder), str(ERROR_MAPS)])
+    module, *arguments = shlex.split(AFTERWARDS[name])
+    return _call(module, arguments)
 
 
 def repeat_all(names: list[str], num: int) -> int:

@@ -22,6 +22,7 @@ import pandas as pd
 from scipy.stats import spearmanr
 
 from benchmarks.cli import waiting as waiting_times
+from benchmarks.metrics import imputation as imputation_64
 from ebmark.errors import UserError
 from ebmark.report import markdown
 from ebmark.report.page._answer import answer as answer_of
@@ -232,6 +233,18 @@ def table(folder: str, metric: str, *entries: str) -> str:
     return "\n" + render(whole._replace(rows=chosen), "markdown")
 
 
+def imputation() -> str:
+    """Return the table of `benchmarks.metrics.imputation`: medians over seeds, best first."""
+    rows = pd.read_csv(imputation_64.RESULTS)
+    medians = rows.groupby("method").median().sort_values("conditional_kl")
+    head = ["method", "error of the mean, sd", "coverage of 90% intervals", "conditional KL, nats"]
+    body = [
+        [f"`{name}`", f"{one.mean_error:.2f}", f"{one.coverage:.2f}", f"{one.conditional_kl:.2g}"]
+        for name, one in medians.iterrows()
+    ]
+    return _markdown(head, body)
+
+
 def waiting() -> str:
     """Return the table of what people wait for, from `benchmarks/results/waiting.json`."""
     return f"\n{waiting_times.as_markdown(waiting_times.read_results())}\n"
@@ -280,6 +293,6 @@ def _markdown(head: list[str], rows: list[list[str]]) -> str:
 
 FUNCTIONS: dict[str, Callable[..., str]] = {
     function.__name__: function
-    for function in (about, answer, columns, excess, failed, median, rank_correlation)
-    + (runs, seeds, sweep, table, value, waiting)
+    for function in (about, answer, columns, excess, failed, imputation, median)
+    + (rank_correlation, runs, seeds, sweep, table, value, waiting)
 }

@@ -29,3 +29,9 @@ STUDIES = {
     "external_chains": "run benchmarks/studies/external_chains.toml",
     "all": "run all --seeds 3",
 }
+
+# modules that read the runs of a study, with their arguments
+AFTERWARDS = {
+    "toy": "benchmarks.report.error_maps studies/edition/toy docs/images/error_maps.webp",
+    "images": "benchmarks.metrics.imputation studies/edition/images",
+}

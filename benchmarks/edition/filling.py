@@ -22,6 +22,7 @@ import pandas as pd
 from scipy.stats import spearmanr
 
 from benchmarks.cli import waiting as waiting_times
+from benchmarks.edition.studies import STUDIES
 from benchmarks.metrics import imputation as imputation_64
 from ebmark.errors import UserError
 from ebmark.report import markdown
@@ -144,6 +145,11 @@ def about(folder: str, root: str = "../..") -> str:
     code_hash = load_study(RESULTS / folder)["code_hash"][:7]
     link = f"[results/{folder}]({root}/results/{folder}/report.html)"
     return f"{', '.join(counts)}, code {code_hash} ({link})."
+
+
+def command(folder: str) -> str:
+    """Return the command that makes the study."""
+    return f"`ebmark {STUDIES[folder]}`"
 
 
 def answer(folder: str) -> str:
@@ -293,6 +299,6 @@ def _markdown(head: list[str], rows: list[list[str]]) -> str:
 
 FUNCTIONS: dict[str, Callable[..., str]] = {
     function.__name__: function
-    for function in (about, answer, columns, excess, failed, imputation, median)
+    for function in (about, answer, columns, command, excess, failed, imputation, median)
     + (rank_correlation, runs, seeds, sweep, table, value, waiting)
 }

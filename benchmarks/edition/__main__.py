@@ -101,10 +101,11 @@ def make(name: str, options: list[str]) -> int:
     if status:
         return status
     status = _call("ebmark.report.publish", [str(folder), str(RESULTS / name)])
-    if status or name not in AFTERWARDS:
-        return status
-    module, *arguments = shlex.split(AFTERWARDS[name])
-    return _call(module, arguments)
+    for words in AFTERWARDS.get(name, []):
+        if not status:
+            module, *arguments = shlex.split(words)
+            status = _call(module, arguments)
+    return status
 
 
 def repeat_all(names: list[str], num: int) -> int:

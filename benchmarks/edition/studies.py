@@ -30,8 +30,11 @@ STUDIES = {
     "all": "run all --seeds 3",
 }
 
-# modules that read the runs of a study, with their arguments
+# modules that read the runs of a study, or its published folder, with their arguments
 AFTERWARDS = {
-    "toy": "benchmarks.report.error_maps studies/edition/toy docs/images/error_maps.webp",
-    "images": "benchmarks.metrics.imputation studies/edition/images",
+    "toy": ["benchmarks.report.error_maps studies/edition/toy docs/images/error_maps.webp"],
+    "images": [
+        "benchmarks.metrics.imputation studies/edition/images",
+        "benchmarks.metrics.power_64",
+    ],
 }

@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks._clock import use_one_thread
+from ebmark.system.writing import write_whole
 
 RESULTS = Path(__file__).parents[1] / "results" / "metric_power_64.csv"
 PAGE = Path(__file__).parents[2] / "docs" / "metrics" / "power_64.md"
@@ -128,6 +129,14 @@ class Rows:
         row.to_csv(self.path, mode="a", header=is_new, index=False, float_format="%.6g")
         self.known.add((*of, metric))
 
+    def drop(self, units: str) -> None:
+        """Remove all rows of one kind of units."""
+        if self.path.exists():
+            lines = self.path.read_text().splitlines(keepends=True)
+            kept = [line for line in lines if f",{units}," not in line]
+            write_whole(self.path, "".join(kept).encode())
+        self.known = {key for key in self.known if key[3] != units}
+
     def has(self, of: Comparison, metric: str) -> bool:
         return (*of, metric) in self.known
 
@@ -214,11 +223,13 @@ def comparisons(n: int, units: str, names: list[str]) -> list[Comparison]:
 def add_trained(rows: Rows, folder: Path = STUDY) -> None:
     """Copy the KL and the sample metrics of the trained models of a study, at their last update.
 
-    An unresolved KL stays infinite, the worst in every ranking; diverged runs have none.
+    They replace those of an earlier study. An unresolved KL stays infinite, the worst in every
+    ranking; diverged runs have none.
     """
     from ebmark.metrics import SAMPLE_METRICS
     from ebmark.store.table import read
 
+    rows.drop(TRAINED)
     plan = json.loads((folder / "plan.json").read_text())["runs"]
     table = read(folder)
     names = [*SAMPLE_METRICS, "high_quality_fraction", "mode_frequency_tv"]
@@ -230,7 +241,7 @@ def add_trained(rows: Rows, folder: Path = STUDY) -> None:
         of = Comparison(f"{TRAINED}: {method}", int(seed), num, TRAINED)
         last = run[run["step"] == run["step"].max()].set_index("metric")["value"]
         for metric in [name for name in wanted if name in last.index]:
-            if not rows.has(of, metric) and not np.isnan(last[metric]):
+            if not np.isnan(last[metric]):
                 rows.add(of, metric, float(last[metric]))
 
 

@@ -235,7 +235,7 @@ def add_trained(rows: Rows, folder: Path = STUDY) -> None:
     names = [*SAMPLE_METRICS, "high_quality_fraction", "mode_frequency_tv"]
     wanted = ["kl", "fisher_divergence"]
     wanted += [f"{name}_{kind}" for name in names for kind in SAMPLE_KINDS]
-    table = table[(table["dataset"] == DATASET) & (table["recipe"] == "default")]
+    table = table[table["dataset"] == DATASET]
     for (method, seed, run_id), run in table.groupby(["method", "seed", "run_id"]):
         num = plan[run_id]["num_metric_samples"]
         of = Comparison(f"{TRAINED}: {method}", int(seed), num, TRAINED)

@@ -118,19 +118,20 @@ METHODS: dict[str, Recipe] = {
 # about 60 CPU s on a quiet core in 64 dimensions (docs/developers/energies_and_datasets.md).
 _HMC = {"num_steps": 1, "num_leapfrogs": 3, "target_acceptance": 0.8}
 _LEVELS = {"relative_scale": 0.2, "largest": 0.5}
+_FINE_LEVELS = {"relative_scale": 0.1, "largest": 0.5}
 _DEFENSIVE = {"noise": "defensive", "scale": 1.0}
 ABOVE_2D: dict[str, dict[str, Any]] = {
     "cd": {
         "num_updates": 25_000,
         "batch_size": 32,
-        "learning_rate": 2e-3,
+        "learning_rate": 4e-3,
         "method": {**_HMC, "num_steps": 2, "antithetic": True},
     },
     "pcd": {
         "num_updates": 25_000,
         "batch_size": 64,
-        "learning_rate": 1e-3,
-        "method": {**_HMC, "num_steps": 2, "reinit_prob": 0.5, "reinit_at_data": True},
+        "learning_rate": 3e-3,
+        "method": {**_HMC, "num_steps": 2, "reinit_prob": 0.9, "reinit_at_data": True},
     },
     "pcd_paired": {
         "num_updates": 10_000,
@@ -145,12 +146,21 @@ ABOVE_2D: dict[str, dict[str, Any]] = {
     "dsm": {
         "num_updates": 40_000,
         "batch_size": 64,
-        "method": {"sigma": 0.1, "antithetic": True},
+        "method": {"sigma": 0.15, "antithetic": True},
     },
     "mdsm": {"num_updates": 11_000, "batch_size": 64, "method": _LEVELS},
-    "diffclf": {"num_updates": 40_000, "batch_size": 64, "method": {**_LEVELS, "num_others": 1}},
+    "diffclf": {
+        "num_updates": 40_000,
+        "batch_size": 64,
+        "method": {**_FINE_LEVELS, "num_others": 1},
+    },
     "ssm_vr": {"num_updates": 35_000, "batch_size": 64, "method": {"sigma": 0.15}},
-    "ed": {"num_updates": 10_000, "batch_size": 64, "method": {"time": 0.1}},
+    "ed": {
+        "num_updates": 20_000,
+        "batch_size": 64,
+        "learning_rate": 2e-3,
+        "method": {"time": 0.03},
+    },
     "nce": {"num_updates": 16_000, "batch_size": 64, "method": _DEFENSIVE},
     "ranking": {"num_updates": 11_000, "batch_size": 64, "method": _DEFENSIVE},
     "ence": {"num_updates": 11_000, "batch_size": 64, "method": _DEFENSIVE},

@@ -31,8 +31,8 @@ class MultiscaleDenoisingScoreMatching(AbstractNoiseLevelMethod):
 
     Requires: second derivatives, a noise-conditional network.
     Use when: samples are drawn by annealed Langevin.
-    Avoid when: the density is needed: the weights of well-separated modes are free; `diffclf` determines
-        them.
+    Avoid when: the density is needed: the weights of well-separated modes are free;
+        `diffclf` determines them.
     References: Song & Ermon (2019), Generative modeling by estimating gradients of the data
         distribution, eq. 5; for an energy: Li, Chen & Sommer (2019), Learning energy-based models
         in high-dimensional spaces with multi-scale denoising score matching.

@@ -116,8 +116,7 @@ def paper_table(
     if not runs:
         raise UserError(f"{folder}: no completed run has the metric '{metric}'. Choose another.")
     is_geometric = all_positive(x for values in runs.values() for x in values.values())
-    mark = MARKS[bold]
-    best_entries = {dataset: mark(table, dataset, metric) for dataset in runs}
+    best_entries = MARKS[bold](table, metric, list(runs))
     configurations = dict.fromkeys(run["method"] for run in study["runs"].values())
     rows: list[tuple[str, list[Value | None]]] = []
     # The oracle and the baselines come last.

@@ -4,6 +4,7 @@ import csv
 import io
 import re
 from math import inf, nan
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,9 +14,11 @@ from helpers.results_folder import build
 from ebmark.cli.main import main
 from ebmark.errors import UserError
 from ebmark.report.marks import not_worse_than_best
+from ebmark.report.page._answer import answer
 from ebmark.report.paper_table import PaperTable, Value, caption, number, paper_table, render
 from ebmark.statistics import best, final_values, summary
-from ebmark.store.table import read, write
+from ebmark.store.schema import load_study
+from ebmark.store.table import read, with_entries, write
 
 
 @pytest.fixture(scope="module")
@@ -45,9 +48,21 @@ def test_value_equals_statistic(folder, metric):
 def test_marks_need_the_seeds_of_the_adjusted_test(folder):
     """Six seeds reach 0.05 in one test; with several pairs, no outcome would."""
     table = read(folder)
-    assert not not_worse_than_best(table, "eight_gaussians", "kl")
+    name = "eight_gaussians"
+    assert not not_worse_than_best(table, "kl", [name])[name]
     pairs = table[table.method.isin(["dsm", "nce"])]
-    assert len(not_worse_than_best(pairs, "eight_gaussians", "kl")) in (1, 2)
+    assert len(not_worse_than_best(pairs, "kl", [name])[name]) in (1, 2)
+    # two comparisons need seven seeds
+    assert not any(not_worse_than_best(pairs, "kl", [name, "half_moons"]).values())
+
+
+def test_table_and_answer_agree():
+    """A table marks what the answer calls the best, or not significantly different from it."""
+    folder = Path(__file__).parents[2] / "results" / "toy"
+    study, table = with_entries(load_study(folder), read(folder))
+    marked = not_worse_than_best(table, "kl", study["datasets"])
+    groups = answer(table, study).groups
+    assert [{group.best, *group.ties} for group in groups] == [*marked.values()]
 
 
 def test_table_has_diverged_runs_and_null_range(folder):

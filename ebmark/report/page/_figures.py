@@ -21,7 +21,7 @@ from ebmark.store.table import load_arrays
 from ebmark.system.writing import inside, make_folder, write_whole
 
 _MAX_FINE_PANELS = 60  # more panels are drawn at a lower resolution
-_MAX_BYTES = 1_000_000  # of all figures that are embedded in a page
+_MAX_BYTES = 750_000  # of all figures that are embedded in a page
 _METRICS = {"kl": "KL", "nll": "NLL", "w1_langevin": "W1"}  # the first selects the median run
 
 
@@ -50,8 +50,8 @@ class FigureFolder:
         """
         self._folder = None if folder is None else inside(folder, "figures")
         self._is_fine = num_panels <= _MAX_FINE_PANELS
-        self._dpi = 150 if self._is_fine else 100
-        self._quality = 70 if self._is_fine else 40
+        self._dpi = 130 if self._is_fine else 100
+        self._quality = 60 if self._is_fine else 40
         self._left = _MAX_BYTES
         self._names: dict[str, str] = {}
         if self._folder is not None:

@@ -31,6 +31,8 @@ _SHAPES = {
     "X": "M-5 -3L-3 -5L0 -2L3 -5L5 -3L2 0L5 3L3 5L0 2L-3 5L-5 3L-2 0z",
     "h": "M0 -5.8L5 -2.9L5 2.9L0 5.8L-5 2.9L-5 -2.9z",
 }
+# digits beyond a hundredth of a pixel, except in scales
+_TOO_PRECISE = re.compile(r"(scale\([^)]*\))|(\d+\.\d\d)\d+")
 _WIDTH, _RIGHT, _ROW, _TOP = 460, 16, 25, 8
 _MAX_NAME = 24  # characters of a name that are drawn
 
@@ -45,7 +47,8 @@ def inline(svg: bytes, name: str, alt: str) -> Markup:
     text = re.sub(r'(href="#|url\(#)', rf"\g<1>{name}-", text)
     for color, variable in _VARIABLES.items():
         text = text.replace(color, f"var(--{variable})")
-    text = re.sub(r"\s*\n\s*", "\n", text)
+    text = _TOO_PRECISE.sub(lambda match: match[1] or match[2], text)
+    text = re.sub(r"\s*\n\s*(?=[A-Za-z\"])", "", re.sub(r"\s*\n\s*", "\n", text))
     label = Markup('<svg class="chart" role="img" aria-label="{}"').format(alt)
     return Markup(text.replace("<svg", label, 1))
 

@@ -25,7 +25,7 @@ from ebmark.store.table import load_arrays
 _LABELS = {"kl": "KL", "nll": "NLL"}
 # (snapshots, grid points per axis); the first that fits the page is taken
 _SIZES = ((8, 128), (8, 96), (4, 96), (2, 96), (1, 96))
-_MAX_BYTES = 900_000  # of the maps of all datasets of a page
+_MAX_BYTES = 450_000  # of the maps of all datasets of a page
 _SUPPORT = 1e-4  # fraction of the highest density that is shown
 _MARGIN = 0.15  # around it, of its width
 _THUMBNAIL = 200  # pixels of its longer side

@@ -43,7 +43,7 @@ def results(metric, levels, lost=None):
 def marked(table, metric):
     """The entries set in bold; none where marking is refused in one line."""
     try:
-        return set(significantly_best(table, LAW, metric))
+        return significantly_best(table, metric, [LAW])[LAW]
     except UserError:
         return set()
 

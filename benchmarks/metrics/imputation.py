@@ -29,6 +29,7 @@ from benchmarks._clock import use_one_thread
 from ebmark.datasets import DATASETS, SyntheticDataset
 from ebmark.datasets.fitted._targets import FittedMixture
 from ebmark.estimator._conditional import draw_conditional
+from ebmark.report import markdown
 from ebmark.store.schema import read_plan
 from ebmark.system import flags, threads
 from ebmark.system.writing import write_whole
@@ -41,7 +42,7 @@ NUM_PICTURES = NUM_DRAWS = 64
 _INTERVAL = (0.05, 0.95)
 
 
-class Truth(NamedTuple):
+class Target(NamedTuple):
     """Pictures and the exact conditional of their second half.
 
     Attributes:
@@ -61,7 +62,7 @@ class Truth(NamedTuple):
     draws: Float[np.ndarray, "draws n free"]
 
     @classmethod
-    def of(cls, name: str, seed: int = 0) -> "Truth":
+    def of(cls, name: str, seed: int = 0) -> "Target":
         """Draw pictures of a target, and describe the conditional of each."""
         dataset = DATASETS[name]
         assert isinstance(dataset, FittedMixture)
@@ -91,18 +92,29 @@ class Truth(NamedTuple):
         }
 
 
-def evaluate(model: Model, truth: Truth, seed: int) -> dict[str, float]:
+def evaluate(model: Model, target: Target, seed: int) -> dict[str, float]:
     """Evaluate the conditional of a model."""
-    rows = np.where(truth.is_free, np.nan, truth.x)
+    rows = np.where(target.is_free, np.nan, target.x)
     with warnings.catch_warnings():
         # draws that have not converged are far from the exact ones
         warnings.simplefilter("ignore")
         drawn = draw_conditional(model, rows, NUM_DRAWS, seed)
-    log_ratios = truth.log_prob + model.energies(truth.x) + drawn.log_z.mean(axis=0)
-    return truth.compare(drawn.x[..., truth.is_free]) | {
+    log_ratios = target.log_prob + model.energies(target.x) + drawn.log_z.mean(axis=0)
+    return target.compare(drawn.x[..., target.is_free]) | {
         "conditional_kl": float(log_ratios.mean()),
         "conditional_kl_error": float(log_ratios.std() / np.sqrt(len(log_ratios))),
     }
+
+
+def as_markdown(rows: pd.DataFrame) -> str:
+    """Return a table of medians over seeds, the lowest conditional KL first."""
+    medians = rows.groupby("method").median().sort_values("conditional_kl")
+    head = ["method", "error of the mean, sd", "coverage of 90% intervals", "conditional KL, nats"]
+    body = [
+        [f"`{name}`", f"{one.mean_error:.2f}", f"{one.coverage:.2f}", f"{one.conditional_kl:.2g}"]
+        for name, one in medians.iterrows()
+    ]
+    return "\n".join(markdown.table(head, body))
 
 
 def main() -> int:
@@ -110,14 +122,14 @@ def main() -> int:
     flags.pin_flags()
     threads.keep_compiled_programs()
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else STUDY
-    truth = Truth.of(DATASET)
+    target = Target.of(DATASET)
     none = {"conditional_kl": 0.0, "conditional_kl_error": 0.0}
-    rows = [{"method": "exact", "seed": 0} | truth.compare(truth.draws) | none]
+    rows = [{"method": "exact", "seed": 0} | target.compare(target.draws) | none]
     for run_id, spec in read_plan(folder).items():
         path = folder / "runs" / run_id / "energy.ebm"
         if spec["dataset"] != DATASET or not path.exists():
             continue
-        values = evaluate(load_model(path), truth, spec["seed"])
+        values = evaluate(load_model(path), target, spec["seed"])
         rows.append({"method": spec["method"], "seed": spec["seed"]} | values)
         print(*rows[-1].values(), file=sys.stderr, flush=True)
         table = pd.DataFrame(rows).to_csv(index=False, float_format="%.5g")

@@ -24,17 +24,17 @@ def test_target_imputes_exactly(unchecked_shapes):
 
     Means of n draws err by n^-1/2 standard deviations, those of resampled particles by more.
     """
-    from benchmarks.metrics.imputation import NUM_DRAWS, Truth, evaluate
+    from benchmarks.metrics.imputation import NUM_DRAWS, Target, evaluate
 
-    truth = Truth.of("wine_13")
-    exact = truth.compare(truth.draws)
+    target = Target.of("wine_13")
+    exact = target.compare(target.draws)
     assert exact["mean_error"] == pytest.approx(NUM_DRAWS**-0.5, rel=0.1)
     log_prob = jax.vmap(DATASETS["wine_13"].log_prob)
     units = fit_units(SyntheticDataset("wine_13").draw(1_000, jr.key(5)))
     energy = CheckedEnergy(lambda x: -log_prob(x), "The target").in_units(units)
-    values = evaluate(Model(energy, units, {}), truth, seed=0)
+    values = evaluate(Model(energy, units, {}), target, seed=0)
     assert abs(values["conditional_kl"]) < 4 * values["conditional_kl_error"] + 0.02
-    num = truth.means.size
+    num = target.means.size
     # rows are independent, columns of a row are not
     error = np.sqrt(0.9 * 0.1 / num) * 2
     assert values["coverage"] == pytest.approx(0.9, abs=4 * error)

@@ -162,8 +162,9 @@ def read_results() -> dict[str, Any]:
     return json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
 
 
-def as_markdown(results: dict[str, Any]) -> str:
+def as_markdown() -> str:
     """Return the table of the performance page."""
+    results = read_results()
     lines = ["| command | first version | now | wanted |", "|---|---:|---:|---:|"]
     for name, case in CASES.items():
         measured = f"{results[name]['median']:.2g}" if name in results else "-"

@@ -16,14 +16,16 @@ import re
 import shlex
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy.stats import spearmanr
 
-from benchmarks.cli import waiting as waiting_times
+from benchmarks.cli import waiting
 from benchmarks.edition.studies import STUDIES
-from benchmarks.metrics import imputation as imputation_64
+from benchmarks.metrics import imputation
+from benchmarks.studies import recipes_above_2d
 from ebmark.errors import UserError
 from ebmark.report import markdown
 from ebmark.report.page._answer import answer as answer_of
@@ -49,6 +51,11 @@ from ebmark.store.schema import load_study
 from ebmark.store.table import read, with_entries
 from ebmark.store.units import distance_unit
 
+BENCHMARKS: dict[str, Any] = {
+    "waiting": waiting,
+    "imputation": imputation,
+    "recipes_above_2d": recipes_above_2d,
+}
 RESULTS = Path(__file__).parents[2] / "results"
 _MARKED = re.compile(r"(<!-- results: (.+?) -->)(.*?)(<!-- end -->)", re.DOTALL)
 
@@ -239,14 +246,9 @@ def table(folder: str, metric: str, *entries: str) -> str:
     return "\n" + render(whole._replace(rows=chosen), "markdown")
 
 
-def imputation() -> str:
-    """Return the table of `benchmarks.metrics.imputation`."""
-    return f"\n{imputation_64.as_markdown(pd.read_csv(imputation_64.RESULTS))}\n"
-
-
-def waiting() -> str:
-    """Return the table of what people wait for, from `benchmarks/results/waiting.json`."""
-    return f"\n{waiting_times.as_markdown(waiting_times.read_results())}\n"
+def measured(benchmark: str) -> str:
+    """Return the table of a benchmark from its own results."""
+    return f"\n{BENCHMARKS[benchmark].as_markdown()}\n"
 
 
 def _label(entry: str) -> str:
@@ -292,6 +294,6 @@ def _markdown(head: list[str], rows: list[list[str]]) -> str:
 
 FUNCTIONS: dict[str, Callable[..., str]] = {
     function.__name__: function
-    for function in (about, answer, columns, command, excess, failed, imputation, median)
-    + (rank_correlation, runs, seeds, sweep, table, value, waiting)
+    for function in (about, answer, columns, command, excess, failed, measured, median)
+    + (rank_correlation, runs, seeds, sweep, table, value)
 }

@@ -106,9 +106,9 @@ def evaluate(model: Model, target: Target, seed: int) -> dict[str, float]:
     }
 
 
-def as_markdown(rows: pd.DataFrame) -> str:
+def as_markdown() -> str:
     """Return a table of medians over seeds, the lowest conditional KL first."""
-    medians = rows.groupby("method").median().sort_values("conditional_kl")
+    medians = pd.read_csv(RESULTS).groupby("method").median().sort_values("conditional_kl")
     head = ["method", "error of the mean, sd", "coverage of 90% intervals", "conditional KL, nats"]
     body = [
         [f"`{name}`", f"{one.mean_error:.2f}", f"{one.coverage:.2f}", f"{one.conditional_kl:.2g}"]

@@ -12,8 +12,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
+from ebmark.report import markdown
 from ebmark.store import table
 from ebmark.system.writing import make_folder, write_whole
 
@@ -79,6 +81,20 @@ def collect(method: str, name: str) -> pd.DataFrame:
     last = rows[rows["metric"].isin(METRICS)].drop_duplicates(["recipe", "metric"], keep="last")
     values = last.pivot(index="recipe", columns="metric", values="value")
     return values.reindex(columns=METRICS).reset_index().assign(method=method)
+
+
+def as_markdown() -> str:
+    """Return the trials of each method, best first, up to three, and how many are unresolved."""
+    rows = []
+    for method, trials in pd.read_csv(RESULTS).groupby("method", sort=False):
+        resolved = trials[np.isfinite(trials["kl"])].sort_values("kl")
+        for one in resolved.head(3).itertuples():
+            kl = f"{one.kl:.2f} [{one.kl_lower:.2f}, {one.kl_upper:.2f}]"
+            off, seconds = f"{one.off_target_mass:.2f}", f"{one.train_cpu_seconds:.0f}"
+            rows.append([f"`{method}`", str(one.recipe).replace("_", " "), kl, off, seconds])
+        rows.append([f"`{method}`", f"unresolved: {len(trials) - len(resolved)}", "", "", ""])
+    head = ["method", "trial", "KL, nats [95% interval]", "mass off the target", "CPU s"]
+    return "\n".join(markdown.table(head, rows))
 
 
 def main() -> int:

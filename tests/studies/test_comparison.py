@@ -95,7 +95,8 @@ def test_best_and_not_significantly_different_are_marked():
         for seed, value in enumerate(all_values)
     ]
     columns = ["dataset", "method", "seed", "step", "metric", "value", "status"]
-    assert not_worse_than_best(pd.DataFrame(rows, columns=columns), "d", "kl") == {"a", "b"}
+    table = pd.DataFrame(rows, columns=columns)
+    assert not_worse_than_best(table, "kl", ["d"]) == {"d": {"a", "b"}}
 
 
 @pytest.mark.full

@@ -1,6 +1,6 @@
 """Compare detectors of anomalies: `python -m benchmarks.anomaly`.
 
-Runs every table, seed and detector that benchmarks/results/anomaly/results.csv does not hold for
+Runs every table, seed and detector that results/anomaly/results.csv does not hold for
 this version of ebmark, on one thread, saving each; writes README.md and auroc.svg there.
 `--remake` runs nothing.
 """
@@ -16,7 +16,7 @@ from benchmarks.anomaly import protocol
 from ebmark.store.provenance import code_hash
 from ebmark.system import flags, threads
 
-OUT = Path(__file__).parents[1] / "results" / "anomaly"
+OUT = Path(__file__).parents[2] / "results" / "anomaly"
 
 
 def run_missing(path: Path) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""The page and the figure of benchmarks/results/anomaly, from its table of runs."""
+"""The page and the figure of results/anomaly, from its table of runs."""
 
 import numpy as np
 import pandas as pd
@@ -17,9 +17,9 @@ HEADS = ("detector", "mean AUROC", "95% interval", "mean rank", "mean average pr
 PAGE = """# Anomaly scores on fourteen labeled tables
 
 `python -m benchmarks.anomaly` runs what [results.csv](results.csv) lacks and writes this page;
-`--remake` writes only the page. [Protocol and configurations](../../anomaly/README.md):
+`--remake` writes only the page. [Protocol and configurations](../../benchmarks/anomaly/README.md):
 each detector is fitted to a random half of the normal rows of a
-[table](../../anomaly/data/README.md), and scores the other half and all anomalies. Means
+[table](../../benchmarks/anomaly/data/README.md), and scores the other half and all anomalies. Means
 are over {num_seeds} seeds, then over tables; intervals are BCa bootstraps over tables. Code {code}.
 
 ## Result
@@ -72,7 +72,7 @@ def compare(auroc: pd.DataFrame) -> dict[str, Paired]:
 
 
 def page(rows: pd.DataFrame) -> str:
-    """Return the Markdown of benchmarks/results/anomaly/README.md."""
+    """Return the Markdown of results/anomaly/README.md."""
     auroc = means(rows, "auroc")
     ranks = ranking(auroc)
     precision = means(rows, "average_precision").mean()

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 ROOT = Path(__file__).parents[2]
-RESULTS = ROOT / "benchmarks" / "results" / "anomaly"
+RESULTS = ROOT / "results" / "anomaly"
 
 
 @pytest.fixture(autouse=True)

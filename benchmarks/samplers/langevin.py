@@ -9,8 +9,8 @@ import jax.random as jr
 import numpy as np
 
 from benchmarks._clock import make_task, measure_in_turn
-from ebmark.methods.external._base import copied
-from ebmark.methods.external._torchebm import perceptron
+from ebmark.methods.external._base import copy_network
+from ebmark.methods.external._torchebm import new_network
 from ebmark.samplers import Langevin, run_chains
 
 NUM_CHAINS = 10_000
@@ -31,8 +31,8 @@ def langevin(repeats: int) -> dict[str, Any]:
     from benchmarks.training.steps import plain_mlp
 
     torch.manual_seed(0)
-    network = perceptron(2, 128)
-    energy = copied(network, plain_mlp())
+    network = new_network(2, 128)
+    energy = copy_network(network, plain_mlp())
     start = np.random.default_rng(0).normal(size=(NUM_CHAINS, 2)).astype(np.float32)
     x = jnp.asarray(start)
     x_torch = torch.tensor(start)

@@ -1,5 +1,6 @@
 """Arithmetic of the benchmarks: ratios, alternating rounds, and the time until a KL."""
 
+import importlib
 import json
 from pathlib import Path
 
@@ -67,3 +68,12 @@ def test_published_tables_follow_from_measurements():
     pd.testing.assert_series_equal(computed.sort_index(), published.sort_index(), rtol=1e-6)
     quality = pd.DataFrame(summarize(time_curves(measured["default_recipes"]["seconds"])))
     pd.testing.assert_frame_equal(quality, pd.read_csv(folder / "quality.csv"), rtol=1e-6)
+
+
+def test_every_benchmark_can_be_imported():
+    """Without the external libraries, which are imported when they are measured."""
+    files = [path.relative_to(ROOT) for path in (ROOT / "benchmarks").rglob("*.py")]
+    names = [".".join(path.with_suffix("").parts) for path in files]
+    for name in names:
+        if not name.endswith("__") and not name.endswith("test_speed"):
+            importlib.import_module(name)

@@ -2,8 +2,13 @@
 
 import itertools
 
+import numpy as np
+import pytest
+from helpers.tiny_study import ebmark
+
 from ebmark.datasets import DATASETS, SyntheticDataset
 from ebmark.methods import METHODS
+from ebmark.store import table
 from ebmark.studies.builtin import STUDIES
 from ebmark.studies.spec import run_specs
 from ebmark.studies.study import quick
@@ -41,3 +46,30 @@ def test_runs_of_a_method_are_consecutive():
     specs = run_specs(quick(STUDIES["toy"]), sources, None)
     groups = [key for key, _ in itertools.groupby(specs, lambda s: (s["seed"], s["method"]))]
     assert len(groups) == len(set(groups)) == 2 * len(STUDIES["toy"].methods)
+
+
+# mean and standard deviation of log KL over seeds 0 to 9, by code 07a1260
+LOG_KL = {"cd": (-3.63, 0.47), "dsm": (-3.10, 0.33), "nce": (-4.05, 0.28)}
+SHORT = """
+datasets = ["half_moons"]
+methods = ["cd", "dsm", "nce"]
+seeds = 2
+num_updates = 1_000
+num_samples = 200
+num_metric_samples = 100
+langevin_steps = 50
+num_snapshots = 1
+"""
+
+
+@pytest.mark.full
+def test_numbers_of_a_quick_study_are_within_their_intervals(tmp_path):
+    """What makes a study faster keeps its KL: means of two seeds within four standard errors."""
+    (tmp_path / "short.toml").write_text(SHORT)
+    finished = ebmark("run", "short.toml", "--jobs", "1", cwd=tmp_path)
+    assert finished.returncode == 0, finished.stderr
+    rows = table.read(tmp_path / "studies" / "short")
+    last = rows[rows["metric"] == "kl"].drop_duplicates("run_id", keep="last")
+    for name, (mean, std) in LOG_KL.items():
+        log_kl = np.log(last.loc[last["method"] == name, "value"])
+        assert log_kl.mean() == pytest.approx(mean, abs=4 * std / np.sqrt(2)), name

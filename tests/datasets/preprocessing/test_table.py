@@ -50,8 +50,7 @@ COLUMNS = {
     "float": typed(st.floats(-1e300, 1e300), "float64"),
     "float32": typed(st.floats(-(2.0**99), 2.0**99, width=32), "float32"),
     "two decimals": rows(st.integers(-(10**9), 10**9)).map(lambda x: pd.Series(x) / 100),
-    # beyond 2^51 float64 cannot hold noise below half a unit
-    "int64": typed(st.integers(-(2**51), 2**51), "int64"),
+    "int64": typed(st.integers(-(2**53), 2**53), "int64"),
     "uint8": typed(st.integers(0, 255), "uint8"),
     "Int16": typed(st.integers(-(2**15), 2**15 - 1), "Int16"),
     "bool": typed(st.booleans(), "bool"),
@@ -111,16 +110,6 @@ def test_round_trip_is_exact(kind):
         pd.testing.assert_frame_equal(noisy[[*discrete]], frame[[*discrete]])
 
     check()
-
-
-@settings(max_examples=20, deadline=None, derandomize=True)
-@given(st.lists(st.integers(-(2**53), 2**53), min_size=16, max_size=16, unique=True))
-def test_round_trip_of_large_integers_is_exact(values):
-    """Without noise, of all integers that float64 holds."""
-    frame = pd.DataFrame({"int64": np.array(values)})
-    encoder = TableEncoder()
-    z = encoder.fit_transform(frame)
-    pd.testing.assert_frame_equal(encoder.inverse_transform(z), frame)
 
 
 @settings(max_examples=15, deadline=None, derandomize=True)

@@ -17,17 +17,15 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from ebmark.report.figures._style import GREY, INK, blank, styled
+from ebmark.report.page._see_it import HIGH, LOW, error_map
 from ebmark.store import table
 from ebmark.store.maps import Maps, read_maps
 from ebmark.system.writing import write_whole
 
 DATASETS, METHODS, SEED = ("half_moons", "eight_gaussians"), ("nce", "ed", "dsm", "cd"), 0
-LOW, HIGH = np.array([47, 111, 208]) / 255, np.array([214, 68, 47]) / 255
 # of a frame and of the last one, in ms
 _DURATION, _PAUSE = 500, 3_000
 _DPI = 110
-# color fades below this fraction of the target's highest density
-_FAINT = 1 / 50
 _MASS = 0.999
 # around the region of that mass, in data units
 _MARGIN = 0.4
@@ -80,11 +78,9 @@ def _draw_frame(maps: dict[tuple[str, str], tuple[Maps, pd.DataFrame]], index: i
 def _draw_map(axes: Axes, run: Maps, index: int) -> None:
     assert run.target is not None
     model, target = run.log_density[index], run.target
-    ratio = (model - target) / np.log(2)
-    strength = np.exp(np.maximum(model, target) - target.max()) / _FAINT
-    alpha = np.minimum(np.abs(ratio), 1) * np.minimum(strength, 1)
-    color = np.where((ratio > 0)[..., None], HIGH, LOW)
-    pixels = 1 - alpha[..., None] * (1 - color)
+    shades = error_map(model, target, target.max())[..., None]
+    color = np.where(shades > 0, HIGH, LOW) / 255
+    pixels = 1 - np.abs(shades) * (1 - color)
     box = (run.x[0], run.x[-1], run.y[0], run.y[-1])
     axes.imshow(pixels.swapaxes(0, 1), origin="lower", extent=box, interpolation="bilinear")
     ordered = np.sort(np.exp(target).ravel())[::-1]

@@ -277,12 +277,22 @@ def _thumbnail(run: MapsOfRun, metric: str) -> Thumbnail:
         shade = np.exp((model - model.max()) / 2)
         return Thumbnail(run.name, value, _png(shade.T, LOW), f"Density of {run.name}")
     target = _resample(maps, maps.target, x, y)
-    ratio = np.clip((model - target) / np.log(2), -1, 1)
-    dense = np.exp(np.maximum(model, target) - maps.target.max())
+    shades = error_map(model, target, maps.target.max())
     p, q = np.exp(maps.target), np.exp(maps.log_density[-1])
     misplaced = 50 * np.abs(p / p.sum() - q / q.sum()).sum()
     alt = f"Error map of {run.name}: {value}, {misplaced:.2g}% of its mass is misplaced"
-    return Thumbnail(run.name, value, _png((ratio * np.minimum(1, 50 * dense)).T, HIGH), alt)
+    return Thumbnail(run.name, value, _png(shades.T, HIGH), alt)
+
+
+def error_map(
+    model: Float[np.ndarray, "x y"], target: Float[np.ndarray, "x y"], highest: float
+) -> Float[np.ndarray, "x y"]:
+    """Return shades in [-1, 1] of a model's log-density minus the target's.
+
+    They are 1 at twice the density and fade below a fiftieth of the highest, whose log is given.
+    """
+    ratio = np.clip((model - target) / np.log(2), -1, 1)
+    return ratio * np.minimum(1, 50 * np.exp(np.maximum(model, target) - highest))
 
 
 def _png(values: Float[np.ndarray, "y x"], positive: tuple[int, int, int]) -> str:

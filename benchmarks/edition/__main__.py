@@ -97,15 +97,12 @@ def make(name: str, options: list[str]) -> int:
     if (folder / "study.json").exists() and load_study(folder)["code_hash"] != code_hash():
         raise UserError(f"{folder} was begun with other code. Remove it to make it again.")
     command = [*shlex.split(STUDIES[name]), "--out", str(folder), *options]
-    status = _call("ebmark", command)
-    if status:
-        return status
-    status = _call("ebmark.report.publish", [str(folder), str(RESULTS / name)])
-    for words in AFTERWARDS.get(name, []):
-        if not status:
-            module, *arguments = shlex.split(words)
-            status = _call(module, arguments)
-    return status
+    publish = ["ebmark.report.publish", str(folder), str(RESULTS / name)]
+    afterwards = [shlex.split(words) for words in AFTERWARDS.get(name, [])]
+    for module, *arguments in (["ebmark", *command], publish, *afterwards):
+        if status := _call(module, arguments):
+            return status
+    return 0
 
 
 def repeat_all(names: list[str], num: int) -> int:

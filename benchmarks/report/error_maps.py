@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from ebmark.report.figures._style import GREY, INK, blank, styled
-from ebmark.report.page._see_it import HIGH, LOW, error_map
+from ebmark.report.page._error_map import HIGH, LOW, error_map
 from ebmark.store import table
 from ebmark.store.maps import Maps, read_maps
 from ebmark.system.writing import write_whole

@@ -5,7 +5,6 @@ JavaScript, one small map per configuration remains.
 """
 
 import base64
-import io
 import json
 import zlib
 from collections.abc import Mapping, Sequence
@@ -15,8 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 from jaxtyping import Float, Integer
-from PIL import Image
 
+from ebmark.report.page._error_map import HIGH, LOW, error_map, shades_as_png
 from ebmark.report.page._numbers import format_brief, significant_digits
 from ebmark.statistics import final_values, median_seed
 from ebmark.store.maps import Maps, encode, read_maps
@@ -30,8 +29,6 @@ _SUPPORT = 1e-4  # fraction of the highest density that is shown
 _MARGIN = 0.15  # around it, of its width
 _THUMBNAIL = 200  # pixels of its longer side
 _MAX_MODES = 40  # more are not drawn as bars
-_LEVELS = 24  # shades on each side of 0
-LOW, HIGH = (47, 111, 208), (214, 68, 47)  # the model is less, more dense than the target
 
 
 class Thumbnail(NamedTuple):
@@ -275,31 +272,10 @@ def _thumbnail(run: MapsOfRun, metric: str) -> Thumbnail:
         value = f"{_LABELS[metric]} {format_brief(run.curve[-1][1], significant_digits(metric))}"
     if maps.target is None:
         shade = np.exp((model - model.max()) / 2)
-        return Thumbnail(run.name, value, _png(shade.T, LOW), f"Density of {run.name}")
+        return Thumbnail(run.name, value, shades_as_png(shade.T, LOW), f"Density of {run.name}")
     target = _resample(maps, maps.target, x, y)
     shades = error_map(model, target, maps.target.max())
     p, q = np.exp(maps.target), np.exp(maps.log_density[-1])
     misplaced = 50 * np.abs(p / p.sum() - q / q.sum()).sum()
     alt = f"Error map of {run.name}: {value}, {misplaced:.2g}% of its mass is misplaced"
-    return Thumbnail(run.name, value, _png(shades.T, HIGH), alt)
-
-
-def error_map(
-    model: Float[np.ndarray, "x y"], target: Float[np.ndarray, "x y"], highest: float
-) -> Float[np.ndarray, "x y"]:
-    """Return shades in [-1, 1] of a model's log-density minus the target's.
-
-    They are 1 at twice the density and fade below a fiftieth of the highest, whose log is given.
-    """
-    ratio = np.clip((model - target) / np.log(2), -1, 1)
-    return ratio * np.minimum(1, 50 * np.exp(np.maximum(model, target) - highest))
-
-
-def _png(values: Float[np.ndarray, "y x"], positive: tuple[int, int, int]) -> str:
-    """Draw values in [-1, 1] as shades of two colors, transparent at 0, as a data URI."""
-    picture = Image.fromarray((np.rint(_LEVELS * values) + _LEVELS).astype(np.uint8), "P")
-    picture.putpalette([*LOW] * _LEVELS + [*positive] * (_LEVELS + 1))
-    alpha = [round(255 * abs(level) / _LEVELS) for level in range(-_LEVELS, _LEVELS + 1)]
-    file = io.BytesIO()
-    picture.save(file, "png", transparency=bytes(alpha), optimize=True)
-    return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
+    return Thumbnail(run.name, value, shades_as_png(shades.T, HIGH), alt)

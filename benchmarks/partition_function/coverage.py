@@ -13,7 +13,7 @@ import pandas as pd
 
 from benchmarks._clock import use_one_thread
 from benchmarks.partition_function.energies import Case, cases
-from ebmark.partition_function import STUDY, Effort, estimate_log_z
+from ebmark.partition_function import Effort, estimate_log_z, study_effort
 from ebmark.system import flags
 
 RESULTS = Path(__file__).parents[1] / "results"
@@ -23,8 +23,9 @@ NUM_SEEDS = 2
 WIDTH = 2.0
 
 
-def measure(case: Case, seed: int, effort: Effort = STUDY) -> dict[str, float | str]:
-    """Return the row of one estimate."""
+def measure(case: Case, seed: int, effort: Effort | None = None) -> dict[str, float | str]:
+    """Return the row of one estimate, by default of a study's effort."""
+    effort = effort or study_effort(case.dim)
     start = time.process_time()
     estimate = estimate_log_z(case.energy, case.data, jr.key(seed), effort=effort)
     return {
@@ -51,7 +52,7 @@ def page(rows: pd.DataFrame) -> str:
     lines = [
         "# Coverage of log Z",
         "",
-        "`python -m benchmarks.partition_function.coverage`, effort `STUDY`, CPU seconds on one",
+        "`python -m benchmarks.partition_function.coverage`, effort of a study, CPU seconds on one",
         f"thread, compilation included. On {num_energies} energies the interval of estimate ± 2",
         f"errors holds the true log Z in {covered.sum()} of {len(rows)} runs",
         f"({covered.mean():.0%}). In nats, one value per seed:",

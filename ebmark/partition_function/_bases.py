@@ -36,9 +36,9 @@ class MixtureBase(MixtureDensity):
     """
 
     @classmethod
-    def standard(cls, dim: int) -> "MixtureBase":
-        """Return N(0, I)."""
-        return cls._padded(np.zeros(1), np.zeros((1, dim)), np.eye(dim)[None])
+    def normal(cls, dim: int, std: float = 1.0) -> "MixtureBase":
+        """Return N(0, std^2 I)."""
+        return cls._padded(np.zeros(1), np.zeros((1, dim)), np.eye(dim)[None] / std)
 
     @classmethod
     def fit(

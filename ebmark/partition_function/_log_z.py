@@ -1,10 +1,10 @@
 r"""log Z in more than two dimensions, with an error.
 
 Two paths lead to exp(-E) / Z: one from N(0, I), one from a Gaussian mixture that is fitted to all
-points at which mass was found. Such points are the data, the ends of the paths from N(0, I), and
-the ends of chains that descend from N(0, I), N(0, 4 I) and the data to a minimum of the energy and
-rise from there to its level: a spurious mode that no path from N(0, I) reaches is met in this way
-if a descent leads to it.
+points at which mass was found. Such points are the data, the ends of the paths from N(0, I), the
+ends of chains that descend from N(0, I), N(0, 4 I) and the data to a minimum of the energy and rise
+from there to its level, and the ends of sequential Monte Carlo from N(0, 9 I). A spurious mode that
+no path from N(0, I) reaches is met in this way if a descent or a wide path leads to it.
 
 On each path, annealed importance sampling in both directions is combined by Bennett's acceptance
 ratio. Paths in reverse start from particles of their own, made by sequential Monte Carlo.
@@ -37,6 +37,9 @@ _NUM_MOVES = 20
 _QUENCH = 100.0
 _NUM_CYCLES = 10
 _FRACTIONS = (0.125, 0.25, 0.5, 1.0)
+# standard deviation and number of wide paths
+_WIDE = 3.0
+_NUM_WIDE = 2
 # of the data, in the fit of a base
 _NUM_POINTS = 2_048
 # an error above both this number of nats and this fraction of KL leaves KL unresolved
@@ -68,7 +71,7 @@ class Effort(NamedTuple):
 STUDY = Effort()
 # particles of a study from this dimension on, where 256 leave log Z of trained energies unresolved
 _MANY_DIMENSIONS = 32
-_MANY_PARTICLES = 512
+_MANY_PARTICLES = 1_024
 SINGLE = Effort(num_seeds=1, ess=0.8)
 QUICK = Effort(num_seeds=1, ess=0.8, explores=False, tolerance=0.05, resolution=0.5)
 
@@ -82,7 +85,7 @@ def study_effort(dim: int, num_samples: int = 0) -> Effort:
 
     Example:
         >>> study_effort(64).num_particles
-        512
+        1024
     """
     least = _MANY_PARTICLES if dim >= _MANY_DIMENSIONS else STUDY.num_particles
     return STUDY._replace(num_particles=max(least, num_samples // STUDY.num_seeds))
@@ -144,15 +147,17 @@ def estimate_log_z(
     """
     num = effort.num_particles
     dim = points.shape[1]
-    standard = MixtureBase.standard(dim)
+    standard = MixtureBase.normal(dim)
     found = _evaluate_batches(standard, energy, points[:_NUM_POINTS], num)
-    normal_key, explore_key, refine_key, fitted_key = split(key, 4)
+    normal_key, descend_key, wide_key, refine_key, fitted_key = split(key, 5)
     from_normal = np.nan
     if effort.explores:
         path = _anneal(standard, energy, effort, normal_key)
         if path.ratios:
             from_normal = float(np.mean([ratio.value for ratio in path.ratios]))
-        found += path.ends + _explore(standard, energy, found[0], path.step_size, explore_key)
+        found += path.ends
+        found += _descend(standard, energy, found[0], path.step_size, descend_key)
+        found += _anneal_widely(energy, found[0], effort.ess, wide_key)
         # once more, with the proportions of the modes as particles from this base find them
         base = _fit(found)
         _, particles = choose_schedule(base, energy, num, refine_key, ess=effort.ess)
@@ -194,7 +199,7 @@ def _fit(found: list[Particles]) -> MixtureBase:
     energies = np.concatenate([np.asarray(p.energies[:, 1], np.float64) for p in found])
     finite = np.isfinite(points).all(axis=1) & np.isfinite(energies)
     if not finite.any():
-        return MixtureBase.standard(points.shape[1])
+        return MixtureBase.normal(points.shape[1])
     return MixtureBase.fit(points[finite], energies[finite])
 
 
@@ -231,7 +236,7 @@ def _both_ways(
     return bennett_acceptance_ratio(*weights), ends
 
 
-def _explore(
+def _descend(
     base: MixtureBase, energy: Energy, data: Particles, step_size: float, key: Key
 ) -> list[Particles]:
     """Descend from wide starts and from the data to minima, and return chains that rise there."""
@@ -252,3 +257,11 @@ def _explore(
         rise = Steps.at(1.0, sizes)
         found.append(follow(base, energy, ends, rise, jr.fold_in(rise_key, i)).particles)
     return found
+
+
+def _anneal_widely(energy: Energy, data: Particles, ess: float, key: Key) -> list[Particles]:
+    """Return the ends of sequential Monte Carlo from a Gaussian that is wider than the data."""
+    num, dim = data.x.shape
+    base = MixtureBase.normal(dim, _WIDE)
+    ends = [choose_schedule(base, energy, num, seed, ess=ess)[1] for seed in split(key, _NUM_WIDE)]
+    return [particles for particles in ends if particles is not None]

@@ -24,7 +24,7 @@ from ebmark.partition_function._pilot import choose_schedule
 DIM = 3
 # of particles in every test, so that one compiled program serves all
 NUM = 2_000
-BASE = MixtureBase.standard(DIM)
+BASE = MixtureBase.normal(DIM)
 # N(0.5, I / 4)
 GAUSSIAN = Quadratic(jnp.array(4.0), jnp.full(DIM, 0.5))
 # of pymbar: its default passes options that SciPy warns of

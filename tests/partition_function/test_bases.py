@@ -28,10 +28,10 @@ def draw(base):
 @pytest.mark.full
 def test_standard_base_is_the_normal_distribution():
     x = jr.normal(jr.key(0), (100, 5))
-    log_probs = jax.vmap(MixtureBase.standard(5).log_prob)(x)
+    log_probs = jax.vmap(MixtureBase.normal(5).log_prob)(x)
     expected = -0.5 * jnp.sum(x**2, axis=1) - 2.5 * jnp.log(2 * jnp.pi)
     np.testing.assert_allclose(log_probs, expected, rtol=1e-5)
-    x = draw(MixtureBase.standard(5))
+    x = draw(MixtureBase.normal(5))
     assert np.abs(x.mean(axis=0)).max() < 5 / np.sqrt(NUM)
     assert np.abs(np.cov(x.T) - np.eye(5)).max() < 5 * np.sqrt(2 / NUM)
 

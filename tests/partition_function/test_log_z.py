@@ -83,6 +83,25 @@ def test_samples_show_the_spurious_mode(cases):
     assert missed.value <= found.value + 4 * missed.error
 
 
+@pytest.mark.slow
+def test_wide_mode_off_the_data_is_found():
+    """99% of the mass of this mixture in 64 dimensions are where no path from N(0, I) leads."""
+    center = 8.6 * jnp.eye(64)[0]
+
+    def energy(x):
+        log_probs = [
+            log_w - jnp.sum((x - mean) ** 2 / var + jnp.log(2 * jnp.pi * var)) / 2
+            for log_w, mean, var in ((np.log(0.01), 0.0, 1.0), (np.log(0.99), center, 0.92))
+        ]
+        return -jnp.logaddexp(*log_probs)
+
+    data = np.random.default_rng(0).normal(size=(2_000, 64))
+    for seed in range(3):
+        estimate = estimate_log_z(energy, data, jr.key(seed), effort=BRIEF)
+        assert estimate.from_normal < -4
+        assert abs(estimate.value) < 4 * estimate.error and estimate.resolves(0.0)
+
+
 @pytest.mark.full
 @pytest.mark.parametrize(("offset", "tolerance"), [(8.0, 1e-3), (1e4, 0.1)])
 def test_constant_of_the_energy_shifts_log_z(offset, tolerance):

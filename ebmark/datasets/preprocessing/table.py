@@ -123,10 +123,15 @@ class TableEncoder:
         return np.where(np.isnan(z), [column.fill for column in self.varying], z)
 
     def dequantize(self, z: Float[np.ndarray, "n d"], seed: int) -> Float[np.ndarray, "n d"]:
-        """Add uniform noise of one unit to the discrete columns of a matrix."""
+        """Add uniform noise of one unit to the discrete columns of a matrix.
+
+        Rounding gives every value back: noise that float64 cannot resolve is left out.
+        """
         if not self.is_discrete.any():
             return z
-        return z + np.random.default_rng(seed).uniform(-0.5, 0.5, z.shape) * self.is_discrete
+        most = np.maximum(0.5 - 2 * np.spacing(np.abs(z)), 0.0)
+        noise = np.random.default_rng(seed).uniform(-0.5, 0.5, z.shape)
+        return z + np.clip(noise, -most, most) * self.is_discrete
 
     @property
     def is_discrete(self) -> Bool[np.ndarray, " d"]:

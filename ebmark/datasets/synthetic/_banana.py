@@ -7,7 +7,13 @@ import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, Float
 
-from ebmark.datasets.synthetic._base import AbstractDataset, Corners, Moments, check_positive
+from ebmark.datasets.synthetic._base import (
+    AbstractDataset,
+    Corners,
+    Moments,
+    check_pairs,
+    check_positive,
+)
 from ebmark.energies import Key, Point
 
 _LOG_2_PI = math.log(2 * math.pi)
@@ -34,8 +40,7 @@ class Banana(AbstractDataset):
 
     def __check_init__(self):
         check_positive(noise=self.noise)
-        if self.dim < 2 or self.dim % 2:
-            raise ValueError(f"'dim' must be even and at least 2, got {self.dim}.")
+        check_pairs(self.dim)
 
     @property
     def description(self) -> str:

@@ -145,3 +145,9 @@ def check_positive(**values: float) -> None:
     for name, value in values.items():
         if not value > 0:
             raise ValueError(f"'{name}' must be positive, got {value}.")
+
+
+def check_pairs(dim: int) -> None:
+    """Raise ValueError unless the coordinates come in pairs."""
+    if dim < 2 or dim % 2:
+        raise ValueError(f"'dim' must be even and at least 2, got {dim}.")

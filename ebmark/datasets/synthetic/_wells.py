@@ -10,7 +10,7 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import Array, Float
 
-from ebmark.datasets.synthetic._base import AbstractDataset, Corners, Moments
+from ebmark.datasets.synthetic._base import AbstractDataset, Corners, Moments, check_pairs
 from ebmark.energies import Key, Point
 
 # outside of it the density of a double well is below e^-30
@@ -67,8 +67,7 @@ class ManyWell(AbstractDataset):
     dim: int = eqx.field(static=True, default=2)
 
     def __check_init__(self):
-        if self.dim < 2 or self.dim % 2:
-            raise ValueError(f"'dim' must be even and at least 2, got {self.dim}.")
+        check_pairs(self.dim)
 
     @property
     def description(self) -> str:

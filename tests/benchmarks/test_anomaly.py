@@ -4,15 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pytest
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "results" / "anomaly"
-
-
-@pytest.fixture(autouse=True)
-def importable(monkeypatch):
-    monkeypatch.syspath_prepend(str(ROOT))
 
 
 def test_split_scores_other_half_and_all_anomalies():

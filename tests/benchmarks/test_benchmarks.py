@@ -11,11 +11,6 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture(autouse=True)
-def importable(monkeypatch):
-    monkeypatch.syspath_prepend(str(ROOT))
-
-
 def test_ratio_of_medians_and_range_of_rounds():
     from benchmarks._clock import ratio
 

@@ -1,7 +1,5 @@
 """Imputation against exact conditionals: the target itself has no error but that of its draws."""
 
-from pathlib import Path
-
 import jax
 import jax.random as jr
 import numpy as np
@@ -11,11 +9,6 @@ from ebmark.datasets import DATASETS, SyntheticDataset
 from ebmark.datasets.preprocessing import fit_units
 from ebmark.metrics.own_energy import CheckedEnergy
 from ebmark.training.model import Model
-
-
-@pytest.fixture(autouse=True)
-def importable(monkeypatch):
-    monkeypatch.syspath_prepend(str(Path(__file__).parents[2]))
 
 
 @pytest.mark.slow

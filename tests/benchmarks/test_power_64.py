@@ -11,13 +11,6 @@ DIM = 3
 NUM = 2_000
 
 
-@pytest.fixture(autouse=True)
-def importable(monkeypatch):
-    from pathlib import Path
-
-    monkeypatch.syspath_prepend(str(Path(__file__).parents[2]))
-
-
 @pytest.fixture(scope="module")
 def mixture():
     """Four modes, far enough apart to differ and close enough to overlap."""

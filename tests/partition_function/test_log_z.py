@@ -3,8 +3,6 @@
 Random tests have fixed seeds. Tolerances are 4 of the stated errors unless a test says otherwise.
 """
 
-from pathlib import Path
-
 import blackjax
 import jax
 import jax.numpy as jnp
@@ -13,20 +11,11 @@ import numpy as np
 import pytest
 from helpers.costs import full_unless
 
+from benchmarks.partition_function.energies import cases
 from ebmark.partition_function import QUICK, STUDY, LogZ, estimate_log_z
 
-ROOT = Path(__file__).parents[2]
 # two seeds fewer than for a study, and larger steps between levels
 BRIEF = STUDY._replace(num_seeds=2, ess=0.8)
-
-
-@pytest.fixture
-def cases(monkeypatch):
-    """The energies of the benchmark of coverage."""
-    monkeypatch.syspath_prepend(str(ROOT))
-    from benchmarks.partition_function.energies import cases
-
-    return cases
 
 
 def gaussian(dim):
@@ -53,7 +42,7 @@ def test_log_z_of_gaussians(dim):
 
 
 @pytest.mark.full
-def test_log_z_is_covered_in_8_dimensions(cases):
+def test_log_z_is_covered_in_8_dimensions():
     """A small version of the benchmark: a mixture, without and with a spurious mode."""
     for name in ("mixture", "10%, narrower", "50%, same width"):
         case = cases(8)[name]()
@@ -63,7 +52,7 @@ def test_log_z_is_covered_in_8_dimensions(cases):
 
 
 @pytest.mark.full
-def test_samples_show_the_spurious_mode(cases):
+def test_samples_show_the_spurious_mode():
     """Half of the mass is off the data; the quick effort, from the data alone, does not find it.
 
     0.15 is 5 standard errors of 256 particles.
@@ -155,7 +144,7 @@ def test_walls_of_infinite_energy_have_a_value():
 
 
 @pytest.mark.full
-def test_blackjax_agrees_on_a_mixture(cases):
+def test_blackjax_agrees_on_a_mixture():
     """Adaptive tempered SMC from N(0, I), 4 runs of 2,000 particles: 5 combined errors."""
     case = cases(8)["10%, narrower"]()
     prior = lambda x: -0.5 * x @ x - 4 * jnp.log(2 * jnp.pi)

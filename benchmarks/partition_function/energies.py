@@ -25,6 +25,7 @@ SPURIOUS = {
     "10%, narrower": (0.1, 0.5),
     "30%, broader": (0.3, 1.0),
     "50%, same width": (0.5, STD),
+    "99%, broader": (0.99, 1.0),
 }
 
 

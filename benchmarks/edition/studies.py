@@ -2,6 +2,11 @@
 
 TWO_2D = "--datasets eight_gaussians half_moons"
 TUNED_ON = "--datasets eight_gaussians half_moons eight_gaussians_unequal"
+# by their recipes, once; `mle` needs a grid
+OTHERS = (
+    "pcd_paired icd jarzynski drl short_run mdsm ism ssm ssm_vr fdsm ksd lsd nce_mixture nce_kde "
+    "nce_box nce_flow nce_self cnce ranking ence fce snl em"
+)
 # Written by the first command; the studies of tuned recipes read it.
 TUNED = "studies/tune/tuned.json"
 
@@ -13,6 +18,7 @@ STUDIES = {
     "mode_weights": "run mode_weights --methods ism dsm mdsm diffclf ed nce mle --seeds 10",
     "images": "run images --seeds 6",
     "images_196": "run images_196",
+    "images_others": f"run images --datasets digits_64 --methods {OTHERS} --seeds 1",
     "tables": "run tables",
     "analytic": "run analytic --seeds 1",
     "budget": f"run budget {TUNED_ON} --seeds 10 --variants default {TUNED}",

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 import pytest
+from scipy.stats import norm
 
 from ebmark.partition_function._bases import MixtureBase
 
@@ -25,15 +26,16 @@ def draw(base):
     return np.asarray(base.sample(NUM, jr.key(1)), np.float64)
 
 
-@pytest.mark.full
-def test_standard_base_is_the_normal_distribution():
-    x = jr.normal(jr.key(0), (100, 5))
-    log_probs = jax.vmap(MixtureBase.normal(5).log_prob)(x)
-    expected = -0.5 * jnp.sum(x**2, axis=1) - 2.5 * jnp.log(2 * jnp.pi)
+@pytest.mark.parametrize("std", [1.0, 3.0])
+def test_normal_base(std):
+    """Its density, and the moments of its samples within five standard errors."""
+    x = std * jr.normal(jr.key(0), (100, 5))
+    log_probs = jax.vmap(MixtureBase.normal(5, std).log_prob)(x)
+    expected = norm(scale=std).logpdf(np.asarray(x, np.float64)).sum(axis=1)
     np.testing.assert_allclose(log_probs, expected, rtol=1e-5)
-    x = draw(MixtureBase.normal(5))
-    assert np.abs(x.mean(axis=0)).max() < 5 / np.sqrt(NUM)
-    assert np.abs(np.cov(x.T) - np.eye(5)).max() < 5 * np.sqrt(2 / NUM)
+    z = draw(MixtureBase.normal(5, std)) / std
+    assert np.abs(z.mean(axis=0)).max() < 5 / np.sqrt(NUM)
+    assert np.abs(np.cov(z.T) - np.eye(5)).max() < 5 * np.sqrt(2 / NUM)
 
 
 def test_fitted_base_integrates_to_one():

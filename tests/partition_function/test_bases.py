@@ -26,6 +26,7 @@ def draw(base):
     return np.asarray(base.sample(NUM, jr.key(1)), np.float64)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("std", [1.0, 3.0])
 def test_normal_base(std):
     """Its density, and the moments of its samples within five standard errors."""

@@ -17,6 +17,7 @@ import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 from jaxtyping import Float
+from scipy.special import stdtrit
 
 from ebmark.energies import Energy, Key
 from ebmark.partition_function._annealing import (
@@ -61,7 +62,7 @@ class Effort(NamedTuple):
     """
 
     num_particles: int = 256
-    num_seeds: int = 3
+    num_seeds: int = 6
     ess: float = 0.9
     explores: bool = True
     tolerance: float = 1e-4
@@ -71,7 +72,7 @@ class Effort(NamedTuple):
 STUDY = Effort()
 # particles of a study from this dimension on, where 256 leave log Z of trained energies unresolved
 _MANY_DIMENSIONS = 32
-_MANY_PARTICLES = 1_024
+_MANY_PARTICLES = 512
 SINGLE = Effort(num_seeds=1, ess=0.8)
 QUICK = Effort(num_seeds=1, ess=0.8, explores=False, tolerance=0.05, resolution=0.5)
 
@@ -85,7 +86,7 @@ def study_effort(dim: int, num_samples: int = 0) -> Effort:
 
     Example:
         >>> study_effort(64).num_particles
-        1024
+        512
     """
     least = _MANY_PARTICLES if dim >= _MANY_DIMENSIONS else STUDY.num_particles
     return STUDY._replace(num_particles=max(least, num_samples // STUDY.num_seeds))
@@ -96,9 +97,10 @@ class LogZ(NamedTuple):
 
     Attributes:
         value: the mean over seeds, from the fitted base.
-        error: its standard error: the largest of the spread over seeds, that of Bennett's
-            acceptance ratio, and what the estimate from N(0, I) lies above it. Infinite if a path
-            did not reach the energy, as when the energy is not finite.
+        error: its standard error, widened so that ± 2 errors are a 95% interval: the largest of
+            that over seeds, that by Bennett's acceptance ratio, and what the estimate from N(0, I)
+            lies above it. Infinite if a path did not reach the energy, as when the energy is not
+            finite.
         from_normal: the estimate from N(0, I); NaN without exploration. Where it is lower by more
             than the error, paths from N(0, I) miss a part of the mass.
         samples: samples of exp(-E) / Z, by seed: (seeds, particles, dim).
@@ -168,10 +170,20 @@ def estimate_log_z(
     values = np.array([ratio.value for ratio in path.ratios])
     if not len(values) or not np.isfinite(values).all():
         return LogZ(np.nan, np.inf, from_normal, samples)
-    spread = values.std(ddof=1) if len(values) > 1 else 0.0
-    bennett = np.sqrt(np.mean([ratio.standard_error**2 for ratio in path.ratios]))
+    bennett = np.linalg.norm([ratio.standard_error for ratio in path.ratios]) / len(values)
     above = np.nan_to_num(from_normal - values.mean(), nan=0.0)
-    return LogZ(float(values.mean()), float(max(spread, bennett, above)), from_normal, samples)
+    return LogZ(
+        float(values.mean()),
+        float(max(_error_of_mean(values), bennett, above)),
+        from_normal,
+        samples,
+    )
+
+
+def _error_of_mean(values: Float[np.ndarray, " seeds"]) -> float:
+    """Return the standard error, widened so that two of them are those of Student's t at 95%."""
+    num = len(values)
+    return stdtrit(num - 1, 0.975) / 2 * values.std(ddof=1) / np.sqrt(num) if num > 1 else 0.0
 
 
 def _evaluate_batches(

@@ -15,17 +15,14 @@ import math
 import re
 import shlex
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy.stats import spearmanr
 
-from benchmarks.cli import waiting
 from benchmarks.edition.studies import STUDIES
-from benchmarks.metrics import imputation
-from benchmarks.studies import recipes_above_2d
 from ebmark.errors import UserError
 from ebmark.report import markdown
 from ebmark.report.page._answer import answer as answer_of
@@ -51,10 +48,12 @@ from ebmark.store.schema import load_study
 from ebmark.store.table import read, with_entries
 from ebmark.store.units import distance_unit
 
-BENCHMARKS: dict[str, Any] = {
-    "waiting": waiting,
-    "imputation": imputation,
-    "recipes_above_2d": recipes_above_2d,
+# modules with a table of their own results
+BENCHMARKS = {
+    "waiting": "benchmarks.cli.waiting",
+    "imputation": "benchmarks.metrics.imputation",
+    "recipes_above_2d": "benchmarks.studies.recipes_above_2d",
+    "log_z_coverage": "benchmarks.partition_function.coverage",
 }
 RESULTS = Path(__file__).parents[2] / "results"
 _MARKED = re.compile(r"(<!-- results: (.+?) -->)(.*?)(<!-- end -->)", re.DOTALL)
@@ -248,7 +247,7 @@ def table(folder: str, metric: str, *entries: str) -> str:
 
 def measured(benchmark: str) -> str:
     """Return the table of a benchmark from its own results."""
-    return f"\n{BENCHMARKS[benchmark].as_markdown()}\n"
+    return f"\n{import_module(BENCHMARKS[benchmark]).as_markdown()}\n"
 
 
 def _label(entry: str) -> str:

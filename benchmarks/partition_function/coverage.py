@@ -14,6 +14,7 @@ import pandas as pd
 from benchmarks._clock import use_one_thread
 from benchmarks.partition_function.energies import Case, cases
 from ebmark.partition_function import Effort, estimate_log_z, study_effort
+from ebmark.report import markdown
 from ebmark.system import flags
 
 RESULTS = Path(__file__).parents[1] / "results"
@@ -21,6 +22,8 @@ DIMS = (8, 16, 64, 196)
 NUM_SEEDS = 2
 # standard errors of the 95% interval
 WIDTH = 2.0
+# an error in nats above which log Z is unresolved, unless it is small beside KL
+UNRESOLVED = 0.3
 
 
 def measure(case: Case, seed: int, effort: Effort | None = None) -> dict[str, float | str]:
@@ -72,6 +75,19 @@ def page(rows: pd.DataFrame) -> str:
         row = [str(dim), str(name), f"{group['true'].iloc[0]:.3f}", *texts, count, seconds]
         lines.append(f"| {' | '.join(row)} |")
     return "\n".join(lines) + "\n"
+
+
+def as_markdown() -> str:
+    """Return the table of dimensions, from `log_z_coverage.csv`."""
+    rows = pd.read_csv(RESULTS / "log_z_coverage.csv")
+    lines = []
+    for dim, group in rows.assign(covered=is_covered(rows)).groupby("dim"):
+        distance = (group["estimate"] - group["true"]).abs().median()
+        cells = [f"{group['covered'].sum()} of {len(group)}", f"{group['error'].median():.3f}"]
+        cells += [f"{distance:.3f}", str((group["error"] > UNRESOLVED).sum())]
+        lines.append([str(dim), *cells, f"{group['cpu_seconds'].median():.2g}"])
+    head = ["d", "interval holds log Z", "median error, nats", "median distance from log Z, nats"]
+    return "\n".join(markdown.table([*head, "errors above 0.3", "median CPU s"], lines))
 
 
 def main() -> int:

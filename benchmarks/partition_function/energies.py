@@ -19,13 +19,15 @@ NUM_MODES = 5
 STD = 0.7
 # log Z of the mixtures, warped or not
 OFFSET = 3.0
-# name -> fraction of the mass in the spurious mode and its standard deviation
+# name -> fraction of the mass in the spurious mode, its standard deviation, and whether its center
+# is that of a mode of the data
 SPURIOUS = {
-    "1%, same width": (0.01, STD),
-    "10%, narrower": (0.1, 0.5),
-    "30%, broader": (0.3, 1.0),
-    "50%, same width": (0.5, STD),
-    "99%, broader": (0.99, 1.0),
+    "1%, same width": (0.01, STD, False),
+    "10%, narrower": (0.1, 0.5, False),
+    "30%, broader": (0.3, 1.0, False),
+    "50%, same width": (0.5, STD, False),
+    "75%, within a mode": (0.75, STD / 2, True),
+    "99%, broader": (0.99, 1.0, False),
 }
 
 
@@ -103,21 +105,23 @@ def cases(dim: int) -> dict[str, Callable[[], Case]]:
         "warped mixture": lambda: _of_mixture("warped mixture", _warped(dim), dim),
         "ManyWell": lambda: _many_well(dim),
     }
-    for name, (mass, std) in SPURIOUS.items():
-        made[name] = lambda name=name, mass=mass, std=std: _spurious(
-            f"spurious {name}", dim, mass, std
-        )
+    for name, spurious in SPURIOUS.items():
+        made[name] = lambda name=name, spurious=spurious: _spurious(name, dim, *spurious)
     return made
 
 
-def _mixture(dim: int, spurious_mass: float = 0.0, spurious_std: float = 1.0) -> Mixture:
+def _mixture(
+    dim: int, spurious_mass: float = 0.0, spurious_std: float = 1.0, is_within: bool = False
+) -> Mixture:
     """Return the mixture; its last mode is the spurious one, so that all share one program."""
     means_key, weights_key, spurious_key = jr.split(jr.key(dim), 3)
     means = np.sqrt(1 - STD**2) * jr.normal(means_key, (NUM_MODES, dim))
+    means = means - means.mean(axis=0)
     weights = jr.dirichlet(weights_key, jnp.full(NUM_MODES, 3.0))
+    spurious = means[:1] if is_within else jr.normal(spurious_key, (1, dim))
     return Mixture(
         jnp.log(jnp.append((1 - spurious_mass) * weights, spurious_mass)),
-        jnp.vstack([means - means.mean(axis=0), jr.normal(spurious_key, (1, dim))]),
+        jnp.vstack([means, spurious]),
         jnp.append(jnp.full(NUM_MODES, STD), spurious_std),
     )
 
@@ -127,9 +131,9 @@ def _warped(dim: int) -> Warped:
     return Warped(_mixture(dim), weights)
 
 
-def _spurious(name: str, dim: int, mass: float, std: float) -> Case:
-    case = _of_mixture(name, _mixture(dim), dim)
-    return case._replace(energy=_mixture(dim, mass, std))
+def _spurious(name: str, dim: int, mass: float, std: float, is_within: bool) -> Case:
+    case = _of_mixture(f"spurious {name}", _mixture(dim), dim)
+    return case._replace(energy=_mixture(dim, mass, std, is_within))
 
 
 def _of_mixture(name: str, energy: Mixture | Warped, dim: int) -> Case:

@@ -38,6 +38,8 @@ _NUM_MOVES = 20
 _QUENCH = 100.0
 _NUM_CYCLES = 10
 _FRACTIONS = (0.125, 0.25, 0.5, 1.0)
+# seeds of the paths from N(0, I), which only find points and check the estimate
+_NUM_NORMAL = 2
 # standard deviation and number of wide paths
 _WIDE = 3.0
 _NUM_WIDE = 2
@@ -96,13 +98,13 @@ class LogZ(NamedTuple):
     """An estimate of log Z in nats.
 
     Attributes:
-        value: the mean over seeds, from the fitted base.
+        value: the log of the mean of Z over seeds, from the fitted base.
         error: its standard error, widened so that ± 2 errors are a 95% interval: the largest of
             that over seeds, that by Bennett's acceptance ratio, and what the estimate from N(0, I)
             lies above it. Infinite if a path did not reach the energy, as when the energy is not
             finite.
-        from_normal: the estimate from N(0, I); NaN without exploration. Where it is lower by more
-            than the error, paths from N(0, I) miss a part of the mass.
+        from_normal: the lower of two estimates from N(0, I); NaN without exploration. Where it is
+            lower by more than the error, paths from N(0, I) miss a part of the mass.
         samples: samples of exp(-E) / Z, by seed: (seeds, particles, dim).
     """
 
@@ -154,9 +156,10 @@ def estimate_log_z(
     normal_key, descend_key, wide_key, refine_key, fitted_key = split(key, 5)
     from_normal = np.nan
     if effort.explores:
-        path = _anneal(standard, energy, effort, normal_key)
+        few = effort._replace(num_seeds=min(_NUM_NORMAL, effort.num_seeds))
+        path = _anneal(standard, energy, few, normal_key)
         if path.ratios:
-            from_normal = float(np.mean([ratio.value for ratio in path.ratios]))
+            from_normal = min(ratio.value for ratio in path.ratios)
         found += path.ends
         found += _descend(standard, energy, found[0], path.step_size, descend_key)
         found += _anneal_widely(energy, found[0], effort.ess, wide_key)
@@ -170,20 +173,24 @@ def estimate_log_z(
     values = np.array([ratio.value for ratio in path.ratios])
     if not len(values) or not np.isfinite(values).all():
         return LogZ(np.nan, np.inf, from_normal, samples)
+    value, error = _log_of_mean(values)
     bennett = np.linalg.norm([ratio.standard_error for ratio in path.ratios]) / len(values)
-    above = np.nan_to_num(from_normal - values.mean(), nan=0.0)
-    return LogZ(
-        float(values.mean()),
-        float(max(_error_of_mean(values), bennett, above)),
-        from_normal,
-        samples,
-    )
+    above = np.nan_to_num(from_normal - value, nan=0.0)
+    return LogZ(value, float(max(error, bennett, above)), from_normal, samples)
 
 
-def _error_of_mean(values: Float[np.ndarray, " seeds"]) -> float:
-    """Return the standard error, widened so that two of them are those of Student's t at 95%."""
+def _log_of_mean(values: Float[np.ndarray, " seeds"]) -> tuple[float, float]:
+    """Return the log of the mean of exp(values), and its error.
+
+    The error is the relative standard error of the mean, widened so that two of them are those of
+    Student's t at 95%; 0 for one value. A seed that alone found a mode makes it large.
+    """
     num = len(values)
-    return stdtrit(num - 1, 0.975) / 2 * values.std(ddof=1) / np.sqrt(num) if num > 1 else 0.0
+    relative = np.exp(values - values.max())
+    mean = relative.mean()
+    error = relative.std(ddof=1) / mean / np.sqrt(num) if num > 1 else 0.0
+    widening = stdtrit(num - 1, 0.975) / 2 if num > 1 else 0.0
+    return float(values.max() + np.log(mean)), float(widening * error)
 
 
 def _evaluate_batches(

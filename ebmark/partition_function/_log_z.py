@@ -182,15 +182,17 @@ def estimate_log_z(
 def _log_of_mean(values: Float[np.ndarray, " seeds"]) -> tuple[float, float]:
     """Return the log of the mean of exp(values), and its error.
 
-    The error is the relative standard error of the mean, widened so that two of them are those of
-    Student's t at 95%; 0 for one value. A seed that alone found a mode makes it large.
+    The error is the standard error of the mean, relative or of the logarithms, whichever is larger:
+    the first sees that one seed alone found a mode, the second has no bound. It is widened so that
+    two of them are those of Student's t at 95%; 0 for one value.
     """
     num = len(values)
     relative = np.exp(values - values.max())
-    mean = relative.mean()
-    error = relative.std(ddof=1) / mean / np.sqrt(num) if num > 1 else 0.0
-    widening = stdtrit(num - 1, 0.975) / 2 if num > 1 else 0.0
-    return float(values.max() + np.log(mean)), float(widening * error)
+    value = float(values.max() + np.log(relative.mean()))
+    if num == 1:
+        return value, 0.0
+    spread = max(relative.std(ddof=1) / relative.mean(), values.std(ddof=1))
+    return value, float(stdtrit(num - 1, 0.975) / 2 * spread / np.sqrt(num))
 
 
 def _evaluate_batches(

@@ -10,9 +10,11 @@ import jax.random as jr
 import numpy as np
 import pytest
 from helpers.costs import full_unless
+from scipy import stats
 
 from benchmarks.partition_function.energies import cases
 from ebmark.partition_function import QUICK, STUDY, LogZ, estimate_log_z
+from ebmark.partition_function._log_z import _log_of_mean
 
 # half as many seeds as for a study, and larger steps between levels
 BRIEF = STUDY._replace(num_seeds=3, ess=0.8)
@@ -202,6 +204,19 @@ def test_blackjax_agrees_on_a_mixture():
     error = np.hypot(values.std(ddof=1) / 2, estimate.error)
     assert values.mean() == pytest.approx(estimate.value, abs=5 * error)
     assert values.mean() == pytest.approx(case.log_z, abs=0.15)
+
+
+def test_seeds_are_combined_as_z():
+    """log Z of the mean of Z; its error is that of log Z where seeds agree, and no smaller else."""
+    close = np.array([3.0, 3.01, 2.99, 3.02, 2.98, 3.0])
+    value, error = _log_of_mean(close)
+    assert value == pytest.approx(np.log(np.exp(close).mean()))
+    half_width = stats.t.ppf(0.975, 5) * stats.sem(close)
+    assert 2 * error == pytest.approx(half_width, rel=0.02)
+    value, error = _log_of_mean(np.array([0.0, 0.0, 0.0, 0.0, 0.0, 10.0]))
+    assert value == pytest.approx(10 - np.log(6), abs=1e-3)
+    assert error >= stats.t.ppf(0.975, 5) / 2 * 10 / 6 - 1e-9
+    assert _log_of_mean(np.array([5.0])) == (5.0, 0.0)
 
 
 def test_log_z_resolves_with_kl():

@@ -87,7 +87,7 @@ def as_markdown() -> str:
         cells += [f"{distance:.3f}", str((group["error"] > UNRESOLVED).sum())]
         lines.append([str(dim), *cells, f"{group['cpu_seconds'].median():.2g}"])
     head = ["d", "interval holds log Z", "median error, nats", "median distance from log Z, nats"]
-    return "\n".join(markdown.table([*head, "errors above 0.3", "median CPU s"], lines))
+    return "\n".join(markdown.table([*head, f"errors above {UNRESOLVED}", "median CPU s"], lines))
 
 
 def main() -> int:

@@ -116,15 +116,10 @@ def as_markdown() -> str:
         runs = {recipe: rows[rows["recipe"] == recipe] for recipe in finalists(first)}
         for recipe, one in sorted(runs.items(), key=lambda item: item[1]["kl"].median()):
             median = f"{one['kl'].median():.2f}".replace("inf", "failed")
-            off, seconds = one["off_target_mass"].max(), one["train_cpu_seconds"].median()
-            cells = [
-                recipe.replace("_", " "),
-                median,
-                _by_seed(one),
-                f"{off:.2f}",
-                f"{seconds:.0f}",
-            ]
-            lines.append([f"`{method}`", *cells])
+            off = f"{one['off_target_mass'].max():.2f}"
+            seconds = f"{one['train_cpu_seconds'].median():.0f}"
+            name = recipe.replace("_", " ")
+            lines.append([f"`{method}`", name, median, _by_seed(one), off, seconds])
         others = first[~first["recipe"].isin(runs)]
         resolved = others["kl"][np.isfinite(others["kl"])]
         counts = f"{len(others)} others, {len(others) - len(resolved)} unresolved"
@@ -153,8 +148,7 @@ def main() -> int:
             for number, recipe in enumerate(finalists(trials), start=1)
         ]
         found.append(pd.concat([trials, *best]).drop_duplicates(["recipe", "seed"]))
-        columns = ["method", "recipe", "seed", *METRICS]
-        rows = pd.concat(found)[columns]
+        rows = pd.concat(found)[["method", "recipe", "seed", *METRICS]]
         write_whole(RESULTS, rows.to_csv(index=False, float_format="%.4g").encode())
     return 0
 

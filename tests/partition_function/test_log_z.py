@@ -31,6 +31,19 @@ def gaussian(dim):
     return lambda x: 0.5 * (x - 0.3) @ precision @ (x - 0.3), data, log_z
 
 
+def mixture(*modes):
+    """The energy of a mixture of modes (weight, center, variance), of log Z = 0."""
+
+    def energy(x):
+        log_probs = [
+            np.log(weight) - jnp.sum((x - center) ** 2 / var + jnp.log(2 * jnp.pi * var)) / 2
+            for weight, center, var in modes
+        ]
+        return -jax.nn.logsumexp(jnp.stack(log_probs))
+
+    return energy
+
+
 @pytest.mark.parametrize("dim", full_unless((3).__eq__, [3, 13, 64]))
 def test_log_z_of_gaussians(dim):
     r"""$\log Z = \tfrac d2 \log 2 \pi + \sum_i \log s_i$, and samples of the second moments."""
@@ -77,15 +90,7 @@ def test_samples_show_the_spurious_mode():
 @pytest.mark.slow
 def test_wide_mode_off_the_data_is_found():
     """99% of the mass of this mixture in 64 dimensions are where no path from N(0, I) leads."""
-    center = 8.6 * jnp.eye(64)[0]
-
-    def energy(x):
-        log_probs = [
-            log_w - jnp.sum((x - mean) ** 2 / var + jnp.log(2 * jnp.pi * var)) / 2
-            for log_w, mean, var in ((np.log(0.01), 0.0, 1.0), (np.log(0.99), center, 0.92))
-        ]
-        return -jnp.logaddexp(*log_probs)
-
+    energy = mixture((0.01, 0.0, 1.0), (0.99, 8.6 * jnp.eye(64)[0], 0.92))
     data = np.random.default_rng(0).normal(size=(2_000, 64))
     for seed in range(3):
         estimate = estimate_log_z(energy, data, jr.key(seed), effort=BRIEF)
@@ -100,14 +105,7 @@ def test_narrow_mode_among_the_data_has_its_mass():
     Score matching leaves such weights. A base without a component there misses -log 0.25 = 1.39.
     """
     dim, std, share = 64, 0.5, 0.03
-
-    def energy(x):
-        log_probs = [
-            jnp.log(w) - jnp.sum(x**2 / var + jnp.log(2 * jnp.pi * var)) / 2
-            for w, var in ((0.75, std**2), (0.25, 1.0))
-        ]
-        return -jnp.logaddexp(*log_probs)
-
+    energy = mixture((0.75, 0.0, std**2), (0.25, 0.0, 1.0))
     rng = np.random.default_rng(0)
     scales = np.where(rng.random(2_000) < share, std, 1.0)
     data = scales[:, None] * rng.normal(size=(2_000, dim))

@@ -9,6 +9,8 @@ from ebmark.energies._architecture import new_energy as new_energy
 from ebmark.energies._confinement import Confined as Confined
 from ebmark.energies._confinement import SoftWall as SoftWall
 from ebmark.energies._confinement import add_walls as add_walls
+from ebmark.energies._mixture_fit import Mixture as Mixture
+from ebmark.energies._mixture_fit import Moments as Moments
 from ebmark.energies._networks import MLP as MLP
 from ebmark.energies._networks import FourierMLP as FourierMLP
 from ebmark.energies._own_network import NETWORKS as NETWORKS

@@ -6,10 +6,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 from scipy.cluster.vq import kmeans2
-from scipy.linalg import solve_triangular
 
 from ebmark.datasets.preprocessing import Units
-from ebmark.energies import MixtureDensity
+from ebmark.energies import Mixture, MixtureDensity, Moments
 from ebmark.system.threads import one_thread
 
 NUM_COMPONENTS = 8
@@ -23,6 +22,8 @@ _RIDGE = 1e-3
 # the log weight of a component that is not used, a parameter of the energy and so finite
 _UNUSED = -1e4
 _NUM_ITERATIONS = 60
+# in mean log-likelihood, of an iteration that is not the last
+_MIN_GAIN = 1e-4
 _NUM_FOLDS = 5
 # points by which the number of components is selected, and to which the mixture is fitted
 _MAX_SELECTION = 1_000
@@ -48,7 +49,8 @@ def fit_start(x: Float[np.ndarray, "n d"], units: Units, seed: int) -> MixtureDe
     z = units.transform(x[np.random.default_rng(seed).permutation(len(x))[:_MAX_POINTS]])
     # threads of BLAS gain nothing on matrices of this size
     with one_thread():
-        return _Mixture(z, _select_num(z[:_MAX_SELECTION], seed), seed).padded()
+        mixture = _fit(z, _select_num(z[:_MAX_SELECTION], seed), seed)
+    return MixtureDensity(*map(jnp.asarray, mixture.padded(NUM_COMPONENTS, _UNUSED)))
 
 
 def _select_num(z: Float[np.ndarray, "n d"], seed: int) -> int:
@@ -60,7 +62,7 @@ def _select_num(z: Float[np.ndarray, "n d"], seed: int) -> int:
             break
         score = np.mean(
             [
-                _Mixture(z[folds != i], candidate, seed).log_prob(z[folds == i]).mean()
+                _fit(z[folds != i], candidate, seed).log_prob(z[folds == i]).mean()
                 for i in range(_NUM_FOLDS)
             ]
         )
@@ -69,55 +71,27 @@ def _select_num(z: Float[np.ndarray, "n d"], seed: int) -> int:
     return num
 
 
-class _Mixture:
-    """A mixture in float64."""
+def _fit(z: Float[np.ndarray, "n d"], num: int, seed: int) -> Mixture:
+    """Fit a mixture by EM, from clusters."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of clusters without points
+        _, labels = kmeans2(z, num, iter=20, minit="++", rng=np.random.default_rng(seed))
+    mixture = _maximize(z, np.eye(num)[labels])
+    last = mixture.log_prob(z).mean()
+    for _ in range(_NUM_ITERATIONS if num > 1 else 0):
+        mixture = _maximize(z, mixture.responsibilities(z))
+        log_prob = mixture.log_prob(z).mean()
+        if log_prob < last + _MIN_GAIN:
+            break
+        last = log_prob
+    return mixture
 
-    def __init__(self, z: Float[np.ndarray, "n d"], num: int, seed: int):
-        n, dim = z.shape
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # of clusters without points
-            rng = np.random.default_rng(seed)
-            _, labels = kmeans2(z, num, iter=20, minit="++", rng=rng)
-        shares = np.eye(num)[labels]
-        last = -np.inf
-        for _ in range(_NUM_ITERATIONS if num > 1 else 1):
-            totals = shares.sum(axis=0)
-            self.means = shares.T @ z / (totals + 1e-9)[:, None]
-            rest = z[:, None] - self.means
-            scatters = np.einsum("nk,nki,nkj->kij", shares, rest, rest, optimize=True)
-            within = scatters.sum(axis=0) / n
-            sphere = np.trace(within) / dim * np.eye(dim)
-            # and one point of N(0, I), so that few rows have a density
-            within = (n * within + dim * sphere + np.eye(dim)) / (n + dim + 1)
-            prior = _PRIOR * dim
-            covariances = (scatters + prior * within) / (totals + prior)[:, None, None]
-            roots = np.linalg.cholesky(covariances + _RIDGE * np.eye(dim))
-            self.factors = np.stack([solve_triangular(r, np.eye(dim), lower=True) for r in roots])
-            self.log_weights = np.log((totals + 1) / (n + num))
-            joint = self._log_joint(z)
-            total = np.logaddexp.reduce(joint, axis=1)
-            shares = np.exp(joint - total[:, None])
-            if total.mean() < last + 1e-4:
-                break
-            last = total.mean()
 
-    def _log_joint(self, z: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n k"]:
-        white = np.einsum("kij,nkj->nki", self.factors, z[:, None] - self.means, optimize=True)
-        log_dets = np.log(np.diagonal(self.factors, axis1=1, axis2=2)).sum(axis=1)
-        constant = self.log_weights + log_dets - 0.5 * z.shape[1] * np.log(2 * np.pi)
-        return constant - 0.5 * (white**2).sum(axis=2)
-
-    def log_prob(self, z: Float[np.ndarray, "n d"]) -> Float[np.ndarray, " n"]:
-        return np.logaddexp.reduce(self._log_joint(z), axis=1)
-
-    def padded(self) -> MixtureDensity:
-        """Return the mixture with `NUM_COMPONENTS` components, so that one program serves all."""
-        missing = NUM_COMPONENTS - len(self.means)
-        dim = self.means.shape[1]
-        return MixtureDensity(
-            jnp.asarray(np.pad(self.log_weights, (0, missing), constant_values=_UNUSED), "float32"),
-            jnp.asarray(np.pad(self.means, ((0, missing), (0, 0))), "float32"),
-            jnp.asarray(
-                np.concatenate([self.factors, np.tile(np.eye(dim), (missing, 1, 1))]), "float32"
-            ),
-        )
+def _maximize(z: Float[np.ndarray, "n d"], responsibilities: Float[np.ndarray, "n k"]) -> Mixture:
+    (n, dim), num = z.shape, responsibilities.shape[1]
+    moments = Moments.of(z, responsibilities)
+    sphere = np.trace(moments.within) / dim * np.eye(dim)
+    # and one point of N(0, I), so that few rows have a density
+    target = (n * moments.within + dim * sphere + np.eye(dim)) / (n + dim + 1)
+    covariances = moments.shrunk(target, _PRIOR * dim) + _RIDGE * np.eye(dim)
+    return Mixture.from_covariances((moments.counts + 1) / (n + num), moments.means, covariances)

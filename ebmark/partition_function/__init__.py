@@ -6,6 +6,7 @@ that returns log Z with its error, and one line here.
 
 from ebmark.partition_function._conditional import RowMaps as RowMaps
 from ebmark.partition_function._conditional import draw_rows as draw_rows
+from ebmark.partition_function._log_z import MAX_ERROR as MAX_ERROR
 from ebmark.partition_function._log_z import QUICK as QUICK
 from ebmark.partition_function._log_z import SINGLE as SINGLE
 from ebmark.partition_function._log_z import STUDY as STUDY

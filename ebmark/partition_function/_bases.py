@@ -1,14 +1,13 @@
 """Base distributions of an annealing path: normalized and sampled exactly."""
 
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Scalar
 from scipy.linalg import solve_triangular
-from scipy.special import softmax
 
-from ebmark.energies import Key, MixtureDensity, Point
+from ebmark.energies import Key, Mixture, MixtureDensity, Moments, Point
 from ebmark.system.random_numbers import generator
 
 # of every base, so that one compiled program serves them all
@@ -17,8 +16,6 @@ _NUM_COMPONENTS = 16
 _MIN_POINTS = 10
 # steps of EM with each number of components
 _NUM_EM_STEPS = 5
-# points of lower probability of a component do not count in its covariance
-_MIN_RESPONSIBILITY = 1e-3
 # fraction of the mean eigenvalue in the covariance within components
 _SHRINKAGE = 0.1
 
@@ -41,7 +38,7 @@ class MixtureBase(MixtureDensity):
     @classmethod
     def normal(cls, dim: int, std: float = 1.0) -> "MixtureBase":
         """Return N(0, std^2 I)."""
-        return cls._padded(np.zeros(1), np.zeros((1, dim)), np.eye(dim)[None] / std)
+        return cls._padded(Mixture(np.zeros(1), np.zeros((1, dim)), np.eye(dim)[None] / std))
 
     @classmethod
     def fit(
@@ -62,22 +59,17 @@ class MixtureBase(MixtureDensity):
         References: Raftery & Bao (2010), Estimating and projecting trends in HIV/AIDS generalized
         epidemics using incremental mixture importance sampling.
         """
-        mixture = _Mixture.around(points)
+        mixture = _fit_one(points)
         for _ in range(min(_NUM_COMPONENTS, len(points) // _MIN_POINTS) - 1):
-            uncovered = points[np.argmax(-energies - mixture.log_probs(points))]
-            mixture = mixture.with_component(uncovered, points)
+            uncovered = points[np.argmax(-energies - mixture.log_prob(points))]
+            mixture = _add_component(mixture, uncovered, points)
             for _ in range(_NUM_EM_STEPS):
-                mixture = _Mixture.maximize(points, mixture.responsibilities(points))
-        return cls._padded(*mixture)
+                mixture = _fit(points, mixture.responsibilities(points))
+        return cls._padded(mixture)
 
     @classmethod
-    def _padded(cls, log_weights: np.ndarray, means: np.ndarray, factors: np.ndarray):
-        missing = _NUM_COMPONENTS - len(means)
-        log_weights = np.pad(log_weights, (0, missing), constant_values=-np.inf)
-        means = np.pad(means, ((0, missing), (0, 0)))
-        identities = np.tile(np.eye(means.shape[1]), (missing, 1, 1))
-        arrays = (log_weights, means, np.concatenate([factors, identities]))
-        return cls(*(jnp.asarray(array.astype(np.float32)) for array in arrays))
+    def _padded(cls, mixture: Mixture) -> "MixtureBase":
+        return cls(*map(jnp.asarray, mixture.padded(_NUM_COMPONENTS, -np.inf)))
 
     def sample(self, num: int, key: Key) -> Float[Array, "n dim"]:
         """Draw points, in NumPy: a program for each shape takes seconds to compile."""
@@ -91,75 +83,32 @@ class MixtureBase(MixtureDensity):
         return jnp.asarray((x + np.asarray(self.means)[components]).astype(np.float32))
 
 
-class _Mixture(NamedTuple):
-    """A Gaussian mixture in float64."""
+def _fit(
+    points: Float[np.ndarray, "n dim"], responsibilities: Float[np.ndarray, "n components"]
+) -> Mixture:
+    """Return the mixture of largest likelihood, shrunk towards a sphere; drop empty components."""
+    dim = points.shape[1]
+    moments = Moments.of(points, responsibilities[:, responsibilities.sum(axis=0) >= 1])
+    within = moments.within
+    sphere = max(np.trace(within) / dim, np.finfo(np.float32).tiny) * np.eye(dim)
+    target = (1 - _SHRINKAGE) * within + _SHRINKAGE * sphere
+    weights = moments.counts / len(points)
+    return Mixture.from_covariances(weights, moments.means, moments.shrunk(target, dim))
 
-    log_weights: Float[np.ndarray, " components"]
-    means: Float[np.ndarray, "components dim"]
-    factors: Float[np.ndarray, "components dim dim"]
 
-    @classmethod
-    def around(cls, points: Float[np.ndarray, "n dim"]) -> "_Mixture":
-        """Return one Gaussian with the moments of points."""
-        return cls.maximize(points, np.ones((len(points), 1)))
+def _fit_one(points: Float[np.ndarray, "n dim"]) -> Mixture:
+    return _fit(points, np.ones((len(points), 1)))
 
-    @classmethod
-    def maximize(
-        cls, points: Float[np.ndarray, "n dim"], responsibilities: Float[np.ndarray, "n components"]
-    ) -> "_Mixture":
-        r"""Return the mixture of largest expected likelihood, the M step of EM, shrunk.
 
-        $$ \Sigma_k = \frac{n_k S_k + d\, S}{n_k + d} $$
-
-        with the covariance $S_k$ of a component's points and $S$ within all components, itself
-        shrunk towards a sphere.
-        """
-        n, dim = points.shape
-        counts = responsibilities.sum(axis=0)
-        responsibilities, counts = responsibilities[:, counts >= 1], counts[counts >= 1]
-        means = responsibilities.T @ points / counts[:, None]
-        scatters = np.empty((len(counts), dim, dim))
-        for k, weights in enumerate(responsibilities.T):
-            near = weights > _MIN_RESPONSIBILITY
-            residuals = np.sqrt(weights[near])[:, None] * (points[near] - means[k])
-            scatters[k] = residuals.T @ residuals
-        within = scatters.sum(axis=0) / n
-        sphere = max(np.trace(within) / dim, np.finfo(np.float32).tiny) * np.eye(dim)
-        within = (1 - _SHRINKAGE) * within + _SHRINKAGE * sphere
-        covariances = (scatters + dim * within) / (counts + dim)[:, None, None]
-        factors = np.linalg.inv(np.linalg.cholesky(covariances))
-        return cls(np.log(counts / n), means, factors)
-
-    def with_component(
-        self, center: Float[np.ndarray, " dim"], points: Float[np.ndarray, "n dim"]
-    ) -> "_Mixture":
-        """Add a component at a point, as wide as its neighborhood, and of average weight."""
-        num, dim = self.means.shape
-        distances = np.sum((points - center) ** 2, axis=1)
-        near = points[np.argsort(distances)[: max(5 * dim, len(points) // 50)]]
-        new = _Mixture.around(near)
-        log_weights = [*(self.log_weights + np.log(num / (num + 1))), -np.log(num + 1)]
-        return _Mixture(
-            np.array(log_weights),
-            np.vstack([self.means, center]),
-            np.concatenate([self.factors, new.factors]),
-        )
-
-    def responsibilities(self, x: Float[np.ndarray, "n dim"]) -> Float[np.ndarray, "n components"]:
-        """Return the probability of each component given a point, the E step of EM."""
-        return softmax(self._component_log_probs(x), axis=1)
-
-    def log_probs(self, x: Float[np.ndarray, "n dim"]) -> Float[np.ndarray, " n"]:
-        """Compute log p_0 at points, up to a constant."""
-        return np.logaddexp.reduce(self._component_log_probs(x), axis=1)
-
-    def _component_log_probs(
-        self, x: Float[np.ndarray, "n dim"]
-    ) -> Float[np.ndarray, "n components"]:
-        log_probs = [
-            log_weight
-            + np.log(np.diag(factor)).sum()
-            - 0.5 * np.sum(((x - mean) @ factor.T) ** 2, 1)
-            for log_weight, mean, factor in zip(*self, strict=True)
-        ]
-        return np.stack(log_probs, axis=1)
+def _add_component(
+    mixture: Mixture, center: Float[np.ndarray, " dim"], points: Float[np.ndarray, "n dim"]
+) -> Mixture:
+    """Add a component at a point, as wide as its neighborhood, and of average weight."""
+    num, dim = mixture.means.shape
+    distances = np.sum((points - center) ** 2, axis=1)
+    near = points[np.argsort(distances)[: max(5 * dim, len(points) // 50)]]
+    return Mixture(
+        np.append(mixture.log_weights + np.log(num / (num + 1)), -np.log(num + 1)),
+        np.vstack([mixture.means, center]),
+        np.concatenate([mixture.factors, _fit_one(near).factors]),
+    )

@@ -46,7 +46,7 @@ _NUM_WIDE = 2
 # of the data, in the fit of a base
 _NUM_POINTS = 2_048
 # an error above both this number of nats and this fraction of KL leaves KL unresolved
-_MAX_ERROR = 0.3
+MAX_ERROR = 0.3
 _MAX_FRACTION = 0.05
 
 
@@ -115,7 +115,7 @@ class LogZ(NamedTuple):
 
     def resolves(self, kl: float) -> bool:
         """Whether the error is at most 0.3 nats or 5% of a KL divergence."""
-        return self.error <= max(_MAX_ERROR, _MAX_FRACTION * kl)
+        return self.error <= max(MAX_ERROR, _MAX_FRACTION * kl)
 
 
 def estimate_log_z(

@@ -106,4 +106,4 @@ class PersistentContrastiveDivergence(AbstractHMCMethod):
     def network_evaluations(self, batch_size, dim):
         del dim
         num = min(self.num_chains, batch_size)
-        return 3 * batch_size + num * (2 * self.num_steps * self.num_leapfrogs + 3)
+        return 3 * batch_size + num * (self.chain_evaluations + 3)

@@ -92,7 +92,7 @@ def _fit(
     within = moments.within
     sphere = max(np.trace(within) / dim, np.finfo(np.float32).tiny) * np.eye(dim)
     target = (1 - _SHRINKAGE) * within + _SHRINKAGE * sphere
-    weights = moments.counts / len(points)
+    weights = moments.counts / moments.counts.sum()
     return Mixture.from_covariances(weights, moments.means, moments.shrunk(target, dim))
 
 

@@ -91,7 +91,7 @@ def study_effort(dim: int, num_samples: int = 0) -> Effort:
         512
     """
     least = _MANY_PARTICLES if dim >= _MANY_DIMENSIONS else STUDY.num_particles
-    return STUDY._replace(num_particles=max(least, num_samples // STUDY.num_seeds))
+    return STUDY._replace(num_particles=max(least, -(-num_samples // STUDY.num_seeds)))
 
 
 class LogZ(NamedTuple):
@@ -102,7 +102,7 @@ class LogZ(NamedTuple):
         error: its standard error, widened so that ± 2 errors are a 95% interval: the largest of
             that over seeds, that by Bennett's acceptance ratio, and what the estimate from N(0, I)
             lies above it. Infinite if a path did not reach the energy, as when the energy is not
-            finite.
+            finite. With one seed it is that by Bennett's acceptance ratio alone, at most sqrt(2).
         from_normal: the lower of two estimates from N(0, I); NaN without exploration. Where it is
             lower by more than the error, paths from N(0, I) miss a part of the mass.
         samples: samples of exp(-E) / Z, by seed: (seeds, particles, dim).

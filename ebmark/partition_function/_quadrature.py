@@ -76,7 +76,7 @@ class GridDensity(NamedTuple):
         """Return why the error of log Z is not below the tolerance, in one line; "" if it is."""
         if math.isfinite(self.log_z) and self.log_z_error < tolerance:
             return ""
-        cause = "no energy is finite"
+        cause = "no energy is finite, or one beyond the box is NaN or minus infinity"
         if not math.isnan(self.log_z_error):
             cause = (
                 "doubling the box or halving the number of grid points changes it by "
@@ -166,12 +166,13 @@ def _normalize_once(
         spacing_error = max(spacing_error, math.log1p(missed_fraction(energies, values, grid)))
     box_error = abs(coarse_log_z - wide_log_z)
     log_density = -(values + log_z).reshape((grid.points_per_axis,) * len(grid.lower))
-    return GridDensity(grid, log_density, log_z, max(spacing_error, box_error)), box_error
+    error = float(np.maximum(spacing_error, box_error))  # NaN if either is
+    return GridDensity(grid, log_density, log_z, error), box_error
 
 
 def _log_z(values: np.ndarray, grid: Grid) -> float:
     lowest = np.min(values)
-    # inf - inf occurs if no energy is finite; log Z is then NaN
+    # inf - inf occurs if no energy is finite or one is minus infinity; log Z is then NaN
     with np.errstate(invalid="ignore"):
         return float(np.log(np.sum(np.exp(lowest - values)) * grid.cell) - lowest)
 

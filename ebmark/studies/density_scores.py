@@ -85,12 +85,13 @@ def annealed_scores(trained: Trained, scores: Scores, progress: Progress) -> Sco
     progress("log Z", 0.0)
     num = trained.num_metric_samples
     key = trained.keys["exact"]
+    effort = study_effort(trained.source.dim, num)
     if isinstance(trained.recipe.method, AbstractBaseline):
-        draws = draw_native(trained, 2 * num, key)
+        shape = effort.num_seeds, effort.num_particles
+        draws = draw_native(trained, math.prod(shape), key)
         assert draws is not None  # every baseline has a sampler
-        log_z = LogZ(0.0, 0.0, 0.0, np.asarray(draws, np.float64).reshape(2, num, -1))
+        log_z = LogZ(0.0, 0.0, 0.0, np.asarray(draws, np.float64).reshape(*shape, -1))
     else:
-        effort = study_effort(trained.source.dim, num)
         log_z = estimate_log_z(trained.fit.energy, np.asarray(trained.train_z), key, effort=effort)
     values = annealed_values(
         trained.fit.energy, trained.standardizer, trained.source, log_z, trained.test_x

@@ -49,12 +49,14 @@ def training_scores(trained: Trained) -> Scores:
     fit = trained.fit
     recipe = trained.recipe
     per_update = recipe.method.network_evaluations(recipe.batch_size, trained.source.dim)
+    # early stopping has a snapshot at each planned step, also after the end of the training
+    num_made = recipe.num_updates if fit.best_step is None else len(fit.losses)
     rows: list[Row] = []
     for snapshot in fit.snapshots:
         rows += [
             (snapshot.step, "train_seconds", snapshot.seconds),
             (snapshot.step, "train_cpu_seconds", snapshot.cpu_seconds),
-            (snapshot.step, "network_evaluations", per_update * snapshot.step),
+            (snapshot.step, "network_evaluations", per_update * min(snapshot.step, num_made)),
         ]
     if fit.best_step is not None:
         rows.append((recipe.num_updates, "best_step", fit.best_step))

@@ -143,7 +143,7 @@ def held_out_nll(
         key: PRNG key of annealing.
 
     Returns:
-        A map from an energy to the NLL in nats; infinite if log Z is unresolved.
+        A map from an energy to the NLL in nats; infinite if log Z has no finite error.
     """
     z = as_float32(units, x)
 

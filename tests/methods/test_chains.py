@@ -85,6 +85,15 @@ def test_antithetic_chains_mirror_each_other():
     np.testing.assert_allclose(ends[20:], -ends[:20], rtol=1e-5)
 
 
+@pytest.mark.parametrize("kind", [ContrastiveDivergence, PersistentContrastiveDivergence])
+def test_unadjusted_chains_cost_no_leapfrogs(kind):
+    """They are Langevin: a gradient per step, beside one of the loss at both ends."""
+    options = {"num_steps": 10, "num_leapfrogs": 4, "adjusted": False}
+    if kind is ContrastiveDivergence:
+        options["antithetic"] = True
+    assert kind(**options).network_evaluations(1, 2) == 10 * 2 + 2 * 3
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("restarts", [False, True])
 def test_stuck_pcd_chain_restarts_at_data(restarts):

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
+from ebmark.partition_function import _bases
 from ebmark.partition_function._bases import MixtureBase
 
 NUM = 20_000
@@ -85,6 +86,13 @@ def test_base_covers_a_small_far_cluster(dim):
     distances = np.linalg.norm(np.asarray(base.means) - center, axis=1)
     is_near = (distances < 1) & np.isfinite(base.log_weights)
     assert np.exp(base.log_weights[is_near]).sum() == pytest.approx(0.02, abs=1e-6)
+
+
+def test_mixture_that_lost_a_component_is_normalized():
+    points = np.random.default_rng(0).normal(size=(50, 3))
+    responsibilities = np.tile([0.99, 0.01], (50, 1))
+    mixture = _bases._fit(points, responsibilities)
+    assert len(mixture.means) == 1 and mixture.log_weights[0] == 0
 
 
 @pytest.mark.parametrize("num", [1, 2, 15])

@@ -51,6 +51,13 @@ def test_log_z_in_1d_matches_scipy():
     assert density.log_z == pytest.approx(math.log(integral), abs=1e-5)
 
 
+@pytest.mark.parametrize("beyond", [jnp.nan, -jnp.inf])
+def test_energy_without_a_value_beyond_the_box_is_unresolved(beyond):
+    energy = lambda x: jnp.where(jnp.abs(x[0]) < 9, 0.5 * x[0] ** 2, beyond)
+    density = normalize_on_grid(energy, Grid((-8.0,), (8.0,), 256), LINE)
+    assert not density.is_resolved and "NaN or minus infinity" in density.problem()
+
+
 def test_box_grows_for_wide_energy():
     """Standard deviation 6 in a box of width 8."""
     wide = Quadratic(jnp.array(1 / 36), jnp.zeros(2))

@@ -8,6 +8,7 @@ import pytest
 
 from ebmark.datasets import SyntheticDataset
 from ebmark.metrics import wasserstein
+from ebmark.partition_function import study_effort
 from ebmark.studies.builtin import STUDIES
 from ebmark.studies.run import execute_run
 from ebmark.studies.spec import run_specs
@@ -33,7 +34,8 @@ def test_gaussian_run_in_8d_matches_closed_form(tmp_path):
     assert last["nll"] == pytest.approx(energies.mean() + log_z, abs=1e-3)  # Z is exact
     log_target = np.logaddexp.reduce(source.component_log_probs(arrays["test"]), axis=1).mean()
     assert last["kl"] == pytest.approx(last["nll"] + log_target, abs=1e-6)
-    exact = np.random.default_rng(0).multivariate_normal(mean, covariance, size=100)
+    num = study_effort(8, study.num_metric_samples).num_particles
+    exact = np.random.default_rng(0).multivariate_normal(mean, covariance, size=num)
     model_scores = -d @ np.linalg.inv(covariance)  # the target's by central differences
     ends = [source.component_log_probs(arrays["test"] + s * 0.02 * np.eye(8)[0]) for s in (1, -1)]
     first = np.subtract(*(np.logaddexp.reduce(end, axis=1) for end in ends)) / 0.04
@@ -41,10 +43,10 @@ def test_gaussian_run_in_8d_matches_closed_form(tmp_path):
     assert scores[:, 0] == pytest.approx(first, abs=0.02 * np.abs(scores).max())
     fisher = np.mean(np.sum((model_scores - scores) ** 2, axis=1))
     assert last["fisher_divergence"] == pytest.approx(fisher, rel=1e-3)
-    num = study.num_metric_samples  # two samples of the fit
-    null = wasserstein(arrays["smc"][:num], exact[:num], order=1)
+    null = wasserstein(arrays["smc"][:num], exact, order=1)  # two samples of the fit
     assert null == pytest.approx(last["w1_sampling_error_null"], rel=0.1)
     assert last["log_z"] == last["log_z_error"] == 0
+    num = study.num_metric_samples
     assert last["w1_smc"] == pytest.approx(
         wasserstein(arrays["smc"][:num], arrays["test"][:num], order=1)
     )

@@ -12,6 +12,8 @@ from ebmark.datasets import Grid, SyntheticDataset
 from ebmark.datasets.preprocessing import Standardizer
 from ebmark.energies import Confined, FourierMLP, Quadratic
 from ebmark.methods import METHODS
+from ebmark.studies.scores import training_scores
+from ebmark.studies.trained import Trained
 from ebmark.training.early_stopping import (
     has_overfitted,
     held_out_nll,
@@ -48,6 +50,17 @@ def test_select_best_is_cumulative():
     assert [s.step for s in best.snapshots] == [1, 2, 4, 8]
     assert [s.cpu_seconds for s in best.snapshots] == [0.2, 0.4, 0.8, 1.6]
     assert best.best_step == 2 and "after 2 of 8 updates" in best.stopped
+
+
+def test_cost_is_that_of_the_updates_made():
+    """A training that ends after 4 of 16 planned updates costs 4."""
+    fit = select_best(fitted([1, 2, 4]), [2.0, 1.0, 3.0], [1, 2, 4, 8, 16])
+    x = np.zeros((2, 2))
+    source, units = SyntheticDataset("half_moons"), Standardizer(np.zeros(2), np.ones(2))
+    trained = Trained({}, {}, METHODS["dsm"], source, units, x, x, jnp.asarray(x), fit)
+    rows = training_scores(trained).rows
+    costs = [cost for _, metric, cost in rows if metric == "network_evaluations"]
+    assert costs == [costs[0] * factor for factor in (1, 2, 4, 4, 4)]
 
 
 def test_select_best_keeps_best_before_divergence():

@@ -71,8 +71,18 @@ class AbstractHMCMethod(AbstractMCMCMethod):
     num_leapfrogs: eqx.AbstractVar[int]
     target_acceptance: eqx.AbstractVar[float | None]
 
+    @property
+    def is_hmc(self) -> bool:
+        """Whether the chains are HMC, else Langevin."""
+        return self.adjusted and self.num_leapfrogs > 1
+
+    @property
+    def chain_evaluations(self) -> int:
+        """Network evaluations of one chain."""
+        return 2 * self.num_steps * (self.num_leapfrogs if self.is_hmc else 1)
+
     def kernel(self, state: State) -> AbstractSampler:
-        if self.adjusted and self.num_leapfrogs > 1:
+        if self.is_hmc:
             return HMC(state.step_size, self.num_leapfrogs)
         return super().kernel(state)
 
@@ -90,7 +100,7 @@ class AbstractHMCMethod(AbstractMCMCMethod):
 
     def network_evaluations(self, batch_size, dim):
         del dim
-        return batch_size * (2 * self.num_steps * self.num_leapfrogs + 6)
+        return batch_size * (self.chain_evaluations + 6)
 
 
 def draw_stratified(total: int, num: int, key: Key) -> Int[Array, " num"]:

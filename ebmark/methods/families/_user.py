@@ -92,7 +92,7 @@ class ChainMethod(AbstractHMCMethod):
     def network_evaluations(self, batch_size, dim):
         one = super().network_evaluations(batch_size, dim)
         # the data term is evaluated once
-        return 2 * one - 3 * batch_size if self.antithetic and self.num_leapfrogs > 1 else one
+        return 2 * one - 3 * batch_size if self.antithetic and self.is_hmc else one
 
 
 def method(

@@ -18,7 +18,8 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.edition.filling import RESULTS, fill
+from benchmarks.edition.filling import fill
+from benchmarks.edition.published import RESULTS
 from benchmarks.edition.repeating import repeat
 from benchmarks.edition.studies import AFTERWARDS, STUDIES, TUNED
 from ebmark.errors import UserError

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmarks.edition.filling import RESULTS
+from benchmarks.edition.published import RESULTS
 from ebmark.engines import new_engine
 from ebmark.errors import UserError
 from ebmark.store import table

@@ -53,7 +53,7 @@ def test_wrong_number_is_replaced_and_its_surroundings_kept():
 
 def test_median_counts_failed_runs_as_the_worst(monkeypatch):
     runs = pd.Series([1.0, np.nan, 3.0, np.nan, 2.0])
-    monkeypatch.setattr(filling, "_by_entry", lambda *_: {"pcd": runs})
+    monkeypatch.setattr(filling, "by_entry", lambda *_: {"pcd": runs})
     assert float(filling.median("images", "digits_64", "kl", "pcd")) == 3
     assert filling.failed("images", "digits_64", "kl", "pcd") == "2"
 

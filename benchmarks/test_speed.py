@@ -1,6 +1,6 @@
 """Seconds of single functions of ebmark, to compare with another day or commit.
 
-    pip install 'ebmark[speed]'
+    pip install '.[speed]'
     python -m pytest benchmarks --benchmark-autosave
     python -m pytest benchmarks --benchmark-compare --benchmark-compare-fail=min:20%
 

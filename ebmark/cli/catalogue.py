@@ -9,10 +9,11 @@ import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from ebmark.cli.list import CATALOGUE
 from ebmark.datasets import DATASETS
-from ebmark.methods import METHODS, Recipe, about, describe, sections
+from ebmark.methods import ABOVE_2D, METHODS, Recipe, about, describe, sections
 from ebmark.methods.external import EXTERNAL_METHODS
 from ebmark.samplers import SAMPLERS
 from ebmark.store import metric_info
@@ -29,6 +30,11 @@ gradient in the parameters, 2 for one in x). Every method requires energies and 
 the parameters; the table lists what it requires in addition. KL is that of the default recipes, of
 one seed where no number of seeds is given.
 """
+
+ABOVE_2D_HEAD = """## Recipes for d > 2
+
+| method | changes of its recipe |
+|---|---|"""
 
 
 def catalogue() -> dict[str, dict[str, str]]:
@@ -81,8 +87,9 @@ def methods_page() -> str:
         "|---|---|---|---:|---:|",
         *(_table_row(name, recipe) for name, recipe in METHODS.items()),
     ]
+    above_2d = [ABOVE_2D_HEAD, *(_changes_row(*item) for item in ABOVE_2D.items())]
     page_sections = [_page_section(kind, kind_names) for kind, kind_names in names.items()]
-    return "\n".join([PAGE_HEAD, *table, "", *page_sections])
+    return "\n".join([PAGE_HEAD, *table, "", *above_2d, "", *page_sections])
 
 
 def _table_row(name: str, recipe: Recipe) -> str:
@@ -91,6 +98,12 @@ def _table_row(name: str, recipe: Recipe) -> str:
     requires = sections(type(recipe.method)).get("Requires", "").rstrip(".")
     updates = str(recipe.num_updates or "none")
     return f"| `{name}` | {_describe_method(recipe)} | {requires} | {cost} | {updates} |"
+
+
+def _changes_row(name: str, changes: Mapping[str, Any]) -> str:
+    fields = {**changes, **changes.get("method", {})}
+    words = [f"{field} = {value}" for field, value in fields.items() if field != "method"]
+    return f"| `{name}` | {', '.join(words)} |"
 
 
 def _page_section(kind: type, names: list[str]) -> str:

@@ -31,7 +31,7 @@ class Parsl:
 
     def __init__(self, folder: Path, runner: str, site: Site):
         if importlib.util.find_spec("parsl") is None:
-            raise UserError("The engine 'parsl' requires Parsl: pip install \"ebmark[parsl]\".")
+            raise UserError("The engine 'parsl' requires Parsl: pip install '.[parsl]'.")
         if any(character.isspace() for character in str(folder.resolve())):
             raise UserError(
                 f"{folder}: Parsl does not support folders with a space in their path. "

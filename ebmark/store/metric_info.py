@@ -47,7 +47,7 @@ METRICS = {
         "KL divergence of the model from the target. "
         "It is the excess of the NLL over the entropy of the target; 0 is perfect. In 1-D and 2-D "
         "it is computed by quadrature, without a sampler. For d > 2 it is estimated on the test "
-        "points, with log Z between the bounds of annealed importance sampling.",
+        "points, with log Z by annealing; kl_lower and kl_upper are its 95% interval.",
     ),
     "kl_off_support": MetricInfo(
         "off-support KL",

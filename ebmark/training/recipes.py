@@ -89,8 +89,7 @@ def check_installed(name: str) -> None:
             version(package)
         except PackageNotFoundError:
             raise UserError(
-                f"'{name}' needs {package}, which is not installed. "
-                "Run: pip install 'ebmark[external]'."
+                f"'{name}' needs {package}, which is not installed. Run: pip install '.[external]'."
             ) from None
 
 

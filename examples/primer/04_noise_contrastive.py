@@ -47,6 +47,6 @@ plt.show()
 
 # %%
 # The classifier has nothing to learn where data and noise do not overlap: the loss is flat.
-# ebmark fits the noise to the data (``nce``: a Gaussian of 1.2 times their covariance;
+# ebmark fits the noise to the data (``nce``: a Gaussian of 1.2 times their width;
 # ``nce_mixture``, ``nce_kde``, ``nce_flow``: richer ones) and warns if the **noise ESS**, the
 # effective fraction of noise samples, is below 0.01.

@@ -1,6 +1,6 @@
 """Training methods of external libraries, each with its own documented default recipe.
 
-They run by the libraries' own code (`pip install 'ebmark[external]'`); the rest of a run is shared.
+They run by the libraries' own code (`pip install '.[external]'`); the rest of a run is shared.
 To add one: a class in the file of its library, and a line in `EXTERNAL_METHODS`.
 """
 

@@ -50,7 +50,7 @@ def logger(name: str, folder: Path, study: str) -> Logger:
     if importlib.util.find_spec(package) is None:
         raise UserError(
             f"'{name}' needs the package {package}, which is not installed. "
-            f"Install it by pip install 'ebmark[{name}]'."
+            f"Install it by pip install '.[{name}]'."
         )
     return importlib.import_module(f"ebmark.report.loggers._{name}").Writer(folder, study)
 

@@ -247,7 +247,7 @@ def _propose_by_tpe(
     except ImportError:
         raise UserError(
             "`ebmark tune` needs the package optuna, which is not installed. "
-            "Install it by pip install 'ebmark[tune]'."
+            "Install it by pip install '.[tune]'."
         ) from None
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     distributions: dict[str, optuna.distributions.BaseDistribution] = {}

@@ -19,7 +19,7 @@ from scipy.stats import spearmanr
 
 from benchmarks.edition.published import RESULTS, by_entry, rows_of
 from benchmarks.edition.studies import STUDIES
-from benchmarks.edition.tables import columns, excess, measured, sweep, table, tuned
+from benchmarks.edition.tables import columns, excess, measured, step_biases, sweep, table, tuned
 from ebmark.errors import UserError
 from ebmark.report.page._answer import answer as answer_of
 from ebmark.report.page._numbers import count_seeds, format_brief, format_signed
@@ -126,5 +126,5 @@ def answer(folder: str) -> str:
 FUNCTIONS: dict[str, Callable[..., str]] = {
     function.__name__: function
     for function in (about, answer, columns, command, excess, failed, measured, median)
-    + (rank_correlation, runs, seeds, sweep, table, tuned, value)
+    + (rank_correlation, runs, seeds, step_biases, sweep, table, tuned, value)
 }

@@ -136,6 +136,19 @@ def tuned(folder: str, metric: str, *entries: str) -> str:
     return _markdown([metric_info(metric).label_with_unit, *pairs], rows)
 
 
+def step_biases(folder: str) -> str:
+    """Return a table of the bias of the mean energy by the step size of Langevin sampling.
+
+    Over the configurations of each dataset, from the smallest to the largest.
+    """
+    rows = []
+    for dataset, found in load_study(RESULTS / folder)["step_bias"].items():
+        columns = [*zip(*(one["biases"] for one in found.values()), strict=True)]
+        columns.append([error for one in found.values() for error in one["bias_errors"]])
+        rows.append([dataset, *(f"{min(column):.2g} to {max(column):.2g}" for column in columns)])
+    return _markdown(["dataset", "at h, nats", "at h/2", "at h/4", "standard error"], rows)
+
+
 def measured(benchmark: str) -> str:
     """Return the table of a benchmark from its own results."""
     return f"\n{import_module(BENCHMARKS[benchmark]).as_markdown()}\n"

@@ -44,9 +44,9 @@ class Moments(NamedTuple):
         return self.scatters.sum(axis=0) / self.counts.sum()
 
     def shrunk(
-        self, target: Float[np.ndarray, "dim dim"], num: float
+        self, target: Float[np.ndarray, "*components dim dim"], num: float
     ) -> Float[np.ndarray, "components dim dim"]:
-        r"""Return covariances in which a target counts as `num` points.
+        r"""Return covariances in which a target, shared or their own, counts as `num` points.
 
         $$ \Sigma_k = \frac{n_k S_k + m\, T}{n_k + m} $$
 

@@ -16,8 +16,12 @@ _NUM_COMPONENTS = 16
 _MIN_POINTS = 10
 # steps of EM with each number of components
 _NUM_EM_STEPS = 5
+# of the points, at least those of a new component
+_NEIGHBORHOOD = 50
 # fraction of the mean eigenvalue in the covariance within components
 _SHRINKAGE = 0.1
+# points as which the scale 1 counts in that of a component
+_SCALE_POINTS = 2
 
 
 @runtime_checkable
@@ -59,12 +63,14 @@ class MixtureBase(MixtureDensity):
         References: Raftery & Bao (2010), Estimating and projecting trends in HIV/AIDS generalized
         epidemics using incremental mixture importance sampling.
         """
-        mixture = _fit_one(points)
+        responsibilities = np.ones((len(points), 1))
+        mixture = _fit(points, responsibilities)
         for _ in range(min(_NUM_COMPONENTS, len(points) // _MIN_POINTS) - 1):
             uncovered = points[np.argmax(-energies - mixture.log_prob(points))]
-            mixture = _add_component(mixture, uncovered, points)
+            responsibilities = _add_component(responsibilities, uncovered, points)
             for _ in range(_NUM_EM_STEPS):
-                mixture = _fit(points, mixture.responsibilities(points))
+                mixture = _fit(points, responsibilities)
+                responsibilities = mixture.responsibilities(points)
         return cls._padded(mixture)
 
     @classmethod
@@ -86,29 +92,33 @@ class MixtureBase(MixtureDensity):
 def _fit(
     points: Float[np.ndarray, "n dim"], responsibilities: Float[np.ndarray, "n components"]
 ) -> Mixture:
-    """Return the mixture of largest likelihood, shrunk towards a sphere; drop empty components."""
+    r"""Return the mixture of largest likelihood, shrunk; drop components without points.
+
+    $$ \Sigma_k = \frac{n_k S_k + d\, a_k S}{n_k + d}, \quad
+       a_k = \frac{n_k\, \mathrm{tr}(S^{-1} S_k) / d + m}{n_k + m} $$
+
+    with the covariance S within all components, shrunk towards a sphere. The scale $a_k$ lets a
+    component of fewer points than dimensions be narrow.
+    """
     dim = points.shape[1]
     moments = Moments.of(points, responsibilities[:, responsibilities.sum(axis=0) >= 1])
-    within = moments.within
+    counts, within = moments.counts, moments.within
     sphere = max(np.trace(within) / dim, np.finfo(np.float32).tiny) * np.eye(dim)
     target = (1 - _SHRINKAGE) * within + _SHRINKAGE * sphere
-    weights = moments.counts / moments.counts.sum()
-    return Mixture.from_covariances(weights, moments.means, moments.shrunk(target, dim))
-
-
-def _fit_one(points: Float[np.ndarray, "n dim"]) -> Mixture:
-    return _fit(points, np.ones((len(points), 1)))
+    squares = np.einsum("kij,ji->k", moments.scatters, np.linalg.inv(target)) / dim
+    scales = (squares + _SCALE_POINTS) / (counts + _SCALE_POINTS)
+    covariances = moments.shrunk(scales[:, None, None] * target, dim)
+    return Mixture.from_covariances(counts / counts.sum(), moments.means, covariances)
 
 
 def _add_component(
-    mixture: Mixture, center: Float[np.ndarray, " dim"], points: Float[np.ndarray, "n dim"]
-) -> Mixture:
-    """Add a component at a point, as wide as its neighborhood, and of average weight."""
-    num, dim = mixture.means.shape
+    responsibilities: Float[np.ndarray, "n components"],
+    center: Float[np.ndarray, " dim"],
+    points: Float[np.ndarray, "n dim"],
+) -> Float[np.ndarray, "n more_components"]:
+    """Give the points nearest to a center to a new component."""
     distances = np.sum((points - center) ** 2, axis=1)
-    near = points[np.argsort(distances)[: max(5 * dim, len(points) // 50)]]
-    return Mixture(
-        np.append(mixture.log_weights + np.log(num / (num + 1)), -np.log(num + 1)),
-        np.vstack([mixture.means, center]),
-        np.concatenate([mixture.factors, _fit_one(near).factors]),
-    )
+    near = np.argsort(distances)[: max(_MIN_POINTS, len(points) // _NEIGHBORHOOD)]
+    new = np.zeros((len(points), 1))
+    new[near] = 1
+    return np.hstack([(1 - new) * responsibilities, new])

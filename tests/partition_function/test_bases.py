@@ -88,6 +88,24 @@ def test_base_covers_a_small_far_cluster(dim):
     assert np.exp(base.log_weights[is_near]).sum() == pytest.approx(0.02, abs=1e-6)
 
 
+def test_narrow_mode_of_fewer_points_than_dimensions():
+    """40 of 1,000 points in 100 dimensions, at the center of the others and half as wide."""
+    rng = np.random.default_rng(2)
+    stds = np.where(np.arange(1_000) < 40, 0.5, 1.0)
+    points = stds[:, None] * rng.normal(size=(1_000, 100))
+
+    def log_prob(x):
+        modes = [
+            np.log(w) + norm(scale=s).logpdf(x).sum(axis=1) for w, s in ((0.04, 0.5), (0.96, 1.0))
+        ]
+        return np.logaddexp(*modes)
+
+    base = MixtureBase.fit(points, -log_prob(points))
+    x = 0.5 * rng.normal(size=(200, 100))
+    log_ratios = jax.vmap(base.log_prob)(jnp.asarray(x, jnp.float32)) - log_prob(x)
+    assert np.mean(log_ratios) > -10  # of a component as wide as the others: -28
+
+
 def test_mixture_that_lost_a_component_is_normalized():
     points = np.random.default_rng(0).normal(size=(50, 3))
     responsibilities = np.tile([0.99, 0.01], (50, 1))

@@ -28,9 +28,7 @@ from ebmark.training.model import load_model
 # libraries train networks of their own instead
 START = Quadratic(jnp.array(1.0), jnp.zeros(2))
 INSTALLED = all(importlib.util.find_spec(name) for name in ("torch", "torchebm", "ebm"))
-needs_extra = pytest.mark.skipif(
-    not INSTALLED, reason="needs torch: pip install 'ebmark[external]'"
-)
+needs_extra = pytest.mark.skipif(not INSTALLED, reason="needs torch: pip install '.[external]'")
 without_extra = pytest.mark.skipif(INSTALLED, reason="tests what happens without the extra")
 
 
@@ -115,7 +113,7 @@ def test_missing_extra_is_one_line_error(tmp_path):
     process = ebmark("run", "toy", "--methods", "nce", "ebmkit/nce", cwd=tmp_path)
     assert process.returncode == 2 and process.stdout == ""
     assert "ebmkit/nce" in process.stderr and "torch" in process.stderr
-    assert "ebmark[external]" in process.stderr
+    assert ".[external]" in process.stderr
     assert len(process.stderr.strip().splitlines()) == 1
     assert not (tmp_path / "studies").exists()
 

@@ -23,7 +23,7 @@ from ebmark.methods.noises import NOISES
 
 missing = [name for name in ("torch", "torchebm", "ebm") if not importlib.util.find_spec(name)]
 pytestmark = [
-    pytest.mark.skipif(bool(missing), reason=f"no {missing}: pip install 'ebmark[external]'"),
+    pytest.mark.skipif(bool(missing), reason=f"no {missing}: pip install '.[external]'"),
     # Warnings of the external libraries.
     pytest.mark.filterwarnings("ignore"),
 ]

@@ -102,7 +102,7 @@ def test_logger_errors_name_the_problem(folder, tmp_path, monkeypatch):
     with pytest.raises(UserError, match="tensorboard"):
         logger("tensorbord", tmp_path / "tb", "toy")
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(UserError, match=r"pip install 'ebmark\[wandb\]'"):
+    with pytest.raises(UserError, match=r"pip install '\.\[wandb\]'"):
         logger("wandb", tmp_path / "wandb", "toy")
     (folder / "runs" / A / "result.json").write_text('{"schema": 2,')
     with pytest.raises(UserError, match="damaged"):
@@ -184,7 +184,7 @@ print(json.dumps(found))
 def test_tracker_reads_numbers_of_runs(folder, tmp_path, name):
     """Separate processes isolate the warnings and background threads of these packages."""
     if importlib.util.find_spec(name) is None:
-        pytest.skip(f'{name} is not installed: pip install "ebmark[{name}]"')
+        pytest.skip(f'{name} is not installed: pip install ".[{name}]"')
     place = tmp_path / name
     environment = os.environ | {"MLFLOW_ALLOW_FILE_STORE": "true"}
     environment.pop("MLFLOW_TRACKING_URI", None)

@@ -16,8 +16,8 @@ _NUM_COMPONENTS = 16
 _MIN_POINTS = 10
 # steps of EM with each number of components
 _NUM_EM_STEPS = 5
-# of the points, at least those of a new component
-_NEIGHBORHOOD = 50
+# fraction of the points with which a new component begins
+_NEIGHBORHOOD = 0.02
 # fraction of the mean eigenvalue in the covariance within components
 _SHRINKAGE = 0.1
 # points as which the scale 1 counts in that of a component
@@ -118,7 +118,7 @@ def _add_component(
 ) -> Float[np.ndarray, "n more_components"]:
     """Give the points nearest to a center to a new component."""
     distances = np.sum((points - center) ** 2, axis=1)
-    near = np.argsort(distances)[: max(_MIN_POINTS, len(points) // _NEIGHBORHOOD)]
+    near = np.argsort(distances)[: max(_MIN_POINTS, int(_NEIGHBORHOOD * len(points)))]
     new = np.zeros((len(points), 1))
     new[near] = 1
     return np.hstack([(1 - new) * responsibilities, new])

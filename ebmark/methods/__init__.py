@@ -124,7 +124,7 @@ ABOVE_2D: dict[str, dict[str, Any]] = {
     "cd": {
         "num_updates": 25_000,
         "batch_size": 32,
-        "learning_rate": 3e-3,
+        "learning_rate": 4e-3,
         "method": {**_HMC, "num_steps": 2, "antithetic": True},
     },
     "pcd": {

@@ -20,6 +20,8 @@ _NUM_EM_STEPS = 5
 _NEIGHBORHOOD = 0.02
 # fraction of the mean eigenvalue in the covariance within components
 _SHRINKAGE = 0.1
+# scale below which that of a component is its own, else at least 1
+_NARROW = 0.5
 # points as which the scale 1 counts in that of a component
 _SCALE_POINTS = 2
 
@@ -98,7 +100,8 @@ def _fit(
        a_k = \frac{n_k\, \mathrm{tr}(S^{-1} S_k) / d + m}{n_k + m} $$
 
     with the covariance S within all components, shrunk towards a sphere. The scale $a_k$ lets a
-    component of fewer points than dimensions be narrow.
+    component of fewer points than dimensions be narrow; between 0.5 and 1 it is 1, since points
+    that are near each other by selection look narrower than their component.
     """
     dim = points.shape[1]
     moments = Moments.of(points, responsibilities[:, responsibilities.sum(axis=0) >= 1])
@@ -106,7 +109,8 @@ def _fit(
     sphere = max(np.trace(within) / dim, np.finfo(np.float32).tiny) * np.eye(dim)
     target = (1 - _SHRINKAGE) * within + _SHRINKAGE * sphere
     squares = np.einsum("kij,ji->k", moments.scatters, np.linalg.inv(target)) / dim
-    scales = (squares + _SCALE_POINTS) / (counts + _SCALE_POINTS)
+    own = (squares + _SCALE_POINTS) / (counts + _SCALE_POINTS)
+    scales = np.where(own < _NARROW, own, np.maximum(own, 1))
     covariances = moments.shrunk(scales[:, None, None] * target, dim)
     return Mixture.from_covariances(counts / counts.sum(), moments.means, covariances)
 

@@ -4,7 +4,6 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
-from scipy.special import softmax
 
 # points of lower probability of a component do not count in its covariance
 _MIN_RESPONSIBILITY = 1e-3
@@ -79,13 +78,17 @@ class Mixture(NamedTuple):
         """Return the mixture of given weights, means and covariances."""
         return cls(np.log(weights), means, np.linalg.inv(np.linalg.cholesky(covariances)))
 
-    def responsibilities(self, x: Float[np.ndarray, "n dim"]) -> Float[np.ndarray, "n components"]:
-        """Compute the probability of each component given a point, the E step."""
-        return softmax(self._joint_log_probs(x), axis=1)
+    def e_step(
+        self, x: Float[np.ndarray, "n dim"]
+    ) -> tuple[Float[np.ndarray, "n components"], Float[np.ndarray, " n"]]:
+        """Compute the probability of each component given a point, and the log-density."""
+        joint = self._joint_log_probs(x)
+        log_prob = np.logaddexp.reduce(joint, axis=1)
+        return np.exp(joint - log_prob[:, None]), log_prob
 
     def log_prob(self, x: Float[np.ndarray, "n dim"]) -> Float[np.ndarray, " n"]:
         """Compute the log-density of points."""
-        return np.logaddexp.reduce(self._joint_log_probs(x), axis=1)
+        return self.e_step(x)[1]
 
     def _joint_log_probs(self, x: Float[np.ndarray, "n dim"]) -> Float[np.ndarray, "n components"]:
         columns = [

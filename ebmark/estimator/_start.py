@@ -77,13 +77,12 @@ def _fit(z: Float[np.ndarray, "n d"], num: int, seed: int) -> Mixture:
         warnings.simplefilter("ignore", UserWarning)  # of clusters without points
         _, labels = kmeans2(z, num, iter=20, minit="++", rng=np.random.default_rng(seed))
     mixture = _maximize(z, np.eye(num)[labels])
-    last = mixture.log_prob(z).mean()
+    last = -np.inf
     for _ in range(_NUM_ITERATIONS if num > 1 else 0):
-        mixture = _maximize(z, mixture.responsibilities(z))
-        log_prob = mixture.log_prob(z).mean()
-        if log_prob < last + _MIN_GAIN:
+        responsibilities, log_prob = mixture.e_step(z)
+        if log_prob.mean() < last + _MIN_GAIN:
             break
-        last = log_prob
+        mixture, last = _maximize(z, responsibilities), log_prob.mean()
     return mixture
 
 

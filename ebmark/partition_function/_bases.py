@@ -72,7 +72,7 @@ class MixtureBase(MixtureDensity):
             responsibilities = _add_component(responsibilities, uncovered, points)
             for _ in range(_NUM_EM_STEPS):
                 mixture = _fit(points, responsibilities)
-                responsibilities = mixture.responsibilities(points)
+                responsibilities, _ = mixture.e_step(points)
         return cls._padded(mixture)
 
     @classmethod

@@ -7,7 +7,8 @@ from there to its level, and the ends of sequential Monte Carlo from N(0, 9 I). 
 no path from N(0, I) reaches is met in this way if a descent or a wide path leads to it.
 
 On each path, annealed importance sampling in both directions is combined by Bennett's acceptance
-ratio. Paths in reverse start from particles of their own, made by sequential Monte Carlo.
+ratio. Paths in reverse start from particles of their own, made by sequential Monte Carlo. A path
+that loses modes is too low, so that the paths from N(0, I) are used where they find more mass.
 """
 
 from typing import NamedTuple
@@ -98,7 +99,8 @@ class LogZ(NamedTuple):
     """An estimate of log Z in nats.
 
     Attributes:
-        value: the log of the mean of Z over seeds, from the fitted base.
+        value: the log of the mean of Z over seeds, from the fitted base; from N(0, I) where those
+            paths find more mass.
         error: its standard error, widened so that ± 2 errors are a 95% interval: the largest of
             that over seeds, that by Bennett's acceptance ratio, and what the estimate from N(0, I)
             lies above it. Infinite if a path did not reach the energy, as when the energy is not
@@ -169,14 +171,24 @@ def estimate_log_z(
         if particles is not None:
             found = [*(jax.tree.map(lambda a: a[::4], p) for p in found), particles]
     path = _anneal(_fit(found), energy, effort, fitted_key)
+    value, error = _combine(path.ratios)
+    if np.isfinite(from_normal) and not from_normal <= value + error:
+        # as where many more modes are than components of the base
+        path = _anneal(standard, energy, effort, fitted_key)
+        value, error = _combine(path.ratios)
     samples = np.array([ends.x for ends in path.ends], np.float64).reshape(-1, num, dim)
-    values = np.array([ratio.value for ratio in path.ratios])
-    if not len(values) or not np.isfinite(values).all():
-        return LogZ(np.nan, np.inf, from_normal, samples)
-    value, error = _log_of_mean(values)
-    bennett = np.linalg.norm([ratio.standard_error for ratio in path.ratios]) / len(values)
     above = np.nan_to_num(from_normal - value, nan=0.0)
-    return LogZ(value, float(max(error, bennett, above)), from_normal, samples)
+    return LogZ(value, float(max(error, above)), from_normal, samples)
+
+
+def _combine(ratios: list[Ratio]) -> tuple[float, float]:
+    """Return the log of the mean of Z over seeds and its error; NaN and infinity if one failed."""
+    values = np.array([ratio.value for ratio in ratios])
+    if not len(values) or not np.isfinite(values).all():
+        return np.nan, np.inf
+    value, error = _log_of_mean(values)
+    bennett = np.linalg.norm([ratio.standard_error for ratio in ratios]) / len(values)
+    return value, max(error, float(bennett))
 
 
 def _log_of_mean(values: Float[np.ndarray, " seeds"]) -> tuple[float, float]:

@@ -14,6 +14,7 @@ from scipy import stats
 
 from benchmarks.partition_function.energies import cases
 from ebmark.partition_function import QUICK, STUDY, LogZ, estimate_log_z
+from ebmark.partition_function._bases import MixtureBase
 from ebmark.partition_function._log_z import _log_of_mean
 
 # half as many seeds as for a study, and larger steps between levels
@@ -202,6 +203,20 @@ def test_blackjax_agrees_on_a_mixture():
     error = np.hypot(values.std(ddof=1) / 2, estimate.error)
     assert values.mean() == pytest.approx(estimate.value, abs=5 * error)
     assert values.mean() == pytest.approx(case.log_z, abs=0.15)
+
+
+def test_paths_from_normal_serve_where_the_fitted_base_loses_a_mode(monkeypatch):
+    """Of modes of mass 1/2 at -2.5 and 2.5, a base on one of them alone finds log Z - log 2."""
+    energy = mixture((0.5, -2.5, 0.25), (0.5, 2.5, 0.25))
+    data = 2.5 + 0.5 * np.random.default_rng(0).normal(size=(500, 3))
+    lost = estimate_log_z(energy, data, jr.key(0), effort=QUICK)
+    assert lost.value == pytest.approx(-np.log(2), abs=0.1)
+    fit = MixtureBase.fit
+    monkeypatch.setattr(MixtureBase, "fit", lambda points, energies: fit(data, energies[:500]))
+    estimate = estimate_log_z(energy, data, jr.key(0), effort=BRIEF)
+    assert estimate.value == pytest.approx(0.0, abs=4 * estimate.error)
+    assert estimate.resolves(0.0)
+    assert np.mean(estimate.samples > 0) == pytest.approx(0.5, abs=0.1)
 
 
 def test_seeds_are_combined_as_z():

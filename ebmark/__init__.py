@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from ebmark.studies.twin import twin as twin
     from ebmark.training.loop import train as train
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"
 
 _HOMES = {
     "ChainMethod": "ebmark.methods",

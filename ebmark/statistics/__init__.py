@@ -41,6 +41,7 @@ from ebmark.statistics._profiles import profiles as profiles
 from ebmark.statistics._ranks import Ranks as Ranks
 from ebmark.statistics._ranks import rank as rank
 from ebmark.statistics._ranks import ranks as ranks
+from ebmark.statistics._runs import IN_EVERY_RUN as IN_EVERY_RUN
 from ebmark.statistics._runs import ROLES as ROLES
 from ebmark.statistics._runs import Best as Best
 from ebmark.statistics._runs import best as best

@@ -10,6 +10,8 @@ from ebmark.statistics._paired import SIGNIFICANT
 
 POWER = 0.8
 _MIN_SEEDS = 6
+# a mean below this fraction of the largest difference is 0
+_ROUNDING = 1e-12
 
 
 def seeds_needed(differences: Values, comparisons: int = 1) -> int | None:
@@ -37,7 +39,7 @@ def seeds_needed(differences: Values, comparisons: int = 1) -> int | None:
         24
     """
     d = np.asarray(differences, float)
-    if len(d) < 2 or not np.isfinite(d).all() or d.mean() == 0:
+    if len(d) < 2 or not np.isfinite(d).all() or abs(d.mean()) <= _ROUNDING * abs(d).max():
         return None
     level = SIGNIFICANT / comparisons
     z = special.ndtri(1 - level / 2)

@@ -7,7 +7,6 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 import scipy
-from scipy import special
 
 from ebmark.statistics._intervals import LEVEL, summary
 from ebmark.statistics._runs import final_values, role
@@ -22,9 +21,10 @@ class Ranks(NamedTuple):
         entries: Configurations, best first.
         mean: Their mean ranks.
         datasets: Names of the datasets.
-        p: p-value of Friedman's test that all are equal; NaN for fewer than 6 datasets.
-        critical: Nemenyi's critical difference: mean ranks that are closer do not differ
-            significantly; NaN for fewer than 6 datasets.
+        p: p-value of Friedman's test that all are equal, of two methods of the exact sign test; NaN
+            for fewer than 6 datasets.
+        critical: Nemenyi's critical difference, of two methods that of the sign test: mean ranks
+            that are closer do not differ significantly; NaN for fewer than 6 datasets.
     """
 
     entries: list[str]
@@ -117,19 +117,22 @@ def rank(medians: np.ndarray, datasets: list[str], methods: list[str]) -> Ranks:
     critical = math.nan
     num_datasets, k = dataset_ranks.shape
     if num_datasets >= MIN_DATASETS:
-        q = scipy.stats.studentized_range.ppf(LEVEL, k, np.inf) / math.sqrt(2)
-        critical = float(q * math.sqrt(k * (k + 1) / (6 * num_datasets)))
-        p = _friedman(dataset_ranks)
+        if k == 2:
+            p, critical = _sign_test(dataset_ranks)
+        else:
+            q = scipy.stats.studentized_range.ppf(LEVEL, k, np.inf) / math.sqrt(2)
+            critical = float(q * math.sqrt(k * (k + 1) / (6 * num_datasets)))
+            p = float(scipy.stats.friedmanchisquare(*dataset_ranks.T).pvalue)
     return Ranks([methods[i] for i in order], mean_ranks[order].tolist(), datasets, p, critical)
 
 
-def _friedman(dataset_ranks: np.ndarray) -> float:
-    """The p-value of Friedman's test; scipy requires three methods, for two it is a sign test."""
-    if dataset_ranks.shape[1] > 2:
-        return float(scipy.stats.friedmanchisquare(*dataset_ranks.T).pvalue)
-    untied = dataset_ranks[dataset_ranks[:, 0] != dataset_ranks[:, 1]]
-    if not len(untied):
-        return 1.0
-    num_first = np.sum(untied[:, 0] < untied[:, 1])
-    statistic = (2 * num_first - len(untied)) ** 2 / len(untied)
-    return float(special.chdtrc(1, statistic))
+def _sign_test(dataset_ranks: np.ndarray) -> tuple[float, float]:
+    """Return the exact p-value of the sign test of two methods, and its critical difference."""
+    first, second = dataset_ranks.T
+    num = int(np.sum(first != second))
+    p_values = [scipy.stats.binomtest(k, num).pvalue if num else 1.0 for k in range(num // 2 + 1)]
+    num_wins = int(np.sum(first < second))
+    num_lost = sum(p < 1 - LEVEL for p in p_values)
+    # between the differences num - 2 k of the last significant number k of losses and the next
+    critical = (num - 2 * num_lost + 1) / len(first) if num_lost else math.inf
+    return float(p_values[min(num_wins, num - num_wins)]), critical

@@ -62,7 +62,7 @@ def final_values(table: pd.DataFrame, dataset: str, metric: str) -> dict[str, pd
     Returns:
         Configuration -> values by seed. NaN, which counts as the worst, for runs that diverged and
         for completed runs without a finite value: log Z is unresolved or chains have not converged.
-        Empty if no run has a finite value of the metric.
+        Empty if no run has the metric, or, except for KL and NLL, no finite value of it.
     """
     # few columns: all others would be copied
     is_of_dataset = (table["dataset"] == dataset).to_numpy()
@@ -72,16 +72,20 @@ def final_values(table: pd.DataFrame, dataset: str, metric: str) -> dict[str, pd
     last_values: dict[tuple[str, int], float] = {}
     for method, seed, value in zip(rows["method"], rows["seed"], rows["value"], strict=True):
         last_values[method, seed] = float(value) if math.isfinite(value) else math.nan
-    if all(map(math.isnan, last_values.values())):
+    is_unresolved = all(map(math.isnan, last_values.values()))
+    if not last_values or (is_unresolved and metric not in IN_EVERY_RUN):
         return {}
     measured = {method for method, _ in last_values}
     unique = table[["method", "seed", "status"]].loc[is_of_dataset].drop_duplicates()
+    completed = set(unique["method"].loc[unique["status"] != "diverged"])
     for method, seed, status in zip(
         unique["method"], unique["seed"], unique["status"], strict=True
     ):
+        if metric not in IN_EVERY_RUN and method in completed - measured:
+            continue  # the method does not have it
         if status == "diverged":
             last_values[method, seed] = math.nan
-        elif metric in IN_EVERY_RUN or method in measured:
+        else:
             last_values.setdefault((method, seed), math.nan)
     runs: dict[str, dict[int, float]] = {}
     for (method, seed), value in sorted(last_values.items()):

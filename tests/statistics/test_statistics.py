@@ -27,7 +27,6 @@ from ebmark.statistics import (
     median_seed,
     paired,
     profiles,
-    ranks,
     reference,
     seeds_needed,
     success,
@@ -152,7 +151,6 @@ def test_final_values_selects_last_step():
     assert runs["a"][0] == 1.0 and math.isnan(runs["a"][1]) and runs["b"].to_dict() == {1: 2.0}
     assert final_values(rows, "d", "no such metric") == {}
     assert final_values(rows, "no such dataset", "kl") == {}
-    assert final_values(table([("a", 0, NAN)]), "d", "kl") == {}
 
 
 def test_final_values_includes_diverged_run_without_metric():
@@ -338,6 +336,7 @@ def test_seeds_needed_gives_power_80_percent():
     n, fraction = power(0.7, num_studies=400)
     assert 15 < n < 30 and fraction == pytest.approx(0.8, abs=0.1)
     assert seeds_needed([0.0, 0.0]) is None and seeds_needed([1.0, INF]) is None
+    assert seeds_needed([0.1, 0.2, -0.3, 0.4, -0.1, -0.3]) is None  # 0 but for rounding
     assert seeds_needed([1.0, 1.1, 0.9]) == 6
     assert seeds_needed([1.0, -1.0, 0.1], comparisons=20) > seeds_needed([1.0, -1.0, 0.1])
 
@@ -361,40 +360,6 @@ def test_reference_is_first_method():
     assert reference(["mle", "cd, tuned", "nce"]) == "cd, tuned"
     assert reference(["cd", "nce"], "nce") == "nce" and reference(["cd"], "gone") == "cd"
     assert reference(["mle", "kde"]) is None
-
-
-def many(medians):
-    """A table of datasets d0, d1, ... (rows) and configurations a, b, ... (columns), one seed."""
-    return pd.concat(
-        table([(chr(97 + e), 0, v) for e, v in enumerate(row)]).assign(dataset=f"d{i}")
-        for i, row in enumerate(medians)
-    )
-
-
-def test_ranks_match_scipy_and_demsar():
-    medians = np.random.default_rng(11).lognormal(size=(8, 5)) + np.arange(5)
-    ranked = ranks(many(medians), [f"d{i}" for i in range(8)], list("abcde"), "kl")
-    assert ranked.p == pytest.approx(stats.friedmanchisquare(*medians.T).pvalue)
-    assert ranked.critical == pytest.approx(2.728 * math.sqrt(5 * 6 / (6 * 8)), rel=1e-3)
-    expected = stats.rankdata(medians, axis=1).mean(axis=0)
-    assert sorted(ranked.mean) == ranked.mean == pytest.approx(sorted(expected))
-    assert ranked.cliques and all(
-        ranked.mean[last] - ranked.mean[first] < ranked.critical for first, last in ranked.cliques
-    )
-
-
-def test_ranks_have_no_p_for_few_datasets():
-    ranked = ranks(many([[1.0, NAN, 2.0]] * 5), [f"d{i}" for i in range(5)], list("abc"), "kl")
-    assert ranked.entries == ["a", "c", "b"] and ranked.mean == [1.0, 2.0, 3.0]
-    assert not ranked.enough and math.isnan(ranked.p) and math.isnan(ranked.critical)
-    assert ranks(many([[1.0]]), ["d0"], ["a"], "kl") is None
-
-
-def test_friedman_has_nominal_level():
-    """300 tables of 4 equal methods on 10 datasets: 0.05 and 3.5 standard errors, 1 in 2,000."""
-    rng = np.random.default_rng(12)
-    p = [stats.friedmanchisquare(*rng.normal(size=(4, 10))).pvalue for _ in range(300)]
-    assert np.mean(np.array(p) < 0.05) < 0.05 + 3.5 * math.sqrt(0.05 * 0.95 / 300)
 
 
 def test_profiles_are_fractions_with_bands():
@@ -490,3 +455,13 @@ def test_error_sources_add_up_and_are_masked():
 def test_examples_run(module):
     name = f"ebmark.statistics.{module}"
     assert doctest.testmod(importlib.import_module(name)).failed == 0
+
+
+def test_final_values_keeps_unresolved_datasets():
+    """Of KL, which every run has; a method that does not have another metric gets no row of it."""
+    rows = table([("a", 0, NAN), ("b", 0, NAN)])
+    assert all(math.isnan(runs[0]) for runs in final_values(rows, "d", "kl").values())
+    assert final_values(rows.assign(metric="w1_native"), "d", "w1_native") == {}
+    native = table([("a", 0, 1.0)]).assign(metric="w1_native")
+    runs = pd.concat([table([("a", 0, 1.0), ("b", 0, 1.0), ("b", 1, NAN)]), native])
+    assert list(final_values(runs, "d", "w1_native")) == ["a"]

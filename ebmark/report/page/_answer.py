@@ -8,6 +8,7 @@ import pandas as pd
 
 from ebmark.report.page._numbers import count_seeds, format_brief, format_p, significant_digits
 from ebmark.statistics import (
+    IN_EVERY_RUN,
     SIGNIFICANT,
     Paired,
     fewest_seeds,
@@ -85,7 +86,7 @@ def answer(table: pd.DataFrame, study: Mapping[str, Any]) -> Answer:
         'b has the lowest median KL on d (4.5 nats), significantly lower than a (adjusted p\u00a0=\u00a00.031).'
     """  # noqa: E501
     wanted = (study.get("deciding_metric") or _FALLBACKS[0], *_FALLBACKS)
-    measured = set(table["metric"].loc[table["value"].notna()])
+    measured = set(table["metric"].loc[table["value"].notna() | table["metric"].isin(IN_EVERY_RUN)])
     metric = next((metric for metric in wanted if metric in measured), wanted[0])
     runs = {dataset: final_values(table, dataset, metric) for dataset in study["datasets"]}
     info = metric_info(metric, distance_unit(study))
@@ -94,7 +95,10 @@ def answer(table: pd.DataFrame, study: Mapping[str, Any]) -> Answer:
         study.get("question") or f"Which configuration has the {_extreme(info)} {_name(info)}?"
     )
     if not groups:
-        return Answer(question, "No method has a completed run yet.", "", [])
+        reason = "No method has a completed run yet."
+        if any(runs.values()):
+            reason = "Only the oracle and baselines have completed runs, so nothing is compared."
+        return Answer(question, reason, "", [])
     state = _state_each if len(groups) <= _MAX_STATED else _count_wins
     test = f"{_describe_test(groups)} {_name_excluded(runs)}".strip()
     return Answer(question, state(groups, info, metric), test, groups)

@@ -58,10 +58,18 @@ def summarize_dataset(
         null_range: Null range of W1; None if there is none.
         compared: The comparisons of the report, for the Holm-adjusted p.
     """
-    metric = next((name for name in _METRICS if best(table, dataset, name)), None)
+    measured = {name: runs for name in _METRICS if (runs := final_values(table, dataset, name))}
+    metric = next(iter(measured), None)
     leader = best(table, dataset, metric) if metric else None
     if metric is None or leader is None:
-        return [Markup("No completed runs yet."), *describe_problems(table, dataset, entries)]
+        reason = "No completed runs yet."
+        if metric is not None:
+            reason = (
+                f"All median runs diverged or are unresolved: no {_METRICS[metric][0]} is lowest."
+            )
+            if all(map(role, measured[metric])):
+                reason = "Only the oracle and baselines have completed runs."
+        return [Markup(reason), *describe_problems(table, dataset, entries)]
     sentences = [_lowest(table, dataset, metric, leader, _find(compared, dataset, metric, leader))]
     if metric != "w1_langevin":
         sentences += _oracles(table, dataset, metric, leader.method)
@@ -96,6 +104,9 @@ def _lowest(
         leader.method, name, value, count_seeds(lowest.n)
     )
     if leader.runner_up is None or leader.paired is None:
+        same = [name for name in runs if name != leader.method and role(name) is None]
+        if same:
+            return sentence + Markup(" The runs of {} are the same.").format(", ".join(same))
         return sentence + Markup(" No other method has a completed run.")
     second = summary(runs[leader.runner_up]).median
     value = format_brief(second, digits) + unit if math.isfinite(second) else "diverged (median)"

@@ -167,8 +167,9 @@ def _columns(
 def _interval(metric: str, runs: Runs) -> Column:
     """The 95% interval of the median."""
     cells: dict[tuple[str, str | None], Cell] = {}
+    is_geometric = all_positive([values for by in runs.values() for values in by.values()])
     for dataset, by_entry in runs.items():
-        summaries = {e: summarize_runs(metric, by_entry[e], True) for e in by_entry}
+        summaries = {e: summarize_runs(metric, by_entry[e], is_geometric) for e in by_entry}
         decimals = count_column_decimals(metric, summaries)
         for entry, stats in summaries.items():
             text = format_interval(stats.median_low, stats.median_high, decimals)

@@ -10,6 +10,7 @@ import pytest
 from ebmark.report.page import answer
 from ebmark.report.page._answer import CONDITIONS
 from ebmark.report.page._numbers import format_brief
+from ebmark.report.page._sentences import summarize_dataset
 from ebmark.statistics import final_values, holm, paired_by_seed, role, summary
 from ebmark.store.metric_info import metric_info
 from ebmark.store.schema import load_study
@@ -99,6 +100,19 @@ def test_answer_counts_many_cases():
 
 def test_answer_without_runs():
     assert answer(make_table({}), STUDY).sentence == "No method has a completed run yet."
+    only = answer(make_table({"gaussian": SEEDS}), STUDY).sentence
+    assert only == "Only the oracle and baselines have completed runs, so nothing is compared."
+
+
+@pytest.mark.parametrize("value", [np.inf, np.nan])
+@pytest.mark.parametrize("metric", ["kl", "nll"])
+def test_dataset_without_a_resolved_run_is_named(value, metric):
+    table = make_table({"a": [value] * 8, "b": [value] * 8}, metric)
+    study = STUDY | {"datasets": ["rings"]}
+    text = "ll median runs on rings diverged or are unresolved."
+    assert answer(table, study).sentence == f"A{text}"
+    (first, *_) = summarize_dataset(table, "rings", ["a", "b"])
+    assert first.startswith("All median runs diverged or are unresolved")
 
 
 @pytest.mark.parametrize("folder", RESULTS, ids=lambda folder: folder.name)

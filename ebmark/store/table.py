@@ -251,7 +251,7 @@ def current(folder: Path, study: Mapping[str, Any]) -> tuple[pd.DataFrame, bool]
     """Return the results of all runs completed so far, and whether the table has them all.
 
     A completed run never changes, so the table is up to date if it has all completed runs. If not,
-    they are collected, and runs of the table that are not in the folder are kept.
+    they are collected, and runs that only the table has are kept, except those of another plan.
 
     Args:
         folder: the folder of the study.
@@ -265,11 +265,12 @@ def current(folder: Path, study: Mapping[str, Any]) -> tuple[pd.DataFrame, bool]
         return _frame([]), False
     check_listed(folder)
     saved = read(folder) if has_table else _frame([])
-    if set(done) <= set(saved["run_id"]):
+    is_planned = saved["run_id"].isin(list(plan)).to_numpy()
+    if is_planned.all() and set(done) <= set(saved["run_id"]):
         return saved, True
-    only_saved = saved.loc[~saved["run_id"].isin(done)]
+    only_saved = saved.loc[is_planned & ~saved["run_id"].isin(done)]
     parts = [part for part in (collect(folder, plan), only_saved) if len(part)]
-    return _sort_by_run(pd.concat(parts), plan), False
+    return _sort_by_run(pd.concat(parts or [_frame([])]), plan), False
 
 
 def _sort_by_run(table: pd.DataFrame, names: Iterable[str]) -> pd.DataFrame:

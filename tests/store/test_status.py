@@ -171,3 +171,15 @@ def test_status_command(folder):
     assert completed.returncode == 0 and "3 of 6 runs done" in completed.stdout, completed.stderr
     completed = ebmark("status", "nowhere", cwd=folder)
     assert completed.returncode == 2 and completed.stderr.count("\n") == 1, completed.stderr
+
+
+def test_runs_of_another_plan_are_left_out(folder):
+    """As of the same study with other settings, whose table is still there."""
+    study = load_study(folder)
+    table.write(folder, table.current(folder, study)[0])
+    cd, nce = runs_of(folder, "cd"), runs_of(folder, "nce")
+    planned = study | {"runs": {name: study["runs"][name] for name in (cd[0], *nce.values())}}
+    rows, is_saved = table.current(folder, planned)
+    assert not is_saved and set(rows["run_id"]) == {cd[0]}
+    rows, is_saved = table.current(folder, study | {"runs": {}})
+    assert not is_saved and not len(rows)

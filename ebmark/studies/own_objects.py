@@ -1,11 +1,8 @@
 """Methods and datasets that are objects of this session: registered by name and definition."""
 
-import ast
 import hashlib
-import inspect
 import re
-import textwrap
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import jax.random as jr
 
@@ -14,6 +11,7 @@ from ebmark.energies import NETWORKS
 from ebmark.errors import UserError
 from ebmark.methods import AbstractMethod, Recipe
 from ebmark.studies import plugins
+from ebmark.studies.digests import digest
 from ebmark.studies.study import Study
 from ebmark.training.inputs import check_energy
 from ebmark.training.recipes import RECIPES
@@ -61,14 +59,3 @@ def check_network(study: Study) -> None:
                 check_energy(network, RECIPES[method], DATASETS[dataset].dim)
             except (TypeError, ValueError) as error:
                 raise UserError(f"{method} on {dataset}: {' '.join(str(error).split())}") from error
-
-
-def digest(value: Any) -> str:
-    """Return a hash of the source code of an object's class or function, and of its repr."""
-    kind = value if inspect.isroutine(value) or inspect.isclass(value) else type(value)
-    try:
-        text = ast.dump(ast.parse(textwrap.dedent(inspect.getsource(kind))))
-    # defined by text that Python does not keep, or within an expression
-    except (OSError, TypeError, SyntaxError):
-        text = repr(getattr(getattr(kind, "__code__", None), "co_code", kind.__qualname__))
-    return hashlib.sha256((text + repr(value if kind is not value else "")).encode()).hexdigest()

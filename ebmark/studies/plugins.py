@@ -147,6 +147,11 @@ def _register(path: Path, digest: str, kind: str, name: Any, value: Any) -> None
             f"{path}: {kind}: a name must be 1 to {_MAX_NAME_LENGTH} printable characters, "
             f"not {name!r:.80}."
         )
+    if "=" in name or "," in name:
+        raise UserError(
+            f"{path}: {kind}: a name must not contain '=' or ',', which separate settings in "
+            f"results, but '{name}' does. Rename it."
+        )
     if not isinstance(value, expected):
         raise UserError(
             f"{path}: {kind}[{name!r}] must be a {expected.__name__}, not {value!r:.80}."

@@ -11,7 +11,7 @@ from ebmark.datasets import DATASETS
 from ebmark.energies import Network
 from ebmark.errors import UserError, shown, unknown
 from ebmark.store.metric_info import METRICS, stem
-from ebmark.studies.variants import DATASET_ATTRIBUTES, SETTINGS, check_sweep
+from ebmark.studies.variants import DATASET_ATTRIBUTES, SETTINGS, check_names, check_sweep
 from ebmark.system.reading import read_toml
 from ebmark.training import recipes
 
@@ -21,7 +21,8 @@ Count = Annotated[int, pydantic.Field(ge=1, le=10**9)]
 Title = Annotated[str, pydantic.Field(max_length=1_000)]
 # The name of the study's folder: no path to elsewhere, and not hidden.
 Name = Annotated[str, pydantic.Field(pattern=r"\A[^/\x00-\x1f\x7f.][^/\x00-\x1f\x7f]{0,99}\z")]
-Axis = tuple[float | int | str, ...]  # the values of a swept setting
+# the values of a swept setting
+Axis = tuple[pydantic.StrictBool | float | int | str, ...]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -86,6 +87,7 @@ _QUICK = {
     "num_snapshots": 2,
 }
 _QUICK_UPDATES = 1_000
+_QUICK_BUDGET = 20  # what a swept budget is divided by
 _MAX_QUICK_PAIRS = 100  # datasets x methods; above it a quick study has one seed
 
 
@@ -101,14 +103,20 @@ def quick(study: Study) -> Study:
         first = study.datasets[:1]
         study = dataclasses.replace(study, seeds=1, datasets=first, num_updates=num_updates)
     num_pairs = len(study.datasets) * len(study.methods)
-    seeds = 1 if num_pairs > _MAX_QUICK_PAIRS else 2
+    seeds = min(study.seeds, 1 if num_pairs > _MAX_QUICK_PAIRS else 2)
+    num_updates: int | None = min(study.num_updates or _QUICK_UPDATES, _QUICK_UPDATES)
+    sweep = study.sweep
+    if "network_evaluations" in sweep:
+        budgets = (max(1, int(number) // _QUICK_BUDGET) for number in sweep["network_evaluations"])
+        num_updates, sweep = None, sweep | {"network_evaluations": tuple(dict.fromkeys(budgets))}
     smaller = {name: min(getattr(study, name), number) for name, number in _QUICK.items()}
     return dataclasses.replace(
         study,
-        seeds=min(study.seeds, seeds),
+        seeds=seeds,
         seeds_per_program=min(study.seeds_per_program, seeds),
-        num_updates=min(study.num_updates or _QUICK_UPDATES, _QUICK_UPDATES),
+        num_updates=num_updates,
         network_evaluations=None,
+        sweep=sweep,
         **smaller,
     )
 
@@ -120,13 +128,16 @@ def validated(study: Study) -> Study:
         UserError: for an unknown name, a number out of its range, or options that exclude each
             other.
     """
+    study = _parse(dataclasses.asdict(study), "the study")
     _check_names(study)
     for method, changes in study.recipes.items():
         recipes.with_changes(method, changes)
-    if study.num_updates is not None and study.network_evaluations is not None:
+    has_budget = study.network_evaluations is not None or "network_evaluations" in study.sweep
+    if study.num_updates is not None and has_budget:
         raise UserError(
             "'num_updates' and 'network_evaluations' are mutually exclusive; set only one."
         )
+    check_names(study.variants)
     _check_seeds_per_program(study)
     if stem(study.deciding_metric) not in METRICS:
         raise unknown("deciding_metric", study.deciding_metric, METRICS)
@@ -139,7 +150,7 @@ def validated(study: Study) -> Study:
         _check_dataset_axis(study.dataset_axis, study.datasets)
     for method in study.methods:
         recipes.check_installed(method)
-    return _parse(dataclasses.asdict(study), "the study")
+    return study
 
 
 def _check_names(study: Study) -> None:

@@ -77,6 +77,23 @@ def variants(
         )
 
 
+def check_names(names: tuple[str, ...]) -> None:
+    """Raise UserError if two recipes have the same name in the table, or one is ambiguous there."""
+    by_label: dict[str, str] = {}
+    for name in names:
+        if "=" in Path(name).stem or "," in Path(name).stem:
+            raise UserError(
+                f"variants: the name of '{name}' contains '=' or ',', which separate settings in "
+                "results. Rename the file."
+            )
+        other = by_label.setdefault(Path(name).stem, name)
+        if other != name or names.count(name) > 1:
+            raise UserError(
+                f"variants: '{other}' and '{name}' are both named '{Path(name).stem}' in the "
+                "table. Rename the file, or leave one out."
+            )
+
+
 def _label(name: str, is_custom: bool, point: dict[str, Any]) -> str:
     """Return the name of a recipe, such as `tuned, custom, sigma=0.1`."""
     parts = []

@@ -98,6 +98,8 @@ def test_plugin_origin_is_hash_of_file(tmp_path, registries):
         ("METHODS = [1]", "METHODS must be a dictionary"),
         ("METHODS = {'mine': 3}", "METHODS['mine'] must be a Recipe, not 3"),
         ("METHODS = {'': 3}", "a name must be 1 to 100 printable characters"),
+        ("METHODS = {'lr=0.1': 3}", "must not contain '=' or ','"),
+        ("METHODS = {'mle, mine': 3}", "must not contain '=' or ','"),
         ("from ebmark.methods import METHODS as M\nMETHODS = {'nce': M['cd']}", "already"),
     ],
 )

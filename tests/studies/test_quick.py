@@ -1,5 +1,6 @@
 """Built-in studies, quick runs, and the order in which runs are executed."""
 
+import dataclasses
 import itertools
 
 import numpy as np
@@ -7,17 +8,19 @@ import pytest
 from helpers.tiny_study import ebmark
 
 from ebmark.datasets import DATASETS, SyntheticDataset
+from ebmark.errors import UserError
 from ebmark.methods import METHODS
 from ebmark.store import table
 from ebmark.studies.builtin import STUDIES
 from ebmark.studies.spec import run_specs
-from ebmark.studies.study import quick
+from ebmark.studies.study import quick, validated
 
 
 def test_quick_reduces_every_study():
     for study in STUDIES.values():
         small = quick(study)
-        assert small.num_updates <= (study.num_updates or 1_000)
+        if "network_evaluations" not in study.sweep:
+            assert small.num_updates <= (study.num_updates or 1_000)
         many = len(study.datasets) * len(study.methods) > 100
         assert small.seeds in (min(study.seeds, 1 if many else 2), 1)
         for number in ("num_samples", "num_metric_samples", "langevin_steps", "num_snapshots"):
@@ -73,3 +76,22 @@ def test_numbers_of_a_quick_study_are_within_their_intervals(tmp_path):
     for name, (mean, std) in LOG_KL.items():
         log_kl = np.log(last.loc[last["method"] == name, "value"])
         assert log_kl.mean() == pytest.approx(mean, abs=4 * std / np.sqrt(2)), name
+
+
+def test_quick_keeps_a_swept_budget_apart():
+    """Smaller, in the same proportions, and not replaced by a number of updates."""
+    study = STUDIES["budget"]
+    small = validated(quick(study))
+    budgets, reduced = study.sweep["network_evaluations"], small.sweep["network_evaluations"]
+    np.testing.assert_allclose(np.divide(budgets, reduced), budgets[0] / reduced[0], rtol=0.01)
+    sources = [SyntheticDataset(name) for name in small.datasets]
+    specs = [s for s in run_specs(small, sources, None) if s["method"] == "nce"]
+    updates = {spec["axes"]["network_evaluations"]: spec["training"] for spec in specs}
+    assert len({training["num_updates"] for training in updates.values()}) == len(reduced)
+    with pytest.raises(UserError, match="mutually exclusive"):
+        validated(dataclasses.replace(study, num_updates=100))
+
+
+def test_quick_seeds_fit_the_program():
+    study = dataclasses.replace(STUDIES["images"], seeds=10, seeds_per_program=5)
+    assert validated(quick(study)).seeds_per_program == 1

@@ -139,3 +139,43 @@ def test_sweep_appears_in_table_and_report(tmp_path):
     assert description["axes"] == ["num_train"]
     assert "nce, num_train=100" in process.stdout
     assert "nce, num_train=100" in (tmp_path / "out" / "report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (("tuned", "mine/tuned.json"), "'tuned' and 'mine/tuned.json' are both named 'tuned'"),
+        (("a/x.json", "default", "b/x.json"), "both named 'x'"),
+        (("default", "default.json"), "both named 'default'"),
+        (("default", "default"), "both named 'default'"),
+        (("lr=1.json",), "contains '=' or ','"),
+    ],
+)
+def test_recipes_of_one_name_are_refused(names, message):
+    with pytest.raises(UserError, match=message):
+        validated(Study(variants=names))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"seeds_per_program": 0}, "seeds_per_program"),
+        ({"seeds": "six"}, "seeds"),
+        ({"seeds": 2.5}, "seeds"),
+        ({"sweep": {"num_train": ([1],)}}, "sweep"),
+    ],
+)
+def test_wrong_types_are_refused_in_one_line(changes, message):
+    study = Study()
+    for name, value in changes.items():
+        # the types of arguments are checked in tests only
+        object.__setattr__(study, name, value)
+    with pytest.raises(UserError, match=message) as caught:
+        validated(study)
+    assert "\n" not in str(caught.value)
+
+
+def test_switches_can_be_swept():
+    study = validated(Study(methods=("cd",), sweep={"method.adjusted": (True, False)}))
+    assert study.sweep["method.adjusted"] == (True, False)
+    assert all(type(value) is bool for value in study.sweep["method.adjusted"])

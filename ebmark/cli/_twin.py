@@ -1,7 +1,6 @@
 """The work of `ebmark twin`, behind the imports of JAX: a page around `eb.twin`."""
 
 import math
-import os
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from ebmark.cli._flags import choose_dropped, name_flags
 from ebmark.cli.terminal import say
 from ebmark.cli.terminal_tables import print_parts
 from ebmark.datasets.tables import describe_table, read_table
+from ebmark.engines import num_cores
 from ebmark.errors import UserError
 from ebmark.studies.twin import twin
 from ebmark.system.threads import keep_compiled_programs
@@ -47,9 +47,7 @@ def twin_of_table(
     with tempfile.TemporaryDirectory(prefix="ebmark-") as temporary:
         folder = out or Path(temporary)
         try:
-            found = twin(
-                frame, drop=dropped, out=folder, jobs=jobs or os.cpu_count() or 1, **options
-            )
+            found = twin(frame, drop=dropped, out=folder, jobs=jobs or num_cores(), **options)
         except UserError as error:
             raise UserError(name_flags(str(error))) from error
         except ValueError as error:

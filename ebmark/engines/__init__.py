@@ -10,6 +10,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
+from ebmark.engines._cores import num_cores as num_cores
 from ebmark.engines._task import EngineLost, WorkerLost, stop_file
 from ebmark.errors import unknown
 
@@ -73,7 +74,7 @@ def new_engine(
         if note := unused_gpus_note(os.environ):
             print(note, file=sys.stderr)
         num_gpus = len(list_gpus(os.environ))
-        return Processes(folder, runner, jobs or num_gpus or os.cpu_count() or 1)
+        return Processes(folder, runner, jobs or num_gpus or num_cores())
     if kind == "inline":
         from ebmark.engines._inline import Inline
 

@@ -12,6 +12,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
+from ebmark.engines._cores import num_cores
 from ebmark.engines._sites import Site
 from ebmark.engines._task import EngineLost, WorkerLost, as_task, run_in_pool
 from ebmark.errors import UserError
@@ -115,7 +116,7 @@ def _executor(executor_class: Any, site: Site, addresses: set[str], watch: _Watc
 
     python = f"{site.python or sys.executable} -P"
     pool = f"{python} -m parsl.executors.high_throughput.process_worker_pool"
-    num_workers = site.workers or (_num_cores() if site.scheduler == "local" else site.cores)
+    num_workers = site.workers or (num_cores() if site.scheduler == "local" else site.cores)
     executor = executor_class(
         label="nodes",
         provider=_provider(site),
@@ -214,9 +215,3 @@ def _addresses(site: Site) -> set[str]:
             "file of your own."
         )
     return by_interface[site.interface]
-
-
-def _num_cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

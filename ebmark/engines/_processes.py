@@ -110,7 +110,6 @@ class Processes:
         worker = self._workers.get(index)
         if worker is None or worker.process.poll() is not None:
             worker = self._start(index)
-            self._workers[index] = worker
         return worker
 
     def _start(self, index: int) -> _Worker:
@@ -120,4 +119,7 @@ class Processes:
         with self._lock:
             if self._is_closed:
                 raise WorkerLost("the engine was closed")
-            return _Worker([*self._command, *arguments], environment)
+            worker = _Worker([*self._command, *arguments], environment)
+            # under the lock, so that close ends it
+            self._workers[index] = worker
+            return worker

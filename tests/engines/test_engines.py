@@ -3,12 +3,13 @@
 import json
 import os
 import signal
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
-from ebmark.engines import WorkerLost, new_engine
+from ebmark.engines import WorkerLost, _processes, new_engine, num_cores
 from ebmark.engines._gpus import device_variables, list_gpus, unused_gpus_note
 from ebmark.errors import UserError
 from ebmark.store.locks import acquire_lock
@@ -236,3 +237,27 @@ def test_worker_sees_its_gpu(folder, monkeypatch):
 def test_gpu_workers_compile_with_threads():
     assert single({})["NPROC"] == single({"JAX_PLATFORMS": "cpu"})["NPROC"] == "1"
     assert "NPROC" not in single({"JAX_PLATFORMS": "cuda,cpu"})
+
+
+def test_close_ends_a_worker_that_just_starts(folder, monkeypatch):
+    """A worker is known to the engine as soon as its process exists."""
+    is_started = threading.Event()
+
+    class Slow(_processes._Worker):
+        def __init__(self, *arguments):
+            super().__init__(*arguments)
+            is_started.set()
+            time.sleep(0.3)
+
+    monkeypatch.setattr(_processes, "_Worker", Slow)
+    engine = processes(folder, "sleeps", 1)
+    future = engine.submit("run0", plan_of(1, seconds=60)["run0"])
+    is_started.wait()
+    start = time.monotonic()
+    engine.close()
+    assert time.monotonic() - start < 5 and future.done()
+
+
+def test_number_of_cores_is_that_of_the_process(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 5, 7}, raising=False)
+    assert num_cores() == 3

@@ -18,7 +18,7 @@ Positional = tyro.conf.Positional
 
 MAX_COMPARED = 1_000  # points of each sample in exact transport, by default
 MAX_SEED = 2**32 - 1
-_UNFINISHED = 75  # exit status "try again" of sysexits.h
+UNFINISHED = 75  # exit status "try again" of sysexits.h
 
 
 def run_to_report(
@@ -57,7 +57,7 @@ def run_to_report(
             f"checkpoint. Repeat the command to resume (progress: ebmark status {folder}).",
             file=sys.stderr,
         )
-        return _UNFINISHED
+        return UNFINISHED
     if outcome.done:
         finish(folder, plan)
         write_report(folder)

@@ -4,7 +4,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from ebmark.cli._common import check_positive, read_user_data
+from ebmark.cli._common import UNFINISHED, check_positive, read_user_data
 from ebmark.cli.plugin_files import load_plugins, network_name
 
 
@@ -66,12 +66,19 @@ def tune(
     command = shlex.join(["ebmark", *sys.argv[1:]])
     try:
         engine = new_engine("processes", out, jobs=jobs)
-        tuned, failed = search(
+        tuned, failed, num_left = search(
             study, effort, out, engine, command, points, name, plugin, no_progress_bar, repair
         )
     except KeyboardInterrupt:
         print("\nInterrupted. Repeat the command to resume.", file=sys.stderr)
         return 130
+    if num_left:
+        print(
+            f"Stopped: {num_left} searches are left; their trials are saved. Repeat the command to "
+            "resume.",
+            file=sys.stderr,
+        )
+        return UNFINISHED
     print("Searched:")
     for method in study.methods:
         print(f"  {method}: {describe_space(method)}")

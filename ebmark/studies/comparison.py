@@ -2,7 +2,6 @@
 
 import base64
 import dataclasses
-import os
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -212,8 +211,13 @@ def tune(
     for method in study.methods:
         print(f"{method}: {tuning.describe_space(method)}; {trials} trials of {seeds} seeds")
     engine = _engine(study, folder, jobs)
-    recipes, failed = tuning.tune(study, effort, folder, engine, _COMMAND, plain=True)
+    recipes, failed, num_left = tuning.tune(study, effort, folder, engine, _COMMAND, plain=True)
     _raise_failed(failed)
+    if num_left:
+        raise UserError(
+            f"The tuning was stopped with {num_left} searches left. "
+            f"Repeat the call with out='{folder}' to resume it."
+        )
     return Tuned(folder, recipes, dataclasses.replace(study, name="tuned"))
 
 
@@ -288,7 +292,7 @@ def _engine(study: Study, folder: Path, jobs: int | None) -> Engine:
         )
     if own or (jobs or 1) == 1:
         return new_engine("inline", folder)
-    return new_engine("processes", folder, jobs=jobs or os.cpu_count())
+    return new_engine("processes", folder, jobs=jobs)
 
 
 def _raise_failed(failed: dict[str, str]) -> None:

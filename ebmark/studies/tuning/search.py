@@ -176,27 +176,21 @@ def propose(spec: dict[str, Any], trials: Sequence[Mapping[str, Any]]) -> Point:
 
 
 def _default_point(space: Space, spec: dict[str, Any]) -> Point:
-    """Return the point nearest to the default recipe.
+    """Return the point of the default recipe.
 
     A value that the recipe derives from the data is derived from the dataset's local scale, as the
-    training of the recipe does. An axis without such a value within its range is left out, so that
-    the estimator is told only what was trained.
+    training of the recipe does. An axis whose value is not in the space is left out, so that the
+    estimator is told only what was trained.
     """
     point: Point = {}
     for axis, values in space.items():
         default = _default_of(axis, spec)
-        if default is None:
-            derived = _derived(axis, spec)
-            if (
-                derived is not None
-                and isinstance(values, Range)
-                and values.low <= derived <= values.high
-            ):
-                point[axis] = derived
-        elif isinstance(values, Range):
-            point[axis] = min(max(default, values.low), values.high)
-        else:
-            point[axis] = _nearest(values, default)
+        value = _derived(axis, spec) if default is None else default
+        is_range = isinstance(values, Range)
+        if value is not None and (
+            values.low <= value <= values.high if is_range else value in values
+        ):
+            point[axis] = value
     return point
 
 
@@ -211,11 +205,6 @@ def _derived(axis: str, spec: dict[str, Any]) -> float | None:
     if axis == "method.sigma":
         return math.sqrt(10 * step_size) * spec["training"]["method"]["relative_scale"]
     return None
-
-
-def _nearest(choices: Sequence[int], value: float) -> int:
-    """Return the choice with the smallest ratio to a value."""
-    return min(choices, key=lambda choice: abs(math.log(choice / value)))
 
 
 def _without_derived(point: Point, spec: dict[str, Any]) -> Point:

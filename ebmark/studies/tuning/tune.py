@@ -66,7 +66,7 @@ def tune(
     plugin_files: tuple[Path, ...] = (),
     plain: bool = False,
     repair: bool = False,
-) -> tuple[_Recipes, dict[str, str]]:
+) -> tuple[_Recipes, dict[str, str], int]:
     """Search a recipe for each method on each dataset, and write `tuned.json` into the folder.
 
     Args:
@@ -82,7 +82,8 @@ def tune(
         repair: remove damaged files first, so that they are created again.
 
     Returns:
-        The tuned recipes, method -> dataset -> recipe, and why each failed search failed.
+        The tuned recipes, method -> dataset -> recipe, why each failed search failed, and the
+        number of searches that were stopped before they were done.
 
     Raises:
         UserError: if the study is invalid, a method is not tuned, or the folder cannot be used.
@@ -113,7 +114,8 @@ def tune(
     for search, reason in outcome.failed.items():
         title = f"{plan[search]['method']} on {plan[search]['dataset']}"
         failed[title] = f"{reason} (see {folder / 'runs' / search}.error)"
-    return recipes, failed
+    num_left = outcome.planned - outcome.done - len(outcome.failed)
+    return recipes, failed, num_left
 
 
 def _plan(

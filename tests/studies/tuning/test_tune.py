@@ -15,12 +15,15 @@ import pytest
 from helpers.costs import full_unless
 from helpers.tiny_study import ebmark
 
+import ebmark as eb
+from ebmark.cli.main import main
 from ebmark.datasets import SyntheticDataset
 from ebmark.datasets.preprocessing import Standardizer
 from ebmark.errors import UserError
 from ebmark.methods import METHODS
 from ebmark.statistics import ROLES
 from ebmark.studies.builtin import STUDIES
+from ebmark.studies.driver import Outcome
 from ebmark.studies.spec import run_id, run_specs
 from ebmark.studies.study import TUNING_SEEDS, Study
 from ebmark.studies.tuning import search
@@ -109,6 +112,26 @@ def test_value_outside_range_is_not_told():
     spec = make_spec("cd")
     spec = spec | {"langevin": spec["langevin"] | {"step_size": 1.0}}
     assert set(search.propose(spec, [])) == {"learning_rate", "method.num_steps"}
+
+
+@pytest.mark.parametrize("method", SPACES)
+def test_first_trial_above_2d_is_the_default_recipe(method):
+    """Also where a value of the recipe lies outside the range that is searched."""
+    spec = make_spec(method, "gaussian_mixture_8")
+    point = search._without_derived(search.propose(spec, []), spec)
+    trial = search.trial_spec(spec, search.as_changes(point), TUNING_SEEDS)["training"]
+    assert trial | {"num_updates": 0} == spec["training"] | {"num_updates": 0}
+
+
+def test_stopped_tuning_is_no_success(tmp_path, monkeypatch, capsys):
+    stopped = Outcome(planned=1, done=0, failed={}, stopped=True)
+    monkeypatch.setattr("ebmark.studies.tuning.tune.run_plan", lambda *_, **__: stopped)
+    command = ["tune", "--methods", "nce", "--datasets", "rings", "--out", str(tmp_path / "t")]
+    monkeypatch.setattr(sys, "argv", ["ebmark", *command])
+    assert main() == 75
+    assert "1 searches are left" in capsys.readouterr().err
+    with pytest.raises(UserError, match="stopped with 1 searches left"):
+        eb.tune(["nce"], datasets=["rings"], out=tmp_path / "u")
 
 
 def test_estimator_accepts_trials_without_an_axis():

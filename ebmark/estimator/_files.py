@@ -12,6 +12,7 @@ from ebmark.datasets.preprocessing.table_json import encoder_as_json, encoder_fr
 from ebmark.errors import UserError
 from ebmark.estimator._queries import ModelQueries
 from ebmark.estimator._training import chain_settings, register_network
+from ebmark.partition_function import evaluate
 from ebmark.training.model import Model, load_model, save_model
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 M = TypeVar("M", bound=ModelQueries)
 
 _SPECIAL = ("random_state", "drop", "network")
+# points whose energies are compared
+_NUM_CHECKED = 8
 _NUMBERS = ("log_z_", "log_z_error_", "offset_", "best_step_")
 
 
@@ -46,6 +49,7 @@ def write_estimator(path: Path, estimator: "EnergyModel") -> None:
         "stopped": estimator.stopped_,
         "diagnostics": estimator.diagnostics_,
         "num_features": estimator.n_features_in_,
+        "energies": _check_values(model),
         "names": None if names is None else [plain(name) for name in names],
         "grid": [[*map(float, estimator._grid.lower)], [*map(float, estimator._grid.upper)]],
         "points_per_axis": estimator._grid.points_per_axis,
@@ -103,11 +107,27 @@ def _restore(path: str | Path, model: Model, make: Callable[[dict[str, Any]], M]
             "EnergyModel.save."
         )
     try:
-        return _fill(make(model.estimator), model.estimator, model)
+        restored = _fill(make(model.estimator), model.estimator, model)
+        saved = np.asarray(model.estimator.get("energies", []), float)
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
         raise UserError(
             f"{path}: its header is not that of a model. Create a model with `ebmark fit`."
         ) from None
+    values = np.array(_check_values(model))
+    if values.size and saved.shape == values.shape and not np.allclose(values, saved, 1e-3, 1e-3):
+        raise UserError(
+            f"{path}: its network '{model.spec['energy']['own']}' is another one than that of the "
+            "training. Pass that one: to eb.load, or by --network FILE.py:FUNCTION."
+        )
+    return restored
+
+
+def _check_values(model: Model) -> list[float]:
+    """Return energies by which the network of the user is recognized; none for another network."""
+    if model.spec["energy"].get("own") is None:
+        return []
+    assert model.points is not None
+    return evaluate(model.energy, model.points[:_NUM_CHECKED]).tolist()
 
 
 def _fill(estimator: M, state: dict[str, Any], model: Model) -> M:

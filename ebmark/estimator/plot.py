@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ebmark.datasets import Grid, SyntheticDataset
 from ebmark.estimator._animation import Animation, as_image
+from ebmark.estimator._fitted import FittedModel, draw_seed
 from ebmark.estimator._training import chain_settings
 from ebmark.partition_function import normalize_on_grid
 from ebmark.samplers import MALA, Langevin, run_chains, trace_chains
@@ -57,7 +58,7 @@ def samples(
 ) -> "Axes":
     """Draw samples of a model or target over its density; arguments as of `density`."""
     grid, axes = _grid_of(model), density(model, ax=ax)
-    x = np.asarray(model.sample(n, random_state=random_state), float)
+    x = _sample(model, n, random_state)
     axes.scatter(x[:, 0], x[:, 1] if len(grid.lower) == 2 else np.zeros(n), **_DOTS)
     return axes
 
@@ -180,7 +181,7 @@ def chains(
     if not isinstance(start, str):
         z = units.transform(np.asarray(start, float))
     elif start == "exact":
-        z = units.transform(model.sample(n, random_state=random_state))
+        z = units.transform(_sample(model, n, random_state))
     kernel = _SAMPLERS[sampler](step_size or chain_settings(model.model_)["step_size"])
     num_frames = min(_NUM_FRAMES, steps)
     first = run_chains(kernel, model.model_.energy, z.astype(np.float32), 0, key)
@@ -238,14 +239,19 @@ def _grid_of(model: Any) -> Grid:
 
 
 def _log_density(model: Any, grid: Grid) -> Float[np.ndarray, "*axes"]:
-    function = model.log_prob if hasattr(model, "log_prob") else model.score_samples
-    points = grid.points()
-    names = getattr(model, "feature_names_in_", None)
-    if names is not None:
-        import pandas as pd
+    if isinstance(model, FittedModel):
+        # the coordinates are those of the table's columns of numbers
+        function = model._log_density
+    else:
+        function = model.log_prob if hasattr(model, "log_prob") else model.score_samples
+    return np.asarray(function(grid.points())).reshape((_NUM_PIXELS,) * len(grid.lower))
 
-        points = pd.DataFrame(points, columns=names)
-    return np.asarray(function(points)).reshape((_NUM_PIXELS,) * len(grid.lower))
+
+def _sample(model: Any, n: int, random_state: Any) -> Float[np.ndarray, "n d"]:
+    """Draw samples in the coordinates of the grid."""
+    if isinstance(model, FittedModel):
+        return model._sample(n, draw_seed(random_state))
+    return np.asarray(model.sample(n, random_state=random_state), float)
 
 
 def _draw(

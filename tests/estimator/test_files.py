@@ -4,6 +4,7 @@ import copy
 import pickle
 import warnings
 
+import jax.numpy as jnp
 import joblib
 import numpy as np
 import pandas as pd
@@ -117,3 +118,26 @@ def test_levels_that_json_cannot_hold_are_refused(levels, tmp_path):
     with pytest.raises(eb.UserError, match=r"cannot be saved.*Convert it.*again\.$"):
         model.save(tmp_path / "m.ebm")
     assert not (tmp_path / "m.ebm").exists()
+
+
+def test_another_network_is_refused(tmp_path):
+    """Its arrays have the same shapes."""
+    x = x_of(3)
+    options = {"updates": 3, "baselines": False, "early_stopping": False, "random_state": 0}
+    networks = [
+        lambda dim, key, scale=scale: eb.energy(
+            lambda w, z: scale * 0.5 * jnp.sum(w * z**2), jnp.ones(dim)
+        )
+        for scale in (1.0, 2.0)
+    ]
+    path = tmp_path / "m.ebm"
+    model = eb.EnergyModel("nce", network=networks[0], **options).fit(x)
+    model.save(path)
+    np.testing.assert_array_equal(
+        eb.load(path, networks[0]).score_samples(x), model.score_samples(x)
+    )
+    eb.load(path)  # the network of this session
+    with pytest.raises(eb.UserError, match="another one than that of the training"):
+        eb.load(path, networks[1])
+    with pytest.raises(eb.UserError, match="another one than that of the training"):
+        eb.load(path)

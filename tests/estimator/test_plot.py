@@ -2,6 +2,7 @@
 
 import matplotlib.pyplot
 import numpy as np
+import pandas as pd
 import pytest
 import sklearn
 from PIL import Image
@@ -129,3 +130,16 @@ def test_rows_of_three_columns_are_refused():
     model = eb.EnergyModel("gaussian", baselines=False).fit(x)
     with pytest.raises(ValueError, match="1 or 2 columns"):
         eb.plot.density(model)
+
+
+def test_tables_are_drawn_in_the_coordinates_of_their_numbers():
+    """With a column of categories, or one that is constant."""
+    rng = np.random.default_rng(0)
+    kinds = pd.DataFrame({"size": rng.normal(size=80), "kind": rng.choice(["a", "b"], 80)})
+    constant = pd.DataFrame(rng.normal(size=(80, 3)), columns=["x", "y", "z"]).assign(z=1.0)
+    for table in (kinds, constant):
+        model = eb.EnergyModel("gaussian", baselines=False, random_state=0).fit(table)
+        assert mass(eb.plot.density(model)) == pytest.approx(1, abs=0.02)
+        points = np.asarray(eb.plot.samples(model, 9).collections[0].get_offsets())
+        assert points.shape == (9, 2)
+        assert "data:image/png" in model._repr_html_()

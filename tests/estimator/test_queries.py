@@ -1,5 +1,6 @@
 """Explanations, composition, fidelity and training with missing values."""
 
+import math
 import warnings
 
 import numpy as np
@@ -8,8 +9,10 @@ import pytest
 from scipy.stats import multivariate_normal, norm
 
 import ebmark as eb
+from ebmark.estimator import _composition
 from ebmark.estimator._explain import score_values
 from ebmark.estimator._synthetic_rows import compare_rows
+from ebmark.partition_function import LogZ
 
 COVARIANCE = np.array([[1.0, 0.8, -0.5], [0.8, 1.0, -0.3], [-0.5, -0.3, 1.0]])
 OPTIONS = {"baselines": False, "early_stopping": False, "random_state": 0}
@@ -196,3 +199,11 @@ def test_draws_of_a_fitted_target_cover(name):
     center, covariance = exact.moments()
     z = (draws.x[:, 0, free].mean(axis=0) - center) / np.sqrt(np.diag(covariance))
     assert np.abs(z).max() < 5 / np.sqrt(64 / 4)
+
+
+def test_product_of_unresolved_log_z_has_infinite_error(pair, monkeypatch):
+    unresolved = LogZ(1.0, 1.2, math.nan, np.zeros((1, 1, 3)))
+    monkeypatch.setattr(_composition, "estimate_log_z", lambda *_, **__: unresolved)
+    with pytest.warns(eb.UnresolvedWarning, match="off by a constant"):
+        both = eb.compose(pair)
+    assert both.log_z_error_ == math.inf

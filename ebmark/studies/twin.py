@@ -43,10 +43,11 @@ class Twin:
         gain: log-likelihood per held-out row, minus that of one Gaussian, in nats.
         gain_error: its standard error.
         table: one row per method, by KL: `kl`, the median over seeds of KL(twin ‖ model) in nats,
-            with its 95% interval `kl_low`, `kl_high`; `p` of the paired test against the method
-            of the lowest KL; `log_likelihood`, the median over splits of the mean log-likelihood
-            of held-out rows. KL is infinite, and the log-likelihood minus infinite, where the
-            median run diverged or its log Z is unresolved.
+            with its 95% interval `kl_low`, `kl_high`; `difference`, the paired difference of KL to
+            the method of the lowest KL, and `p` of its test; `log_likelihood`, the median over
+            splits of the mean log-likelihood of held-out rows. KL is infinite, and the
+            log-likelihood minus infinite, where the median run diverged or its log Z is
+            unresolved.
         answer: which method is best on both, tested, and whether the two rankings agree.
         on_twin: the comparison on the twin; None if that is a Gaussian.
         on_rows: the comparison on the rows.
@@ -140,8 +141,8 @@ def twin(
     on_twin = run("twin", None) if fitted.components > 1 else None
     names = tuple(map(str, encoder.encoded_names))
     on_rows = run("rows", Points(rows, names, ()))
-    kl = final_values(on_twin.frame, TWIN, "kl") if on_twin else {}
-    table = compare_methods(kl, final_values(on_rows.frame, "rows", "nll"))
+    kl = _values(on_twin.frame, TWIN, "kl") if on_twin else {}
+    table = compare_methods(kl, _values(on_rows.frame, "rows", "nll"))
     answer = state_answer(table, fitted.gain, fitted.gain_error, study.seeds)
     sizes = (fitted.components, fitted.gain, fitted.gain_error)
     return Twin(fitted.dataset, *sizes, table, answer, on_twin, on_rows, encoder)
@@ -196,6 +197,16 @@ def _engine(folder: Path, methods: Sequence[str], jobs: int | None) -> Engine:
     return new_engine("processes", folder, jobs=jobs)
 
 
+def _values(table: pd.DataFrame, dataset: str, metric: str) -> dict[str, pd.Series]:
+    """Return the final values of every method by seed, also where no run has a finite one."""
+    found = final_values(table, dataset, metric)
+    runs = table.drop_duplicates(["method", "seed"])
+    return {
+        str(name): found.get(str(name), pd.Series(math.nan, index=sorted(seeds)))
+        for name, seeds in runs.groupby("method", sort=False, observed=True)["seed"]
+    }
+
+
 def compare_methods(kl: Mapping[str, pd.Series], nll: Mapping[str, pd.Series]) -> pd.DataFrame:
     """Return the table of a `Twin`, best first.
 
@@ -210,11 +221,12 @@ def compare_methods(kl: Mapping[str, pd.Series], nll: Mapping[str, pd.Series]) -
         row = {"log_likelihood": -summary(nll.get(name, [math.nan])).median}
         if kl:
             stats = summary(kl[name])
-            p = math.nan
+            interval = {"kl_low": stats.median_low, "kl_high": stats.median_high}
+            test = {"difference": math.nan, "p": math.nan}
             if name != order[0]:
-                p = paired_by_seed(kl[order[0]], kl[name]).p
-            interval = {"kl_low": stats.median_low, "kl_high": stats.median_high, "p": p}
-            row = {"kl": stats.median, **interval, **row}
+                paired = paired_by_seed(kl[name], kl[order[0]])
+                test = {"difference": paired.difference, "p": paired.p}
+            row = {"kl": stats.median, **interval, **test, **row}
         rows[name] = row
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("method")
 
@@ -263,9 +275,10 @@ def _state_best(table: pd.DataFrame, seeds: int) -> str:
     if len(table) == 1:
         return f"{text}."
     runner_up, p = table.index[1], table["p"].iloc[1]
+    is_lower = p < SIGNIFICANT and table["difference"].iloc[1] > 0
     if math.isnan(p):
         return f"{text}, not tested ({count_seeds(seeds)}; at least 6 are needed)."
     relation = "lower than" if p < SIGNIFICANT else "different from"
-    negation = "" if p < SIGNIFICANT else "not "
+    negation = "" if is_lower else "not "
     test = f"Wilcoxon signed-rank test on paired seeds, {state_p(p)}"
     return f"{text}, {negation}significantly {relation} the runner-up {runner_up} ({test})."

@@ -8,7 +8,7 @@ import pytest
 
 import ebmark as eb
 from ebmark.studies import plugins
-from ebmark.studies.twin import compare_methods, state_answer
+from ebmark.studies.twin import _values, compare_methods, state_answer
 
 
 def by_seed(*values):
@@ -112,3 +112,26 @@ def test_twin_ranks_methods_of_a_table(tmp_path, restored):
     assert study.table("kl").index.tolist() == ["gaussian"]
     again = eb.twin(table, methods=["gaussian", "kde", "nce"], seeds=2, updates=200, out=tmp_path)
     pd.testing.assert_frame_equal(again.table, result.table)
+
+
+def test_significance_has_the_sign_of_the_difference():
+    """cd has the lower median, but nce is lower on most seeds."""
+    nce = by_seed(*range(1, 10))
+    cd = by_seed(1.5, 2.5, 3.5, 4.5, 4.9, 6.5, 7.5, 8.5, 9.5)
+    table = compare_methods({"cd": cd, "nce": nce}, {"cd": cd, "nce": nce})
+    assert table.index[0] == "cd" and table["p"].iloc[1] < 0.05 and table["difference"].iloc[1] < 0
+    assert "cd has the lowest median KL (4.9 nats), not significantly" in state_answer(
+        table, 1.0, 0.1, 9
+    ).replace("\u00a0", " ")
+
+
+@pytest.mark.parametrize("value", [math.inf, math.nan])
+def test_methods_without_a_resolved_run_are_in_the_table(value):
+    rows = [("twin", m, s, 1, "kl", value, "done") for m in ("cd", "nce") for s in range(6)]
+    columns = ["dataset", "method", "seed", "step", "metric", "value", "status"]
+    kl = _values(pd.DataFrame(rows, columns=columns), "twin", "kl")
+    nll = _values(pd.DataFrame(rows, columns=columns), "twin", "nll")
+    table = compare_methods(kl, nll)
+    assert list(table.index) == ["cd", "nce"] and not np.isfinite(table["log_likelihood"]).any()
+    answer = state_answer(table, 1.0, 0.1, 6)
+    assert answer.count("all median runs diverged or are unresolved") == 2

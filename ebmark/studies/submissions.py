@@ -1,6 +1,6 @@
 """Check submissions to the leaderboard against the specs of their runs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,14 +50,29 @@ def checked_all(folders: Sequence[Path]) -> tuple[list[Submission], list[UserErr
     """
     submissions: list[Submission] = []
     refused: list[UserError] = []
-    for folder in folders:
+    places = dict.fromkeys(folder.resolve() for folder in folders)
+    for folder in places:
         try:
-            submissions.append(checked(folder))
+            submissions.append(checked(folder)._replace(name=_shortest_name(folder, places)))
         except UserError as error:
             refused.append(error)
     if not submissions:
         raise refused[0]
     return submissions, refused
+
+
+def _shortest_name(folder: Path, folders: Iterable[Path]) -> str:
+    """Return the end of a path that no other of the folders has.
+
+    Example:
+        >>> _shortest_name(Path("/a/toy"), [Path("/a/toy"), Path("/b/toy")])
+        'a/toy'
+    """
+    others = [other.parts for other in folders if other != folder]
+    for num in range(1, len(folder.parts)):
+        if not any(other[-num:] == folder.parts[-num:] for other in others):
+            return "/".join(folder.parts[-num:])
+    return str(folder)
 
 
 def _check_spec(folder: Path, name: str, spec: dict[str, Any]) -> None:

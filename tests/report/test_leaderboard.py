@@ -196,3 +196,14 @@ def test_publish_keeps_numbers(tmp_path, monkeypatch):
 
 def _parts(folder):
     return leaderboard(*checked_all((folder,)), "kl", "cd")[0]
+
+
+def test_folders_of_one_name_are_told_apart(tmp_path):
+    """In both orders, and a folder that is given twice counts once."""
+    for parent in "ab":
+        (tmp_path / parent).mkdir()
+    folders = [submit(tmp_path / parent / "toy") for parent in "ab"]
+    for given in (folders, folders[::-1], [*folders, folders[0]]):
+        parts, _ = leaderboard(*checked_all(given), "kl", None)
+        names = [row[0] for row in parts[0].rows]
+        assert {"nce, a/toy", "nce, b/toy"} <= set(names) and len(names) == 6

@@ -102,7 +102,9 @@ def annealed_scores(trained: Trained, scores: Scores, progress: Progress) -> Sco
     pooled = x.reshape(-1, trained.source.dim)
     values |= sample_values(trained, pooled, "smc")
     langevin = scores.arrays["langevin"][: len(x[0])]
-    values |= sampling_error(trained, langevin, x[0], (x[0], x[1]))
+    # distances depend on the number of samples, which all have
+    first, second = (seed[: len(langevin)] for seed in x[:2])
+    values |= sampling_error(trained, langevin, first, (first, second))
     return Scores(as_rows(trained.last_step, values), {"smc": pooled})
 
 

@@ -9,6 +9,7 @@ import pytest
 from ebmark.datasets import SyntheticDataset
 from ebmark.metrics import wasserstein
 from ebmark.partition_function import study_effort
+from ebmark.studies import density_scores
 from ebmark.studies.builtin import STUDIES
 from ebmark.studies.run import execute_run
 from ebmark.studies.spec import run_specs
@@ -50,3 +51,20 @@ def test_gaussian_run_in_8d_matches_closed_form(tmp_path):
     assert last["w1_smc"] == pytest.approx(
         wasserstein(arrays["smc"][:num], arrays["test"][:num], order=1)
     )
+
+
+@pytest.mark.slow
+def test_sampling_error_compares_samples_of_one_size(tmp_path, monkeypatch):
+    """As W1 of two samples falls with their size; the chains are fewer than the particles."""
+    sizes = []
+
+    def record(trained, langevin, first, pair):
+        sizes.append({len(x) for x in (langevin, first, *pair)})
+        return {}
+
+    monkeypatch.setattr(density_scores, "sampling_error", record)
+    study = dataclasses.replace(STUDIES["smoke"], methods=("gaussian",), num_samples=100)
+    spec = run_specs(study, [SyntheticDataset("gaussian_mixture_8")], None)[0]
+    (tmp_path / "runs").mkdir()
+    execute_run(tmp_path, "one", spec)
+    assert sizes == [{100}]

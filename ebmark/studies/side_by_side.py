@@ -39,7 +39,8 @@ def train_with_other_seeds(
                 time.sleep(_RETRY_SECONDS)
             elif not checkpoint_path.exists():
                 specs = [spec | {"seed": first + i} for i in range(num_seeds)]
-                if not _train(folder, specs, progress):
+                # a checkpoint that cannot be written leaves each run to be trained alone
+                if not _train(folder, specs, progress) or not checkpoint_path.exists():
                     return
 
 

@@ -9,6 +9,7 @@ from helpers.tiny_study import without_times
 from ebmark.datasets import SyntheticDataset, UserDataset
 from ebmark.engines import new_engine
 from ebmark.errors import UserError
+from ebmark.studies import side_by_side
 from ebmark.studies.collect import finish
 from ebmark.studies.driver import run_plan
 from ebmark.studies.prepare import prepare
@@ -75,3 +76,15 @@ def test_what_cannot_share_a_program_is_refused():
     mine = UserDataset("mine", np.random.default_rng(0).normal(size=(100, 2)))
     with pytest.raises(UserError, match="each seed splits your data differently.*--data"):
         run_specs(dataclasses.replace(TINY, seeds_per_program=2), [mine], "points.npy")
+
+
+def test_seeds_are_trained_alone_where_checkpoints_cannot_be_written(tmp_path, monkeypatch):
+    (tmp_path / "runs").mkdir()
+    (spec, *_) = run_specs(
+        dataclasses.replace(TINY, seeds_per_program=2), [SyntheticDataset("half_moons")], None
+    )
+    trained = []
+    monkeypatch.setattr(side_by_side, "_train", lambda *_: trained.append(1) or True)
+    path = tmp_path / "runs" / "never.ckpt"
+    side_by_side.train_with_other_seeds(tmp_path, spec, path, lambda *_: None)
+    assert trained == [1]

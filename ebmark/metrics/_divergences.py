@@ -111,14 +111,12 @@ def density_metrics(
     with np.errstate(invalid="ignore"):
         kl_density = np.where(p > 0, p * log_ratio, 0.0)
         nll = -np.sum(np.where(p > 0, p * log_density, 0.0))
-    p_modes = np.bincount(target.modes.ravel(), p.ravel(), minlength=target.num_modes)
-    q_modes = np.bincount(target.modes.ravel(), q.ravel(), minlength=target.num_modes)
     return {
         "kl": float(kl_density.sum()),
         "tv": float(0.5 * np.abs(p - q).sum()),
         "nll": float(nll),
         **_kl_parts(target, p, log_density, kl_density),
-        "mode_weight_tv": float(0.5 * np.abs(p_modes - q_modes).sum()),
+        "mode_weight_tv": _mode_weight_tv(target, p, q),
         "fisher_divergence": _fisher_divergence(target, p, log_density, grid),
     }
 
@@ -157,6 +155,18 @@ def _log_probabilities(
         sums = np.bincount(regions, relative, minlength=num_regions)
         log_sums = np.where(np.isfinite(largest), largest + np.log(sums), -np.inf)
     return log_sums - np.logaddexp.reduce(log_sums)
+
+
+def _mode_weight_tv(target: TargetGrid, p: np.ndarray, q: np.ndarray) -> float:
+    """The distance of the mode probabilities, given points at which the target has a density."""
+    is_inside = np.isfinite(target.log_density)
+    weights = [
+        np.bincount(target.modes[is_inside], mass[is_inside], minlength=target.num_modes)
+        for mass in (p, q)
+    ]
+    with np.errstate(invalid="ignore"):
+        p_modes, q_modes = (one / one.sum() for one in weights)
+    return float(0.5 * np.abs(p_modes - q_modes).sum())
 
 
 def _fisher_divergence(

@@ -17,12 +17,14 @@ def mode_frequency_tv(x: ArrayLike, y: ArrayLike) -> float:
     $$ \tfrac12 \sum_k \left| \hat P_x(k) - \hat P_y(k) \right|, \quad
        k(x) = \arg\max_k \log p_k(x) $$
 
+    Samples at which every component has the density 0 are in no mode and are left out.
+
     Args:
         x: Log-density of each component at the samples of the model.
         y: Log-density of each component at the target samples.
 
     Returns:
-        The distance; NaN if the input contains NaN.
+        The distance; NaN if the input contains NaN, or no sample is in a mode.
 
     References: Che et al. (2017), Mode regularized generative adversarial networks, which uses the
     KL divergence of the frequencies.
@@ -35,8 +37,12 @@ def mode_frequency_tv(x: ArrayLike, y: ArrayLike) -> float:
     x, y = read_samples(x, y)
     if np.isnan(x).any() or np.isnan(y).any():
         return math.nan
-    x_frequencies = np.bincount(x.argmax(axis=1), minlength=x.shape[1]) / len(x)
-    y_frequencies = np.bincount(y.argmax(axis=1), minlength=y.shape[1]) / len(y)
+    counts = [
+        np.bincount(z[z.max(axis=1) > -np.inf].argmax(axis=1), minlength=z.shape[1]) for z in (x, y)
+    ]
+    if not all(count.any() for count in counts):
+        return math.nan
+    x_frequencies, y_frequencies = (count / count.sum() for count in counts)
     return float(0.5 * np.abs(x_frequencies - y_frequencies).sum())
 
 

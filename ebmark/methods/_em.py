@@ -16,6 +16,7 @@ from ebmark.methods.families._flow_matching import flow_matching
 from ebmark.samplers import Langevin, run_chains
 
 MAX_TIME_STEP = 0.01
+_MAX_SAMPLER_STEPS = 24_000
 
 
 class EnergyMatchingState(NamedTuple):
@@ -50,7 +51,7 @@ class EnergyMatching(AbstractMethod):
         weight: Weight λ of the contrastive loss (2 in the paper).
         warmup: Updates over which λ rises linearly from 0.
         num_steps: Chain length.
-        sampler_steps: Steps of the native sampler.
+        sampler_time: Time of the native sampler, in at most 24,000 steps.
 
     Requires: second derivatives, MCMC chains, pairs by optimal transport.
     Use when: noise has to be transported to data by one potential.
@@ -64,14 +65,14 @@ class EnergyMatching(AbstractMethod):
         "weight": NON_NEGATIVE,
         "warmup": COUNT,
         "num_steps": COUNT,
-        "sampler_steps": COUNT,
+        "sampler_time": POSITIVE,
     }
 
     temperature: float = 0.15
     weight: float = 400.0
     warmup: int = eqx.field(static=True, default=1_000)
     num_steps: int = eqx.field(static=True, default=20)
-    sampler_steps: int = eqx.field(static=True, default=240)
+    sampler_time: float = 2.4
 
     def init(self, data, key):
         time_step = default_step_size(local_scale(data, key)) / self.temperature
@@ -79,18 +80,19 @@ class EnergyMatching(AbstractMethod):
         return EnergyMatchingState(time_step, jnp.array(0), jnp.zeros(data.shape[1]))
 
     def sample(self, trainable, state, num, key):
-        def step(x, index_and_key):
-            i, step_key = index_and_key
+        def step(i, x):
             time = i * state.time_step
             temperature = self.temperature * jnp.clip((time - 0.8) / 0.2, 0, 1)
             drift = state.time_step * self.temperature * jax.vmap(jax.grad(trainable))(x)
             noise_std = jnp.sqrt(2 * temperature * state.time_step)
-            return x - drift + noise_std * jr.normal(step_key, x.shape), None
+            return x - drift + noise_std * jr.normal(jr.fold_in(step_key, i), x.shape)
 
-        keys = jr.split(key, self.sampler_steps + 1)
-        start = jr.normal(keys[0], (num, *state.origin.shape))
-        samples, _ = jax.lax.scan(step, start, (jnp.arange(self.sampler_steps), keys[1:]))
-        return samples
+        start_key, step_key = jr.split(key)
+        start = jr.normal(start_key, (num, *state.origin.shape))
+        # up to rounding
+        num_steps = jnp.ceil(self.sampler_time / state.time_step - 1e-3)
+        num_steps = jnp.minimum(num_steps, _MAX_SAMPLER_STEPS).astype(int)
+        return jax.lax.fori_loop(0, num_steps, step, start)
 
     def loss(self, energy, batch, state, key):
         noise_key, flow_key, chain_key = jr.split(key, 3)

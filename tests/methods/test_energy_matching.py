@@ -89,7 +89,7 @@ def test_flow_weight_decays_after_decay_start():
 @pytest.mark.slow
 def test_sampler_reaches_gaussian_at_temperature():
     """V = e |x|^2 / 2: variance (1 - h)^(2k) after k noiseless steps, then 1 / (1 - h / 2)."""
-    method = EnergyMatching(temperature=0.5, sampler_steps=1_000)
+    method = EnergyMatching(temperature=0.5, sampler_time=20.0)
     state = EnergyMatchingState(jnp.array(0.02), jnp.array(0), jnp.zeros(2))
     draw = jax.jit(
         lambda method, key: method.sample(lambda x: 0.5 * x @ x, state, 4_000, key),
@@ -100,8 +100,20 @@ def test_sampler_reaches_gaussian_at_temperature():
     end = draw(method, jr.key(11))
     assert np.var(end, axis=0) == pytest.approx([1 / (1 - h / 2)] * 2, rel=0.1)
     # At t = 0.8 the temperature is still 0.
-    cold = draw(dataclasses.replace(method, sampler_steps=40), jr.key(11))
+    cold = draw(dataclasses.replace(method, sampler_time=0.8), jr.key(11))
     assert np.var(cold, axis=0) == pytest.approx([(1 - h) ** 80] * 2, rel=0.1)
+
+
+def test_sampler_reaches_the_same_time_with_any_step():
+    """V = |x|^2 / 4: the variance at t = 2.4, which is not stationary, within 5 standard errors."""
+    method = EnergyMatching(temperature=0.5)
+    variances = []
+    for time_step in (0.01, 0.002):
+        state = EnergyMatchingState(jnp.array(time_step), jnp.array(0), jnp.zeros(2))
+        end = method.sample(lambda x: 0.5 * x @ x, state, 4_000, jr.key(11))
+        variances.append(float(np.var(end)))
+    assert variances[0] == pytest.approx(variances[1], rel=5 * np.sqrt(2 * 2 / 8_000))
+    assert variances[0] > 0.5
 
 
 @pytest.mark.full

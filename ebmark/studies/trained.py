@@ -148,5 +148,6 @@ def seed_keys(seed: int) -> dict[str, Key]:
     points and their noise. The stream `training` is used by each method in its own way.
     """
     keys: dict[str, Key] = dict(zip(_STREAMS, jr.split(jr.key(seed), len(_STREAMS)), strict=True))
-    keys["choice"] = jr.fold_in(keys["data"], 1)
+    # far from the indices by which keys are split
+    keys["choice"] = jr.fold_in(keys["data"], 2**31 - 1)
     return keys

@@ -37,7 +37,9 @@ class PersistentContrastiveDivergence(AbstractHMCMethod):
     the batch. The chains start at data points and never restart, so that they sample the model if
     its energy changes slowly. With more chains than data points per update they are a replay
     buffer: each update draws as many chains as data points, restarts each at uniform noise in the
-    bounding box of the data with probability `reinit_prob`, moves them and puts them back.
+    bounding box of the data with probability `reinit_prob`, moves them and puts them back. The
+    recipe above two dimensions restarts 90% of the chains at data points, so that it is close to
+    CD.
 
     Attributes:
         num_steps: MCMC steps per update.

@@ -102,7 +102,10 @@ def fit_table(
 
 
 def _split(frame: pd.DataFrame, kept: pd.DataFrame, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Split the rows into training and complete held-out rows, whose levels occur in training."""
+    """Split the rows into training and complete held-out rows, whose levels occur in training.
+
+    At most `MAX_COMPARED` held-out rows are returned, a random sample of them.
+    """
     is_held_out = np.zeros(len(frame), bool)
     order = np.random.default_rng(seed).permutation(len(frame))
     is_held_out[order[: max(1, round(_HELD_OUT_FRACTION * len(frame)))]] = True
@@ -112,8 +115,10 @@ def _split(frame: pd.DataFrame, kept: pd.DataFrame, seed: int) -> tuple[pd.DataF
         if values.nunique() <= min(_MAX_LEVELS, len(frame) // (2 if is_text else 4)):
             # the held-out rows come last
             is_held_out &= values.iloc[order[::-1]].duplicated().sort_index().to_numpy()
-    is_complete = kept.notna().all(axis=1).to_numpy()
-    return frame.loc[~is_held_out], frame.loc[is_held_out & is_complete].head(MAX_COMPARED)
+    can_test = is_held_out & kept.notna().all(axis=1).to_numpy()
+    # the rows of a file may be sorted
+    tested = order[can_test[order]][:MAX_COMPARED]
+    return frame.loc[~is_held_out], frame.iloc[np.sort(tested)]
 
 
 def _print_treatments(model: EnergyModel) -> None:

@@ -6,6 +6,7 @@ import pytest
 from helpers.mixed_tables import OPTIONS, TABLES, orders
 
 import ebmark as eb
+from ebmark.cli._fit import _split
 from ebmark.datasets.tables import read_table, write_table
 
 
@@ -47,6 +48,16 @@ def test_table_goes_in_and_comes_out(run, name, suffix):
 def test_twelve_tables_go_in_and_come_out(run, name, suffix):
     table = TABLES[name]().reset_index(drop=True)
     check_table(run, table, suffix, "nce", "--updates", 50)
+
+
+def test_held_out_rows_of_a_sorted_file_are_a_random_sample():
+    """Their mean is within four standard errors of that of all rows."""
+    table = pd.DataFrame({"x": np.sort(np.random.default_rng(0).normal(size=20_000))})
+    train, test = _split(table, table, 0)
+    assert (len(train), len(test)) == (16_000, 1_000)
+    assert not set(train.index) & set(test.index)
+    assert abs(test["x"].mean()) < 4 / np.sqrt(1_000)
+    assert test.equals(_split(table, table, 0)[1])
 
 
 @pytest.mark.slow

@@ -38,7 +38,7 @@ def main() -> int:
     own, options = _split(sys.argv[1:])
     arguments = _parse(own)
     try:
-        if arguments.repeat:
+        if arguments.repeat is not None:
             refuse_modified_code()
             return repeat_all(arguments.studies or list(STUDIES), arguments.repeat)
         if not arguments.fill:
@@ -139,6 +139,8 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         "--repeat", type=int, metavar="N", help="only repeat N runs of each published study"
     )
     parsed = parser.parse_args(arguments)
+    if parsed.repeat is not None and parsed.repeat < 1:
+        parser.error(f"--repeat must be at least 1, not {parsed.repeat}.")
     unknown = sorted(set(parsed.studies) - set(STUDIES))
     if unknown:
         parser.error(f"unknown study {', '.join(unknown)}. Choose from {', '.join(STUDIES)}.")

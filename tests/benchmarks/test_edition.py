@@ -87,6 +87,16 @@ def test_unknown_study_is_refused(monkeypatch, capsys):
     assert "unknown study toi. Choose from toy" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("number", ["0", "-1"])
+def test_number_of_repeated_runs_below_one_is_refused(monkeypatch, capsys, number):
+    monkeypatch.setattr("sys.argv", ["edition", "--repeat", number, "toy"])
+    monkeypatch.setattr(edition, "make", None)
+    with pytest.raises(SystemExit) as stop:
+        edition.main()
+    assert stop.value.code == 2
+    assert f"--repeat must be at least 1, not {number}." in capsys.readouterr().err
+
+
 def test_every_published_study_has_a_command():
     folders = {
         str(p.parent.relative_to(filling.RESULTS)) for p in filling.RESULTS.rglob("study.json")

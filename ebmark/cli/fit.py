@@ -32,8 +32,8 @@ def fit(
         out: the model file to write, such as model.ebm.
         method: a method of `ebmark list` or of a plugin.
         updates: number of updates; by default 100 passes over the rows, at most the recipe's.
-        columns: names of the columns to use, separated by commas; all by default.
-        drop: names of columns to leave out, separated by commas.
+        columns: names of the columns to use, separated by commas as in CSV; all by default.
+        drop: names of columns to leave out, separated by commas as in CSV.
         missing: drop rows with missing values, impute medians and modes, which understates
             spread and dependence, or draw them from the model in 3 rounds of training. By default,
             missing values are refused.

@@ -34,8 +34,8 @@ def twin(
         updates: number of updates of every method; 100 passes over the rows if omitted.
         out: folder of the results, with a report of each comparison; no results are kept if
             omitted.
-        columns: names of the columns to use, separated by commas; all by default.
-        drop: names of columns to leave out, separated by commas.
+        columns: names of the columns to use, separated by commas as in CSV; all by default.
+        drop: names of columns to leave out, separated by commas as in CSV.
         missing: drop rows with missing values, or impute medians and modes. By default, missing
             values are refused.
         seed: seed of the twin.

@@ -1,5 +1,9 @@
 """Tables on the command line: columns and types come back, and refusals name the flag."""
 
+import csv
+import io
+import shlex
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,6 +11,7 @@ from helpers.mixed_tables import OPTIONS, TABLES, orders
 
 import ebmark as eb
 from ebmark.cli._fit import _split
+from ebmark.cli._flags import choose_dropped, name_flags
 from ebmark.datasets.tables import read_table, write_table
 
 
@@ -95,6 +100,24 @@ def test_refusal_names_the_flag(run, options):
     assert status == 2 and line.startswith("ebmark: ") and line.endswith(".")
     for word in REFUSALS[options]:
         assert word in line
+
+
+NAMES = ["a,b", "c", 'd "x" d', '"e', "f,'g", " h", "i\nj", ","]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_columns_of_any_name_are_dropped_as_suggested(name):
+    """By the flag of the refusal, alone, and beside others as a field of CSV."""
+    frame = pd.DataFrame([[0] * len(NAMES)], columns=NAMES)
+    suggested = name_flags(f"Pass drop=[{name!r}].")
+    if "\n" not in name and "\\" not in repr(name):
+        _, _, flag = shlex.split(suggested.removesuffix("."))
+        assert choose_dropped(frame, None, flag) == [name]
+    assert choose_dropped(frame, None, name) == [name]
+    line = io.StringIO()
+    csv.writer(line, lineterminator="").writerow([name, "c"])
+    assert choose_dropped(frame, None, line.getvalue()) == [name, "c"]
+    assert name not in choose_dropped(frame, line.getvalue(), None)
 
 
 @pytest.mark.full

@@ -8,6 +8,7 @@ from pathlib import Path
 from mlflow import MlflowClient, entities  # pyright: ignore[reportMissingImports]
 
 from ebmark.report.loggers._run import Run
+from ebmark.system.writing import make_folder
 
 os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")
 
@@ -19,7 +20,10 @@ class Writer:
     """Writes each run into the experiment of its study."""
 
     def __init__(self, folder: Path, study: str):
-        uri = os.environ.get("MLFLOW_TRACKING_URI") or folder.resolve().as_uri()
+        uri = os.environ.get("MLFLOW_TRACKING_URI")
+        if not uri:
+            make_folder(folder)
+            uri = folder.resolve().as_uri()
         self._client = MlflowClient(tracking_uri=uri)
         experiment = self._client.get_experiment_by_name(study)
         if experiment is None:

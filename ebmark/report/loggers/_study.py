@@ -4,6 +4,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from ebmark.errors import UserError, shown
 from ebmark.report.loggers._run import completed_runs
 from ebmark.store.schema import load_study, read_plan
 
@@ -20,8 +21,16 @@ def log_study(folder: Path, writer: Any, *, follow: bool = False) -> int:
 
     Returns:
         How many runs were new.
+
+    Raises:
+        UserError: if the folder has no runs, as that of a published study.
     """
     load_study(folder)
+    if not (folder / "runs").is_dir():
+        raise UserError(
+            f"{shown(folder, 200)}: has no folder 'runs', as a published study has only the table "
+            "of its runs. Give the folder that `ebmark run` wrote."
+        )
     planned = set(read_plan(folder))
     seen: set[str] = set()
     num_new = 0

@@ -8,6 +8,7 @@ import tensorboardX
 from tensorboardX.summary import hparams
 
 from ebmark.report.loggers._run import Run
+from ebmark.system.writing import make_folder
 
 
 class Writer:
@@ -16,7 +17,7 @@ class Writer:
     def __init__(self, folder: Path, study: str):
         del study
         self._folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
 
     def has(self, run_id: str) -> bool:
         """Return whether this run was logged completely."""

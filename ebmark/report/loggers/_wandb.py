@@ -6,6 +6,7 @@ from pathlib import Path
 import wandb  # pyright: ignore[reportMissingImports]
 
 from ebmark.report.loggers._run import Run
+from ebmark.system.writing import make_folder
 
 
 class Writer:
@@ -14,7 +15,7 @@ class Writer:
     def __init__(self, folder: Path, study: str):
         self._folder = folder
         self._study = study
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
 
     def has(self, run_id: str) -> bool:
         """Return whether this run was logged completely."""

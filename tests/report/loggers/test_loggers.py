@@ -10,6 +10,7 @@ import sys
 import numpy as np
 import pytest
 
+from ebmark.cli import main
 from ebmark.errors import UserError
 from ebmark.report.loggers import LOGGERS, log_study, logger
 from ebmark.store.schema import read_plan, write_plan
@@ -107,6 +108,27 @@ def test_logger_errors_name_the_problem(folder, tmp_path, monkeypatch):
     (folder / "runs" / A / "result.json").write_text('{"schema": 2,')
     with pytest.raises(UserError, match="damaged"):
         log_study(folder, None)
+
+
+@pytest.mark.parametrize("name", LOGGERS)
+def test_output_folder_that_is_a_file_is_refused(folder, tmp_path, name, monkeypatch):
+    if importlib.util.find_spec(name.replace("board", "boardX")) is None:
+        pytest.skip(f'{name} is not installed: pip install ".[{name}]"')
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    with pytest.raises(UserError, match=r"study.json: cannot be written: .*\."):
+        logger(name, folder / "study.json", "toy")
+    with pytest.raises(UserError, match="Write elsewhere"):
+        logger(name, folder / "study.json" / "log", "toy")
+
+
+@pytest.mark.parametrize("command", ["log", "log --follow", "status", "status --watch"])
+def test_published_study_has_no_runs(folder, tmp_path, command, monkeypatch, capsys):
+    (folder / "runs").rename(tmp_path / "runs")
+    name, *options = command.split()
+    monkeypatch.setattr(sys, "argv", ["ebmark", name, str(folder), *options])
+    assert main.main() == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "has no folder 'runs'" in line and "Give the folder that `ebmark run` wrote" in line
 
 
 @pytest.mark.parametrize("name", ["../../up", "/tmp/up", "up"])

@@ -7,7 +7,7 @@ import jax.random as jr
 
 from ebmark.cli._common import print_notes
 from ebmark.datasets.tables import check_output, write_table
-from ebmark.errors import UserError, unknown
+from ebmark.errors import UserError, shown, unknown
 from ebmark.estimator import ModelQueries, load_fitted
 from ebmark.partition_function import exact_samples
 from ebmark.samplers import SAMPLERS
@@ -105,7 +105,12 @@ def _read_given(
     for option in given:
         if "=" not in option:
             raise UserError(f"--given {option} is not of the form NAME=VALUE.")
-    return dict(option.split("=", 1) for option in given)
+    pairs = [option.split("=", 1) for option in given]
+    names = [name for name, _ in pairs]
+    for name in names:
+        if names.count(name) > 1:
+            raise UserError(f"--given: column '{shown(name)}' has several values. Give one.")
+    return {name: value for name, value in pairs}
 
 
 def _sample_estimator(estimator: ModelQueries, n: int, given: dict[str, str], seed: int) -> Any:

@@ -91,6 +91,8 @@ def _metavar(parameter: inspect.Parameter) -> str:
 def check_options(command: Callable[..., int], arguments: Sequence[str]) -> None:
     """Raise UserError for an option that the command does not have, with the nearest one.
 
+    Or for one of several values that is given twice: the parser would ignore the first ones.
+
     Example:
         >>> from ebmark.cli.report import report
         >>> check_options(report, ["studies/toy", "--referense", "nce"])
@@ -99,8 +101,11 @@ def check_options(command: Callable[..., int], arguments: Sequence[str]) -> None
     """
     parameters = inspect.signature(command).parameters.values()
     flags = [_flag(p) for p in parameters if p.kind is not p.POSITIONAL_ONLY]
+    several = {_flag(p) for p in parameters if _metavar(p).endswith("...")}
     for argument in arguments:
         name = argument.partition("=")[0].replace("_", "-")
+        if name in several and arguments.count(argument) > 1:
+            raise UserError(f"{name} is given twice. List all its values after one {name}.")
         if name.startswith("--") and len(name) > 2 and name not in flags:
             error = str(unknown("option", name, flags))
             raise UserError(

@@ -109,10 +109,14 @@ class FittedModel:
             n_samples: number of rows.
             random_state: seed of the draws.
             given: values of some columns, by name or, for an array, position. The other columns
-                are drawn from their conditional distribution.
+                are drawn from their conditional distribution. Given values come back as they
+                are; a warning names those outside the range of `fit`.
 
         Returns:
             An array, or a data frame if the model was fitted to one.
+
+        Raises:
+            ValueError: if a given column is unknown, or its value is missing or not one of it.
         """
         self._check_fitted()
         seed = draw_seed(random_state)

@@ -7,13 +7,12 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from ebmark.datasets.preprocessing._columns import Levels, Numbers
 from ebmark.datasets.preprocessing.frames import is_frame
-from ebmark.errors import shown
 from ebmark.estimator._baselines import Baseline, Comparison, pool
 from ebmark.estimator._conditional import draw_conditional
 from ebmark.estimator._explain import score_values
 from ebmark.estimator._fitted import FittedModel, draw_seed
+from ebmark.estimator._given import parse_values, place_given
 from ebmark.estimator._synthetic_rows import Fidelity, compare_rows
 
 Rows: TypeAlias = Float[np.ndarray, "n d"]
@@ -239,47 +238,12 @@ class ModelQueries(FittedModel):
         Raises:
             ValueError: if a value is not one of the column.
         """
-        encoder = self._encoder
-        if encoder is None:
-            names = {name: i for i, name in enumerate(self.encoded_names)}
-            return {names.get(name, name): _read_number(name, text) for name, text in given.items()}
-        codecs = {str(column.name): column for column in encoder.learned}
-        values: dict[Any, Any] = {}
-        for name, text in given.items():
-            column = codecs.get(name)
-            codec = column.codec if column is not None else None
-            value: Any = text
-            if isinstance(codec, Levels):
-                value = next((level for level in codec.levels if str(level) == text), text)
-            elif isinstance(codec, Numbers) and codec.marks is None:
-                value = _read_number(name, text)
-            values[name if column is None else column.name] = value
-        return values
+        return parse_values(self._encoder, self.encoded_names, given)
 
     def _sample_given(self, num: int, given: Mapping[Any, Any], seed: int) -> Any:
-        names = [*range(self.n_features_in_)]
-        if self._encoder is not None:
-            names = self._encoder.columns
-        unknown = [name for name in given if name not in names]
-        if unknown:
-            raise ValueError(
-                f"'given' names a column that is not there: '{shown(unknown[0])}'. "
-                f"The columns are {', '.join(shown(name) for name in names[:10])}."
-            )
-        columns = {name: [given.get(name, np.nan)] for name in names}
-        if self._encoder is None:
-            row = np.array([value for (value,) in columns.values()], np.float64)[None]
-            return self._impute_rows(row, num, seed)[:, 0]
-        row = self._encoder.transform(pd.DataFrame(columns, dtype=object), can_miss=True)
+        row = place_given(self.model_, self._encoder, given)
         rows = self._impute_rows(row, num, seed)[:, 0]
-        return self._encoder.inverse_transform(rows)
-
-
-def _read_number(name: str, text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise ValueError(f"'given': {shown(name)}={shown(text)} is not a number.") from None
+        return rows if self._encoder is None else self._encoder.inverse_transform(rows, given)
 
 
 def _fill_column(series: pd.Series, is_missing: np.ndarray, decoded: pd.Series) -> pd.Series:

@@ -136,6 +136,20 @@ def test_missing_values_and_columns_are_chosen(run):
     assert status == 0 and "1 of 200 rows have missing values" in err
 
 
+@pytest.mark.filterwarnings("always::ebmark.EBMWarning")
+def test_given_values_are_written_as_they_are(run):
+    write_table("table.csv", orders())
+    options = ("--method", "gaussian", "--drop", "shop")
+    assert run("fit", "table.csv", "--out", "m.ebm", *options)[0] == 0
+    command = ("sample", "m.ebm", "-n", 2, "--out", "new.csv", "--given")
+    status, _, err = run(*command, "price=1e9")
+    assert status == 0 and "outside the range of fit, 2,11 to 51,67" in err
+    assert read_table("new.csv", min_rows=1).frame["price"].tolist() == [1e9] * 2
+    for values in (["price="], ["kind="], ["price=nan"], ["price=1", "price=2"]):
+        status, _, err = run(*command, *values)
+        assert status == 2 and err.startswith("ebmark: --given: ") and err.count("\n") == 1
+
+
 TEXTS = {
     "x,k\n1,2\n3\n": "line 3: 1 cell, expected 2 as in line 1",
     "x,k\n1,1e40\n": "1e+40 exceeds 1e30",

@@ -61,6 +61,9 @@ ARGUMENTS = {
     "run toy --seeds x": "--seeds must be an integer, not 'x'. See `ebmark run --help`.",
     "run toy --seeds": "Missing value for argument '--seeds'. See `ebmark run --help`.",
     "run toy --methods": "There is no method: name at least one after --methods.",
+    "sample m --out x.csv --given a=1 --given b=2": (
+        "--given is given twice. List all its values after one --given."
+    ),
     "status a b c": "Too many arguments: b, c. See `ebmark status --help`.",
     "fit points.csv": "Missing: --out PATH. See `ebmark fit --help`.",
     "fit": "Missing: PATH, --out PATH. See `ebmark fit --help`.",

@@ -208,3 +208,39 @@ def test_log_prob_refuses_unclear_columns():
         model.log_prob({0: [1.0, 2.0, 3.0]}, given={1: [1.0, 2.0]})
     with pytest.raises(ValueError, match="missing values"):
         model.log_prob({0: [np.nan]}, given={1: [1.0]})
+
+
+GIVEN = {
+    "size": [(1e9, 1e9), (10.123, 10.123), ("9.5", 9.5)],
+    "count": [(3.0, 3), (2.5, 2.5), (10**12, 10**12)],
+    "kind": [("large", "large")],
+}
+
+
+@pytest.mark.parametrize("name", GIVEN)
+def test_given_values_come_back_as_they_are(model, name):
+    """Neither clipped to the range of fit nor rounded, of its type if that holds them."""
+    for value, expected in GIVEN[name]:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            drawn = model.sample(3, random_state=0, given={name: value})
+        assert drawn[name].tolist() == [expected] * 3
+        outside = [w for w in caught if "outside the range of fit" in str(w.message)]
+        assert len(outside) == (name != "kind" and float(value) > 100)
+    assert model.sample(2, given={"count": 3.0}, random_state=0).dtypes["count"] == np.int64
+
+
+@pytest.mark.parametrize("value", ["", "  ", None, np.nan, pd.NaT, np.inf, [1, 2]])
+@pytest.mark.parametrize("name", ["size", "kind", "shop"])
+def test_given_values_that_are_missing_are_refused(model, name, value):
+    with pytest.raises(ValueError, match=f"is no value of column '{name}'"):
+        model.sample(2, given={"count": 1, name: value})
+
+
+def test_given_values_of_an_array():
+    model = eb.EnergyModel("gaussian", baselines=False, random_state=0).fit(gaussian_rows(200))
+    with pytest.warns(eb.EBMWarning, match="'x2' lies outside the range of fit"):
+        assert (model.sample(3, given={1: 1e3})[:, 1] == 1e3).all()
+    for value in (np.nan, np.inf, "a"):
+        with pytest.raises(ValueError, match="is no value of column '1'|x2=a is not a number"):
+            model.sample(2, given={1: value})

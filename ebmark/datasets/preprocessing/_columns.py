@@ -78,6 +78,10 @@ class Numbers:
         return self.decimals == 0
 
     @property
+    def is_text(self) -> bool:
+        return self.marks is not None
+
+    @property
     def kind(self) -> str:
         return "integer" if self.is_discrete else "number"
 

@@ -1,12 +1,13 @@
 """One column of a table: how it is mapped to numbers, and its range."""
 
 import dataclasses
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
-from pandas.api.types import infer_dtype
+from pandas.api.types import infer_dtype, is_float_dtype
 
 from ebmark.datasets.preprocessing._columns import Codec, Levels, Numbers
 from ebmark.datasets.preprocessing._times import Times
@@ -33,6 +34,10 @@ class Column(NamedTuple):
     def is_constant(self) -> bool:
         return self.low == self.high
 
+    @property
+    def range(self) -> tuple[float, float]:
+        return self.low, self.high
+
     def encode(self, series: pd.Series, can_miss: bool = False) -> Float[np.ndarray, " n"]:
         values = encode_column(self.codec, series)
         if not can_miss and np.isnan(values).any():
@@ -50,6 +55,27 @@ class Column(NamedTuple):
 
     def decode(self, values: Float[np.ndarray, " n"]) -> pd.Series:
         return self.codec.decode(self.codec.snap(np.clip(values, self.low, self.high)))
+
+    def repeat(self, value: Any, num: int) -> pd.Series:
+        """Return a value as often as asked: neither clipped nor rounded, of the type of fit.
+
+        A number that this type cannot hold, as 1.5 among integers, keeps its own type.
+        """
+        codec = self.codec
+        if isinstance(value, str) and not isinstance(codec, Levels) and codec.is_text:
+            return pd.Series([value.strip()] * num, dtype=codec.dtype)
+        if not isinstance(codec, Numbers) or codec.is_text:
+            series = pd.Series([value], dtype=object, name=self.name)
+            return codec.decode(np.repeat(self.encode(series), num))
+        number: Any = Decimal(str(value)) if codec.is_decimal else float(value)
+        if isinstance(number, float) and codec.is_discrete and number.is_integer():
+            number = int(number)
+        given = pd.Series([number] * num)
+        try:
+            typed = given.astype(codec.dtype)
+        except (TypeError, ValueError, OverflowError):
+            return given
+        return typed if is_float_dtype(typed) or (typed == given).all() else given
 
     def summarize(self, missing: str | None) -> dict[str, Any]:
         done = self.codec.treatment

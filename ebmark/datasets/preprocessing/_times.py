@@ -75,6 +75,10 @@ class Times:
         return self.rounding == "1 day"
 
     @property
+    def is_text(self) -> bool:
+        return bool(self.format)
+
+    @property
     def treatment(self) -> str:
         since = f" since {self.show(0.0)}" if self.kind == "date" else ""
         return f"days{since}" + ", dequantized by one day" * self.is_discrete

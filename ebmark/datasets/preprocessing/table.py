@@ -1,5 +1,6 @@
 """A reversible map between tables of mixed columns and matrices of real numbers."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -186,20 +187,32 @@ class TableEncoder:
         }
         return np.stack([encoded[column.name] for column in self.varying], axis=1)
 
-    def inverse_transform(self, z: Float[np.ndarray, "n d"]) -> Any:
+    def inverse_transform(
+        self, z: Float[np.ndarray, "n d"], given: Mapping[Any, Any] | None = None
+    ) -> Any:
         """Map rows of the matrix back: clipped to the range of `fit`, rounded, with its types.
+
+        Args:
+            z: the rows.
+            given: values of columns that take the place of those of z, as they are.
 
         Returns:
             A pandas frame, or an array if `fit` had one.
         """
         values = iter(np.asarray(z, np.float64).T)
+        given = given or {}
         decoded = {
             column.name: column.decode(
                 np.full(len(z), column.low) if column.is_constant else next(values)
             )
             for column in self.learned
         }
-        frame = pd.DataFrame(decoded)
+        repeated = {
+            column.name: column.repeat(given[column.name], len(z))
+            for column in self.learned
+            if column.name in given
+        }
+        frame = pd.DataFrame(decoded | repeated)
         return frame if self.is_frame else frame.to_numpy()
 
     def codes_as(self, other: "TableEncoder") -> bool:

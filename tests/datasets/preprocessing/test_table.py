@@ -341,3 +341,23 @@ def test_whole_numbers_of_a_step_are_counted_in_steps():
     np.testing.assert_array_equal(z, [[2, 1], [3, 2], [14, 4], [0, 8]])
     pd.testing.assert_frame_equal(encoder.inverse_transform(z + 0.4), table)
     assert encoder.summary()["rounding"].tolist() == ["25", "1"]
+
+
+REPEATED = {
+    "text_number": ("1.234,50", ["1.000,25", "2.000,75"]),
+    "text_date": ("05.03.2031", ["01.01.2024", "02.01.2024"]),
+    "decimal": (Decimal("9.125"), [Decimal("1.5"), Decimal("2.5")]),
+    "float": (0.123456789, [0.5, 1.5]),
+    "steps": (12, [10, 15]),
+    "date": (pd.Timestamp("2031-05-01 03:04:05"), pd.to_datetime(["2024-01-01", "2024-01-03"])),
+    "flag": (True, [True, False]),
+}
+
+
+@pytest.mark.parametrize("name", REPEATED)
+def test_given_value_is_repeated_as_it_is(name):
+    value, known = REPEATED[name]
+    encoder = TableEncoder().fit(pd.DataFrame({"x": known, "y": [0.5, 1.0]}))
+    frame = encoder.inverse_transform(np.zeros((2, 2)), {"x": value})
+    assert frame["x"].tolist() == [value] * 2
+    assert frame.dtypes["x"] == encoder.learned[0].codec.dtype

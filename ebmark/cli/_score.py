@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from ebmark.cli._common import print_notes
+from ebmark.datasets.preprocessing.frames import as_frame
 from ebmark.datasets.tables import check_output, read_table, write_table
 from ebmark.errors import UserError
 from ebmark.estimator import ModelQueries, load_fitted
@@ -28,13 +29,19 @@ def impute_file(path: Path, table: Path, out: Path, *, imputations: int, seed: i
     names = name_imputations(out, imputations)
     check_output(names[0])
     model, frame = _load(path, table)
-    num = int(frame.isna().to_numpy().sum())
-    if num == 0:
+    num_missing = _count_missing(frame)
+    if num_missing == 0:
         print_notes([f"{table} has no missing values."])
     for name, filled in zip(names, impute_rows(model, frame, imputations, seed), strict=True):
         write_table(name, filled, ())
-        print(f"{num:,} missing values filled: {name}")
+        num_left = _count_missing(filled)
+        left = f", {num_left:,} left in columns that the model does not use" if num_left else ""
+        print(f"{num_missing - num_left:,} missing values filled{left}: {name}")
     return 0
+
+
+def _count_missing(frame: pd.DataFrame) -> int:
+    return int(as_frame(frame).isna().to_numpy().sum())
 
 
 def _load(path: Path, table: Path) -> tuple[ModelQueries, pd.DataFrame]:

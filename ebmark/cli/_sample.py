@@ -6,6 +6,7 @@ from typing import Any
 import jax.random as jr
 
 from ebmark.cli._common import print_notes
+from ebmark.cli._output import as_table, check_columns, sample_columns
 from ebmark.datasets.tables import check_output, write_table
 from ebmark.errors import UserError, shown, unknown
 from ebmark.estimator import ModelQueries, load_fitted
@@ -69,6 +70,8 @@ def sample_model(
             f"--sampler smc needs a model of `ebmark fit` with more than two columns, not {path}. "
             "Use --sampler tempering."
         )
+    if estimator is not None:
+        check_columns(out, sample_columns(estimator))
     keep_compiled_programs()
     notes = []
     if name in ("exact", "smc"):
@@ -89,7 +92,7 @@ def sample_model(
     if distributed:
         leave()
     if is_first:
-        write_table(out, samples, model.columns or ())
+        write_table(out, as_table(samples), model.columns or ())
         print(f"{n} {name} samples: {out}")
     return 0
 

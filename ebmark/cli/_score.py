@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from ebmark.cli._common import print_notes
+from ebmark.cli._output import check_columns, sample_columns
 from ebmark.datasets.preprocessing.frames import as_frame
 from ebmark.datasets.tables import check_output, read_table, write_table
 from ebmark.errors import UserError
@@ -17,6 +18,8 @@ def score_file(path: Path, table: Path, out: Path) -> int:
     """Score the rows of a file by a model file, and write them with their scores."""
     check_output(out)
     model, frame = _load(path, table)
+    columns = sample_columns(model)
+    check_columns(out, frame, pd.DataFrame({"top_column": columns.columns[:1]}))
     scored = score_rows(model, frame)
     write_table(out, scored, ())
     num = np.count_nonzero(scored["is_outlier"])
@@ -29,6 +32,7 @@ def impute_file(path: Path, table: Path, out: Path, *, imputations: int, seed: i
     names = name_imputations(out, imputations)
     check_output(names[0])
     model, frame = _load(path, table)
+    check_columns(out, frame, sample_columns(model))
     num_missing = _count_missing(frame)
     if num_missing == 0:
         print_notes([f"{table} has no missing values."])

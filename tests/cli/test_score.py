@@ -9,6 +9,7 @@ import pytest
 import ebmark as eb
 from ebmark.cli._score import score_rows
 from ebmark.datasets.tables import read_table
+from ebmark.estimator import ModelQueries
 
 
 def fit(table, **options):
@@ -47,3 +48,45 @@ def test_impute_counts_the_values_that_it_fills(run):
     _, out, _ = run("impute", "m.ebm", "holes.parquet", "--out", "full.csv")
     assert out == f"3 missing values filled, {left}: full.csv\n"
     assert read_table("full.csv").frame.isna().sum().tolist() == [0, 0, 2]
+
+
+class Drawn(Exception):
+    """The work has begun."""
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".npz"])
+@pytest.mark.parametrize("command", ["score", "impute", "sample"])
+def test_file_of_numbers_is_refused_before_the_work(run, monkeypatch, command, suffix):
+    """If a column of the rows is text, and only then."""
+    x = np.random.default_rng(0).normal(size=(200, 3))
+    table = pd.DataFrame({"a": x[:, 0], "kind": np.where(x[:, 1] > 0, "u", "v"), "b": x[:, 2]})
+    fit(table).save("text.ebm")
+    fit(x).save("array.ebm")
+    table.to_csv("text.csv", index=False)
+    np.save("array.npy", x)
+
+    def begin(*_, **__):
+        raise Drawn
+
+    for work in ("score_samples", "impute", "sample"):
+        monkeypatch.setattr(ModelQueries, work, begin)
+    files = {"text": ["text.csv"], "array": ["array.npy"]}
+    if command == "sample":
+        files = {"text": [], "array": []}
+    options = ("--out", f"new{suffix}")
+    status, _, err = run(command, "text.ebm", *files["text"], *options)
+    assert status == 2 and "column 'kind' is no number" in err and err.count("\n") == 1
+    with pytest.raises(Drawn):
+        run(command, "array.ebm", *files["array"], *options)
+
+
+def test_samples_of_an_array_with_text_are_written(run):
+    x = np.random.default_rng(0).normal(size=(100, 2))
+    array = np.empty((100, 2), object)
+    array[:, 0], array[:, 1] = x[:, 0], np.where(x[:, 1] > 0, "u", "v")
+    fit(array).save("m.ebm")
+    assert run("sample", "m.ebm", "-n", 30, "--out", "new.csv")[0] == 0
+    frame = read_table("new.csv").frame
+    assert [*frame.columns] == ["x1", "x2"] and frame["x2"].isin(["u", "v"]).all()
+    status, _, err = run("sample", "m.ebm", "--out", "new.npy")
+    assert status == 2 and "column 'x2' is no number" in err

@@ -225,8 +225,9 @@ class ModelQueries(FittedModel):
         is_missing = table.isna()
         is_missing[encoder.encoded_names] |= np.isnan(rows)
         columns: dict[Any, Any] = dict(table.items())
-        for name, values in decoded.items():
-            columns[name] = _fill_column(columns[name], is_missing.loc[:, name].to_numpy(), values)
+        for column, (name, values) in zip(encoder.learned, decoded.items(), strict=True):
+            series = column.restore(columns[name])
+            columns[name] = _fill_column(series, is_missing.loc[:, name].to_numpy(), values)
         frame = pd.DataFrame(columns)
         if isinstance(X, pd.DataFrame):
             frame.index = X.index

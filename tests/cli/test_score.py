@@ -90,3 +90,19 @@ def test_samples_of_an_array_with_text_are_written(run):
     assert [*frame.columns] == ["x1", "x2"] and frame["x2"].isin(["u", "v"]).all()
     status, _, err = run("sample", "m.ebm", "--out", "new.npy")
     assert status == 2 and "column 'x2' is no number" in err
+
+
+def test_imputed_text_has_the_types_of_fit(run):
+    """A file of text whose model was fitted to typed columns becomes a Parquet file of these."""
+    rng = np.random.default_rng(0)
+    moments = pd.date_range("2024-03-01", periods=200, freq="D", tz="Europe/Berlin")
+    flags = pd.array(rng.random(200) < 0.5)
+    table = pd.DataFrame({"flag": flags, "when": moments, "x": rng.normal(size=200)})
+    fit(table).save("m.ebm")
+    holes = table.head(60).astype({"flag": object})
+    holes.iloc[3:5, 0], holes.iloc[4:7, 1] = None, pd.NaT
+    holes.to_csv("holes.csv", index=False)
+    status, out, err = run("impute", "m.ebm", "holes.csv", "--out", "full.parquet")
+    assert status == 0 and out.startswith("5 missing values filled: "), err
+    full = read_table("full.parquet").frame
+    pd.testing.assert_frame_equal(full.iloc[7:], table.iloc[7:60], rtol=1e-15)

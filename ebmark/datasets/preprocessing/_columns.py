@@ -203,13 +203,23 @@ class Levels:
         return f"codes 0 to {len(self.levels) - 1}, dequantized by one unit"
 
     def encode(self, series: pd.Series) -> Values:
-        codes = self.levels.get_indexer(pd.Index(series, dtype=object)).astype(np.float64)
+        values = pd.Index(series, dtype=object)
+        codes = self.levels.get_indexer(values).astype(np.float64)
         is_new = (codes < 0) & series.notna().to_numpy()
         if is_new.any():
+            # files of text hold levels of another type
+            by_text = {self._as_text(level): k for k, level in enumerate(self.levels)}
+            texts = map(self._as_text, values[is_new])
+            codes[is_new] = [by_text.get(text, -1) for text in texts]
+            is_new &= codes < 0
+        if is_new.any():
             known = ", ".join(map(shown, self.levels[:5])) + ", ..." * (len(self.levels) > 5)
-            level = shown(series.to_numpy()[is_new][0])
+            level = shown(values[is_new][0])
             raise ValueError(f"unknown level '{level}' (known: {known})")
         return np.where(codes < 0, np.nan, codes)
+
+    def _as_text(self, level: Any) -> str:
+        return str(level).casefold() if self.kind == "boolean" else str(level)
 
     def snap(self, values: Values) -> Values:
         return np.rint(values)

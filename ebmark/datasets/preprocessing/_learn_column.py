@@ -56,6 +56,16 @@ class Column(NamedTuple):
     def decode(self, values: Float[np.ndarray, " n"]) -> pd.Series:
         return self.codec.decode(self.codec.snap(np.clip(values, self.low, self.high)))
 
+    def restore(self, series: pd.Series) -> pd.Series:
+        """Return levels and times that were read from text with the type of fit."""
+        codec = self.codec
+        is_kept = isinstance(codec, Numbers) or (isinstance(codec, Times) and codec.is_text)
+        if is_kept or series.dtype == codec.dtype:
+            return series
+        values = encode_column(codec, series)
+        is_missing = np.isnan(values)
+        return codec.decode(np.where(is_missing, self.low, values)).mask(is_missing)
+
     def repeat(self, value: Any, num: int) -> pd.Series:
         """Return a value as often as asked: neither clipped nor rounded, of the type of fit.
 

@@ -16,6 +16,7 @@ _DATE_FORMATS = (
 )
 # of UTC, the same in the whole column
 _OFFSET = re.compile(r"(Z|[+-]\d\d:?\d\d)$")
+_ISO_DATE = re.compile(r"\d{4}-\d\d-\d\d")
 # in microseconds
 _DAY = 86_400_000_000
 _STEPS = {"1 day": _DAY, "1 h": _DAY // 24, "1 min": 60_000_000, "1 s": 1_000_000, "1 ms": 1_000}
@@ -90,7 +91,17 @@ class Times:
             return pd.to_timedelta(series)
         if self.format:
             return pd.to_datetime(series, format=self.format)
-        return pd.to_datetime(series)
+        # files of text hold the offset of each date, which summer time changes
+        texts = (
+            [value for value in series if isinstance(value, str)]
+            if series.dtype.kind == "O"
+            else []
+        )
+        if not texts:
+            return pd.to_datetime(series)
+        is_iso = all(map(_ISO_DATE.match, texts))
+        is_zoned = getattr(self.start, "tzinfo", None) and all(map(_OFFSET.search, texts))
+        return pd.to_datetime(series, format="ISO8601" if is_iso else None, utc=bool(is_zoned))
 
     def encode(self, series: pd.Series) -> Values:
         days = (self._moments(series) - self.start) / pd.Timedelta(days=1)
@@ -119,7 +130,9 @@ class Times:
         return str(self.decode(np.array([value]))[0])
 
 
-def _since_midnight(time: datetime.time) -> datetime.timedelta:
+def _since_midnight(time: datetime.time | str) -> datetime.timedelta:
+    if isinstance(time, str):
+        time = datetime.time.fromisoformat(time.strip())
     return datetime.datetime.combine(datetime.date.min, time) - datetime.datetime.min
 
 

@@ -2,6 +2,7 @@
 
 import datetime
 import json
+import zoneinfo
 from decimal import Decimal
 
 import numpy as np
@@ -15,6 +16,7 @@ from sklearn import datasets
 from ebmark.datasets.preprocessing.frames import is_table
 from ebmark.datasets.preprocessing.table import TableEncoder
 from ebmark.datasets.preprocessing.table_json import encoder_as_json, encoder_from_json
+from ebmark.datasets.tables import read_table
 
 NUM = 16
 DATES = st.dates(datetime.date(1800, 1, 1), datetime.date(2200, 1, 1))
@@ -361,3 +363,44 @@ def test_given_value_is_repeated_as_it_is(name):
     frame = encoder.inverse_transform(np.zeros((2, 2)), {"x": value})
     assert frame["x"].tolist() == [value] * 2
     assert frame.dtypes["x"] == encoder.learned[0].codec.dtype
+
+
+ZONE = zoneinfo.ZoneInfo("Europe/Berlin")
+DAYS = [datetime.datetime(2024, 1 + 2 * (i % 6), 1 + i, 5, 0, i % 2) for i in range(24)]
+TYPED = {
+    "boolean": [i % 2 == 0 for i in range(24)],
+    "nullable": pd.array([i % 2 == 0 for i in range(24)], dtype="boolean"),
+    "time": [datetime.time(i, 1, 2, 500_000 * (i % 2)) for i in range(24)],
+    "duration": pd.to_timedelta(np.arange(24) * 90, unit="min"),
+    "zoned": pd.DatetimeIndex(DAYS, tz=ZONE),
+    "zoned objects": pd.Series([day.replace(tzinfo=ZONE) for day in DAYS], dtype=object),
+    "moment": pd.DatetimeIndex(DAYS) + pd.to_timedelta(np.arange(24) % 3 * 100, unit="ms"),
+    "moments": pd.Series([d.replace(microsecond=d.second) for d in DAYS], dtype=object),
+    "date": [day.date() for day in DAYS],
+    "number levels": pd.Categorical(np.arange(24) % 3 + 7),
+    "levels of digits": pd.Categorical([str(i % 3) for i in range(24)]),
+}
+
+
+@pytest.mark.parametrize("name", TYPED)
+def test_typed_column_is_read_from_text(name, tmp_path):
+    """The matrix is the same, with missing values too, and `restore` gives the type back."""
+    frame = pd.DataFrame({"x": TYPED[name], "y": np.arange(24) / 4})
+    encoder = TableEncoder().fit(frame)
+    holes = frame.astype({"x": object})
+    holes.loc[[2, 5], "x"] = None
+    for table in (frame, holes):
+        table.to_csv(tmp_path / "x.csv", index=False)
+        read = read_table(tmp_path / "x.csv").frame
+        expected = encoder.transform(table, can_miss=True)
+        np.testing.assert_array_equal(encoder.transform(read, can_miss=True), expected)
+    read = encoder.learned[0].restore(read["x"])
+    assert read.drop([2, 5]).tolist() == frame["x"].drop([2, 5]).tolist()
+    assert read[[2, 5]].isna().all()
+
+
+def test_text_without_an_offset_is_no_zoned_date():
+    frame = pd.DataFrame({"x": TYPED["zoned"], "y": np.arange(24) / 4})
+    texts = frame["x"].astype(str).mask(frame.index == 3, "2024-03-01 05:00:00")
+    with pytest.raises(ValueError, match="Column 'x' is not as in fit"):
+        TableEncoder().fit(frame).transform(frame.assign(x=texts))

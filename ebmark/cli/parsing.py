@@ -1,5 +1,6 @@
 """Parse the command line, whose errors are one line each, and run the command."""
 
+import ast
 import contextlib
 import functools
 import io
@@ -10,9 +11,10 @@ from itertools import groupby
 
 import tyro
 
-from ebmark.errors import UserError
+from ebmark.errors import UserError, shown
 
-_VALUE = re.compile(r"Error parsing (\S+?):.*? from \['(.*?)'\]")
+# a number has one value, and what may be missing a list of them
+_VALUE = re.compile(r"Error parsing (\S+?):.*?(?: from \[(['\"].*['\"])\]|: (['\"].*['\"]))\.?$")
 _CHOICE = re.compile(r"invalid choice '(.*?)' for argument '(.*?)'. Expected one of \((.*?)\)")
 _KINDS = {"INT": "an integer", "FLOAT": "a number"}
 
@@ -63,6 +65,14 @@ def _is_rule(line: str) -> bool:
     return bool(re.fullmatch("─{3,}|-{3,}", line))
 
 
+def _read_texts(literals: str) -> str:
+    """Return Python's literals of texts, separated by commas, as a user has written the texts."""
+    try:
+        return " ".join(ast.literal_eval(f"[{literals}]"))
+    except (SyntaxError, ValueError, TypeError):
+        return literals
+
+
 def as_line(box: str, name: str) -> str:
     """Return the message of a parser's error, in a box of tyro, as one line.
 
@@ -78,9 +88,12 @@ def as_line(box: str, name: str) -> str:
         del sections[0]
     lines, rest = sections[0], " ".join(line for section in sections[1:] for line in section)
     text = " ".join(lines)
-    if found := _VALUE.search(text):
-        option, value = found.groups()
-        kind = re.search(rf"{re.escape(option)} (\S+)", rest)
+    if found := _VALUE.search(re.split(r" +Got errors:", text)[0]):
+        names, *values = found.groups()
+        value = shown(_read_texts(values[0] or values[1]))
+        # of -n/--n, the help of which is `-n INT, --n INT`
+        option = names.partition("/")[0]
+        kind = re.search(rf"{re.escape(option)} ([^\s,]+)", rest)
         wanted = (kind[1] if kind else "of another kind").replace("{None}|", "")
         wanted = _KINDS.get(wanted, wanted)
         problem = f"{option} must be {wanted}, not '{value}'."

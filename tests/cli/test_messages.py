@@ -14,7 +14,7 @@ from ebmark.cli import main
 from ebmark.datasets import SyntheticDataset
 from ebmark.datasets.preprocessing import Standardizer
 from ebmark.energies import Quadratic
-from ebmark.errors import UserError
+from ebmark.errors import UserError, shown
 from ebmark.methods import METHODS, ContrastiveDivergence
 from ebmark.studies.builtin import STUDIES
 from ebmark.studies.prepare import prepare
@@ -59,6 +59,10 @@ def test_message_of_command(error_of, command):
 
 ARGUMENTS = {
     "run toy --seeds x": "--seeds must be an integer, not 'x'. See `ebmark run --help`.",
+    "sample m --out x.csv -n x": "-n must be an integer, not 'x'. See `ebmark sample --help`.",
+    "sample m --out x.csv --seed 1.5": (
+        "--seed must be an integer, not '1.5'. See `ebmark sample --help`."
+    ),
     "run toy --seeds": "Missing value for argument '--seeds'. See `ebmark run --help`.",
     "run toy --methods": "There is no method: name at least one after --methods.",
     "sample m --out x.csv --given a=1 --given b=2": (
@@ -80,6 +84,15 @@ def test_wrong_arguments_are_one_line(monkeypatch, capsys, command):
     monkeypatch.setattr(sys, "argv", ["ebmark", *command.split()])
     assert main.main() == 2
     assert capsys.readouterr().err == f"ebmark: {ARGUMENTS[command]}\n"
+
+
+@pytest.mark.parametrize("value", ["x'y", 'x"y', "'", "\"'", "a from ['b'].", "a: 'b'.", "\n", "["])
+@pytest.mark.parametrize("option", ["--updates", "--seed"])
+def test_wrong_number_of_any_characters_is_one_line(monkeypatch, capsys, option, value):
+    monkeypatch.setattr(sys, "argv", ["ebmark", "fit", "a.csv", "--out", "m", option, value])
+    assert main.main() == 2
+    expected = f"{option} must be an integer, not '{shown(value)}'. See `ebmark fit --help`."
+    assert capsys.readouterr().err == f"ebmark: {expected}\n"
 
 
 def test_message_of_diverged_chains():

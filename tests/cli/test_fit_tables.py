@@ -120,6 +120,15 @@ def test_columns_of_any_name_are_dropped_as_suggested(name):
     assert name not in choose_dropped(frame, line.getvalue(), None)
 
 
+def test_hint_on_missing_values_is_one_that_the_command_takes(run):
+    table = pd.DataFrame({"x": [np.nan, *range(40)], "y": np.arange(41) / 4})
+    write_table("table.csv", table)
+    for command in (["twin", "table.csv"], ["fit", "table.csv", "--out", "m.ebm"]):
+        status, _, err = run(*command)
+        assert status == 2 and "--missing drop" in err and "--missing impute" in err
+        assert ("--missing model" in err) == (command[0] == "fit")
+
+
 @pytest.mark.full
 def test_missing_values_and_columns_are_chosen(run):
     """Files of a model without some columns still have them when they are read again."""

@@ -35,6 +35,7 @@ class TableEncoder:
             NaN, for a model to draw. No method accounts for the first two: "drop" is unbiased
             only if values are missing completely at random.
         drop: names of columns to leave out.
+        can_draw: whether a model will draw them, so that messages suggest "model".
 
     Attributes:
         columns: names of the columns of the table, without those left out by `drop`.
@@ -51,12 +52,12 @@ class TableEncoder:
     References: Theis, van den Oord & Bethge (2016), A note on the evaluation of generative models.
     """
 
-    def __init__(self, missing: str | None = None, drop: Any = ()):
+    def __init__(self, missing: str | None = None, drop: Any = (), *, can_draw: bool = False):
         if missing not in (None, "drop", "impute", "model"):
             raise ValueError(
                 f"'missing' must be None, 'drop', 'impute' or 'model', got {missing!r}."
             )
-        self.missing = missing
+        self.missing, self.can_draw = missing, can_draw
         self.drop = [drop] if isinstance(drop, str) else list(drop)
 
     def fit(self, X: Any) -> "TableEncoder":
@@ -87,9 +88,11 @@ class TableEncoder:
         counts = [column.num_missing for column in columns]
         if any(counts) and self.missing is None:
             held = [shown(name) for name, count in zip(frame.columns, counts, strict=True) if count]
+            ways = "missing='drop' or missing='impute'"
+            if self.can_draw:
+                ways = "missing='drop', missing='impute' or missing='model'"
             raise ValueError(
-                f"NaN or missing values in column(s) {', '.join(held[:5])}. "
-                "Pass missing='drop', missing='impute' or missing='model'."
+                f"NaN or missing values in column(s) {', '.join(held[:5])}. Pass {ways}."
             )
         if any(counts) and self.missing == "drop":
             frame = self._complete(frame, columns)

@@ -44,8 +44,8 @@ def as_standardized(data: Any) -> Float[Array, "n dim"]:
     if not np.isfinite(points).all():
         row, column = np.argwhere(~np.isfinite(points))[0]
         raise ValueError(
-            f"'data' must be finite, got {points[row, column]} in row {row}, column {column}. "
-            "Remove or impute such rows."
+            f"'data' must be finite, got {points[row, column]} in row {row + 1}, column "
+            f"{column + 1}. Remove or impute such rows."
         )
     with np.errstate(over="ignore", invalid="ignore"):
         mean = points.mean(axis=0)
@@ -56,7 +56,7 @@ def as_standardized(data: Any) -> Float[Array, "n dim"]:
         column = int(np.argmin(is_standard))
         raise ValueError(
             f"'data' must be standardized, got mean {mean[column]:.3g} and standard deviation "
-            f"{std[column]:.3g} in column {column}. Pass Standardizer.fit(x).transform(x)."
+            f"{std[column]:.3g} in column {column + 1}. Pass Standardizer.fit(x).transform(x)."
         )
     if isinstance(data, jax.Array) and jnp.issubdtype(data.dtype, jnp.floating):
         return data

@@ -45,7 +45,7 @@ def test_columns_are_matched_by_name(model):
         (table.drop(columns="year"), "Missing column.s. year"),
         (table.assign(extra=1), "Unknown column.s. extra"),
         (table.assign(kind="rose"), "unknown level 'rose'"),
-        (table.assign(year=None), "'year' has missing values, first in row 0"),
+        (table.assign(year=None), "'year' has missing values, first in row 1"),
     ]:
         with pytest.raises(ValueError, match=message):
             model.predict(wrong)

@@ -40,7 +40,7 @@ def test_raw_data_refused_and_fixed_by_standardizer(scale, offset, column):
     if not (0.09 < scale < 11 and abs(offset) < 5.3):
         with pytest.raises(ValueError, match=r"Standardizer\.fit\(x\)\.transform\(x\)") as error:
             as_standardized(raw)
-        assert "\n" not in str(error.value) and f"column {column}" in str(error.value)
+        assert "\n" not in str(error.value) and f"column {column + 1}." in str(error.value)
     if raw[:, column].std() > 1e-6 * abs(offset):
         as_standardized(Standardizer.fit(raw).transform(raw))
 
@@ -49,7 +49,7 @@ def test_raw_data_refused_and_fixed_by_standardizer(scale, offset, column):
 def test_nonfinite_data_refused(row, value):
     data = Z.copy()
     data[row, 1] = value
-    with pytest.raises(ValueError, match=f"finite, got .* in row {row}, column 1"):
+    with pytest.raises(ValueError, match=f"finite, got .* in row {row + 1}, column 2"):
         as_standardized(data)
 
 

@@ -188,7 +188,7 @@ def test_too_large_learning_rate_is_reported(data):
 
 
 def test_train_rejects_nan_data(data):
-    with pytest.raises(ValueError, match="must be finite, got nan in row 3, column 0"):
+    with pytest.raises(ValueError, match="must be finite, got nan in row 4, column 1"):
         train(short("nce"), energy(), data.at[3].set(jnp.nan), key=jr.key(2))
 
 

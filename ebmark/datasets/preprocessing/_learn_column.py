@@ -1,6 +1,7 @@
 """One column of a table: how it is mapped to numbers, and its range."""
 
 import dataclasses
+import re
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -43,7 +44,7 @@ class Column(NamedTuple):
         if not can_miss and np.isnan(values).any():
             raise ValueError(
                 f"Column '{shown(self.name)}' has missing values, first in row "
-                f"{int(np.isnan(values).argmax())}. Remove such rows or fill the values."
+                f"{int(np.isnan(values).argmax()) + 1}. Remove such rows or fill the values."
             )
         is_other = ~np.isnan(values) & (values != self.low)
         if self.is_constant and is_other.any():
@@ -116,13 +117,15 @@ def encode_column(codec: Codec, series: pd.Series) -> Float[np.ndarray, " n"]:
     try:
         values = codec.encode(series)
     except (ValueError, TypeError) as error:
-        problem = (str(error).splitlines() or [""])[0].rstrip(".")
+        problem = (str(error).splitlines() or [""])[0]
+        # what pandas adds names its own arguments
+        problem = re.split(r"\.? (?:You might want to|Pass utc=)", problem)[0].rstrip(".")
         raise ValueError(
             f"Column '{shown(series.name)}' is not as in fit ({codec.kind}): {problem}. Convert "
             "the column or remove such rows."
         ) from error
     if np.isinf(values).any():
-        row = int(np.isinf(values).argmax())
+        row = int(np.isinf(values).argmax()) + 1
         raise ValueError(
             f"Column '{shown(series.name)}' has an infinite value in row {row}. Remove such rows."
         )

@@ -211,7 +211,11 @@ def test_missing_values_are_dropped_or_imputed():
     assert "median (3.8)" in done[0] and "mode (b)" in done[1] and "understates" in done[2]
     with pytest.raises(ValueError, match="x, word, day.*missing='drop'"):
         TableEncoder().fit(holed())
-    with pytest.raises(ValueError, match="'x' has missing values, first in row 1. Remove"):
+    for can_draw in (False, True):
+        with pytest.raises(ValueError) as error:
+            TableEncoder(can_draw=can_draw).fit(holed())
+        assert ("missing='model'" in str(error.value)) == can_draw
+    with pytest.raises(ValueError, match="'x' has missing values, first in row 2. Remove"):
         imputed.transform(holed())
 
 
@@ -247,7 +251,7 @@ GOOD = pd.DataFrame({"a": [1.5, 2.5, 4.0, 1.0], "b": ["x", "y", "y", "x"]})
         (GOOD.iloc[:0], "must have rows"),
         (GOOD[[]], "must have rows and columns"),
         (GOOD.set_axis(["a", "a"], axis=1), "Duplicate column name 'a'"),
-        (GOOD.assign(a=[1.0, np.inf, 2, 3]), "'a' has an infinite value in row 1"),
+        (GOOD.assign(a=[1.0, np.inf, 2, 3]), "'a' has an infinite value in row 2"),
         (GOOD.assign(b=[1, "x", 2, "y"]), "'b' holds a mix of int and str values.*drop=.'b'."),
         (GOOD.assign(b=[[1], [2], [3], [4]]), "'b' holds list values"),
         (GOOD.assign(b=[{}, {}, {}, {}]), "'b' holds dict values"),
@@ -404,3 +408,22 @@ def test_text_without_an_offset_is_no_zoned_date():
     texts = frame["x"].astype(str).mask(frame.index == 3, "2024-03-01 05:00:00")
     with pytest.raises(ValueError, match="Column 'x' is not as in fit"):
         TableEncoder().fit(frame).transform(frame.assign(x=texts))
+
+
+@pytest.mark.parametrize("text", ["yesterday", "2024-01-05 later", "2024-01-05+01:00", "NA"])
+@pytest.mark.parametrize("name", ["date", "zoned", "moment", "text"])
+def test_wrong_date_is_refused_without_the_advice_of_pandas(name, text):
+    dates = TYPED["date"] if name == "text" else TYPED[name]
+    frame = pd.DataFrame({"x": dates, "y": np.arange(24) / 4})
+    frame = frame.astype({"x": str}) if name == "text" else frame
+    texts = frame["x"].astype(str).mask(frame.index == 3, text)
+    with pytest.raises(ValueError, match="Column 'x' is not as in fit") as error:
+        TableEncoder().fit(frame).transform(frame.assign(x=texts))
+    message = str(error.value)
+    assert not any(word in message for word in ("might", "utc", ":.", "..", "\n"))
+    assert message.endswith(". Convert the column or remove such rows.")
+
+
+def test_row_of_an_infinite_value_counts_from_one():
+    with pytest.raises(ValueError, match="infinite value in row 4"):
+        TableEncoder().fit(pd.DataFrame({"x": [0.5, 1.0, 2.5, np.inf, 3.0]}))

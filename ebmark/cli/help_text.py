@@ -102,9 +102,9 @@ def check_options(command: Callable[..., int], arguments: Sequence[str]) -> None
     parameters = inspect.signature(command).parameters.values()
     flags = [_flag(p) for p in parameters if p.kind is not p.POSITIONAL_ONLY]
     several = {_flag(p) for p in parameters if _metavar(p).endswith("...")}
-    for argument in arguments:
-        name = argument.partition("=")[0].replace("_", "-")
-        if name in several and arguments.count(argument) > 1:
+    names = [argument.partition("=")[0].replace("_", "-") for argument in arguments]
+    for name in names:
+        if name in several and names.count(name) > 1:
             raise UserError(f"{name} is given twice. List all its values after one {name}.")
         if name.startswith("--") and len(name) > 2 and name not in flags:
             error = str(unknown("option", name, flags))

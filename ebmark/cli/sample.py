@@ -34,7 +34,7 @@ def sample(
             columns; the default for a model of `ebmark fit`) or a sampler of `ebmark list`.
         steps: number of chain steps; 2,000 by default. The exact sampler has no chains.
         given: values of columns, such as --given cultivar=barolo alcohol=13.2: the other columns
-            are drawn given these.
+            are drawn given these, which are written as they are.
         seed: seed of the samples.
         plugin: Python files that define METHODS, if the model was trained with one of them.
         network: FILE.py:FUNCTION of the model's network, if it was trained with one.

@@ -68,6 +68,9 @@ ARGUMENTS = {
     "sample m --out x.csv --given a=1 --given b=2": (
         "--given is given twice. List all its values after one --given."
     ),
+    "run toy --methods=nce --methods=cd": (
+        "--methods is given twice. List all its values after one --methods."
+    ),
     "status a b c": "Too many arguments: b, c. See `ebmark status --help`.",
     "fit points.csv": "Missing: --out PATH. See `ebmark fit --help`.",
     "fit": "Missing: PATH, --out PATH. See `ebmark fit --help`.",

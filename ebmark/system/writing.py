@@ -125,6 +125,9 @@ def _create_temporary(path: str | Path) -> tuple[Path, Path]:
     """Return the file to write, with links resolved, and a new empty file in its folder."""
     if "\0" in str(path):
         raise UserError(f"{shown(path, 100)}: is not a valid file name. Choose another.")
+    # of the path, not of the target: /dev/stdout leads to a pipe that has no path
+    if os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path)):
+        raise UserError(f"{shown(path, 300)}: is a pipe or a device. Write to a file.")
     target = Path(os.path.realpath(path))
     temporary = target.parent / f".tmp-{tag()}-{secrets.token_hex(8)}{target.suffix}"
     try:

@@ -2,6 +2,7 @@
 
 import os
 import resource
+import socket
 import stat
 import tempfile
 from pathlib import Path
@@ -56,6 +57,20 @@ def test_write_rejects_paths(tmp_path):
             write_whole(path, "x")
         assert is_clear(caught.value, shown(path, 300), max_length=420)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "folder"]
+
+
+@pytest.mark.parametrize("name", ["pipe.csv", "link.csv", "socket.csv"])
+def test_write_keeps_pipes_and_devices(tmp_path, name):
+    os.mkfifo(tmp_path / "pipe.csv")
+    (tmp_path / "link.csv").symlink_to(tmp_path / "pipe.csv")
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(tmp_path / "socket.csv"))
+    modes = {path.name: path.lstat().st_mode for path in tmp_path.iterdir()}
+    for write in (lambda path: write_whole(path, "x"), check_output):
+        with pytest.raises(UserError, match="is a pipe or a device") as caught:
+            write(tmp_path / name)
+        assert is_clear(caught.value, name, max_length=420)
+    assert {path.name: path.lstat().st_mode for path in tmp_path.iterdir()} == modes
 
 
 def test_write_reports_full_disk(tmp_path):

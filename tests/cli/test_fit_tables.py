@@ -3,15 +3,19 @@
 import csv
 import io
 import shlex
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from helpers.mixed_tables import OPTIONS, TABLES, orders
 
 import ebmark as eb
 from ebmark.cli._fit import _split
 from ebmark.cli._flags import choose_dropped, name_flags
+from ebmark.datasets.preprocessing.table import TableEncoder
 from ebmark.datasets.tables import read_table, write_table
 
 
@@ -187,3 +191,49 @@ def test_types_of_text_are_inferred(tmp_path):
     assert [str(dtype) for dtype in frame.dtypes] == ["Int64", "float64", "str", "str", "str"]
     assert frame.loc[2].isna().tolist() == [True, True, False, False, True]
     assert frame["word"][0] == "é0" and frame["code"][1] == "01"
+
+
+IDS = {
+    "int64": (["1234567890123456789", "1"], "int64"),
+    "with a blank": (["1234567890123456789", ""], "Int64"),
+    "ends of int64": (["-9223372036854775808", "9223372036854775807"], "int64"),
+    "above int64": (["9223372036854775808", "-3"], "str"),
+    "30 digits": (["9" * 30, ""], "str"),
+    "5,000 digits": (["9" * 5000, "7"], "str"),
+}
+
+
+@pytest.mark.parametrize(("ids", "dtype"), IDS.values(), ids=IDS.keys())
+def test_large_whole_numbers_are_exact(tmp_path, ids, dtype):
+    text = "id,x\n" + "".join(f"{ids[i % 2]},{i}.5\n" for i in range(30))
+    (tmp_path / "x.csv").write_text(text)
+    frame = read_table(tmp_path / "x.csv").frame
+    assert str(frame["id"].dtype) == dtype
+    write_table(tmp_path / "y.csv", frame)
+    assert (tmp_path / "y.csv").read_text() == text
+    encoder = TableEncoder(missing="impute")
+    with pytest.raises(ValueError, match="'id' holds integers above|'id' has an infinite value"):
+        encoder.fit(frame)
+
+
+def test_parquet_integers_with_missing_values_are_exact(tmp_path):
+    ids = pa.array([1234567890123456789, None] * 15, pa.int64())
+    pq.write_table(pa.table({"id": ids, "x": np.arange(30.0)}), tmp_path / "x.parquet")
+    frame = read_table(tmp_path / "x.parquet").frame
+    assert frame["id"].dropna().tolist() == [1234567890123456789] * 15
+
+
+def test_score_and_impute_write_identifiers_unchanged(run):
+    ids = [str(1234567890123456789 + i) for i in range(1, 61)]
+    ids[5] = "1"
+    x = np.random.default_rng(0).normal(size=(60, 2)).round(2).astype(str)
+    rows = [",".join(row) for row in zip(ids, *x.T, strict=True)]
+    Path("x.csv").write_text("\n".join(["id,a,b", *rows]))
+    rows[3] = rows[3].rsplit(",", 1)[0] + ","
+    Path("holes.csv").write_text("\n".join(["id,a,b", *rows]))
+    assert run("fit", "x.csv", "--drop", "id", "--out", "m.ebm", "--method", "gaussian")[0] == 0
+    assert run("score", "m.ebm", "x.csv", "--out", "out.csv")[0] == 0
+    assert run("impute", "m.ebm", "holes.csv", "--out", "full.csv")[0] == 0
+    for name in ("out.csv", "full.csv"):
+        lines = Path(name).read_text().splitlines()[1:]
+        assert [line.split(",")[0] for line in lines] == ids

@@ -166,7 +166,10 @@ def learn_column(series: pd.Series, is_real: bool) -> Column:
                 f"Column '{shown(name)}' has {num:,} levels in {len(present):,} rows, too many "
                 f"for a category. Pass drop=[{name!r}]."
             )
-    if known.dtype.kind in "iu" and max(abs(low), abs(high)) > 2**53:
+    is_whole = known.dtype.kind in "iu" or (
+        kind == "string" and bool(known.str.fullmatch(r"\s*[+-]?\d+\s*").all())
+    )
+    if is_whole and isinstance(codec, Numbers) and max(abs(low), abs(high)) > 2**53:
         raise ValueError(f"Column '{shown(name)}' holds integers above 2^53. {fix}")
     fill = float(codec.snap(np.array([np.median(present)]))[0])
     if isinstance(codec, Levels):

@@ -20,7 +20,8 @@ _BLANK = {"", "na", "n/a", "nan", "<na>", "null"}
 def infer_types(table: "pa.Table", names: tuple[str, ...]) -> tuple[pd.DataFrame, list[str]]:
     """Return a table of text with columns of numbers where all values are, and notes.
 
-    Whole numbers become integers; blanks become missing. Other text stays as it is.
+    Whole numbers become integers if they fit 64 bits; blanks become missing. Other text stays as it
+    is.
     """
     frame: pd.DataFrame = table.to_pandas()
     frame.columns = pd.Index(names)
@@ -43,11 +44,11 @@ def _infer_type(text: Any) -> tuple[Any, str]:
     is_number = numbers.notna()
     has_zeros = known.str.fullmatch(r"[+-]?0\d+").any()
     if len(known) and is_number.all() and not has_zeros:
-        values = numbers.astype(np.float64).reindex(text.index)
-        is_whole = known.str.fullmatch(r"[+-]?\d+").all() and np.abs(values).max() <= 2**53
-        if is_whole:
-            return values.astype("Int64" if len(known) < len(text) else "int64"), ""
-        return values, ""
+        if not known.str.fullmatch(r"[+-]?\d+").all():
+            return numbers.astype(np.float64).reindex(text.index), ""
+        if _fit_int64(known):
+            dtype = "Int64" if len(known) < len(text) else "int64"
+            return known.map(int).astype("Int64").reindex(text.index).astype(dtype), ""
     note = ""
     if len(known) and Numbers.fit_text(known.drop_duplicates()):
         return text.mask(folded.isin(_BLANK | TEXT_OF_MISSING)), note
@@ -59,17 +60,32 @@ def _infer_type(text: Any) -> tuple[Any, str]:
     return text.mask(folded.isin(_BLANK)), note
 
 
+def _fit_int64(text: Any) -> bool:
+    """Return whether all whole numbers fit; others, which float64 would round, stay text."""
+    # int() refuses thousands of digits
+    return bool(text.str.len().max() < 40 and text.map(int).between(-(2**63), 2**63 - 1).all())
+
+
 def _to_numbers(text: Any) -> Any:
     # the stubs of pandas do not follow the types of columns
     return pd.to_numeric(text, errors="coerce")
 
 
 def to_frame(table: "pa.Table", names: tuple[str, ...]) -> pd.DataFrame:
-    """Return the frame of an Arrow table, with the types that pandas has stored."""
+    """Return the frame of an Arrow table, with the types that pandas has stored.
+
+    Whole numbers with missing values stay whole.
+    """
+    import pyarrow.types as types
+
     frame: pd.DataFrame = table.to_pandas()
     if frame.shape[1] < len(names):
         frame = frame.reset_index()
     frame.columns = pd.Index(names)
+    for name, column in zip(names, table.columns, strict=True):
+        if types.is_integer(column.type) and frame[name].dtype.kind == "f":
+            dtype = pd.UInt64Dtype() if types.is_uint64(column.type) else pd.Int64Dtype()
+            frame[name] = dtype.__from_arrow__(column)
     return frame.reset_index(drop=True)
 
 

@@ -193,7 +193,7 @@ def evaluate_model(
 
 def _encode(model: "EnergyModel", path: Path) -> np.ndarray:
     """Read the complete rows of a table, in the numbers of a model."""
-    frame, notes = read_table(path)
+    frame, notes = read_table(path, find_dropped=model.find_dropped)
     complete = frame.dropna()
     if len(complete) < len(frame):
         num = len(frame) - len(complete)

@@ -3,6 +3,7 @@
 import math
 import sys
 import warnings
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -56,8 +57,9 @@ def fit_table(
     Raises:
         UserError: if the file or its table cannot be used; the message names the flag that helps.
     """
-    frame, notes = read_table(path)
-    dropped = choose_dropped(frame, columns, drop)
+    find_dropped = partial(choose_dropped, columns=columns, drop=drop)
+    frame, notes = read_table(path, find_dropped=find_dropped)
+    dropped = find_dropped(frame)
     kept = frame.drop(columns=dropped)
     check_writable(out)
     is_first = join() if distributed else True

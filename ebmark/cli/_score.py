@@ -1,6 +1,7 @@
 """The work of `ebmark score` and `ebmark impute`, behind the imports of JAX."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -51,7 +52,7 @@ def _count_missing(frame: pd.DataFrame) -> int:
 def _load(path: Path, table: Path) -> tuple[ModelQueries, pd.DataFrame]:
     """Read a model and the rows of a table, print notes on them, and keep compiled programs."""
     model = load_fitted(path)
-    frame, notes = read_table(table, min_rows=1)
+    frame, notes = read_table(table, min_rows=1, find_dropped=model.find_dropped)
     print_notes(notes)
     keep_compiled_programs()
     return model, frame
@@ -90,8 +91,8 @@ def score_rows(model: ModelQueries, table: pd.DataFrame) -> pd.DataFrame:
 
 def impute_rows(
     model: ModelQueries, table: pd.DataFrame, num_imputations: int, seed: int
-) -> list[pd.DataFrame]:
-    """Fill the missing values of a table, as often as asked.
+) -> list[Any]:
+    """Fill the missing values of a table, as often as asked: frames, or arrays of an array's model.
 
     Raises:
         UserError: if the model refuses the table.

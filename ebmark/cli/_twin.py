@@ -2,6 +2,7 @@
 
 import math
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -40,8 +41,9 @@ def twin_of_table(
     Raises:
         UserError: if the table cannot be used, or a run fails.
     """
-    frame, notes = read_table(path)
-    dropped = choose_dropped(frame, columns, drop)
+    find_dropped = partial(choose_dropped, columns=columns, drop=drop)
+    frame, notes = read_table(path, find_dropped=find_dropped)
+    dropped = find_dropped(frame)
     print_notes([*notes, *describe_table(frame.drop(columns=dropped))])
     keep_compiled_programs()
     with tempfile.TemporaryDirectory(prefix="ebmark-") as temporary:

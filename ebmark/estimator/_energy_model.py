@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator, DensityMixin, OutlierMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ebmark.datasets.preprocessing.frames import as_frame, is_frame, is_table
-from ebmark.datasets.preprocessing.table import TableEncoder
+from ebmark.datasets.preprocessing.table import TableEncoder, refuse_missing
 from ebmark.errors import UnresolvedWarning
 from ebmark.estimator._baselines import (
     Comparison,
@@ -168,6 +168,8 @@ class EnergyModel(ModelQueries, ColumnDensities, OutlierMixin, DensityMixin, Bas
         vars(self).pop("columns_", None)
         has_options = self.missing is not None or len(self.drop) > 0
         if not is_table(X) and not has_options:
+            if is_frame(X):
+                refuse_missing(X.columns[X.isna().any()])
             return np.asarray(validate_data(self, X, dtype=np.float64, ensure_min_samples=2))
         self._encoder = TableEncoder(self.missing, self.drop, can_draw=True)
         rows = self._encoder.fit_transform(X)

@@ -75,6 +75,12 @@ class FittedModel:
         """Check rows against those of `fit`, and map those of a table to numbers."""
         self._check_fitted()
         if self._encoder is None:
+            if isinstance(X, pd.DataFrame) and X.isna().to_numpy().any():
+                row = int(X.isna().any(axis=1).to_numpy().argmax())
+                raise ValueError(
+                    f"The table has missing values, first in row {row}. Remove such rows or fill "
+                    "the values."
+                )
             return np.asarray(self._check_rows(X, dtype=np.float64))
         # a matrix of floats obeys scikit-learn, which wants its columns in the order of fit
         is_named = isinstance(X, pd.DataFrame) and [*X.columns] == [*self._encoder.columns]

@@ -87,6 +87,13 @@ class ModelQueries(FittedModel):
             return [str(name) for name in self._encoder.encoded_names]
         return [f"x{i + 1}" for i in range(self.n_features_in_)]
 
+    def find_dropped(self, frame: pd.DataFrame) -> list[Any]:
+        """Return the names of columns of a table that the model does not use."""
+        if self._encoder is None:
+            return []
+        named = zip(frame.columns, self._encoder.name_columns(frame).columns, strict=True)
+        return [name for name, of_fit in named if of_fit in self._encoder.drop]
+
     def decode(self, rows: Float[np.ndarray, "n d"]) -> Any:
         """Map such numbers to rows with the columns, types, ranges and rounding of the table."""
         return rows if self._encoder is None else self._encoder.inverse_transform(rows)

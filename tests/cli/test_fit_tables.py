@@ -237,3 +237,58 @@ def test_score_and_impute_write_identifiers_unchanged(run):
     for name in ("out.csv", "full.csv"):
         lines = Path(name).read_text().splitlines()[1:]
         assert [line.split(",")[0] for line in lines] == ids
+
+
+HOLES = np.random.default_rng(0).normal(size=(60, 3))
+HOLES[::7, 1] = np.nan
+
+
+def save_array(name, x):
+    np.savez(name, x=x) if name.endswith("npz") else np.save(name, x)
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".npz"])
+def test_nan_in_arrays_is_missing(run, suffix):
+    save_array(f"x{suffix}", HOLES)
+    options = (f"x{suffix}", "--out", "m.ebm", "--method", "gaussian")
+    status, _, err = run("fit", *options)
+    assert status == 2 and "missing values in column(s) x2. Pass --missing" in err
+    assert len(err[err.index("ebmark: ") :].splitlines()) == 1
+    status, _, err = run("fit", *options, "--drop", "x1")
+    assert status == 2 and "missing values in column(s) x2. Pass --missing" in err
+    assert run("fit", *options, "--drop", "x2")[0] == 0
+    np.save("complete.npy", HOLES[:, ::2])
+    assert run("fit", "complete.npy", "--out", "c.ebm", "--method", "gaussian")[0] == 0
+    np.save("holes.npy", HOLES[:, 1:])
+    status, _, err = run("score", "c.ebm", "holes.npy", "--out", "s.csv")
+    assert status == 2 and "has missing values, first in row 0" in err.splitlines()[-1]
+    assert run("impute", "c.ebm", "holes.npy", "--out", "full.csv")[0] == 0
+    status, _, err = run("fit", *options, "--missing", "impute")
+    assert status == 0, err
+    for out in ("full.npy", "full.csv"):
+        status, printed, err = run("impute", "m.ebm", f"x{suffix}", "--out", out)
+        assert status == 0 and "9 missing values filled" in printed, err
+        filled = read_table(out).frame.to_numpy()
+        np.testing.assert_allclose(filled[~np.isnan(HOLES)], HOLES[~np.isnan(HOLES)])
+        assert np.isfinite(filled).all()
+
+
+@pytest.mark.parametrize("value", ["inf", "-inf", "1e31", "1e400"])
+@pytest.mark.parametrize("suffix", [".csv", ".npy", ".parquet"])
+def test_unfit_numbers_are_refused_unless_dropped(run, suffix, value):
+    x = np.random.default_rng(0).normal(size=(60, 3))
+    x[4, 1] = float(value)
+    frame = pd.DataFrame(x, columns=["a", "b c", "d"])
+    np.save("x.npy", x) if suffix == ".npy" else write_table(f"x{suffix}", frame)
+    name = "x2" if suffix == ".npy" else "b c"
+    options = (f"x{suffix}", "--out", "m.ebm", "--method", "gaussian")
+    status, _, err = run("fit", *options)
+    assert status == 2 and len(err.splitlines()) == 1 and "row 5, column" in err
+    assert f"--drop {shlex.quote(name)}." in err
+    for command in (("fit", *options), ("twin", f"x{suffix}", "--quick", "--methods", "none")):
+        assert "row 5" not in run(*command, "--drop", name)[2]
+    assert run("score", "m.ebm", f"x{suffix}", "--out", "scored.csv")[0] == 0
+    scored = read_table("scored.csv", find_dropped=lambda frame: [*frame.columns]).frame
+    np.testing.assert_allclose(scored.iloc[:, 1].astype(float), x[:, 1])
+    status, _, err = run("evaluate", f"x{suffix}", "--model", "m.ebm")
+    assert status == 0, err

@@ -14,6 +14,17 @@ from ebmark.datasets.preprocessing.frames import as_frame, is_frame, is_table
 from ebmark.errors import shown
 
 
+def refuse_missing(names: Any) -> None:
+    """Raise `ValueError` if there are names of columns with missing values."""
+    # the columns of an array are x1, x2, ...
+    held = [f"x{name + 1}" if isinstance(name, int) else shown(name) for name in names]
+    if held:
+        raise ValueError(
+            f"NaN or missing values in column(s) {', '.join(held[:5])}. "
+            "Pass missing='drop', missing='impute' or missing='model'."
+        )
+
+
 class TableEncoder:
     r"""A reversible map between a table and a float64 matrix.
 
@@ -94,6 +105,8 @@ class TableEncoder:
             raise ValueError(
                 f"NaN or missing values in column(s) {', '.join(held[:5])}. Pass {ways}."
             )
+        if self.missing is None:
+            refuse_missing(frame.columns[np.array(counts) > 0])
         if any(counts) and self.missing == "drop":
             frame = self._complete(frame, columns)
             columns = [

@@ -2,26 +2,22 @@
 
 May import `errors` and `system`. Nothing in a file is executed, and memory is bounded.
 To add a format, write one file with a function that opens it as a `TableStream`, and a line in
-`_READERS`. Messages give line, column and fix; `read_points` puts the file name in front.
+`READERS` of `_formats`. Messages give line, column and fix; `read_points` puts the name of the file
+in front.
 """
 
 import contextlib
-import gzip
-import os
-from collections.abc import Callable, Iterator
-from io import BufferedIOBase
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from ebmark.datasets.tables._checks import MIN_POINTS, check_count, check_variation, join_names
+from ebmark.datasets.tables._formats import open_table, opened
 from ebmark.datasets.tables._notes import describe_limitations, describe_thinning
 from ebmark.datasets.tables._notes import describe_table as describe_table
-from ebmark.datasets.tables._numpy import open_npy, open_npz
-from ebmark.datasets.tables._parquet import open_parquet
-from ebmark.datasets.tables._stream import TableStream, damaged, tidy_names
-from ebmark.datasets.tables._text import open_text
+from ebmark.datasets.tables._stream import TableStream, tidy_names
 from ebmark.datasets.tables._thinning import sample_rows
 from ebmark.datasets.tables._write import check_output as check_output
 from ebmark.datasets.tables._write import write_points as write_points
@@ -32,24 +28,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MAX_COLUMNS = 1000
-
-_READERS: dict[bytes, Callable[..., TableStream]] = {
-    b"\x93NUMPY": open_npy,
-    b"PK": open_npz,
-    b"PAR1": open_parquet,
-}
-_UNSUPPORTED = {
-    b"\x89HDF": "HDF5",
-    b"\xd0\xcf\x11\xe0": "old Excel",
-    b"PARE": "encrypted Parquet",
-    b"ARROW1": "Arrow or Feather",
-    b"MATLAB": "MATLAB",
-    b"%PDF": "PDF",
-    b"\x80\x04\x95": "pickle",
-    b"BZh": "bzip2",
-    b"\xfd7zXZ": "xz",
-    b"\x28\xb5\x2f\xfd": "zstd",
-}
 
 
 class Points(NamedTuple):
@@ -155,15 +133,24 @@ class Table(NamedTuple):
     notes: tuple[str, ...]
 
 
-def read_table(path: str | Path, *, min_rows: int = MIN_POINTS, max_rows: int = 1_000_000) -> Table:
+def read_table(
+    path: str | Path,
+    *,
+    min_rows: int = MIN_POINTS,
+    max_rows: int = 1_000_000,
+    find_dropped: "Callable[[pd.DataFrame], Collection[Any]]" = lambda frame: (),
+) -> Table:
     """Read a table of any columns in a CSV, TSV, text, NPY, NPZ or Parquet file.
 
-    Columns of text become numbers where all values are. Blanks, `NA`, `NaN` and `null` are missing.
+    Columns of text become numbers where all values are. Blanks, `NA`, `NaN` and `null` are missing,
+    and NaN in arrays.
 
     Args:
         path: The file; the content decides which it is.
         min_rows: Number of rows that the file must have.
         max_rows: If the file has more rows, a uniform sample of so many is read.
+        find_dropped: A function of the frame that returns the names of columns that no model uses:
+            their numbers are not checked.
 
     Raises:
         UserError: If the file cannot be read, has fewer than `min_rows` rows or numbers above 1e30.
@@ -178,13 +165,17 @@ def read_table(path: str | Path, *, min_rows: int = MIN_POINTS, max_rows: int = 
         True
     """
     with _named(path):
-        return _read_table(path, min_rows, max_rows)
+        table = _read_table(path, min_rows, max_rows)
+    dropped = find_dropped(table.frame)
+    with _named(path):
+        _check_numbers(table.frame, dropped)
+    return table
 
 
 def _read_table(path: str | Path, min_rows: int, max_rows: int) -> Table:
     import pandas as pd
 
-    from ebmark.datasets.tables._frames import check_numbers, infer_types, to_frame
+    from ebmark.datasets.tables._frames import infer_types, to_frame
 
     source, rows, total = _sample(path, max_rows, has_only_numbers=False)
     names = tidy_names(source.columns)
@@ -202,8 +193,13 @@ def _read_table(path: str | Path, min_rows: int, max_rows: int) -> Table:
         frame = frame.iloc[:, 1:]
         notes.append("The first column, a row number, was left out.")
     check_count(frame.to_numpy(), total, min_rows)
-    check_numbers(frame)
     return Table(frame, (*notes, *describe_thinning(frame.to_numpy(), total)))
+
+
+def _check_numbers(frame: "pd.DataFrame", dropped: Collection[Any]) -> None:
+    from ebmark.datasets.tables._frames import check_numbers
+
+    check_numbers(frame, dropped)
 
 
 @contextlib.contextmanager
@@ -220,57 +216,10 @@ def _sample(
     path: str | Path, max_rows: int, *, has_only_numbers: bool = True
 ) -> tuple[TableStream, Any, int]:
     """Return the table of a file, a sample of its rows and their number in the file."""
-    with _opened(path) as file:
-        source = _open(file, has_only_numbers=has_only_numbers)
+    with opened(path) as file:
+        source = open_table(file, has_only_numbers=has_only_numbers)
         _check_width(len(source.columns))
-        return source, *sample_rows(source, max_rows)
-
-
-@contextlib.contextmanager
-def _opened(path: str | Path) -> Iterator[BufferedIOBase]:
-    """Open the file. Raises `UserError` if it cannot be opened or read."""
-    if "\0" in str(path):
-        raise UserError("file name contains a null character. Check the name.")
-    if os.path.isdir(path):
-        raise UserError("path is a folder. Give a file inside it.")
-    if os.path.exists(path) and not os.path.isfile(path):
-        raise UserError("path is a pipe or a device. Save its content to a file first.")
-    try:
-        with open(path, "rb") as file:
-            yield file
-    except FileNotFoundError as error:
-        raise UserError("no such file. Check the name and the folder.") from error
-    except OSError as error:
-        reason = shown(error.strerror or error, 100)
-        raise UserError(f"file cannot be read: {reason}.") from error
-
-
-def _open(file: BufferedIOBase, *, has_only_numbers: bool) -> TableStream:
-    """Open the file as what its first bytes say; as text if they are of no known format."""
-    option = {"has_only_numbers": has_only_numbers}
-    head = _peek(file)
-    if not head:
-        raise UserError("file is empty. Give a table of numbers.")
-    for magic, kind in _UNSUPPORTED.items():
-        if head.startswith(magic):
-            raise UserError(f"{kind} files are not supported. Save the points as CSV or NPY.")
-    for magic, reader in _READERS.items():
-        if head.startswith(magic):
-            return reader(file, **option) if reader is open_parquet else reader(file)
-    if not head.startswith(b"\x1f\x8b"):
-        return open_text(file, **option)
-    unzipped = gzip.GzipFile(fileobj=file)
-    with damaged("gzip"):
-        head = _peek(unzipped)
-    if any(head.startswith(magic) for magic in (*_READERS, b"\x1f\x8b")):
-        raise UserError("only text can be read from gzip. Decompress the file first, with gunzip.")
-    return open_text(unzipped, **option)
-
-
-def _peek(file: BufferedIOBase) -> bytes:
-    head = file.read(8)
-    file.seek(0)
-    return head
+        return source, *sample_rows(source, max_rows, has_only_numbers=has_only_numbers)
 
 
 def _check_width(dim: int) -> None:

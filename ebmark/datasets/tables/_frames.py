@@ -1,12 +1,14 @@
 """Tables of any columns: the types of columns of text, and the frames of Parquet files."""
 
+import shlex
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from ebmark.datasets.preprocessing.table import TEXT_OF_MISSING, Numbers
-from ebmark.datasets.tables._stream import describe_column
+from ebmark.datasets.tables._stream import describe_column, name_columns
 from ebmark.datasets.tables._thinning import MAX_ABS_VALUE
 from ebmark.errors import UserError, shown
 
@@ -89,20 +91,25 @@ def to_frame(table: "pa.Table", names: tuple[str, ...]) -> pd.DataFrame:
     return frame.reset_index(drop=True)
 
 
-def check_numbers(frame: pd.DataFrame) -> None:
-    """Raise `UserError` at the first number that is infinite or above 1e30 in absolute value."""
-    names = tuple(map(str, frame.columns))
+def check_numbers(frame: pd.DataFrame, dropped: Collection[Any]) -> None:
+    """Raise `UserError` at the first number that is infinite or above 1e30 in absolute value.
+
+    Args:
+        frame: The table; the columns of an array, 0, 1, ..., are named x1, x2, ... in messages.
+        dropped: Names of columns that are not checked.
+    """
+    names = name_columns(frame)
     series: Any
     for index, (name, series) in enumerate(frame.items()):
-        if not pd.api.types.is_numeric_dtype(series.dtype) or series.dtype == bool:
+        is_number = pd.api.types.is_numeric_dtype(series.dtype) and series.dtype != bool
+        if name in dropped or not is_number:
             continue
         values = np.abs(series.to_numpy(np.float64, na_value=np.nan))
         if not (values > MAX_ABS_VALUE).any():
             continue
         row = int((values > MAX_ABS_VALUE).argmax())
         place = f"row {row + 1}, {describe_column(names, index)}"
-        if np.isfinite(values[row]):
-            raise UserError(f"{place}: {values[row]:g} exceeds 1e30 in absolute value. Rescale it.")
-        raise UserError(
-            f"{place}: {series[row]} is not a finite number. Drop the row or pass --drop {name}."
-        )
+        problem, fix = f"{values[row]:g} exceeds 1e30 in absolute value", "Rescale it"
+        if not np.isfinite(values[row]):
+            problem, fix = f"{series.iloc[row]} is not a finite number", "Drop the row"
+        raise UserError(f"{place}: {problem}. {fix} or pass --drop {shlex.quote(names[index])}.")

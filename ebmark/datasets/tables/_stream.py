@@ -28,6 +28,11 @@ def numbered_names(dim: int) -> tuple[str, ...]:
     return tuple(f"x{i + 1}" for i in range(dim))
 
 
+def name_columns(frame: Any) -> tuple[str, ...]:
+    """Return the names of the columns of a frame; those of an array are x1, x2, ..."""
+    return tuple(f"x{name + 1}" if isinstance(name, int) else str(name) for name in frame.columns)
+
+
 def describe_column(columns: tuple[str, ...], index: int) -> str:
     """Describe a column in a message, by its name or else by its number, counted from 1."""
     if columns == numbered_names(len(columns)) or not columns[index].strip():

@@ -20,7 +20,9 @@ def fit_for_float32(x: np.ndarray) -> np.ndarray:
     return np.asarray(np.abs(x) <= MAX_ABS_VALUE)
 
 
-def sample_rows(source: TableStream, max_rows: int) -> tuple[Any, int]:
+def sample_rows(
+    source: TableStream, max_rows: int, *, has_only_numbers: bool = True
+) -> tuple[Any, int]:
     """Read a table and keep a uniform sample of its rows.
 
     Each row draws a uniform number from a fixed seed; those with the smallest numbers are kept.
@@ -28,6 +30,7 @@ def sample_rows(source: TableStream, max_rows: int) -> tuple[Any, int]:
     Args:
         source: The table.
         max_rows: Number of rows to keep, at most.
+        has_only_numbers: Whether every number of an array must be finite.
 
     Returns:
         The rows kept, in their order, as one block, and the number of rows of the table.
@@ -43,7 +46,7 @@ def sample_rows(source: TableStream, max_rows: int) -> tuple[Any, int]:
     total = 0
     with contextlib.closing(source.blocks) as blocks:
         for x in blocks:
-            if isinstance(x, np.ndarray):
+            if has_only_numbers and isinstance(x, np.ndarray):
                 _reject_unfit_number(x, total, source.columns)
             kept.append(x)
             draws.append(rng.random(len(x)))

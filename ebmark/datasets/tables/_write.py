@@ -8,7 +8,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from ebmark.datasets.tables._stream import numbered_names, tidy_names
+from ebmark.datasets.tables._stream import name_columns, numbered_names, tidy_names
 from ebmark.errors import UserError, shown, unknown
 from ebmark.system.writing import atomic_path, check_writable
 
@@ -63,11 +63,12 @@ def write_table(path: str | Path, rows: Any, columns: Sequence[str] = ()) -> Non
         write_points(path, rows.to_numpy(np.float64))
         return
     _writer(path)
+    rows = rows.set_axis([*name_columns(rows)], axis=1)
     with atomic_path(path) as temporary, open(temporary, "wb") as file:
         if suffix == ".parquet":
             rows.to_parquet(file, index=False)
             return
-        has_numbers = any(_is_number(str(name)) for name in rows.columns)
+        has_numbers = any(map(_is_number, rows.columns))
         quoting = csv.QUOTE_NONNUMERIC if has_numbers else csv.QUOTE_MINIMAL
         separator = "\t" if suffix == ".tsv" else ","
         rows.to_csv(file, index=False, sep=separator, quoting=quoting, lineterminator="\n")

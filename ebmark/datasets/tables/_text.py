@@ -14,15 +14,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ebmark.datasets.tables._layout import (
-    DECIMAL_COMMA,
-    MISSING,
-    Layout,
-    find_layout,
-    iterate_content,
-    parse_number,
-    split,
-)
+from ebmark.datasets.tables._layout import Layout, find_layout, iterate_content
+from ebmark.datasets.tables._records import DECIMAL_COMMA, MISSING, parse_number, split
 from ebmark.datasets.tables._stream import TableStream, damaged
 from ebmark.datasets.tables._thinning import MAX_ABS_VALUE, fit_for_float32
 from ebmark.errors import UserError, shown

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ebmark.datasets.tables import read_table, write_table
+from ebmark.datasets.tables import read_points, read_table, write_table
 
 RNG = np.random.default_rng(0)
 NUM = 60
@@ -121,3 +121,49 @@ def test_written_names_read_back(tmp_path, suffix, names):
         frame = pd.DataFrame(dict(zip(names, columns, strict=True)))
         write_table(tmp_path / f"x{suffix}", frame)
         pd.testing.assert_frame_equal(read_table(tmp_path / f"x{suffix}").frame, frame)
+
+
+COLORS = [f"#{i:02x}00ff" for i in range(NUM)]
+HASHES = {
+    "colors": ["color,b", *(f"{color},{i}.5" for i, color in enumerate(COLORS))],
+    "some colors": [
+        "color,b",
+        *(f"{[color, 'red'][i % 2]},{i}.5" for i, color in enumerate(COLORS)),
+    ],
+    "one column": ["color", *COLORS],
+    "second column": ["b,color", *(f"{i}.5, {color}" for i, color in enumerate(COLORS))],
+    "quoted": ["color,b", *(f'"{color}",{i}.5' for i, color in enumerate(COLORS))],
+    "line breaks": ["note,b", *(f'"a\n{color}",{i}.5' for i, color in enumerate(COLORS))],
+    "names": ["b,#n", *(f"{i}.5,{i}" for i in range(NUM))],
+    "in a cell": ["b,code", *(f"{i}.5,{i}#2" for i in range(NUM))],
+}
+
+
+@pytest.mark.parametrize("rows", HASHES.values(), ids=HASHES.keys())
+def test_rows_with_hashes_are_kept(tmp_path, rows):
+    table = read(tmp_path, ["# a comment", *rows])
+    assert len(table.frame) == NUM and table.notes == ()
+    texts = [*table.frame.select_dtypes("str").to_numpy().ravel()]
+    assert all("#" in text or text == "red" for text in texts)
+    write_table(tmp_path / "y.csv", table.frame)
+    pd.testing.assert_frame_equal(read_table(tmp_path / "y.csv").frame, table.frame)
+
+
+@pytest.mark.parametrize("row", ["{a},{b}", "{r},{b}"])
+def test_skipped_comments_are_counted(tmp_path, row):
+    rows = rows_of(row)
+    table = read(tmp_path, ["a,b", *rows[:9], "# part two", *rows[9:], "# the end"])
+    assert len(table.frame) == NUM
+    assert table.notes[0].startswith('2 lines that begin with "#" were skipped as comments')
+
+
+def test_rows_that_are_commented_out_are_counted(tmp_path):
+    table = read(tmp_path, ["a,b", *rows_of("{a},{b}"), "#1.5,2.5"])
+    assert len(table.frame) == NUM and table.notes[0].startswith('1 line that begins with "#"')
+    points = read_points(tmp_path / "table.csv")
+    assert len(points.x) == NUM and points.notes[0] == table.notes[0]
+
+
+def test_comments_after_numbers_are_noted(tmp_path):
+    table = read(tmp_path, ["a,b", *rows_of("{a},{b}"), "1.5,2.5 # checked"])
+    assert table.frame.dtypes.tolist() == [float, float] and 'after " #"' in table.notes[0]

@@ -40,18 +40,20 @@ def _infer_type(text: Any) -> tuple[Any, str]:
     folded = text.str.casefold()
     known = text[~folded.isin(_BLANK | TEXT_OF_MISSING)]
     numbers = _to_numbers(known)
-    if known.str.contains("#", regex=False).any():
-        known = known.str.replace(r"\s*#.*", "", regex=True)
-        numbers = _to_numbers(known)
+    note = ""
+    if numbers.isna().any() and known.str.contains(r"\s#").any():
+        without = known.str.replace(r"\s+#.*", "", regex=True)
+        if _to_numbers(without).notna().all():
+            note = f'Column "{shown(text.name)}": text after " #" was left out as a comment.'
+            known, numbers = without, _to_numbers(without)
     is_number = numbers.notna()
     has_zeros = known.str.fullmatch(r"[+-]?0\d+").any()
     if len(known) and is_number.all() and not has_zeros:
         if not known.str.fullmatch(r"[+-]?\d+").all():
-            return numbers.astype(np.float64).reindex(text.index), ""
+            return numbers.astype(np.float64).reindex(text.index), note
         if _fit_int64(known):
             dtype = "Int64" if len(known) < len(text) else "int64"
-            return known.map(int).astype("Int64").reindex(text.index).astype(dtype), ""
-    note = ""
+            return known.map(int).astype("Int64").reindex(text.index).astype(dtype), note
     if len(known) and Numbers.fit_text(known.drop_duplicates()):
         return text.mask(folded.isin(_BLANK | TEXT_OF_MISSING)), note
     if 0.5 <= is_number.mean() < 1:

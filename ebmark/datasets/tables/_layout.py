@@ -38,6 +38,7 @@ class Layout(NamedTuple):
         notes: Sentences for the user.
         has_names: Whether the names are in the file.
         end: The number of the first line of the rows.
+        can_begin_with_hash: Whether rows may begin with `#`: the first column holds text.
     """
 
     separator: str
@@ -47,6 +48,7 @@ class Layout(NamedTuple):
     notes: tuple[str, ...] = ()
     has_names: bool = True
     end: int = 1
+    can_begin_with_hash: bool = False
 
     @property
     def dim(self) -> int:
@@ -95,6 +97,7 @@ def find_layout(text: str, line: int, *, has_only_numbers: bool = True) -> Layou
     rows_of_cells = [row for row in rows_of_cells if len(row) == len(cells)]
     columns = [[row[j] for row in rows_of_cells] for j in range(len(cells))]
     is_numbered = _is_numbered(cells, below)
+    is_text = not all(map(is_value, columns[0])) or any(map(is_comment, columns[0]))
     end = number + first.count("\n") + 1
     if is_numbered or is_header(cells, first, below, columns):
         if not below:
@@ -106,15 +109,27 @@ def find_layout(text: str, line: int, *, has_only_numbers: bool = True) -> Layou
         notes: tuple[str, ...] = ()
         if is_numbered or is_unquoted:
             notes = (f'The first line, "{shown(first)}", was read as column names.',)
-        return Layout(separator, tuple(cells), number, True, notes, end=end)
+        return Layout(separator, tuple(cells), number, True, notes, True, end, is_text)
     notes = ()
     if can_be_header(cells, columns):
         notes = (f'The first line, "{shown(first)}", was read as a row, not as column names.',)
     names = _names_in_comment(text, line, number, separator)
     has_names = len(names) == len(cells)
+    above = [row for row in text.split("\n", number - line)[:-1] if is_comment(row)]
+    num = sum(len(split(row, separator)) == len(cells) > 1 for row in above) - has_names
+    if is_text and num > 0:
+        notes += (describe_comments(num),)
     if not has_names:
         names = numbered_names(len(cells))
-    return Layout(separator, names, number, False, notes, has_names, number)
+    return Layout(separator, names, number, False, notes, has_names, number, is_text)
+
+
+def describe_comments(num: int) -> str:
+    """Describe, in a note, lines between or above rows that were skipped as comments."""
+    lines = (
+        '1 line that begins with "#" was' if num == 1 else f'{num} lines that begin with "#" were'
+    )
+    return f"{lines} skipped as comments. Put the first cell in quotes if they are rows."
 
 
 def iterate_content(text: str, line: int) -> Iterator[tuple[int, str]]:

@@ -1,7 +1,7 @@
 """The interface of the readers: the names of the columns, and the rows in blocks."""
 
 import contextlib
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from ebmark.errors import UserError, shown
@@ -13,13 +13,13 @@ class TableStream(NamedTuple):
     Attributes:
         columns: The names as they are in the file; see `tidy_names`.
         blocks: Float64 arrays of shape (rows, columns), or Arrow tables of any types.
-        notes: Sentences for the user.
+        notes: Sentences for the user, complete when the blocks are read.
         has_names: Whether the names are in the file; otherwise they number the columns.
     """
 
     columns: tuple[str, ...]
     blocks: Generator[Any, None, None]
-    notes: tuple[str, ...] = ()
+    notes: Sequence[str] = ()
     has_names: bool = True
 
 

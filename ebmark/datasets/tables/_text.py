@@ -14,8 +14,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ebmark.datasets.tables._layout import Layout, find_layout, iterate_content
-from ebmark.datasets.tables._records import DECIMAL_COMMA, MISSING, parse_number, split
+from ebmark.datasets.tables._layout import Layout, describe_comments, find_layout, iterate_content
+from ebmark.datasets.tables._records import (
+    DECIMAL_COMMA,
+    MISSING,
+    is_comment,
+    iterate_records,
+    parse_number,
+    split,
+    split_record,
+)
 from ebmark.datasets.tables._stream import TableStream, damaged
 from ebmark.datasets.tables._thinning import MAX_ABS_VALUE, fit_for_float32
 from ebmark.errors import UserError, shown
@@ -45,11 +53,13 @@ def open_text(file: BufferedIOBase, *, has_only_numbers: bool = True) -> TableSt
         raise UserError("file is neither text nor NPY, NPZ or Parquet. Save the points as CSV.")
     blocks = _line_blocks(file, encoding)
     for line, text in blocks:
-        layout = find_layout(text, line)
+        layout = find_layout(text, line, has_only_numbers=has_only_numbers)
         if layout is not None:
             first = layout.skip_header(text, line)
-            rows = parse(itertools.chain([first], blocks), layout)
-            return TableStream(layout.columns, rows, layout.notes, layout.has_names)
+            # the notes are complete when all rows are read
+            notes = [*layout.notes]
+            rows = parse(itertools.chain([first], blocks), layout, notes)
+            return TableStream(layout.columns, rows, notes, layout.has_names)
     raise UserError("file has no points, only blank lines or comments. Give a table of numbers.")
 
 
@@ -98,37 +108,56 @@ def _line_blocks(file: BufferedIOBase, encoding: str) -> Iterator[tuple[int, str
 
 
 def _parse_blocks(
-    blocks: Iterable[tuple[int, str]], layout: Layout
+    blocks: Iterable[tuple[int, str]], layout: Layout, notes: list[str]
 ) -> Generator[np.ndarray, None, None]:
+    num_comments = 0
     for line, text in blocks:
+        num_comments += len(_COMMENT_LINE.findall(text)) if "#" in text else 0
         x = _parse_with_pyarrow(text, layout)
         if x is None or not fit_for_float32(x).all():
             x = _parse_by_line(text, line, layout)
         yield x
+    notes += [describe_comments(num_comments)] if num_comments else []
 
 
 def _parse_cells(
-    blocks: Iterable[tuple[int, str]], layout: Layout
+    blocks: Iterable[tuple[int, str]], layout: Layout, notes: list[str]
 ) -> Generator["pa.Table", None, None]:
-    """Yield tables of text; a `#` within a line is text unless the line is too long with it."""
+    """Yield tables of text; of lines that begin with `#`, a note says how many were skipped."""
     import pyarrow as pa
 
+    num_comments = 0
     for line, text in blocks:
         if "\ufffd" in text:
             number = line + text[: text.index("\ufffd")].count("\n")
             raise UserError(f"line {number}: bytes cannot be decoded. Save the file as UTF-8.")
-        table = _read_csv(_COMMENT_LINE.sub("", text), layout, pa.string())
+        records = [*iterate_records(text, line)] if _COMMENT_LINE.search(text) else []
+        kept = [record for record in records if not _is_skipped(record[1], layout)]
+        num_comments += len(records) - len(kept)
+        if len(kept) < len(records):
+            table = _read_csv("\n".join(row for _, row in kept) + "\n", layout, pa.string())
+        else:
+            table = _read_csv(text, layout, pa.string())
         if table is None:
-            rows = [*_split_lines(text, line, layout)]
+            rows = [*_split_records(kept or iterate_records(text, line), layout)]
             columns = zip(*rows, strict=True) if rows else [[]] * layout.dim
             names = [str(i) for i in range(layout.dim)]
             table = pa.table([pa.array(column, pa.string()) for column in columns], names)
         yield table
+    notes += [describe_comments(num_comments)] if num_comments else []
 
 
-def _split_lines(text: str, line: int, layout: Layout) -> Iterator[list[str]]:
-    for number, row in iterate_content(text, line):
-        cells = split(row, layout.separator)
+def _is_skipped(record: str, layout: Layout) -> bool:
+    """Return whether a record is a comment: it begins with `#` and cannot be a row."""
+    if not is_comment(record):
+        return False
+    num_cells = len(split_record(record, layout.separator, layout.dim))
+    return num_cells != layout.dim or not layout.can_begin_with_hash
+
+
+def _split_records(records: Iterable[tuple[int, str]], layout: Layout) -> Iterator[list[str]]:
+    for number, row in records:
+        cells = split_record(row, layout.separator, layout.dim)
         if len(cells) != layout.dim:
             raise UserError(f"line {number}: {_describe_ragged_line(len(cells), number, layout)}")
         yield cells

@@ -69,7 +69,9 @@ def write_table(path: str | Path, rows: Any, columns: Sequence[str] = ()) -> Non
             rows.to_parquet(file, index=False)
             return
         has_numbers = any(map(_is_number, rows.columns))
-        quoting = csv.QUOTE_NONNUMERIC if has_numbers else csv.QUOTE_MINIMAL
+        # a row that begins with # would be a comment
+        is_doubtful = has_numbers or _begins_with_hash(rows)
+        quoting = csv.QUOTE_NONNUMERIC if is_doubtful else csv.QUOTE_MINIMAL
         separator = "\t" if suffix == ".tsv" else ","
         rows.to_csv(file, index=False, sep=separator, quoting=quoting, lineterminator="\n")
 
@@ -121,6 +123,12 @@ def _is_number(name: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _begins_with_hash(rows: Any) -> bool:
+    first = rows.iloc[:, 0]
+    cells = [rows.columns[0], *([] if first.dtype.kind in "biufM" else first)]
+    return any(str(cell).lstrip().startswith("#") for cell in cells)
 
 
 def _write_npy(file: BinaryIO, x: np.ndarray, columns: tuple[str, ...]) -> None:

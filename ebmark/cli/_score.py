@@ -45,8 +45,8 @@ def impute_file(path: Path, table: Path, out: Path, *, imputations: int, seed: i
     return 0
 
 
-def _count_missing(frame: pd.DataFrame) -> int:
-    return int(as_frame(frame).isna().to_numpy().sum())
+def _count_missing(table: Any) -> int:
+    return int(as_frame(table).isna().to_numpy().sum())
 
 
 def _load(path: Path, table: Path) -> tuple[ModelQueries, pd.DataFrame]:

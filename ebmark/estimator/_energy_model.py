@@ -169,7 +169,7 @@ class EnergyModel(ModelQueries, ColumnDensities, OutlierMixin, DensityMixin, Bas
         has_options = self.missing is not None or len(self.drop) > 0
         if not is_table(X) and not has_options:
             if is_frame(X):
-                refuse_missing(X.columns[X.isna().any()])
+                refuse_missing(X.columns[X.isna().any()], can_draw=True)
             return np.asarray(validate_data(self, X, dtype=np.float64, ensure_min_samples=2))
         self._encoder = TableEncoder(self.missing, self.drop, can_draw=True)
         rows = self._encoder.fit_transform(X)

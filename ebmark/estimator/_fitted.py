@@ -76,7 +76,7 @@ class FittedModel:
         self._check_fitted()
         if self._encoder is None:
             if isinstance(X, pd.DataFrame) and X.isna().to_numpy().any():
-                row = int(X.isna().any(axis=1).to_numpy().argmax())
+                row = int(X.isna().any(axis=1).to_numpy().argmax()) + 1
                 raise ValueError(
                     f"The table has missing values, first in row {row}. Remove such rows or fill "
                     "the values."

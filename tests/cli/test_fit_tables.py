@@ -261,7 +261,7 @@ def test_nan_in_arrays_is_missing(run, suffix):
     assert run("fit", "complete.npy", "--out", "c.ebm", "--method", "gaussian")[0] == 0
     np.save("holes.npy", HOLES[:, 1:])
     status, _, err = run("score", "c.ebm", "holes.npy", "--out", "s.csv")
-    assert status == 2 and "has missing values, first in row 0" in err.splitlines()[-1]
+    assert status == 2 and "has missing values, first in row 1" in err.splitlines()[-1]
     assert run("impute", "c.ebm", "holes.npy", "--out", "full.csv")[0] == 0
     status, _, err = run("fit", *options, "--missing", "impute")
     assert status == 0, err

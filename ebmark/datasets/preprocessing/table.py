@@ -14,15 +14,20 @@ from ebmark.datasets.preprocessing.frames import as_frame, is_frame, is_table
 from ebmark.errors import shown
 
 
-def refuse_missing(names: Any) -> None:
-    """Raise `ValueError` if there are names of columns with missing values."""
+def refuse_missing(names: Any, *, can_draw: bool) -> None:
+    """Raise `ValueError` if there are names of columns with missing values.
+
+    Args:
+        names: the names.
+        can_draw: whether to suggest that a model draws the values.
+    """
     # the columns of an array are x1, x2, ...
     held = [f"x{name + 1}" if isinstance(name, int) else shown(name) for name in names]
     if held:
-        raise ValueError(
-            f"NaN or missing values in column(s) {', '.join(held[:5])}. "
-            "Pass missing='drop', missing='impute' or missing='model'."
-        )
+        ways = "missing='drop' or missing='impute'"
+        if can_draw:
+            ways = "missing='drop', missing='impute' or missing='model'"
+        raise ValueError(f"NaN or missing values in column(s) {', '.join(held[:5])}. Pass {ways}.")
 
 
 class TableEncoder:
@@ -97,16 +102,8 @@ class TableEncoder:
         is_real = not is_table(X)
         columns = [learn_column(series, is_real) for _, series in frame.items()]
         counts = [column.num_missing for column in columns]
-        if any(counts) and self.missing is None:
-            held = [shown(name) for name, count in zip(frame.columns, counts, strict=True) if count]
-            ways = "missing='drop' or missing='impute'"
-            if self.can_draw:
-                ways = "missing='drop', missing='impute' or missing='model'"
-            raise ValueError(
-                f"NaN or missing values in column(s) {', '.join(held[:5])}. Pass {ways}."
-            )
         if self.missing is None:
-            refuse_missing(frame.columns[np.array(counts) > 0])
+            refuse_missing(frame.columns[np.array(counts) > 0], can_draw=self.can_draw)
         if any(counts) and self.missing == "drop":
             frame = self._complete(frame, columns)
             columns = [

@@ -21,6 +21,7 @@ _REASONS = {
     errno.ENOENT: "the folder does not exist. Create it first",
     errno.ENOTDIR: "its folder is not a folder. Write elsewhere",
     errno.EISDIR: "there is a folder of that name. Choose another name",
+    errno.EEXIST: "there is a file of that name. Choose another name",
     errno.ENAMETOOLONG: "the name is too long. Choose a shorter one",
     errno.EACCES: _NOT_PERMITTED,
     errno.EPERM: _NOT_PERMITTED,

@@ -102,13 +102,17 @@ def test_latex_escapes_names_and_gaps_are_empty():
     )
 
 
-def test_all_runs_diverged_refused(tmp_path):
+def test_table_of_diverged_runs_says_so(tmp_path):
+    """Of KL, which counts them as the worst; another metric then was not measured."""
     folder = build(tmp_path / "toy", seeds=2, points=60, grid=20)
     results = read(folder)
     diverged = results.assign(value=nan, status="diverged", reason="so")
     write(folder, diverged)
-    with pytest.raises(UserError, match="no completed run has the metric 'kl'"):
-        paper_table(folder, "kl")
+    lines = render(paper_table(folder, "kl"), "markdown").splitlines()
+    assert lines[2] == "| cd | failed (2) | failed (2) |"
+    assert all(line.count("failed (2)") == 2 for line in lines[2:5])
+    with pytest.raises(UserError, match="no completed run has the metric 'w1_langevin'"):
+        paper_table(folder, "w1_langevin")
 
 
 @pytest.mark.parametrize(

@@ -107,12 +107,12 @@ def _warn_of_few_seeds(pairs: Sequence[Comparison]) -> str:
     num_seeds = max(pair.paired.n for pair in pairs)
     num_pairs = len(pairs)
     needed = fewest_seeds(num_pairs)
-    if num_seeds >= needed:
+    if num_seeds == 0 or num_seeds >= needed:
         return ""
     counted = f"{num_pairs} comparisons" if num_pairs > 1 else "one comparison"
     return (
-        f"With {count_seeds(num_seeds)} and {counted}, no difference can be significant after Holm "
-        f"adjustment. Use at least {needed} seeds, or fewer configurations."
+        f"With {count_seeds(num_seeds)} to compare and {counted}, no difference can be significant "
+        f"after Holm adjustment. Use at least {needed} seeds, or fewer configurations."
     )
 
 
@@ -144,7 +144,7 @@ def describe_comparison(pair: Comparison) -> str:
     """Describe the outcome of a comparison, and the seeds needed if it is not significant."""
     n = pair.paired.n
     if n == 0:
-        return "no common seeds yet"
+        return "no seeds to compare"
     if pair.is_significant:
         return "significantly lower" if pair.is_lower else "significantly higher"
     outcome = f"not significant ({count_seeds(n)})"

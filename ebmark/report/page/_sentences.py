@@ -117,7 +117,7 @@ def _lowest(
 def describe_test(test: Paired, unit: str = "", adjusted: Comparison | None = None) -> str:
     """Describe a paired test: difference, unadjusted p, Holm-adjusted p, significance."""
     if test.n == 0:
-        return "not tested (no common seeds yet)"
+        return "not tested (no seeds to compare)"
     if not test.enough:
         return f"not tested ({count_seeds(test.n)}; at least 6 are needed)"
     gap = ""

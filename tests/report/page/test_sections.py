@@ -128,7 +128,7 @@ def test_test_is_described_with_difference_and_p():
         "paired difference 0.0016 nats, Wilcoxon p = 0.030 (unadjusted), 0.15 after Holm "
         "adjustment: not significant"
     )
-    assert describe_test(Paired(0, np.nan, np.nan)) == "not tested (no common seeds yet)"
+    assert describe_test(Paired(0, np.nan, np.nan)) == "not tested (no seeds to compare)"
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_test_is_described_with_difference_and_p():
         (comparison(10, 0.9, 1.0), "no difference observed"),
         (comparison(5, np.nan, np.nan, 7), "not significant (5 seeds); at least 6 seeds needed"),
         (comparison(10, 0.3, 0.6, None, 8), "runs diverged"),
-        (comparison(0, np.nan, np.nan), "no common seeds"),
+        (comparison(0, np.nan, np.nan), "no seeds to compare"),
     ],
 )
 def test_comparison_is_described(pair, outcome):

@@ -74,7 +74,7 @@ def tune(
         return 130
     if num_left:
         print(
-            f"Stopped: {num_left} searches are left; their trials are saved. Repeat the command to "
+            f"Stopped; searches left: {num_left}. Their trials are saved. Repeat the command to "
             "resume.",
             file=sys.stderr,
         )

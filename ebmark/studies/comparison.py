@@ -215,7 +215,7 @@ def tune(
     _raise_failed(failed)
     if num_left:
         raise UserError(
-            f"The tuning was stopped with {num_left} searches left. "
+            f"The tuning was stopped; searches left: {num_left}. "
             f"Repeat the call with out='{folder}' to resume it."
         )
     return Tuned(folder, recipes, dataclasses.replace(study, name="tuned"))

@@ -131,7 +131,7 @@ def _parts_of_instance(value: Any, visited: dict[int, Any]) -> Iterator[str]:
     yield from _parts(type(value), visited)
     try:
         content = value.__reduce_ex__(2)
-    except TypeError:
+    except (TypeError, AttributeError, ValueError, RuntimeError):
         yield os.urandom(16).hex()
         return
     for part in [content] if isinstance(content, str) else content:

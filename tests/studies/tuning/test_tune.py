@@ -129,8 +129,8 @@ def test_stopped_tuning_is_no_success(tmp_path, monkeypatch, capsys):
     command = ["tune", "--methods", "nce", "--datasets", "rings", "--out", str(tmp_path / "t")]
     monkeypatch.setattr(sys, "argv", ["ebmark", *command])
     assert main() == 75
-    assert "1 searches are left" in capsys.readouterr().err
-    with pytest.raises(UserError, match="stopped with 1 searches left"):
+    assert "searches left: 1." in capsys.readouterr().err
+    with pytest.raises(UserError, match="stopped; searches left: 1"):
         eb.tune(["nce"], datasets=["rings"], out=tmp_path / "u")
 
 

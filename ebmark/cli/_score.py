@@ -10,7 +10,7 @@ from ebmark.cli._common import print_notes
 from ebmark.cli._output import check_columns, sample_columns
 from ebmark.datasets.preprocessing.frames import as_frame
 from ebmark.datasets.tables import check_output, read_table, write_table
-from ebmark.errors import UserError
+from ebmark.errors import UserError, shown
 from ebmark.estimator import ModelQueries, load_fitted
 from ebmark.system.threads import keep_compiled_programs
 
@@ -54,6 +54,15 @@ def _load(path: Path, table: Path) -> tuple[ModelQueries, pd.DataFrame]:
     model = load_fitted(path)
     frame, notes = read_table(table, min_rows=1, find_dropped=model.find_dropped)
     print_notes(notes)
+    if not hasattr(model, "columns_") and not hasattr(model, "feature_names_in_"):
+        # a model of an array, whose columns have no names
+        texts = [shown(name) for name in frame.select_dtypes(exclude="number").columns]
+        if texts or frame.shape[1] != model.n_features_in_:
+            found = f"column '{texts[0]}' is no number" if texts else f"it has {frame.shape[1]}"
+            raise UserError(
+                f"{shown(table, 80)}: the model was fitted to an array of {model.n_features_in_} "
+                f"columns of numbers, but {found}. Give the same columns."
+            )
     keep_compiled_programs()
     return model, frame
 

@@ -106,3 +106,21 @@ def test_imputed_text_has_the_types_of_fit(run):
     assert status == 0 and out.startswith("5 missing values filled: "), err
     full = read_table("full.parquet").frame
     pd.testing.assert_frame_equal(full.iloc[7:], table.iloc[7:60], rtol=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("columns", "problem"),
+    [
+        ({"x": np.ones(3), "kind": ["a", "b", "c"]}, "column 'kind' is no number"),
+        ({"x": np.arange(3.0)}, "it has 1"),
+    ],
+)
+def test_other_columns_than_those_of_an_array_are_named(tmp_path, run, columns, problem):
+    np.save(tmp_path / "x.npy", np.random.default_rng(0).normal(size=(30, 2)))
+    pd.DataFrame(columns).to_csv(tmp_path / "t.csv", index=False)
+    model, out = str(tmp_path / "m.ebm"), str(tmp_path / "s.csv")
+    status, _, err = run("fit", str(tmp_path / "x.npy"), "--method", "gaussian", "--out", model)
+    assert status == 0, err
+    for command in ("score", "impute"):
+        status, _, err = run(command, model, str(tmp_path / "t.csv"), "--out", out)
+        assert status == 2 and problem in err and "array of 2 columns" in err

@@ -11,7 +11,8 @@ from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.text import Text
 
-from ebmark.errors import UserError, shown
+from ebmark.errors import shown
+from ebmark.store.folder import check_has_runs
 from ebmark.store.schema import load_study
 from ebmark.store.status import Status, read_status
 from ebmark.system.listed_files import check_listed
@@ -25,11 +26,7 @@ def show_status(folder: Path, watch: bool) -> int:
     console = Console()
     check_listed(folder)
     load_study(folder)
-    if not (folder / "runs").is_dir():
-        raise UserError(
-            f"{shown(folder, 200)}: has no folder 'runs', as a published study has only the table "
-            "of its runs. Give the folder that `ebmark run` wrote, or see `ebmark report`."
-        )
+    check_has_runs(folder)
     results: dict[str, dict[str, Any]] = {}
     current = read_status(folder, results)
     if not watch:

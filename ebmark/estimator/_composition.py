@@ -1,7 +1,6 @@
 """Fitted models combined into one density: products (and) and mixtures (or)."""
 
 import math
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,9 +13,8 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
 from ebmark.energies import Energy, Point
-from ebmark.errors import UnresolvedWarning
 from ebmark.estimator._energy_model import EnergyModel
-from ebmark.estimator._fitted import draw_seed
+from ebmark.estimator._fitted import draw_seed, warn_unresolved
 from ebmark.estimator._sampling import draw_by_annealing
 from ebmark.partition_function import SINGLE, estimate_log_z
 
@@ -148,11 +146,7 @@ class _Product(ComposedModel):
         self.log_z_error_ = log_z.error
         if not log_z.resolves(0.0):
             self.log_z_error_ = math.inf
-            warnings.warn(
-                "log Z is unresolved: score_samples ranks rows, but is off by a constant.",
-                UnresolvedWarning,
-                stacklevel=4,
-            )
+            warn_unresolved(stacklevel=5)
 
     def score_samples(self, X: Any) -> Float[np.ndarray, " n"]:
         energies = [model.energy(X) for model in self.models]

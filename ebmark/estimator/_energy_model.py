@@ -1,7 +1,6 @@
 """A trained energy as a scikit-learn estimator: density, anomaly scores and samples of a table."""
 
 import functools
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,6 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ebmark.datasets.preprocessing.frames import as_frame, is_frame, is_table
 from ebmark.datasets.preprocessing.table import TableEncoder, refuse_missing
-from ebmark.errors import UnresolvedWarning
 from ebmark.estimator._baselines import (
     Comparison,
     compare_baselines,
@@ -20,7 +18,7 @@ from ebmark.estimator._baselines import (
     warn_of_better,
 )
 from ebmark.estimator._densities import ColumnDensities
-from ebmark.estimator._fitted import draw_seed
+from ebmark.estimator._fitted import draw_seed, warn_unresolved
 from ebmark.estimator._missing import complete_rows
 from ebmark.estimator._progress import show_progress
 from ebmark.estimator._queries import ModelQueries
@@ -147,11 +145,7 @@ class EnergyModel(ModelQueries, ColumnDensities, OutlierMixin, DensityMixin, Bas
         self.diagnostics_ = trained.diagnostics
         self.log_z_, self.log_z_error_ = float(trained.log_z), float(trained.log_z_error)
         if not self._is_resolved:
-            warnings.warn(
-                "log Z is unresolved: score_samples ranks rows, but is off by a constant.",
-                UnresolvedWarning,
-                stacklevel=2,
-            )
+            warn_unresolved(stacklevel=3)
         self.baselines_ = fit_baselines(trained.train_x) if self.baselines else {}
         vars(self).pop("held_out_", None)
         if trained.held_out is not None:

@@ -1,5 +1,6 @@
 """The density and the samples of a fitted model, without the 2 s that scikit-learn takes."""
 
+import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from jaxtyping import Float
 from ebmark.datasets import Grid
 from ebmark.datasets.preprocessing.frames import is_frame
 from ebmark.datasets.preprocessing.table import TableEncoder
+from ebmark.errors import UnresolvedWarning
 from ebmark.estimator._sampling import draw_by_annealing
 from ebmark.methods.noises import AbstractNoise
 from ebmark.partition_function import GridDensity, exact_samples, normalize_on_grid
@@ -29,6 +31,15 @@ def draw_seed(random_state: Any) -> int:
     from sklearn.utils import check_random_state
 
     return int(check_random_state(random_state).randint(2**31))
+
+
+def warn_unresolved(stacklevel: int) -> None:
+    """Warn that densities are known up to a constant only."""
+    warnings.warn(
+        "log Z is unresolved: score_samples ranks rows, but is off by a constant.",
+        UnresolvedWarning,
+        stacklevel=stacklevel,
+    )
 
 
 class FittedModel:

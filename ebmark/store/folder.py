@@ -4,6 +4,7 @@ import contextlib
 import os
 from pathlib import Path
 
+from ebmark.errors import UserError, shown
 from ebmark.system.temporary_files import tag
 from ebmark.system.writing import inside
 
@@ -16,6 +17,15 @@ def is_done(folder: Path, name: str) -> bool:
         name: the id of the run.
     """
     return (folder / "runs" / name / "result.json").exists()
+
+
+def check_has_runs(folder: Path) -> None:
+    """Raise UserError if a study's folder has no runs, as that of a published study."""
+    if not (folder / "runs").is_dir():
+        raise UserError(
+            f"{shown(folder, 200)}: has no folder 'runs', as a published study has only the table "
+            "of its runs. Give the folder that `ebmark run` wrote, or see `ebmark report`."
+        )
 
 
 def making(folder: Path, name: str) -> Path:

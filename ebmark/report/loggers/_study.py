@@ -4,8 +4,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from ebmark.errors import UserError, shown
 from ebmark.report.loggers._run import completed_runs
+from ebmark.store.folder import check_has_runs
 from ebmark.store.schema import load_study, read_plan
 
 _POLL_SECONDS = 5.0  # between two checks of an active study
@@ -26,11 +26,7 @@ def log_study(folder: Path, writer: Any, *, follow: bool = False) -> int:
         UserError: if the folder has no runs, as that of a published study.
     """
     load_study(folder)
-    if not (folder / "runs").is_dir():
-        raise UserError(
-            f"{shown(folder, 200)}: has no folder 'runs', as a published study has only the table "
-            "of its runs. Give the folder that `ebmark run` wrote."
-        )
+    check_has_runs(folder)
     planned = set(read_plan(folder))
     seen: set[str] = set()
     num_new = 0

@@ -19,6 +19,8 @@ STUDIES = {
     "images": "run images --seeds 6",
     "images_196": "run images_196",
     "images_others": f"run images --datasets digits_64 --methods {' '.join(_OTHERS)} --seeds 1",
+    "images_cd": "run benchmarks/studies/images_cd.toml",
+    "images_updates": "run benchmarks/studies/images_updates.toml",
     "tables": "run tables",
     "analytic": "run analytic --seeds 1",
     "budget": f"run budget {TUNED_ON} --seeds 10 --variants default {TUNED}",

@@ -16,7 +16,7 @@ STUDIES = {
     "tune": f"tune {TUNED_ON} --seeds 3 --trials 10",
     "comparison": f"run comparison --seeds 20 --variants default {TUNED}",
     "mode_weights": "run mode_weights --methods ism dsm mdsm diffclf ed nce mle --seeds 10",
-    "images": "run images --seeds 6",
+    "images": "run images --seeds 9",
     "images_196": "run images_196",
     "images_others": f"run images --datasets digits_64 --methods {' '.join(_OTHERS)} --seeds 1",
     "images_cd": "run benchmarks/studies/images_cd.toml",

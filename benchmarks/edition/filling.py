@@ -78,6 +78,12 @@ def failed(folder: str, dataset: str, metric: str, entry: str) -> str:
     return str(summary(by_entry(folder, dataset, metric)[entry]).diverged)
 
 
+def span(folder: str, dataset: str, metric: str, entry: str) -> str:
+    """Return the lowest and the highest value of the seeds."""
+    values = by_entry(folder, dataset, metric)[entry]
+    return f"{format_brief(float(values.min()))} to {format_brief(float(values.max()))}"
+
+
 def seeds(folder: str) -> str:
     """Return the number of seeds."""
     return str(rows_of(folder)["seed"].nunique())
@@ -126,5 +132,5 @@ def answer(folder: str) -> str:
 FUNCTIONS: dict[str, Callable[..., str]] = {
     function.__name__: function
     for function in (about, answer, columns, command, excess, failed, measured, median)
-    + (rank_correlation, runs, seeds, step_biases, sweep, table, tuned, value)
+    + (rank_correlation, runs, seeds, span, step_biases, sweep, table, tuned, value)
 }

@@ -23,7 +23,7 @@ from benchmarks.edition.tables import columns, excess, measured, step_biases, sw
 from ebmark.errors import UserError
 from ebmark.report.page._answer import answer as answer_of
 from ebmark.report.page._numbers import count_seeds, format_brief, format_signed
-from ebmark.statistics import summary
+from ebmark.statistics import summary, worst_if_diverged
 from ebmark.store.schema import load_study
 
 _MARKED = re.compile(r"(<!-- results: (.+?) -->)(.*?)(<!-- end -->)", re.DOTALL)
@@ -79,8 +79,8 @@ def failed(folder: str, dataset: str, metric: str, entry: str) -> str:
 
 
 def span(folder: str, dataset: str, metric: str, entry: str) -> str:
-    """Return the lowest and the highest value of the seeds."""
-    values = by_entry(folder, dataset, metric)[entry]
+    """Return the lowest and the highest value of the seeds; a run that diverged is the worst."""
+    values = worst_if_diverged(by_entry(folder, dataset, metric)[entry])
     return f"{format_brief(float(values.min()))} to {format_brief(float(values.max()))}"
 
 

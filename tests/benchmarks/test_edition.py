@@ -51,11 +51,12 @@ def test_wrong_number_is_replaced_and_its_surroundings_kept():
     assert fill(f"a {mark}wrong<!-- end --> b") == f"a {mark}{num}<!-- end --> b"
 
 
-def test_median_counts_failed_runs_as_the_worst(monkeypatch):
+def test_median_and_span_count_failed_runs_as_the_worst(monkeypatch):
     runs = pd.Series([1.0, np.nan, 3.0, np.nan, 2.0])
     monkeypatch.setattr(filling, "by_entry", lambda *_: {"pcd": runs})
     assert float(filling.median("images", "digits_64", "kl", "pcd")) == 3
     assert filling.failed("images", "digits_64", "kl", "pcd") == "2"
+    assert filling.span("images", "digits_64", "kl", "pcd").endswith(" to diverged")
 
 
 @pytest.mark.parametrize("words", ["average toy", "median toy rings kl nce", "runs nowhere"])
